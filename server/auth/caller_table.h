@@ -1,0 +1,65 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+// Who calls, and what they may do. Denies by default.
+namespace ipp::auth {
+
+// A caller as configured.
+struct CallerEntry {
+  std::string name;
+  // SHA-256 of the bearer tokens in lower-case hex, one each; asked for on each call, since files
+  // are re-read.
+  std::function<std::vector<std::string>()> token_sha256;
+  std::vector<std::string> merchants;    // ids; must be configured merchants
+  std::vector<std::string> permissions;  // "sessions.write", "sessions.*", "*"
+};
+
+// What a call may do, as far as it was asked.
+struct Caller {
+  std::string name;
+  std::vector<std::string> merchants;  // sorted
+};
+
+class CallerTable {
+ public:
+  // With no entries everyone is the caller "anonymous" with every permission and all of
+  // `merchants`: for a gateway that listens on loopback only. INVALID_ARGUMENT naming the caller
+  // and key for a merchant or permission that does not exist.
+  static absl::StatusOr<std::unique_ptr<CallerTable>> Create(
+      std::vector<CallerEntry> entries, std::vector<std::string> merchants,
+      const std::vector<std::string>& known_permissions);
+
+  // `authorization`: the value of that metadata key, "Bearer <token>"; empty when absent.
+  // UNAUTHENTICATED / TOKEN_MISSING or TOKEN_UNKNOWN; PERMISSION_DENIED / PERMISSION_MISSING naming
+  // the permission. Tokens are compared by digest in constant time. Thread-safe.
+  absl::StatusOr<Caller> Authorize(absl::string_view authorization,
+                                   absl::string_view permission) const;
+
+  bool open() const { return entries_.empty(); }
+
+ private:
+  CallerTable() = default;
+  std::vector<CallerEntry> entries_;
+  std::vector<std::string> merchants_;
+};
+
+// The merchant that a call is for: `asked` (metadata x-merchant-id) when it is one of the caller's;
+// the caller's only one when nothing was asked. INVALID_ARGUMENT / MERCHANT_REQUIRED;
+// PERMISSION_DENIED / MERCHANT_NOT_ALLOWED (the same words for a merchant that does not exist, so
+// that ids cannot be tried out).
+absl::StatusOr<std::string> ChooseMerchant(const Caller& caller, absl::string_view asked);
+
+// The merchants that a filter means: all of the caller's when `asked` is empty; otherwise each must
+// be the caller's.
+absl::StatusOr<std::vector<std::string>> NarrowMerchants(const Caller& caller,
+                                                         const std::vector<std::string>& asked);
+
+}  // namespace ipp::auth

@@ -1,0 +1,108 @@
+#include "server/base/error.h"
+
+#include <cstdint>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/error_details.pb.h"
+
+namespace ipp {
+namespace {
+
+constexpr char kErrorInfoUrl[] = "type.googleapis.com/google.rpc.ErrorInfo";
+constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
+constexpr char kRetryInfoUrl[] = "type.googleapis.com/google.rpc.RetryInfo";
+
+template <typename Message>
+std::optional<Message> Payload(const absl::Status& status, absl::string_view url) {
+  const std::optional<absl::Cord> cord = [&]() -> std::optional<absl::Cord> {
+    if (auto payload = status.GetPayload(url)) return *payload;
+    return std::nullopt;
+  }();
+  Message message;
+  if (!cord || !message.ParseFromString(std::string(*cord))) return std::nullopt;
+  return message;
+}
+
+}  // namespace
+
+absl::string_view OutcomeName(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kNotSent:
+      return "NOT_SENT";
+    case Outcome::kRejected:
+      return "REJECTED";
+    case Outcome::kExecuted:
+      return "EXECUTED";
+    case Outcome::kUnknown:
+      return "UNKNOWN";
+  }
+  return "UNKNOWN";
+}
+
+absl::Status MakeError(absl::StatusCode code, absl::string_view message,
+                       const ErrorDetail& detail) {
+  absl::Status status(code, message);
+  google::rpc::ErrorInfo info;
+  info.set_reason(detail.reason);
+  info.set_domain(kErrorDomain);
+  for (const auto& [key, value] : detail.metadata) (*info.mutable_metadata())[key] = value;
+  status.SetPayload(kErrorInfoUrl, absl::Cord(info.SerializeAsString()));
+  if (!detail.violations.empty()) {
+    google::rpc::BadRequest bad;
+    for (const FieldViolation& violation : detail.violations) {
+      auto* row = bad.add_field_violations();
+      row->set_field(violation.field);
+      row->set_description(violation.description);
+    }
+    status.SetPayload(kBadRequestUrl, absl::Cord(bad.SerializeAsString()));
+  }
+  if (detail.retry_after) {
+    google::rpc::RetryInfo retry;
+    const int64_t nanos = absl::ToInt64Nanoseconds(*detail.retry_after);
+    retry.mutable_retry_delay()->set_seconds(nanos / 1'000'000'000);
+    retry.mutable_retry_delay()->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
+    status.SetPayload(kRetryInfoUrl, absl::Cord(retry.SerializeAsString()));
+  }
+  return status;
+}
+
+absl::Status InvalidRequest(std::vector<FieldViolation> violations) {
+  const std::string message =
+      violations.size() == 1 ? absl::StrCat(violations[0].field, ": ", violations[0].description)
+                             : absl::StrCat(violations.size(), " fields are invalid, first ",
+                                            violations[0].field, ": ", violations[0].description);
+  return MakeError(absl::StatusCode::kInvalidArgument, message,
+                   {.reason = "INVALID_REQUEST",
+                    .metadata = {{"outcome", std::string(OutcomeName(Outcome::kNotSent))},
+                                 {"retry_safe", "true"}},
+                    .violations = std::move(violations),
+                    .retry_after = std::nullopt});
+}
+
+ErrorDetail GetErrorDetail(const absl::Status& status) {
+  ErrorDetail detail;
+  if (auto info = Payload<google::rpc::ErrorInfo>(status, kErrorInfoUrl)) {
+    detail.reason = info->reason();
+    for (const auto& [key, value] : info->metadata()) detail.metadata[key] = value;
+  }
+  if (auto bad = Payload<google::rpc::BadRequest>(status, kBadRequestUrl)) {
+    for (const auto& row : bad->field_violations()) {
+      detail.violations.push_back({row.field(), row.description()});
+    }
+  }
+  if (auto retry = Payload<google::rpc::RetryInfo>(status, kRetryInfoUrl)) {
+    detail.retry_after = absl::Seconds(retry->retry_delay().seconds()) +
+                         absl::Nanoseconds(retry->retry_delay().nanos());
+  }
+  return detail;
+}
+
+absl::Status WithMetadata(const absl::Status& status,
+                          const std::map<std::string, std::string>& metadata) {
+  ErrorDetail detail = GetErrorDetail(status);
+  detail.metadata.insert(metadata.begin(), metadata.end());
+  return MakeError(status.code(), status.message(), detail);
+}
+
+}  // namespace ipp

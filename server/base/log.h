@@ -1,0 +1,27 @@
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+// Structured logs on stderr, one line an entry: time, level, message, key=value pairs. Thread-safe.
+// Never hand a secret (API key, token, webhook secret, enrollment code) to any of these.
+namespace ipp {
+
+enum class LogLevel { kDebug, kInfo, kWarning, kError, kOff };
+
+using LogFields = std::initializer_list<std::pair<absl::string_view, std::string>>;
+
+// `level`: debug, info, warning, error, off.
+absl::Status SetLogLevel(absl::string_view level);
+
+void Log(LogLevel level, absl::string_view message, LogFields fields = {});
+inline void LogDebug(absl::string_view m, LogFields f = {}) { Log(LogLevel::kDebug, m, f); }
+inline void LogInfo(absl::string_view m, LogFields f = {}) { Log(LogLevel::kInfo, m, f); }
+inline void LogWarning(absl::string_view m, LogFields f = {}) { Log(LogLevel::kWarning, m, f); }
+inline void LogError(absl::string_view m, LogFields f = {}) { Log(LogLevel::kError, m, f); }
+
+}  // namespace ipp

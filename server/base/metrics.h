@@ -1,0 +1,57 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+// Metrics in Prometheus' text format. Everything is thread-safe; Counter, Gauge and Histogram live
+// as long as the Metrics that made them. Looking a series up by labels takes a lock: do it once
+// where the labels are known at start-up. Never use an unbounded value (ids, messages) as a label.
+namespace ipp {
+
+class Counter {
+ public:
+  virtual ~Counter() = default;
+  virtual void Add(double amount = 1) = 0;
+  virtual double value() const = 0;
+};
+
+class Gauge {
+ public:
+  virtual ~Gauge() = default;
+  virtual void Set(double value) = 0;
+  virtual void Add(double amount) = 0;
+  virtual double value() const = 0;
+};
+
+class Histogram {
+ public:
+  virtual ~Histogram() = default;
+  virtual void Observe(double value) = 0;
+};
+
+using Labels = std::map<std::string, std::string>;
+
+class Metrics {
+ public:
+  Metrics();
+  ~Metrics();
+
+  // The series of a family; the same object for the same labels. `help` counts on the first call.
+  Counter& counter(absl::string_view name, absl::string_view help, const Labels& labels = {});
+  Gauge& gauge(absl::string_view name, absl::string_view help, const Labels& labels = {});
+  // Seconds, 100 µs to 10 s.
+  Histogram& histogram(absl::string_view name, absl::string_view help, const Labels& labels = {});
+
+  // The page for Prometheus (text format 0.0.4).
+  std::string Text() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ipp

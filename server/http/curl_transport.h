@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/base/metrics.h"
+#include "server/http/http_transport.h"
+
+namespace ipp::http {
+
+struct CurlOptions {
+  std::string base_url;  // scheme and authority, for example https://api.kustom.co; no path
+  std::string ca_file;   // PEM; empty: the system's
+  int loops = 1;         // threads, one curl multi handle each; they share nothing
+  int connections = 2;   // per loop
+  size_t max_in_flight =
+      512;  // of all loops: sent or queued; more are refused with RESOURCE_EXHAUSTED
+  size_t max_response_bytes = 8 * 1024 * 1024;
+  absl::Duration connect_timeout = absl::Seconds(5);
+  // How long a request with Repeatable::kNo may go on after its deadline or Cancel(), counted from
+  // the send.
+  absl::Duration mutation_limit = absl::Seconds(60);
+  absl::Duration max_connection_age = absl::Minutes(5);
+  absl::Duration max_connection_idle = absl::Seconds(45);
+  std::string user_agent = "ipp-gateway";
+};
+
+// N loop threads, each with one curl multi handle: TLS verified, HTTP/2 by ALPN over TLS, HTTP/1.1
+// otherwise.
+//
+// A change is never repeated behind the caller's back, although libcurl would: the body goes
+// through a read callback whose seek fails once a byte was handed out, and a change without a body
+// does not use a connection that has served before (curl: "Re-sending request on a connection that
+// died").
+//
+// The destructor ends what is under way: each `done` runs (CANCELLED, with its fate) before it
+// returns.
+absl::StatusOr<std::unique_ptr<HttpTransport>> NewCurlTransport(CurlOptions options,
+                                                                Metrics* metrics);
+
+}  // namespace ipp::http

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/message.h"
+
+// Protobuf messages from and to the upstream's JSON, by descriptor: straight between RapidJSON's
+// tokens and message fields, no DOM, no code a field. Thread-safe (no state).
+//
+// Differs from proto3's own JSON where the upstream does: 64-bit integers are numbers, names are
+// the proto names (or an explicit json_name), enum values lose the type's prefix
+// (SESSION_STATUS_FINALIZED is "FINALIZED"; lower case where the enum says `lower_case_json`).
+namespace ipp::json {
+
+// Path of a key that no field takes, for example "order_items[].vat_class" (no index, no map key:
+// it is used as a metric label and must not grow with the data).
+using UnknownField = std::function<void(absl::string_view path)>;
+
+struct ReadOptions {
+  int max_depth = 32;                  // nested objects and arrays together
+  size_t max_bytes = 8 * 1024 * 1024;  // of the text
+  UnknownField unknown_field;          // may be empty
+};
+
+// Sets the fields of `message` that occur in `text` (a JSON object); others stay as they are,
+// repeated fields and maps are appended to.
+//  * null leaves a field unset. A key twice: the last one wins.
+//  * int32/int64/uint64 take numbers or strings of digits, in their whole range and exactly; a
+//  number
+//    with an empty fraction or an exponent ("25.0", "1e3") counts when its value is whole; others
+//    fail.
+//  * A string field takes a number or a boolean as its JSON text (the upstream prints some so).
+//  * google.protobuf.Timestamp: RFC 3339 with up to nine digits and any offset.
+//  * map<string, string>: a value that is not a string is kept as its JSON text, compact; null as
+//  "null".
+//  * An enum word that is not known leaves the enum at 0 and goes to the `raw_of` sibling, where
+//  there is one.
+//  * Text that is no JSON object, ends early, nests too deep, is not UTF-8, or holds a value of the
+//  wrong
+//    kind: InvalidArgument naming the path ("order_items[3].unit_price: …"), never the value.
+absl::Status Read(absl::string_view text, google::protobuf::Message* message,
+                  const ReadOptions& options = {});
+
+// A page of the upstream: reads the array under `items_key` into the repeated message field `items`
+// of `message`, and all other keys into `envelope`.
+absl::Status ReadPage(absl::string_view text, absl::string_view items_key,
+                      const google::protobuf::FieldDescriptor* items,
+                      google::protobuf::Message* message, google::protobuf::Message* envelope,
+                      const ReadOptions& options = {});
+
+// Which fields of the top-level message are written; empty function: all.
+using FieldFilter = std::function<bool(const google::protobuf::FieldDescriptor*)>;
+
+// Appends `message` as one JSON object. Fields without presence are left out when they have their
+// default value; optional fields are written when present, also when empty. `raw_of` fields are
+// never written. A repeated field or map is left out when empty. Fails (InvalidArgument, naming the
+// path) on a string that is not UTF-8, a Timestamp outside 0001..9999, or an enum number without a
+// name.
+absl::Status Write(const google::protobuf::Message& message, std::string* out,
+                   const FieldFilter& filter = {});
+
+// The word that the upstream uses for an enum value: "FINALIZED", "physical".
+std::string EnumWord(const google::protobuf::EnumValueDescriptor* value);
+
+}  // namespace ipp::json

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "kustom/ipp/v1/session.pb.h"
+#include "kustom/ipp/v1/session_event.pb.h"
+#include "server/store/store.h"
+
+namespace ipp::sessions {
+
+// Something that the gateway heard of a session. Either a webhook (thin: what happened) or a whole
+// session as the upstream answered it (a read, or the answer to a create or a cancel).
+struct News {
+  kustom::ipp::v1::SessionEventSource source = kustom::ipp::v1::SESSION_EVENT_SOURCE_UNSPECIFIED;
+  std::string merchant_id;
+  std::string session_id;
+  absl::Time heard_at;  // now
+
+  // A webhook.
+  std::string event_id;       // `kevt_…`
+  std::string upstream_type;  // as sent
+  kustom::ipp::v1::SessionEventType type = kustom::ipp::v1::SESSION_EVENT_TYPE_UNSPECIFIED;
+  std::string order_id;
+  std::string failure_reason;
+  absl::Time occurred_at;
+
+  // A whole session; `type` and the like are empty then.
+  std::optional<kustom::ipp::v1::Session> session;
+  std::string request_id;  // of the create that this answers; empty otherwise
+};
+
+// What the news did to what we knew.
+enum class Verdict {
+  kAdvanced,   // the session moved on
+  kAttempt,    // a payment failed, the session stays where it is
+  kRecorded,   // an event that moves nothing (a type that we do not know)
+  kCompleted,  // no step, but we know more of the session now
+  kRepeated,   // told before
+  kLate,       // a step that was passed already
+  kDisagrees,  // another final status than the one recorded: a read must settle it
+};
+
+struct Step {
+  Verdict verdict = Verdict::kRepeated;
+  std::optional<store::SessionRecord> record;  // absent: nothing to write
+  std::vector<store::NewEvent> events;
+};
+
+// The session state machine, one pure function: CREATED → ACTIVE → FINALIZED | CANCELLED | EXPIRED
+// | FAILED. Monotonic: a step back is absorbed. A final status is recorded once and never changes,
+// so every session has at most one terminal event. A step that was skipped makes no event of its
+// own: an event tells only what was heard. `known` is absent for a session that was never heard of.
+Step Advance(const std::optional<store::SessionRecord>& known, const News& news);
+
+// CREATED, ACTIVE …: the status that an event type leads to; UNSPECIFIED for the others.
+kustom::ipp::v1::SessionStatus StatusAfter(kustom::ipp::v1::SessionEventType type);
+// The event type that tells of a status.
+kustom::ipp::v1::SessionEventType EventFor(kustom::ipp::v1::SessionStatus status);
+bool IsFinal(kustom::ipp::v1::SessionStatus status);
+
+// "ipp.session.finalized" (also without "ipp.", as older pages write) → FINALIZED; UNSPECIFIED for
+// unknown words.
+kustom::ipp::v1::SessionEventType TypeFromUpstream(absl::string_view upstream_type);
+
+}  // namespace ipp::sessions

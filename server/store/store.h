@@ -1,0 +1,130 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "kustom/ipp/v1/session.pb.h"
+#include "kustom/ipp/v1/session_event.pb.h"
+
+// Durable state behind one interface: sessions, the event log, the memory of webhooks taken. What a
+// transaction decides is a pure function of what it read, so that any store can run many of them as
+// one batch: read all keys at once, decide in memory, write all at once, commit once.
+namespace ipp::store {
+
+// What the gateway knows of a session.
+struct SessionRecord {
+  std::string merchant_id;
+  kustom::ipp::v1::Session session;  // as last known; session_id and status are always set
+  std::string request_id;            // of the create that made it; empty when not made here
+  bool complete = false;             // the upstream's whole answer was seen, not only a webhook
+  bool open = true;                  // not in a final status
+  absl::Time created_at;             // first heard of
+  absl::Time updated_at;
+  absl::Time next_check_at =
+      absl::InfiniteFuture();  // when the reconciler shall read it; while open
+  int32_t checks = 0;          // how often it was read without news
+};
+
+// An event that a transaction appends. `event.cursor` and `event.recorded_at` are set by the store.
+struct NewEvent {
+  kustom::ipp::v1::SessionEvent event;
+};
+
+// A row of the log. `payload` is the serialized SessionEvent with `recorded_at` and without
+// `cursor`: bytes of the cursor field can be appended to it (protobuf merges concatenations).
+struct StoredEvent {
+  int64_t position = 0;  // 1, 2, 3 … without gaps, in commit order
+  absl::Time recorded_at;
+  std::string payload;
+  // For filters.
+  std::string merchant_id;
+  std::string session_id;
+  std::string device_id;
+  kustom::ipp::v1::SessionEventType type = kustom::ipp::v1::SESSION_EVENT_TYPE_UNSPECIFIED;
+  std::string merchant_reference1;
+};
+
+// What a transaction sees.
+struct Snapshot {
+  bool already_seen = false;  // the dedup key was taken by an earlier transaction
+  std::optional<SessionRecord> session;
+};
+
+// What a transaction writes.
+struct Writes {
+  std::optional<SessionRecord> session;
+  std::vector<NewEvent> events;
+};
+
+// One transaction. Empty keys are not read. `decide` runs on the store's writer thread, possibly
+// more than once (a batch that failed is tried again), so it must be pure and quick.
+struct Transaction {
+  std::string dedup_key;  // remembered when the transaction commits, for at least `dedup_retention`
+  std::string merchant_id;
+  std::string session_id;
+  std::function<Writes(const Snapshot&)> decide;
+};
+
+struct Committed {
+  bool already_seen = false;
+  std::optional<SessionRecord> session;  // after the transaction
+  std::vector<int64_t> positions;        // of the events appended
+};
+
+// The ends of the log. `oldest` is the first position that is kept (latest + 1 when none is).
+struct LogBounds {
+  int64_t oldest = 1;
+  int64_t latest = 0;
+};
+
+// Thread-safe. Every callback runs exactly once, on a thread of the store, never inside the call
+// that took it, and must not block. Errors: UNAVAILABLE when the store cannot be written or read
+// now (disk full, database down), RESOURCE_EXHAUSTED when its queue is full, CANCELLED when it is
+// being destroyed.
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // Commits `transaction`; `done` gets OK only when it is durable (fsync). Transactions of one key
+  // commit in the order of the calls.
+  virtual void Commit(Transaction transaction,
+                      absl::AnyInvocable<void(absl::StatusOr<Committed>) &&> done) = 0;
+
+  // NOT_FOUND when the gateway does not know it.
+  virtual void FindSession(std::string merchant_id, std::string session_id,
+                           absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) = 0;
+  // The session that was created under a request_id.
+  virtual void FindSessionByRequest(
+      std::string merchant_id, std::string request_id,
+      absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) = 0;
+
+  // Events with position > `after`, in order, at most `limit` and about 1 MiB of them.
+  virtual void ReadEvents(
+      int64_t after, int limit,
+      absl::AnyInvocable<void(absl::StatusOr<std::vector<StoredEvent>>) &&> done) = 0;
+  // The position just before the first event recorded at or after `time`.
+  virtual void FindPosition(absl::Time time,
+                            absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) = 0;
+
+  // From memory.
+  virtual LogBounds bounds() const = 0;
+  // Identity of this log, made when it was; 16 hex digits. A cursor of another log is foreign.
+  virtual const std::string& log_id() const = 0;
+
+  // `listener(latest)` runs after each batch that appended events, on the writer's thread; it must
+  // not block nor call back. One listener; set before the first Commit, nullptr to end (waits for
+  // one that runs).
+  virtual void SetListener(std::function<void(int64_t latest)> listener) = 0;
+
+  // OK when a commit could be made now, as far as known without trying.
+  virtual absl::Status health() const = 0;
+};
+
+}  // namespace ipp::store

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+namespace ipp::web {
+
+struct WebRequest {
+  std::string method;
+  std::string target;                                        // as sent: path and query
+  std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
+  std::string body;                                          // the raw bytes
+  std::string peer;                                          // "127.0.0.1:41234"
+
+  // The first value of a header, by its name in lower case; empty when there is none.
+  absl::string_view header(absl::string_view name) const;
+  // The target without its query.
+  absl::string_view path() const;
+};
+
+struct WebResponse {
+  int code = 200;
+  std::string content_type = "text/plain; charset=utf-8";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+using WebReply = absl::AnyInvocable<void(WebResponse) &&>;
+// Runs on the listener's thread and must not block. `reply` is run once, on any thread, then or
+// later; a reply that is dropped answers 500.
+using WebHandler = std::function<void(WebRequest request, WebReply reply)>;
+
+struct WebOptions {
+  std::string address = "127.0.0.1:0";  // host:port, [v6]:port; port 0: any free one
+  size_t max_header_bytes = 16 * 1024;  // more: 431
+  size_t max_body_bytes = 256 * 1024;   // more: 413, also when only announced
+  absl::Duration header_timeout =
+      absl::Seconds(10);  // from the first byte of a request: 408 and close
+  absl::Duration body_timeout = absl::Seconds(10);
+  absl::Duration idle_timeout = absl::Seconds(75);  // between requests of a connection
+  absl::Duration write_timeout = absl::Seconds(10);
+  int max_connections = 1024;  // more: accepted, answered 503, closed
+  std::string server_name = "ipp-gateway";
+};
+
+// An HTTP/1.1 server: bounded, timed out, keep-alive, one thread. The only place in server/ that
+// knows Boost.
+class WebListener {
+ public:
+  virtual ~WebListener() = default;  // closes everything and joins
+
+  // Listens at once. Fails with the address and the system's reason in the message.
+  static absl::StatusOr<std::unique_ptr<WebListener>> Start(WebOptions options, WebHandler handler);
+
+  virtual int port() const = 0;
+  // Takes no new connection; answers what was read, closes idle ones; waits at most `limit`.
+  virtual void Drain(absl::Duration limit) = 0;
+};
+
+}  // namespace ipp::web

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "server/base/clock.h"
+#include "server/base/metrics.h"
+#include "server/sessions/session_book.h"
+
+namespace ipp::webhook {
+
+// A delivery, as the listener read it. The signature headers as sent, the body's raw bytes.
+struct Delivery {
+  std::string id;
+  std::string timestamp;
+  std::string signature;
+  std::string body;
+};
+
+struct Answer {
+  int http_code = 200;
+  std::string text;  // one line for whoever looks at the delivery in the Portal; no secret
+};
+
+// A key with which a merchant's webhooks may be signed.
+struct SigningKey {
+  std::string merchant_id;
+  std::string key;  // decoded
+};
+
+// Takes webhooks in. 200 only when the event is durable (or was before); 401 bad signature or
+// timestamp; 400 not an event; 403 signed with the key of another merchant than the one in the
+// event; 503 when the store fails, so that the upstream delivers again. Event types that we do not
+// know are kept and passed on as UNSPECIFIED events; those without a session id (orders, captures,
+// refunds of the same account) are acknowledged and counted, not kept. Thread-safe. Never blocks.
+class Receiver {
+ public:
+  // `keys` is asked for each delivery, since secrets are re-read when their file changes.
+  Receiver(std::function<std::vector<SigningKey>()> keys, absl::Duration tolerance,
+           sessions::SessionBook* book, Clock* clock, Metrics* metrics);
+
+  // `done` runs once, here or on the store's thread.
+  void Take(Delivery delivery, absl::AnyInvocable<void(Answer) &&> done);
+
+ private:
+  std::function<std::vector<SigningKey>()> keys_;
+  absl::Duration tolerance_;
+  sessions::SessionBook* book_;
+  Clock* clock_;
+  Metrics* metrics_;
+};
+
+}  // namespace ipp::webhook

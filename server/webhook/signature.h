@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+// The Standard Webhooks signature: HMAC-SHA256 over "<webhook-id>.<webhook-timestamp>.<raw body>".
+// Pure.
+namespace ipp::webhook {
+
+// The key inside "whsec_<base64>". INVALID_ARGUMENT without the value in the message.
+absl::StatusOr<std::string> DecodeSecret(absl::string_view secret);
+
+// The `v1,<base64>` entry for a message; `key` as DecodeSecret returns it.
+std::string Sign(absl::string_view key, absl::string_view id, absl::string_view timestamp,
+                 absl::string_view body);
+
+struct SignedHeaders {
+  absl::string_view id;         // webhook-id
+  absl::string_view timestamp;  // webhook-timestamp, unix seconds
+  absl::string_view signature;  // webhook-signature: `v1,<base64>` entries separated by spaces
+};
+
+// OK when any v1 entry matches any key (compared in constant time) and the timestamp is within
+// `tolerance` of `now` in either direction. UNAUTHENTICATED otherwise, saying which check failed
+// and nothing of any key.
+absl::Status Verify(const SignedHeaders& headers, absl::string_view body,
+                    const std::vector<std::string>& keys, absl::Time now, absl::Duration tolerance);
+
+}  // namespace ipp::webhook
