@@ -1,6 +1,14 @@
 #include "server/base/scheduler.h"
 
+#include <algorithm>
+
 namespace ipp {
+namespace {
+
+// An infinite delay, added to the time now, would overflow.
+constexpr absl::Duration kLongestDelay = absl::Hours(24 * 365);
+
+}  // namespace
 
 ThreadScheduler::ThreadScheduler() : thread_([this] { Run(); }) {}
 
@@ -15,8 +23,9 @@ ThreadScheduler::~ThreadScheduler() {
 
 Scheduler::TaskId ThreadScheduler::RunAfter(absl::Duration delay,
                                             absl::AnyInvocable<void() &&> task) {
-  const Deadline deadline = std::chrono::steady_clock::now() +
-                            absl::ToChronoNanoseconds(std::max(delay, absl::ZeroDuration()));
+  const Deadline deadline =
+      std::chrono::steady_clock::now() +
+      absl::ToChronoNanoseconds(std::clamp(delay, absl::ZeroDuration(), kLongestDelay));
   MutexLock lock(&mutex_);
   const TaskId id = ++last_id_;
   const auto [it, inserted] = tasks_.emplace(std::make_pair(deadline, id), std::move(task));

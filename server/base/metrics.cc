@@ -1,0 +1,144 @@
+#include "server/base/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "server/base/mutex.h"
+
+namespace ipp {
+namespace {
+
+// Seconds. Dense where an RPC through the gateway and a commit to disk are expected, 1 ms to 250
+// ms.
+const prometheus::Histogram::BucketBoundaries& Buckets() {
+  static const prometheus::Histogram::BucketBoundaries buckets = {
+      0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
+      0.05,   0.1,     0.25,   0.5,   1,      2.5,   5,    10};
+  return buckets;
+}
+
+class CounterSeries final : public Counter {
+ public:
+  using Kind = prometheus::Counter;
+  CounterSeries(prometheus::Family<Kind>& family, const Labels& labels)
+      : series_(family.Add(labels)) {}
+  void Add(double amount) override { series_.Increment(amount); }
+  double value() const override { return series_.Value(); }
+
+ private:
+  Kind& series_;
+};
+
+class GaugeSeries final : public Gauge {
+ public:
+  using Kind = prometheus::Gauge;
+  GaugeSeries(prometheus::Family<Kind>& family, const Labels& labels)
+      : series_(family.Add(labels)) {}
+  void Set(double value) override { series_.Set(value); }
+  void Add(double amount) override { series_.Increment(amount); }
+  double value() const override { return series_.Value(); }
+
+ private:
+  Kind& series_;
+};
+
+class HistogramSeries final : public Histogram {
+ public:
+  using Kind = prometheus::Histogram;
+  HistogramSeries(prometheus::Family<Kind>& family, const Labels& labels)
+      : series_(family.Add(labels, Buckets())) {}
+  void Observe(double value) override { series_.Observe(value); }
+
+ private:
+  Kind& series_;
+};
+
+// All families of one kind. Families are found by name alone: prometheus-cpp would make a second
+// family of the same name for another help text, and the page would be invalid.
+template <typename Series>
+class Families {
+ public:
+  using Kind = typename Series::Kind;
+
+  // A name of another kind or with a character that Prometheus does not allow is a mistake in our
+  // own code: prometheus-cpp throws, and noexcept makes that the end of the process.
+  template <typename Build>
+  Series& Get(absl::string_view name, const Labels& labels, Build build) noexcept {
+    MutexLock lock(&mutex_);
+    auto found = families_.find(std::string(name));
+    if (found == families_.end()) {
+      prometheus::Family<Kind>& made = build();
+      found = families_.try_emplace(std::string(name), &made).first;
+    }
+    auto& [family, series] = found->second;
+    auto& one = series[labels];
+    if (one == nullptr) one = std::make_unique<Series>(*family, labels);
+    return *one;
+  }
+
+ private:
+  struct Family {
+    explicit Family(prometheus::Family<Kind>* f) : family(f) {}
+    prometheus::Family<Kind>* family;
+    std::map<Labels, std::unique_ptr<Series>> series;
+  };
+
+  Mutex mutex_;
+  std::map<std::string, Family> families_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+struct Metrics::Impl {
+  prometheus::Registry registry;
+  Families<CounterSeries> counters;
+  Families<GaugeSeries> gauges;
+  Families<HistogramSeries> histograms;
+};
+
+Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
+Metrics::~Metrics() = default;
+
+Counter& Metrics::counter(absl::string_view name, absl::string_view help, const Labels& labels) {
+  return impl_->counters.Get(
+      name, labels, [&]() -> auto& {
+        return prometheus::BuildCounter()
+            .Name(std::string(name))
+            .Help(std::string(help))
+            .Register(impl_->registry);
+      });
+}
+
+Gauge& Metrics::gauge(absl::string_view name, absl::string_view help, const Labels& labels) {
+  return impl_->gauges.Get(
+      name, labels, [&]() -> auto& {
+        return prometheus::BuildGauge()
+            .Name(std::string(name))
+            .Help(std::string(help))
+            .Register(impl_->registry);
+      });
+}
+
+Histogram& Metrics::histogram(absl::string_view name, absl::string_view help,
+                              const Labels& labels) {
+  return impl_->histograms.Get(
+      name, labels, [&]() -> auto& {
+        return prometheus::BuildHistogram()
+            .Name(std::string(name))
+            .Help(std::string(help))
+            .Register(impl_->registry);
+      });
+}
+
+std::string Metrics::Text() const {
+  return prometheus::TextSerializer().Serialize(impl_->registry.Collect());
+}
+
+}  // namespace ipp
