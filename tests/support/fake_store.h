@@ -1,0 +1,333 @@
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/base/clock.h"
+#include "server/base/mutex.h"
+#include "server/store/event_row.h"
+#include "server/store/listener_slot.h"
+#include "server/store/store.h"
+
+namespace ipp::store {
+
+// What a FakeStore leaves behind: hand it to the next one to play a restart.
+struct FakeDisk {
+  std::string log_id = "0123456789abcdef";
+  std::map<std::pair<std::string, std::string>, SessionRecord> sessions;
+  std::map<std::pair<std::string, std::string>, std::string> requests;  // to session_id
+  std::set<std::string> seen;
+  std::vector<StoredEvent> events;  // oldest first
+  int64_t latest = 0;
+  absl::Time last_recorded_at = absl::InfinitePast();
+};
+
+// A Store in memory that passes the stores' contract suite. Each transaction is a batch of its own.
+//
+// kThread: callbacks run on the fake's thread, as with a real store. kManual: nothing happens until
+// the test calls RunAll(), and callbacks run inside that on the test's thread: no thread at all.
+class FakeStore final : public Store {
+ public:
+  enum class Mode { kThread, kManual };
+
+  explicit FakeStore(Clock* clock, Mode mode = Mode::kThread,
+                     std::shared_ptr<FakeDisk> disk = std::make_shared<FakeDisk>(),
+                     size_t max_queue = 10000)
+      : clock_(clock), max_queue_(max_queue), log_id_(disk->log_id), disk_(std::move(disk)) {
+    if (mode == Mode::kThread) thread_ = std::thread([this] { Loop(); });
+  }
+
+  // What still waits gets CANCELLED, on this thread when there is no other.
+  ~FakeStore() override {
+    {
+      MutexLock lock(&mutex_);
+      stopping_ = true;
+    }
+    changed_.SignalAll();
+    if (thread_.joinable()) thread_.join();
+    std::deque<Work> waiting;
+    {
+      MutexLock lock(&mutex_);
+      waiting.swap(refused_);
+      std::move(queue_.begin(), queue_.end(), std::back_inserter(waiting));
+      queue_.clear();
+    }
+    for (Work& work : waiting) std::move(work)(absl::CancelledError("the store is being closed"));
+  }
+
+  // ---- For tests. ----
+
+  // Manual mode: does what waits, and what its callbacks ask for meanwhile. Returns how many calls
+  // were done. Nothing while held.
+  int RunAll() {
+    int done = 0;
+    while (RunOne()) ++done;
+    return done;
+  }
+  // Calls wait, none is done, until Release().
+  void Hold() { SetHeld(true); }
+  void Release() { SetHeld(false); }
+  // Calls that wait now.
+  size_t waiting() const {
+    MutexLock lock(&mutex_);
+    return queue_.size();
+  }
+  // The next `count` commits write nothing and get `status`; health() too, until they are over.
+  void FailCommits(absl::Status status, int count = 1) {
+    MutexLock lock(&mutex_);
+    commit_failure_ = std::move(status);
+    commit_failures_ = count;
+  }
+  // The next `count` reads get `status`.
+  void FailReads(absl::Status status, int count = 1) {
+    MutexLock lock(&mutex_);
+    read_failure_ = std::move(status);
+    read_failures_ = count;
+  }
+  // Retention: forgets the events before position `oldest`.
+  void TrimBefore(int64_t oldest) {
+    MutexLock lock(&mutex_);
+    std::erase_if(disk_->events, [oldest](const StoredEvent& e) { return e.position < oldest; });
+  }
+  // All events that are kept, with `recorded_at` and without cursor.
+  std::vector<kustom::ipp::v1::SessionEvent> events() const {
+    MutexLock lock(&mutex_);
+    std::vector<kustom::ipp::v1::SessionEvent> events;
+    for (const StoredEvent& row : disk_->events) events.emplace_back().ParseFromString(row.payload);
+    return events;
+  }
+  // Commits that were acknowledged.
+  int commits() const {
+    MutexLock lock(&mutex_);
+    return commits_;
+  }
+
+  // ---- Store. ----
+
+  void Commit(Transaction transaction,
+              absl::AnyInvocable<void(absl::StatusOr<Committed>) &&> done) override {
+    Enqueue([this, transaction = std::move(transaction),
+             done = std::move(done)](absl::Status admitted) mutable {
+      absl::StatusOr<Committed> committed = admitted;
+      if (admitted.ok()) committed = Apply(transaction);
+      if (committed.ok() && !committed->positions.empty()) {
+        listener_.Run(committed->positions.back());
+      }
+      std::move(done)(std::move(committed));
+    });
+  }
+
+  void FindSession(std::string merchant_id, std::string session_id,
+                   absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) override {
+    EnqueueRead<SessionRecord>(
+        [key = std::make_pair(std::move(merchant_id), std::move(session_id))](
+            const FakeDisk& disk) -> absl::StatusOr<SessionRecord> {
+          const auto found = disk.sessions.find(key);
+          if (found == disk.sessions.end()) return absl::NotFoundError("session is not known");
+          return found->second;
+        },
+        std::move(done));
+  }
+
+  void FindSessionByRequest(
+      std::string merchant_id, std::string request_id,
+      absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) override {
+    EnqueueRead<SessionRecord>(
+        [key = std::make_pair(std::move(merchant_id), std::move(request_id))](
+            const FakeDisk& disk) -> absl::StatusOr<SessionRecord> {
+          const auto found = disk.requests.find(key);
+          if (found == disk.requests.end()) return absl::NotFoundError("session is not known");
+          return disk.sessions.at({key.first, found->second});
+        },
+        std::move(done));
+  }
+
+  void ReadEvents(
+      int64_t after, int limit,
+      absl::AnyInvocable<void(absl::StatusOr<std::vector<StoredEvent>>) &&> done) override {
+    EnqueueRead<std::vector<StoredEvent>>(
+        [after, limit](const FakeDisk& disk) -> absl::StatusOr<std::vector<StoredEvent>> {
+          std::vector<StoredEvent> events;
+          size_t bytes = 0;
+          for (const StoredEvent& event : disk.events) {
+            if (event.position <= after) continue;
+            if (static_cast<int>(events.size()) >= limit || bytes >= kPageBytes) break;
+            bytes += event.payload.size();
+            events.push_back(event);
+          }
+          return events;
+        },
+        std::move(done));
+  }
+
+  void FindPosition(absl::Time time,
+                    absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) override {
+    EnqueueRead<int64_t>(
+        [time](const FakeDisk& disk) -> absl::StatusOr<int64_t> {
+          for (const StoredEvent& event : disk.events) {
+            if (event.recorded_at >= time) return event.position - 1;
+          }
+          return disk.latest;
+        },
+        std::move(done));
+  }
+
+  LogBounds bounds() const override {
+    MutexLock lock(&mutex_);
+    const int64_t latest = disk_->latest;
+    return {disk_->events.empty() ? latest + 1 : disk_->events.front().position, latest};
+  }
+  const std::string& log_id() const override { return log_id_; }
+  void SetListener(std::function<void(int64_t latest)> listener) override {
+    listener_.Set(std::move(listener));
+  }
+  absl::Status health() const override {
+    MutexLock lock(&mutex_);
+    return commit_failures_ > 0 ? commit_failure_ : absl::OkStatus();
+  }
+
+ private:
+  using Work = absl::AnyInvocable<void(absl::Status admitted) &&>;
+
+  void SetHeld(bool held) {
+    {
+      MutexLock lock(&mutex_);
+      held_ = held;
+    }
+    changed_.SignalAll();
+  }
+
+  void Enqueue(Work work) {
+    {
+      MutexLock lock(&mutex_);
+      if (queue_.size() >= max_queue_) {
+        // Not inside the call that took it: refused calls have a place of their own.
+        work = [work = std::move(work)](absl::Status) mutable {
+          std::move(work)(absl::ResourceExhaustedError("the store's queue is full"));
+        };
+        refused_.push_back(std::move(work));
+      } else {
+        queue_.push_back(std::move(work));
+      }
+    }
+    changed_.SignalAll();
+  }
+
+  template <typename T>
+  void EnqueueRead(absl::AnyInvocable<absl::StatusOr<T>(const FakeDisk&)> read,
+                   absl::AnyInvocable<void(absl::StatusOr<T>) &&> done) {
+    Enqueue([this, read = std::move(read), done = std::move(done)](absl::Status admitted) mutable {
+      absl::StatusOr<T> result = admitted;
+      if (admitted.ok()) {
+        MutexLock lock(&mutex_);
+        if (read_failures_ > 0) {
+          --read_failures_;
+          result = read_failure_;
+        } else {
+          result = read(*disk_);
+        }
+      }
+      std::move(done)(std::move(result));
+    });
+  }
+
+  absl::StatusOr<Committed> Apply(const Transaction& transaction) {
+    Snapshot snapshot;
+    {
+      MutexLock lock(&mutex_);
+      if (commit_failures_ > 0) {
+        --commit_failures_;
+        return commit_failure_;
+      }
+      snapshot.already_seen = disk_->seen.count(transaction.dedup_key) > 0;
+      const auto found = disk_->sessions.find({transaction.merchant_id, transaction.session_id});
+      if (found != disk_->sessions.end()) snapshot.session = found->second;
+    }
+    Writes writes = transaction.decide(snapshot);
+
+    MutexLock lock(&mutex_);
+    Committed committed;
+    committed.already_seen = snapshot.already_seen;
+    committed.session = writes.session ? writes.session : snapshot.session;
+    if (writes.session) {
+      const SessionRecord& record = *writes.session;
+      if (!record.request_id.empty()) {
+        const auto [owner, made] = disk_->requests.emplace(
+            std::make_pair(record.merchant_id, record.request_id), record.session.session_id());
+        if (!made && owner->second != record.session.session_id()) {
+          return absl::AlreadyExistsError("another session was made under this request_id");
+        }
+      }
+      disk_->sessions[{record.merchant_id, record.session.session_id()}] = record;
+    }
+    if (!transaction.dedup_key.empty()) disk_->seen.insert(transaction.dedup_key);
+    disk_->last_recorded_at = std::max(disk_->last_recorded_at, clock_->Now());
+    for (NewEvent& event : writes.events) {
+      committed.positions.push_back(++disk_->latest);
+      disk_->events.push_back(
+          MakeRow(std::move(event.event), disk_->latest, disk_->last_recorded_at));
+    }
+    ++commits_;
+    return committed;
+  }
+
+  bool RunOne() {
+    Work work;
+    {
+      MutexLock lock(&mutex_);
+      std::deque<Work>& from = refused_.empty() ? queue_ : refused_;
+      if (from.empty() || (held_ && &from == &queue_)) return false;
+      work = std::move(from.front());
+      from.pop_front();
+    }
+    std::move(work)(absl::OkStatus());
+    return true;
+  }
+
+  void Loop() {
+    while (true) {
+      {
+        MutexLock lock(&mutex_);
+        while (!stopping_ && refused_.empty() && (held_ || queue_.empty())) changed_.Wait(&mutex_);
+        if (stopping_ && refused_.empty()) return;
+      }
+      RunOne();
+    }
+  }
+
+  static constexpr size_t kPageBytes = 1 << 20;
+
+  Clock* const clock_;
+  const size_t max_queue_;
+  const std::string log_id_;
+  ListenerSlot listener_;
+  mutable Mutex mutex_;
+  CondVar changed_;
+  const std::shared_ptr<FakeDisk> disk_;  // what it points to: guarded by mutex_
+  std::deque<Work> queue_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Work> refused_ ABSL_GUARDED_BY(mutex_);
+  bool held_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status commit_failure_ ABSL_GUARDED_BY(mutex_);
+  int commit_failures_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Status read_failure_ ABSL_GUARDED_BY(mutex_);
+  int read_failures_ ABSL_GUARDED_BY(mutex_) = 0;
+  int commits_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::thread thread_;
+};
+
+}  // namespace ipp::store
