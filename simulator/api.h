@@ -1,0 +1,75 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "simulator/authorization.h"
+#include "simulator/http.h"
+#include "simulator/uri.h"
+#include "simulator/world.h"
+
+namespace ipp::simulator {
+
+// The operations under /ipp/v1. Checks in this order: authorization (401), path (404), verb (405),
+// the merchant header and the query (400), the body (415, 400), the thing itself (404, 409).
+class Api {
+ public:
+  // With `production` the /dev operations do not exist.
+  Api(World& world, const Authorizer& authorizer, bool production)
+      : world_(world), authorizer_(authorizer), production_(production) {}
+
+  struct Answer {
+    Response response;
+    AuthorizationForm form = AuthorizationForm::kNone;
+    std::string session_id;  // of a session that the request created
+  };
+  Answer Handle(const Request& request);
+
+ private:
+  struct Call {
+    const Request& request;
+    Merchant& merchant;
+    std::string id;  // from the path, lower case
+    Query query;
+    FieldErrors errors;
+    std::string created_session_id;
+  };
+  struct Route {
+    std::string_view method;
+    std::string_view pattern;
+    Response (Api::*handler)(Call&);
+    bool needs_merchant_header = false;
+    bool playground_only = false;
+  };
+  static const std::vector<Route>& Routes();
+
+  Response Dispatch(const Request& request, Merchant& merchant, std::string* created_session_id);
+
+  Response CreateEnrollment(Call& call);
+  Response ListEnrollments(Call& call);
+  Response DeleteEnrollment(Call& call);
+  Response ListLocations(Call& call);
+  Response GetLocation(Call& call);
+  Response ListDevices(Call& call);
+  Response UpdateDevice(Call& call);
+  Response DeleteDevice(Call& call);
+  Response CreateSimulatedDevice(Call& call);
+  Response CreateSession(Call& call);
+  Response GetSession(Call& call);
+  Response CancelSession(Call& call);
+  Response SimulateTap(Call& call);
+
+  // Null if the merchant has no such session; settled otherwise.
+  Session* FindSession(Call& call);
+
+  World& world_;
+  const Authorizer& authorizer_;
+  const bool production_;
+};
+
+// The `metadata=key:value` parameters: at most five, a key once.
+Metadata ReadMetadataFilter(const Query& query, FieldErrors* errors);
+bool HasAll(const Metadata& metadata, const Metadata& wanted);
+
+}  // namespace ipp::simulator

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "simulator/http.h"
+#include "simulator/request_log.h"
+#include "simulator/uri.h"
+#include "simulator/webhook_queue.h"
+#include "simulator/world.h"
+
+namespace ipp::simulator {
+
+// What lies under /_sim/: the hands of the clerk, of the phone and of time, and a view behind the
+// scenes for tests. Without authorization, so the simulator belongs on loopback or a test network.
+class Control {
+ public:
+  Control(World& world, RequestLog& requests, WebhookQueue& webhooks)
+      : world_(world), requests_(requests), webhooks_(webhooks) {}
+
+  Response Handle(const Request& request);
+
+ private:
+  struct Call {
+    const Request& request;
+    std::string id;  // from the path
+    Query query;
+    FieldErrors errors;
+  };
+  struct Route {
+    std::string_view method;
+    std::string_view pattern;
+    Response (Control::*handler)(Call&);
+  };
+  static const std::vector<Route>& Routes();
+
+  Response GetState(Call& call);
+  Response Activate(Call& call) { return Step(call, SessionStep::kActivate); }
+  Response ClerkCancel(Call& call) { return Step(call, SessionStep::kCancel); }
+  Response Expire(Call& call) { return Step(call, SessionStep::kExpire); }
+  Response Fail(Call& call) { return Step(call, SessionStep::kFail); }
+  Response Step(Call& call, SessionStep step);
+  Response Consume(Call& call);
+  Response AddLocation(Call& call);
+  Response AdvanceClock(Call& call);
+  Response ListRequests(Call& call);
+  Response ClearRequests(Call& call);
+  Response ListWebhooks(Call& call);
+  Response SetWebhooks(Call& call);
+  Response Resend(Call& call);
+
+  World& world_;
+  RequestLog& requests_;
+  WebhookQueue& webhooks_;
+};
+
+}  // namespace ipp::simulator

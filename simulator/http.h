@@ -1,0 +1,41 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace ipp::simulator {
+
+// One request as it came off a connection. The views live until its Responder has been called.
+struct Request {
+  std::string_view method;
+  std::string_view target;  // origin form, query included, as sent
+  std::vector<std::pair<std::string_view, std::string_view>> headers;
+  std::string body;
+  int connection = 0;  // counts up from 1; tells reused connections from fresh ones
+
+  // The first header of that name in any letter case; empty if there is none.
+  std::string_view Header(std::string_view name) const;
+
+  std::string_view Path() const { return target.substr(0, target.find('?')); }
+  std::string_view RawQuery() const;
+};
+
+struct Response {
+  int status = 200;
+  std::string body;
+  std::string_view content_type = "application/json";
+  std::vector<std::pair<std::string, std::string>> headers;  // besides those of every answer
+};
+
+// Answers one request. Call it once, on the loop's thread, inside the handler or later.
+using Responder = std::function<void(Response)>;
+
+// Runs on the loop's thread.
+using Handler = std::function<void(Request&, Responder)>;
+
+bool EqualsIgnoringCase(std::string_view a, std::string_view b);
+
+}  // namespace ipp::simulator

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "simulator/http.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace ipp::simulator {
+
+// An HTTP/1.1 listener on one event loop: persistent connections, one request of a connection at a
+// time (so pipelined requests are answered in order), everything bounded. A request too big for the
+// limits is answered 413 or 431, a malformed one 400, and the connection is closed.
+//
+// Create and destroy it while the loop does not run; the handler runs on the loop's thread.
+class HttpServer {
+ public:
+  struct Options {
+    std::string address = "127.0.0.1";
+    uint16_t port = 0;  // 0: any free one
+    size_t max_header_bytes = 16 * 1024;
+    size_t max_body_bytes = 1024 * 1024;
+    // Beyond it new connections wait in the kernel's backlog.
+    size_t max_connections = 1000;
+    // A connection that has moved no byte for so long is closed.
+    std::chrono::seconds idle_timeout{75};
+  };
+
+  // Null when the address cannot be bound; *error then says why.
+  static std::unique_ptr<HttpServer> Listen(boost::asio::io_context& loop, const Options& options,
+                                            Handler handler, std::string* error);
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  uint16_t port() const;
+
+ private:
+  class Core;
+  class Connection;
+  explicit HttpServer(std::shared_ptr<Core> core);
+
+  std::shared_ptr<Core> core_;
+};
+
+}  // namespace ipp::simulator

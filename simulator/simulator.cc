@@ -1,0 +1,148 @@
+#include "simulator/simulator.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <thread>
+#include <utility>
+
+#include "simulator/api.h"
+#include "simulator/control.h"
+#include "simulator/http_server.h"
+#include "simulator/request_log.h"
+#include "simulator/webhook_queue.h"
+#include "simulator/webhook_transport.h"
+#include "simulator/world.h"
+
+namespace ipp::simulator {
+namespace {
+
+namespace asio = boost::asio;
+
+WebhookQueue::Options QueueOptions(const Simulator::Options& options) {
+  WebhookQueue::Options queue;
+  queue.initial_backoff = options.webhook_initial_backoff;
+  queue.backoff_factor = options.webhook_backoff_factor;
+  queue.max_backoff = options.webhook_max_backoff;
+  queue.give_up_after = options.webhook_give_up_after;
+  queue.ordered_by_session = options.webhook_ordered_by_session;
+  return queue;
+}
+
+bool FillSigner(const std::vector<std::string>& secrets, WebhookSigner* signer,
+                std::string* error) {
+  for (size_t i = 0; i < secrets.size(); ++i) {
+    if (signer->AddSecret(secrets[i])) continue;
+    *error = "webhook secret " + std::to_string(i + 1) + " is not whsec_<base64>";
+    return false;
+  }
+  if (signer->empty()) signer->AddSecret(Simulator::kDefaultSecret);
+  return true;
+}
+
+bool ParseUrls(const std::vector<std::string>& texts, std::vector<Url>* urls, std::string* error) {
+  for (const std::string& text : texts) {
+    const auto url = Url::Parse(text);
+    if (!url) {
+      *error = "'" + text + "' is not an http URL";
+      return false;
+    }
+    urls->push_back(*url);
+  }
+  return true;
+}
+
+}  // namespace
+
+class Simulator::Impl {
+ public:
+  Impl(const Options& options, WebhookSigner signer)
+      : transport_(MakeHttpWebhookTransport(loop_, options.webhook_timeout)),
+        webhooks_(
+            QueueOptions(options), std::move(signer), *transport_,
+            [this](auto delay, auto callback) { RunAfter(delay, std::move(callback)); }, ids_),
+        world_(clock_, ids_, options.session_ttl,
+               [this](WebhookEvent event) { webhooks_.Enqueue(std::move(event)); }),
+        api_(world_, authorizer_, options.production),
+        control_(world_, requests_, webhooks_) {
+    for (const auto& [merchant_id, key] : options.merchants) {
+      Merchant* merchant = world_.FindMerchant(merchant_id);
+      if (merchant == nullptr) merchant = &world_.AddMerchant(merchant_id);
+      authorizer_.AddKey(key, *merchant);
+    }
+  }
+
+  ~Impl() {
+    loop_.stop();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  bool Start(const Options& options, const std::vector<Url>& urls, std::string* error) {
+    webhooks_.SetDestinations(urls);
+    HttpServer::Options server;
+    server.address = options.address;
+    server.port = options.port;
+    server_ = HttpServer::Listen(
+        loop_, server,
+        [this](Request& request, Responder respond) { Answer(request, std::move(respond)); },
+        error);
+    if (server_ == nullptr) return false;
+    thread_ = std::thread([this] { loop_.run(); });
+    return true;
+  }
+
+  uint16_t port() const { return server_->port(); }
+
+ private:
+  // Every request passes here, and may be answered later than in this call: the place where delays
+  // and failures of an API request can be put without the rest knowing.
+  void Answer(Request& request, Responder respond) {
+    if (request.Path().substr(0, 6) == "/_sim/") return respond(control_.Handle(request));
+    const uint64_t sequence = requests_.Begin(request);
+    Api::Answer answer = api_.Handle(request);
+    requests_.Finish(sequence, answer.form, answer.response.status, std::move(answer.session_id));
+    respond(std::move(answer.response));
+  }
+
+  void RunAfter(std::chrono::milliseconds delay, std::function<void()> callback) {
+    auto timer = std::make_shared<asio::steady_timer>(loop_, delay);
+    timer->async_wait([timer, callback = std::move(callback)](boost::system::error_code stopped) {
+      if (!stopped) callback();
+    });
+  }
+
+  // The loop outlives all that has work on it.
+  asio::io_context loop_{1};
+  SimClock clock_;
+  IdMaker ids_;
+  std::unique_ptr<WebhookTransport> transport_;
+  WebhookQueue webhooks_;
+  World world_;
+  Authorizer authorizer_;
+  RequestLog requests_;
+  Api api_;
+  Control control_;
+  std::unique_ptr<HttpServer> server_;
+  std::thread thread_;
+};
+
+std::unique_ptr<Simulator> Simulator::Start(const Options& options, std::string* error) {
+  WebhookSigner signer;
+  std::vector<Url> urls;
+  if (!FillSigner(options.webhook_secrets, &signer, error) ||
+      !ParseUrls(options.webhook_urls, &urls, error)) {
+    return nullptr;
+  }
+  if (options.merchants.empty()) {
+    *error = "there must be a merchant";
+    return nullptr;
+  }
+  auto impl = std::make_unique<Impl>(options, std::move(signer));
+  if (!impl->Start(options, urls, error)) return nullptr;
+  return std::unique_ptr<Simulator>(new Simulator(std::move(impl)));
+}
+
+Simulator::Simulator(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Simulator::~Simulator() = default;
+uint16_t Simulator::port() const { return impl_->port(); }
+
+}  // namespace ipp::simulator

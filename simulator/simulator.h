@@ -1,0 +1,61 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ipp::simulator {
+
+// Kustom's In-Person Payments API as a double: REST under /ipp/v1, signed webhooks, control under
+// /_sim/. See README.md for what it does where the real service's behaviour is not known.
+//
+// Runs on one thread of its own, which owns all state. Start and destroy it from any thread; the
+// destructor stops it, and webhooks not delivered by then are lost.
+class Simulator {
+ public:
+  struct MerchantKey {
+    std::string merchant_id;
+    std::string key;
+  };
+
+  struct Options {
+    std::string address = "127.0.0.1";
+    uint16_t port = 0;  // 0: any free one
+
+    // A merchant may have several keys. Each merchant starts with two locations.
+    std::vector<MerchantKey> merchants = {{"PM00000001", "kco_test_api_simulator"}};
+    // As in production, where the /dev operations answer 404.
+    bool production = false;
+    // How long a session may stay open before it is EXPIRED; zero: for ever.
+    std::chrono::seconds session_ttl{3600};
+
+    std::vector<std::string> webhook_urls;     // http only
+    std::vector<std::string> webhook_secrets;  // whsec_<base64>; all sign; none: kDefaultSecret
+    std::chrono::milliseconds webhook_initial_backoff{1000};
+    double webhook_backoff_factor = 2.0;
+    std::chrono::milliseconds webhook_max_backoff{60'000};
+    std::chrono::milliseconds webhook_give_up_after{std::chrono::hours(72)};
+    std::chrono::milliseconds webhook_timeout{10'000};  // one attempt
+    bool webhook_ordered_by_session = true;
+  };
+
+  static constexpr char kDefaultSecret[] = "whsec_aXBwLXNpbXVsYXRvci1kZWZhdWx0LXNlY3JldC0wMDE=";
+
+  // Null on bad options or if the address cannot be bound; *error then says which.
+  static std::unique_ptr<Simulator> Start(const Options& options, std::string* error);
+  ~Simulator();
+  Simulator(const Simulator&) = delete;
+  Simulator& operator=(const Simulator&) = delete;
+
+  uint16_t port() const;
+
+ private:
+  class Impl;
+  explicit Simulator(std::unique_ptr<Impl> impl);
+
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ipp::simulator

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "simulator/json_writer.h"
+#include "simulator/webhook_signer.h"
+#include "simulator/webhook_transport.h"
+#include "simulator/world.h"
+
+namespace ipp::simulator {
+
+// Delivers events to every destination until it answers 2xx, and remembers what became of each.
+//
+// Within one destination the events of a session are sent in their order, the next one only after
+// the one before was taken or given up; different sessions do not wait for each other. Everything
+// happens on the loop's thread.
+class WebhookQueue {
+ public:
+  struct Options {
+    std::chrono::milliseconds initial_backoff{1000};
+    double backoff_factor = 2.0;
+    std::chrono::milliseconds max_backoff{60'000};
+    // An event is given up once it has waited this long between its attempts.
+    std::chrono::milliseconds give_up_after{std::chrono::hours(72)};
+    bool ordered_by_session = true;
+    size_t attempts_at_once = 8;  // a destination
+  };
+  using RunAfter = std::function<void(std::chrono::milliseconds, std::function<void()>)>;
+  static constexpr size_t kMaxEvents = 100'000;  // the oldest are forgotten beyond it
+
+  WebhookQueue(const Options& options, WebhookSigner signer, WebhookTransport& transport,
+               RunAfter run_after, IdMaker& ids);
+  ~WebhookQueue();
+
+  // Replaces the destinations. What is still due to one that stays remains due; what is due to one
+  // that goes is dropped. A new one gets the events from now on.
+  void SetDestinations(const std::vector<Url>& urls);
+
+  void Enqueue(WebhookEvent event);
+
+  // Sends a known event once more to every destination where it is not on its way anyhow. False:
+  // no such event.
+  bool Resend(const std::string& event_id);
+
+  std::string RenderDeliveries() const;
+  void RenderCounts(JsonWriter& json) const;
+
+ private:
+  enum class State { kDue, kWaiting, kDelivered, kGivenUp, kDropped };
+  struct Delivery;
+  struct Destination;
+  struct Record {
+    WebhookEvent event;
+    std::vector<std::shared_ptr<Delivery>> deliveries;
+  };
+
+  static std::string_view Name(State state);
+  const std::string& LaneOf(const WebhookEvent& event) const;
+  void AddDelivery(const std::shared_ptr<Record>& record,
+                   const std::shared_ptr<Destination>& destination);
+  void Line(const std::shared_ptr<Delivery>& delivery);
+  void Pump(const std::shared_ptr<Destination>& destination);
+  void Attempt(const std::shared_ptr<Delivery>& delivery);
+  void OnAnswer(const std::shared_ptr<Delivery>& delivery, int status);
+  void Settle(const std::shared_ptr<Delivery>& delivery, State state);
+
+  const Options options_;
+  const WebhookSigner signer_;
+  WebhookTransport& transport_;
+  const RunAfter run_after_;
+  IdMaker& ids_;
+  std::vector<std::shared_ptr<Destination>> destinations_;
+  std::deque<std::shared_ptr<Record>> records_;
+  std::unordered_map<std::string, std::shared_ptr<Record>> by_id_;
+};
+
+}  // namespace ipp::simulator

@@ -1,0 +1,160 @@
+#include "simulator/webhook_transport.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace ipp::simulator {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using beast::error_code;
+using tcp = asio::ip::tcp;
+
+constexpr size_t kMaxAnswerBytes = 64 * 1024;
+
+// One connection to a receiver; carries one attempt at a time.
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  // `reusable` tells whether the connection can carry another attempt.
+  using Done = std::function<void(int status, bool reusable)>;
+
+  Connection(asio::io_context& loop, std::chrono::milliseconds timeout)
+      : resolver_(loop), stream_(loop), timeout_(timeout) {}
+
+  void Post(const WebhookRequest& request, Done done) {
+    done_ = std::move(done);
+    message_ = {http::verb::post, request.url.target, 11};
+    message_.set(http::field::host, request.url.host + ":" + request.url.port);
+    message_.set(http::field::user_agent, "ipp-simulator/" IPP_SIMULATOR_VERSION);
+    message_.set(http::field::content_type, "application/json");
+    message_.set("webhook-id", request.webhook_id);
+    message_.set("webhook-timestamp", request.timestamp);
+    message_.set("webhook-signature", request.signature);
+    message_.body() = request.body;
+    message_.prepare_payload();
+    stream_.expires_after(timeout_);
+    if (connected_) {
+      reused_ = true;
+      Write();
+    } else {
+      Resolve(request.url);
+    }
+  }
+
+  bool was_reused() const { return reused_; }
+
+ private:
+  void Resolve(const Url& url) {
+    resolver_.async_resolve(
+        url.host, url.port,
+        [self = shared_from_this()](error_code error, const tcp::resolver::results_type& found) {
+          if (error) return self->Finish(0, false);
+          self->Connect(found);
+        });
+  }
+
+  void Connect(const tcp::resolver::results_type& endpoints) {
+    stream_.async_connect(endpoints,
+                          [self = shared_from_this()](error_code error, const tcp::endpoint&) {
+                            if (error) return self->Finish(0, false);
+                            error_code ignored;
+                            self->stream_.socket().set_option(tcp::no_delay(true), ignored);
+                            self->connected_ = true;
+                            self->Write();
+                          });
+  }
+
+  void Write() {
+    http::async_write(stream_, message_, [self = shared_from_this()](error_code error, size_t) {
+      if (error) return self->Finish(0, false);
+      self->Read();
+    });
+  }
+
+  void Read() {
+    answer_.emplace();
+    answer_->body_limit(kMaxAnswerBytes);
+    http::async_read(stream_, buffer_, *answer_,
+                     [self = shared_from_this()](error_code error, size_t) {
+                       if (error) return self->Finish(0, false);
+                       const auto& answer = self->answer_->get();
+                       self->Finish(static_cast<int>(answer.result_int()), answer.keep_alive());
+                     });
+  }
+
+  void Finish(int status, bool reusable) {
+    stream_.expires_never();
+    std::exchange(done_, nullptr)(status, reusable);
+  }
+
+  tcp::resolver resolver_;
+  beast::tcp_stream stream_;
+  const std::chrono::milliseconds timeout_;
+  beast::flat_buffer buffer_;
+  http::request<http::string_body> message_;
+  std::optional<http::response_parser<http::string_body>> answer_;
+  Done done_;
+  bool connected_ = false;
+  bool reused_ = false;
+};
+
+class HttpWebhookTransport : public WebhookTransport {
+ public:
+  HttpWebhookTransport(asio::io_context& loop, std::chrono::milliseconds timeout)
+      : loop_(loop), timeout_(timeout) {}
+
+  void Post(WebhookRequest request, Done done) override {
+    auto& idle = idle_[request.url.host + ":" + request.url.port];
+    if (idle.empty()) return PostOn(NewConnection(), std::move(request), std::move(done));
+    auto connection = std::move(idle.back());
+    idle.pop_back();
+    PostOn(std::move(connection), std::move(request), std::move(done));
+  }
+
+ private:
+  std::shared_ptr<Connection> NewConnection() {
+    return std::make_shared<Connection>(loop_, timeout_);
+  }
+
+  void PostOn(std::shared_ptr<Connection> connection, WebhookRequest request, Done done) {
+    Connection& target = *connection;
+    auto shared_request = std::make_shared<WebhookRequest>(std::move(request));
+    target.Post(*shared_request, [this, connection = std::move(connection), shared_request,
+                                  done = std::move(done)](int status, bool reusable) mutable {
+      if (status == 0 && connection->was_reused()) {
+        // The receiver has most likely closed the idle connection: no failed attempt yet.
+        return PostOn(NewConnection(), std::move(*shared_request), std::move(done));
+      }
+      if (reusable) {
+        idle_[shared_request->url.host + ":" + shared_request->url.port].push_back(connection);
+      }
+      done(status);
+    });
+  }
+
+  asio::io_context& loop_;
+  const std::chrono::milliseconds timeout_;
+  std::unordered_map<std::string, std::vector<std::shared_ptr<Connection>>> idle_;
+};
+
+}  // namespace
+
+std::unique_ptr<WebhookTransport> MakeHttpWebhookTransport(asio::io_context& loop,
+                                                           std::chrono::milliseconds timeout) {
+  return std::make_unique<HttpWebhookTransport>(loop, timeout);
+}
+
+}  // namespace ipp::simulator

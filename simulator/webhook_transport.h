@@ -1,0 +1,40 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "simulator/uri.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace ipp::simulator {
+
+struct WebhookRequest {
+  Url url;
+  std::string webhook_id;
+  std::string timestamp;
+  std::string signature;
+  std::string body;
+};
+
+// Carries one delivery attempt to a receiver.
+class WebhookTransport {
+ public:
+  // The HTTP status, or 0 if none came.
+  using Done = std::function<void(int status)>;
+
+  virtual ~WebhookTransport() = default;
+
+  // `done` runs exactly once on the loop's thread, never inside this call.
+  virtual void Post(WebhookRequest request, Done done) = 0;
+};
+
+// Over HTTP/1.1 on persistent connections, as many as there are attempts at the same time.
+std::unique_ptr<WebhookTransport> MakeHttpWebhookTransport(boost::asio::io_context& loop,
+                                                           std::chrono::milliseconds timeout);
+
+}  // namespace ipp::simulator

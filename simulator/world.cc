@@ -1,0 +1,113 @@
+#include "simulator/world.h"
+
+#include <cstdio>
+#include <utility>
+
+#include "simulator/render.h"
+
+namespace ipp::simulator {
+namespace {
+
+Location SeededLocation(size_t number, std::string name, std::string street,
+                        std::string postal_code, std::string city) {
+  char id[40];
+  std::snprintf(id, sizeof(id), "10c00000-0000-4000-8000-%012zx", number);
+  Location location;
+  location.id = id;
+  location.name = std::move(name);
+  location.street_address = std::move(street);
+  location.postal_code = std::move(postal_code);
+  location.city = std::move(city);
+  location.country = "SE";
+  return location;
+}
+
+}  // namespace
+
+EnrollmentStatus Enrollment::StatusAt(Time now) const {
+  if (cancelled) return EnrollmentStatus::kCancelled;
+  if (consumed) return EnrollmentStatus::kConsumed;
+  return now >= expires_at ? EnrollmentStatus::kExpired : EnrollmentStatus::kPending;
+}
+
+World::World(SimClock& clock, IdMaker& ids, std::chrono::seconds session_ttl, EventSink sink)
+    : clock_(clock), ids_(ids), session_ttl_(session_ttl), sink_(std::move(sink)) {}
+
+Merchant& World::AddMerchant(const std::string& id) {
+  merchants_.push_back(std::make_unique<Merchant>());
+  Merchant& merchant = *merchants_.back();
+  merchant.id = id;
+  const size_t first = merchants_.size() * 2 - 1;
+  AddLocation(merchant, SeededLocation(first, "Storgatan", "Storgatan 1", "11455", "Stockholm"));
+  AddLocation(merchant, SeededLocation(first + 1, "Hamnen", "Skeppsbron 12", "41121", "Göteborg"));
+  return merchant;
+}
+
+Merchant* World::FindMerchant(std::string_view id) {
+  for (const auto& merchant : merchants_) {
+    if (merchant->id == id) return merchant.get();
+  }
+  return nullptr;
+}
+
+Location& World::AddLocation(Merchant& merchant, Location location) {
+  location.merchant_id = merchant.id;
+  location.created_at = location.updated_at = clock_.Now();
+  return merchant.locations.Add(std::move(location));
+}
+
+Session& World::AddSession(Merchant& merchant, Session session) {
+  session.id = ids_.Uuid();
+  session.merchant_id = merchant.id;
+  session.status = SessionStatus::kCreated;
+  session.created_at = clock_.Now();
+  session.json = RenderSession(session);
+  Session& added = merchant.sessions.Add(std::move(session));
+  Emit(added, "ipp.session.created", {});
+  return added;
+}
+
+void World::Settle(Session& session) {
+  if (session_ttl_.count() == 0 || IsFinal(session.status)) return;
+  if (clock_.Now() - session.created_at >= session_ttl_) Advance(session, SessionStep::kExpire);
+}
+
+bool World::Advance(Session& session, SessionStep step, std::string_view failure_reason) {
+  const auto next = Next(session.status, step);
+  if (!next) return false;
+  session.status = *next;
+  if (step == SessionStep::kPay) {
+    session.order_id = ids_.Uuid();
+    session.purchase_completed_at = FormatSeconds(clock_.Now());
+  }
+  session.json = RenderSession(session);
+  if (const auto type = EventType(step); !type.empty()) Emit(session, type, failure_reason);
+  return true;
+}
+
+Device& World::Consume(Merchant& merchant, Enrollment& enrollment) {
+  enrollment.consumed = true;
+  Device device;
+  device.id = ids_.Uuid();
+  device.merchant_id = merchant.id;
+  device.hardware_id = ids_.HardwareId();
+  device.location_id = enrollment.location_id;
+  device.name = "Simulated phone";
+  device.platform = "IOS";
+  device.metadata = enrollment.metadata;
+  device.created_at = clock_.Now();
+  return merchant.devices.Add(std::move(device));
+}
+
+void World::Emit(const Session& session, std::string_view type, std::string_view failure_reason) {
+  WebhookEvent event;
+  event.id = ids_.EventId();
+  event.merchant_id = session.merchant_id;
+  event.type = std::string(type);
+  event.session_id = session.id;
+  event.timestamp = FormatNanos(clock_.Now());
+  event.body = RenderEvent(event, session, failure_reason);
+  sink_(std::move(event));
+}
+
+}  // namespace ipp::simulator
