@@ -57,8 +57,9 @@ absl::Status ReadPage(absl::string_view text, absl::string_view items_key,
 // Which fields of the top-level message are written; empty function: all.
 using FieldFilter = std::function<bool(const google::protobuf::FieldDescriptor*)>;
 
-// Appends `message` as one JSON object. Fields without presence are left out when they have their
-// default value; optional fields are written when present, also when empty. `raw_of` fields are
+// Appends `message` as one JSON object. Numbers without presence are always written, also a 0: the upstream
+// requires tax_rate and the like on every line. Other fields without presence are left out when they have
+// their default value; optional fields are written when present, also when empty. `raw_of` fields are
 // never written. A repeated field or map is left out when empty. Fails (InvalidArgument, naming the
 // path) on a string that is not UTF-8, a Timestamp outside 0001..9999, or an enum number without a
 // name.
