@@ -1,0 +1,103 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/message.h"
+#include "kustom/ipp/v1/annotations.pb.h"
+#include "server/json/message_json.h"
+#include "server/routes/page.pb.h"
+#include "server/routes/path_template.h"
+
+// How each RPC looks as a REST call, compiled once from the contract's `route` options.
+namespace ipp::routes {
+
+// The upstream's zero-based pages.
+struct PageQuery {
+  int32_t number = 0;
+  int32_t size = 20;
+};
+
+struct RestRequest {
+  std::string target;  // path and query, percent-encoded
+  std::string body;    // JSON; empty when the route has none
+};
+
+// One RPC. Immutable, thread-safe.
+class Route {
+ public:
+  // "kustom.ipp.v1.DeviceService/GetDevice"
+  const std::string& name() const { return name_; }
+  const google::protobuf::MethodDescriptor* method() const { return method_; }
+  const kustom::ipp::v1::Route& options() const { return options_; }
+  // False for an RPC that the gateway answers itself.
+  bool is_rest() const { return path_.has_value(); }
+  bool is_paged() const { return response_ != nullptr && response_->is_repeated(); }
+  bool is_read() const { return options_.repeat() == kustom::ipp::v1::REPEAT_READ; }
+
+  // `page` for a paged route. Fails with INVALID_ARGUMENT and a BadRequest when a path variable
+  // cannot be sent.
+  absl::StatusOr<RestRequest> Build(const google::protobuf::Message& request,
+                                    const std::optional<PageQuery>& page = std::nullopt) const;
+
+  bool Succeeded(int http_code) const;
+
+  // Puts the answer to a success into `response` (of the RPC's response type); a paged route's
+  // surroundings into `envelope`.
+  absl::Status ReadAnswer(absl::string_view text, google::protobuf::Message* response,
+                          PageEnvelope* envelope, const json::ReadOptions& options) const;
+
+ private:
+  friend class RouteTable;
+  using Field = const google::protobuf::FieldDescriptor*;
+
+  static absl::StatusOr<Route> Compile(const google::protobuf::MethodDescriptor* method);
+  absl::Status CompileRest();
+  absl::Status CompileRequestFields();
+  absl::Status CompileResponse();
+  absl::Status Bind(absl::string_view field_name, absl::string_view role);
+
+  std::string name_;
+  const google::protobuf::MethodDescriptor* method_ = nullptr;
+  kustom::ipp::v1::Route options_;
+  std::optional<PathTemplate> path_;
+  std::vector<Field> path_fields_;
+  std::vector<Field> query_fields_;
+  std::vector<Field> body_fields_;  // of `*`
+  Field body_ = nullptr;            // of a named field
+  Field response_ = nullptr;
+  std::map<std::string, std::string> roles_;  // request field → what it is bound to
+};
+
+class RouteTable {
+ public:
+  // Compiles every method of the services. Fails with "RPC: what is wrong" for a route that is
+  // missing, contradicts the messages, leaves a request field unbound, or names no permission.
+  static absl::StatusOr<std::unique_ptr<RouteTable>> Compile(
+      const std::vector<const google::protobuf::ServiceDescriptor*>& services);
+
+  // The services of kustom.ipp.v1.
+  static absl::StatusOr<std::unique_ptr<RouteTable>> CompileContract();
+
+  // By "kustom.ipp.v1.DeviceService/GetDevice"; nullptr when there is none.
+  const Route* Find(absl::string_view name) const;
+  // By name order.
+  const std::map<std::string, Route, std::less<>>& routes() const { return routes_; }
+  // Every permission that a route names, sorted.
+  std::vector<std::string> Permissions() const;
+  // One line a route, for the golden file and `--help`.
+  std::string Describe() const;
+
+ private:
+  std::map<std::string, Route, std::less<>> routes_;
+};
+
+}  // namespace ipp::routes

@@ -1,0 +1,33 @@
+#include "server/upstream/credentials.h"
+
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/status_macros.h"
+
+namespace ipp::upstream {
+
+absl::Status Credentials::Add(std::string merchant_id, std::string username, std::string key_file,
+                              Clock* clock) {
+  IPP_ASSIGN_OR_RETURN(std::unique_ptr<SecretFile> key,
+                       SecretFile::Open(std::move(key_file), clock));
+  entries_[std::move(merchant_id)] = Entry{std::move(username), std::move(key)};
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Credentials::Key> Credentials::Find(absl::string_view merchant_id) const {
+  const auto it = entries_.find(std::string(merchant_id));
+  if (it == entries_.end()) return absl::NotFoundError("merchant is not configured");
+  Key key;
+  key.secret = it->second.key->value();
+  const std::string& user = it->second.username;
+  // The upstream takes the raw key behind `Basic `, or ordinary HTTP Basic with the Portal's user
+  // name.
+  key.authorization = absl::StrCat(
+      "Basic ",
+      user.empty() ? key.secret : absl::Base64Escape(absl::StrCat(user, ":", key.secret)));
+  return key;
+}
+
+}  // namespace ipp::upstream

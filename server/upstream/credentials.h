@@ -1,0 +1,37 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "server/base/clock.h"
+#include "server/base/secret_file.h"
+
+namespace ipp::upstream {
+
+// The gateway's own keys with the upstream, one a merchant. Thread-safe after set-up.
+class Credentials {
+ public:
+  // Reads the key's file now and again when it changes. `username` empty: the key alone is sent.
+  absl::Status Add(std::string merchant_id, std::string username, std::string key_file,
+                   Clock* clock);
+
+  struct Key {
+    std::string
+        authorization;   // the header's value: `Basic <key>`, or `Basic base64(username:key)`
+    std::string secret;  // the key itself, to keep it out of what the upstream echoes
+  };
+  // NOT_FOUND for a merchant that is not configured.
+  absl::StatusOr<Key> Find(absl::string_view merchant_id) const;
+
+ private:
+  struct Entry {
+    std::string username;
+    std::unique_ptr<SecretFile> key;
+  };
+  std::map<std::string, Entry> entries_;
+};
+
+}  // namespace ipp::upstream

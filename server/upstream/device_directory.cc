@@ -1,0 +1,115 @@
+#include "server/upstream/device_directory.h"
+
+#include <utility>
+
+#include "server/base/mutex.h"
+
+namespace ipp::upstream {
+namespace {
+
+namespace v1 = kustom::ipp::v1;
+
+constexpr int kPageSize = 100;   // the most that the upstream is known to accept
+constexpr int kMaxPages = 1000;  // a list that never ends is a fault, not a list
+
+}  // namespace
+
+bool HasNextPage(const routes::PageEnvelope& envelope, const routes::PageQuery& asked, int items) {
+  // An empty page ends every list, whatever the envelope says: otherwise a reader could loop for
+  // ever.
+  if (items == 0) return false;
+  if (envelope.has_last()) return !envelope.last();
+  if (envelope.has_total_pages()) return asked.number + 1 < envelope.total_pages();
+  const int64_t size = envelope.page_size() > 0 ? envelope.page_size() : asked.size;
+  return (int64_t{asked.number} + 1) * size < envelope.total_elements();
+}
+
+class DeviceDirectory::Walk final : public UpstreamClient::Call,
+                                    public std::enable_shared_from_this<Walk> {
+ public:
+  using Done = absl::AnyInvocable<void(absl::StatusOr<v1::Device>) &&>;
+
+  Walk(UpstreamClient* client, const routes::Route& list, std::string device_id,
+       const CallContext& context, Done done)
+      : client_(client),
+        list_(list),
+        device_id_(std::move(device_id)),
+        context_(context),
+        done_(std::move(done)) {}
+
+  void ReadPage() {
+    response_.Clear();
+    const int page = page_;
+    // The answer, and with it the next page, may come before Start returns.
+    auto call = client_->Start(
+        list_, v1::ListDevicesRequest(), &response_, context_,
+        [self = shared_from_this()](CallResult result) { self->GotPage(std::move(result)); },
+        routes::PageQuery{.number = page, .size = kPageSize});
+    bool cancelled = false;
+    {
+      MutexLock lock(&mutex_);
+      if (page > call_page_) {
+        call_page_ = page;
+        call_ = call;
+      }
+      cancelled = cancelled_;
+    }
+    if (cancelled) call->Cancel();
+  }
+
+  void Cancel() override {
+    std::shared_ptr<UpstreamClient::Call> call;
+    {
+      MutexLock lock(&mutex_);
+      cancelled_ = true;
+      call = call_;
+    }
+    if (call != nullptr) call->Cancel();
+  }
+
+ private:
+  void GotPage(CallResult result) {
+    if (!result.status.ok()) return std::move(done_)(std::move(result.status));
+    for (v1::Device& device : *response_.mutable_devices()) {
+      if (device.id() == device_id_) return std::move(done_)(std::move(device));
+    }
+    const routes::PageQuery asked{.number = page_, .size = kPageSize};
+    if (!HasNextPage(result.page, asked, response_.devices_size()) || page_ + 1 >= kMaxPages) {
+      return std::move(done_)(
+          MakeError(absl::StatusCode::kNotFound, "no device of the merchant has this id",
+                    {.reason = "DEVICE_NOT_FOUND",
+                     .metadata = {{"outcome", "REJECTED"}, {"retry_safe", "true"}},
+                     .violations = {},
+                     .retry_after = std::nullopt}));
+    }
+    ++page_;
+    ReadPage();
+  }
+
+  UpstreamClient* const client_;
+  const routes::Route& list_;
+  const std::string device_id_;
+  const CallContext context_;
+  Done done_;
+  int page_ = 0;
+  v1::ListDevicesResponse response_;
+
+  Mutex mutex_;
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  std::shared_ptr<UpstreamClient::Call> call_ ABSL_GUARDED_BY(mutex_);
+  int call_page_ ABSL_GUARDED_BY(mutex_) = -1;  // that call_ reads
+};
+
+DeviceDirectory::DeviceDirectory(UpstreamClient* client, const routes::RouteTable* routes)
+    : client_(client), list_(*routes->Find("kustom.ipp.v1.DeviceService/ListDevices")) {}
+
+std::shared_ptr<UpstreamClient::Call> DeviceDirectory::Find(
+    std::string device_id, const CallContext& context,
+    absl::AnyInvocable<void(absl::StatusOr<v1::Device>) &&> done) {
+  auto walk =
+      std::make_shared<Walk>(client_, list_, std::move(device_id), context, std::move(done));
+  walk->ReadPage();
+  return walk;
+}
+
+}  // namespace ipp::upstream

@@ -1,0 +1,197 @@
+#include "server/upstream/http_status.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "server/json/message_json.h"
+#include "server/upstream/problem.pb.h"
+
+namespace ipp::upstream {
+namespace {
+
+using absl::StatusCode;
+namespace v1 = kustom::ipp::v1;
+
+constexpr size_t kMaxEchoed = 500;  // characters of the upstream's own words in an error
+
+struct Row {
+  int code;
+  StatusCode status;
+  const char* reason;
+  Outcome outcome;
+  bool retriable;
+};
+
+// 5xx on a change means that nobody knows: see ForRepeat.
+constexpr Row kRows[] = {
+    {400, StatusCode::kInvalidArgument, "UPSTREAM_REFUSED", Outcome::kRejected, false},
+    {401, StatusCode::kInternal, "UPSTREAM_CREDENTIALS", Outcome::kRejected, false},
+    {403, StatusCode::kInternal, "UPSTREAM_CREDENTIALS", Outcome::kRejected, false},
+    {404, StatusCode::kNotFound, "NOT_FOUND", Outcome::kRejected, false},
+    {408, StatusCode::kUnavailable, "UPSTREAM_UNAVAILABLE", Outcome::kUnknown, true},
+    {409, StatusCode::kFailedPrecondition, "UPSTREAM_CONFLICT", Outcome::kRejected, false},
+    {410, StatusCode::kNotFound, "NOT_FOUND", Outcome::kRejected, false},
+    {413, StatusCode::kInvalidArgument, "UPSTREAM_REFUSED", Outcome::kRejected, false},
+    {422, StatusCode::kInvalidArgument, "UPSTREAM_REFUSED", Outcome::kRejected, false},
+    {429, StatusCode::kResourceExhausted, "UPSTREAM_RATE_LIMIT", Outcome::kRejected, true},
+};
+
+Row RowFor(int code) {
+  for (const Row& row : kRows) {
+    if (row.code == code) return row;
+  }
+  if (code >= 500) {
+    return {code, StatusCode::kUnavailable, "UPSTREAM_UNAVAILABLE", Outcome::kUnknown, true};
+  }
+  if (code >= 400) {
+    return {code, StatusCode::kFailedPrecondition, "UPSTREAM_REFUSED", Outcome::kRejected, false};
+  }
+  // A redirect, or a success that the route does not know: something was done, nobody can say what.
+  return {code, StatusCode::kInternal, "UPSTREAM_UNEXPECTED", Outcome::kUnknown, false};
+}
+
+// Whether the caller may send the same again without doing something twice.
+bool RetrySafe(Outcome outcome, v1::Repeat repeat) {
+  if (repeat != v1::REPEAT_NEVER) return true;
+  return outcome == Outcome::kNotSent || outcome == Outcome::kRejected;
+}
+
+// A change whose outcome is not known must not look like something that stubs repeat blindly.
+void HideFromBlindRetries(v1::Repeat repeat, Outcome outcome, StatusCode* code,
+                          std::string* reason) {
+  if (repeat == v1::REPEAT_READ || outcome != Outcome::kUnknown) return;
+  *code = StatusCode::kUnknown;
+  *reason = "OUTCOME_UNKNOWN";
+}
+
+Failure Make(StatusCode code, std::string reason, absl::string_view message, Outcome outcome,
+             v1::Repeat repeat, ErrorDetail detail) {
+  detail.reason = std::move(reason);
+  detail.metadata["outcome"] = std::string(OutcomeName(outcome));
+  detail.metadata["retry_safe"] = RetrySafe(outcome, repeat) ? "true" : "false";
+  return Failure{MakeError(code, message, detail), outcome, false, std::nullopt};
+}
+
+// The upstream's words, made fit for an error: short, printable, without our key.
+std::string Echo(absl::string_view text, absl::string_view secret) {
+  std::string clean(text.substr(0, kMaxEchoed));
+  while (!clean.empty() && (static_cast<unsigned char>(clean.back()) & 0xC0) == 0x80 &&
+         text.size() > kMaxEchoed) {
+    clean.pop_back();  // the rest of a character that was cut
+  }
+  if (text.size() > kMaxEchoed && !clean.empty() &&
+      static_cast<unsigned char>(clean.back()) >= 0xC0) {
+    clean.pop_back();
+  }
+  std::replace_if(
+      clean.begin(), clean.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+  if (!secret.empty()) clean = absl::StrReplaceAll(clean, {{secret, "***"}});
+  return clean;
+}
+
+std::vector<FieldViolation> Violations(const Problem& problem, absl::string_view body_field,
+                                       absl::string_view secret) {
+  const std::string prefix =
+      body_field.empty() || body_field == "*" ? "" : absl::StrCat(body_field, ".");
+  std::map<std::string, std::string> sorted(problem.errors().begin(), problem.errors().end());
+  std::vector<FieldViolation> violations;
+  for (const auto& [field, text] : sorted) {
+    violations.push_back({absl::StrCat(prefix, Echo(field, secret)), Echo(text, secret)});
+  }
+  return violations;
+}
+
+}  // namespace
+
+std::optional<absl::Duration> ParseRetryAfter(absl::string_view value) {
+  int64_t seconds = 0;
+  if (!absl::SimpleAtoi(value, &seconds) || seconds < 0 || seconds > 86400) return std::nullopt;
+  return absl::Seconds(seconds);
+}
+
+Failure FromResponse(const http::HttpResponse& response, v1::Repeat repeat,
+                     absl::string_view body_field, absl::string_view secret) {
+  const Row row = RowFor(response.code);
+  Problem problem;
+  // Any body will do, also none: the code alone decides.
+  if (!json::Read(response.body, &problem).ok()) problem.Clear();
+  std::string said = Echo(problem.detail().empty() ? problem.title() : problem.detail(), secret);
+
+  ErrorDetail detail;
+  detail.metadata["http_status"] = absl::StrCat(response.code);
+  StatusCode code = row.status;
+  std::string reason = row.reason;
+  HideFromBlindRetries(repeat, row.outcome, &code, &reason);
+  const std::optional<absl::Duration> retry_after = ParseRetryAfter(response.header("retry-after"));
+  if (code == StatusCode::kInvalidArgument) {
+    detail.violations = Violations(problem, body_field, secret);
+  }
+  if (row.retriable) detail.retry_after = retry_after;
+  if (code == StatusCode::kResourceExhausted && !retry_after) detail.retry_after = absl::Seconds(1);
+  std::string message;
+  if (reason == "UPSTREAM_CREDENTIALS") {
+    message = "the upstream refused the gateway's own key";  // not the caller's business
+  } else if (said.empty()) {
+    message = absl::StrCat("the upstream answered ", response.code);
+  } else {
+    message = absl::StrCat("the upstream answered ", response.code, ": ", said);
+  }
+  Failure failure = Make(code, std::move(reason), message, row.outcome, repeat, std::move(detail));
+  failure.retriable = row.retriable;
+  failure.retry_after = retry_after;
+  return failure;
+}
+
+Failure FromTransport(const http::HttpResult& result, v1::Repeat repeat) {
+  const Outcome outcome =
+      result.fate == http::RequestFate::kNotSent ? Outcome::kNotSent : Outcome::kUnknown;
+  StatusCode code = result.status.code();
+  std::string reason = "UPSTREAM_UNAVAILABLE";
+  bool retriable = false;
+  switch (code) {
+    case StatusCode::kDeadlineExceeded:
+      reason = "DEADLINE_EXCEEDED";
+      break;
+    case StatusCode::kCancelled:
+      reason = "CANCELLED";
+      break;
+    case StatusCode::kResourceExhausted:
+      reason = "GATEWAY_OVERLOADED";
+      break;
+    case StatusCode::kOutOfRange:
+      code = StatusCode::kInternal;
+      reason = "UPSTREAM_MALFORMED";
+      break;
+    case StatusCode::kFailedPrecondition:
+      code = StatusCode::kUnavailable;
+      reason = "UPSTREAM_UNTRUSTED";
+      break;
+    default:
+      code = StatusCode::kUnavailable;
+      retriable = true;
+  }
+  HideFromBlindRetries(repeat, outcome, &code, &reason);
+  ErrorDetail detail;
+  if (reason == "GATEWAY_OVERLOADED") detail.retry_after = absl::Seconds(1);
+  Failure failure =
+      Make(code, std::move(reason), result.status.message(), outcome, repeat, std::move(detail));
+  failure.retriable = retriable;
+  return failure;
+}
+
+Failure FromMalformedAnswer(int http_code, v1::Repeat repeat, absl::string_view why) {
+  // What a create made cannot be told from an answer that cannot be read.
+  const Outcome outcome = repeat == v1::REPEAT_NEVER ? Outcome::kUnknown : Outcome::kExecuted;
+  ErrorDetail detail;
+  detail.metadata["http_status"] = absl::StrCat(http_code);
+  return Make(StatusCode::kInternal, "UPSTREAM_MALFORMED",
+              absl::StrCat("the upstream's answer cannot be read: ", why), outcome, repeat,
+              std::move(detail));
+}
+
+}  // namespace ipp::upstream

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "kustom/ipp/v1/annotations.pb.h"
+#include "server/base/error.h"
+#include "server/http/http_transport.h"
+
+// The one place where the upstream's answers become errors.
+namespace ipp::upstream {
+
+// What is known of the call, and how it failed. `status` carries ErrorInfo with outcome, retry_safe
+// and http_status.
+struct Failure {
+  absl::Status status;
+  Outcome outcome = Outcome::kUnknown;
+  bool retriable = false;                     // a read may be tried again
+  std::optional<absl::Duration> retry_after;  // how long the upstream asked to wait
+};
+
+// An answer whose code is not one of the route's successes. `secret` is struck out of everything
+// that the upstream said.
+Failure FromResponse(const http::HttpResponse& response, kustom::ipp::v1::Repeat repeat,
+                     absl::string_view body_field, absl::string_view secret);
+
+// No whole answer.
+Failure FromTransport(const http::HttpResult& result, kustom::ipp::v1::Repeat repeat);
+
+// A success whose body cannot be read. `why` names a field, never a value.
+Failure FromMalformedAnswer(int http_code, kustom::ipp::v1::Repeat repeat, absl::string_view why);
+
+// Retry-After as seconds; the date form is ignored (nothing suggests that the upstream sends it).
+std::optional<absl::Duration> ParseRetryAfter(absl::string_view value);
+
+}  // namespace ipp::upstream

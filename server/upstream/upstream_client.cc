@@ -1,0 +1,310 @@
+#include "server/upstream/upstream_client.h"
+
+#include <array>
+#include <atomic>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "absl/random/random.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/log.h"
+#include "server/base/mutex.h"
+#include "server/upstream/http_status.h"
+#include "server/upstream/traceparent.h"
+
+namespace ipp::upstream {
+namespace {
+
+namespace v1 = kustom::ipp::v1;
+
+// How an attempt ended, for the metric.
+enum class Ending {
+  kOk,
+  kRejected,
+  kRateLimited,
+  kFailed,
+  kNoAnswer,
+  kNotSent,
+  kMalformed,
+  kCount
+};
+constexpr std::array<const char*, static_cast<size_t>(Ending::kCount)> kEndingNames = {
+    "ok", "rejected", "rate_limited", "failed", "no_answer", "not_sent", "malformed"};
+
+struct RouteMetrics {
+  std::array<Counter*, kEndingNames.size()> endings;
+  Histogram* seconds;
+  Counter* retries;
+};
+
+http::Repeatable ToRepeatable(v1::Repeat repeat) {
+  switch (repeat) {
+    case v1::REPEAT_READ:
+      return http::Repeatable::kYes;
+    case v1::REPEAT_HARMLESS:
+      return http::Repeatable::kHarmless;
+    default:
+      return http::Repeatable::kNo;
+  }
+}
+
+Ending EndingOf(int http_code) {
+  if (http_code == 429) return Ending::kRateLimited;
+  return http_code >= 400 && http_code < 500 ? Ending::kRejected : Ending::kFailed;
+}
+
+}  // namespace
+
+struct UpstreamClient::Shared {
+  http::HttpTransport* transport;
+  const Credentials* credentials;
+  Clock* clock;
+  Scheduler* scheduler;
+  Metrics* metrics;
+  UpstreamOptions options;
+  RetryBudget budget;
+  json::ReadOptions read;
+  std::map<const routes::Route*, RouteMetrics> route_metrics;
+  Mutex mutex;
+  // Fields that the contract does not know, as far as the metric may grow.
+  std::set<std::string> unknown_fields ABSL_GUARDED_BY(mutex);
+
+  void CountUnknownField(absl::string_view path) {
+    constexpr size_t kMaxFields = 200;
+    std::string field(path);
+    {
+      MutexLock lock(&mutex);
+      if (unknown_fields.size() < kMaxFields) {
+        if (unknown_fields.insert(field).second) {
+          LogInfo("the upstream sends a field that the contract does not know", {{"field", field}});
+        }
+      } else if (!unknown_fields.contains(field)) {
+        field = "other";
+      }
+    }
+    metrics
+        ->counter("ipp_upstream_unknown_fields_total",
+                  "Answers with a field that the contract does not know.", {{"field", field}})
+        .Add();
+  }
+};
+
+// One call through all its attempts. Kept alive by whoever will call back: the transport or the
+// scheduler.
+class UpstreamClient::Attempts final : public http::HttpTransport::Call,
+                                       public std::enable_shared_from_this<Attempts> {
+ public:
+  Attempts(Shared* shared, const routes::Route& route, google::protobuf::Message* response,
+           const CallContext& context, Done done)
+      : shared_(shared),
+        route_(route),
+        metrics_(shared->route_metrics.at(&route)),
+        response_(response),
+        context_(context),
+        done_(std::move(done)) {}
+
+  void Start(routes::RestRequest rest, const Credentials::Key& key) {
+    secret_ = key.secret;
+    request_.method = route_.options().method();
+    request_.target = std::move(rest.target);
+    request_.body = std::move(rest.body);
+    request_.repeatable = ToRepeatable(route_.options().repeat());
+    request_.headers.emplace_back("authorization", key.authorization);
+    request_.headers.emplace_back("accept", "application/json");
+    if (!request_.body.empty()) request_.headers.emplace_back("content-type", "application/json");
+    if (route_.options().merchant_header()) {
+      request_.headers.emplace_back("x-merchant-id", context_.merchant_id);
+    }
+    request_.headers.emplace_back("traceparent", TraceparentOrNew(context_.traceparent));
+    Send();
+  }
+
+  void FailLater(absl::Status status) {
+    shared_->scheduler->RunAfter(absl::ZeroDuration(),
+                                 [self = shared_from_this(), status = std::move(status)]() mutable {
+                                   self->Finish(std::move(status), Outcome::kNotSent);
+                                 });
+  }
+
+  void Cancel() override {
+    std::shared_ptr<http::HttpTransport::Call> call;
+    {
+      MutexLock lock(&mutex_);
+      cancelled_ = true;
+      call = call_;
+      if (pause_ != 0 && shared_->scheduler->Cancel(pause_)) {
+        // Now instead of later: Send sees that the call is cancelled. Not here, since a completion
+        // never runs inside the call that asks for it.
+        pause_ = shared_->scheduler->RunAfter(absl::ZeroDuration(),
+                                              [self = shared_from_this()] { self->Send(); });
+      }
+    }
+    if (call != nullptr) call->Cancel();
+  }
+
+ private:
+  void Send() {
+    {
+      MutexLock lock(&mutex_);
+      pause_ = 0;
+    }
+    const int attempt = ++attempt_;
+    started_ = shared_->clock->Now();
+    request_.deadline = std::min(context_.deadline, started_ + shared_->options.timeout);
+    const bool last = !route_.is_read() || attempt_ >= shared_->options.retry.attempts;
+    // The answer may come before Send returns: from then on only `call` may be touched here.
+    auto call = shared_->transport->Send(last ? std::move(request_) : request_,
+                                         [self = shared_from_this()](http::HttpResult result) {
+                                           self->Answered(std::move(result));
+                                         });
+    bool cancelled = false;
+    {
+      MutexLock lock(&mutex_);
+      if (attempt > call_attempt_) {
+        call_attempt_ = attempt;
+        call_ = call;
+      }
+      cancelled = cancelled_;
+    }
+    if (cancelled) call->Cancel();
+  }
+
+  void Answered(http::HttpResult result) {
+    const absl::Time now = shared_->clock->Now();
+    metrics_.seconds->Observe(absl::ToDoubleSeconds(now - started_));
+    if (!result.status.ok()) {
+      const bool not_sent = result.fate == http::RequestFate::kNotSent;
+      Count(not_sent ? Ending::kNotSent : Ending::kNoAnswer);
+      Failure failure = FromTransport(result, route_.options().repeat());
+      // The time of one try ran out, not the caller's.
+      if (absl::IsDeadlineExceeded(result.status)) failure.retriable = now < context_.deadline;
+      return RetryOrFinish(std::move(failure), now);
+    }
+    if (!route_.Succeeded(result.response.code)) {
+      Count(EndingOf(result.response.code));
+      return RetryOrFinish(FromResponse(result.response, route_.options().repeat(),
+                                        route_.options().body(), secret_),
+                           now);
+    }
+    CallResult done;
+    absl::Status read =
+        route_.ReadAnswer(result.response.body, response_, &done.page, shared_->read);
+    if (!read.ok()) {
+      Count(Ending::kMalformed);
+      Failure failure =
+          FromMalformedAnswer(result.response.code, route_.options().repeat(), read.message());
+      return Finish(std::move(failure.status), failure.outcome);
+    }
+    Count(Ending::kOk);
+    if (route_.is_read()) shared_->budget.Succeeded();
+    done.outcome = Outcome::kExecuted;
+    std::move(done_)(std::move(done));
+  }
+
+  void RetryOrFinish(Failure failure, absl::Time now) {
+    if (!route_.is_read() || !failure.retriable || Cancelled()) {
+      return Finish(std::move(failure.status), failure.outcome);
+    }
+    thread_local absl::BitGen dice;
+    const auto pause = PauseBefore(attempt_ + 1, shared_->options.retry, failure.retry_after,
+                                   context_.deadline - now, absl::Uniform<double>(dice, 0.0, 1.0));
+    if (!pause || !shared_->budget.Take()) {
+      return Finish(std::move(failure.status), failure.outcome);
+    }
+    metrics_.retries->Add();
+    response_->Clear();
+    MutexLock lock(&mutex_);
+    pause_ = shared_->scheduler->RunAfter(*pause, [self = shared_from_this()] { self->Send(); });
+  }
+
+  bool Cancelled() {
+    MutexLock lock(&mutex_);
+    return cancelled_;
+  }
+
+  void Count(Ending ending) { metrics_.endings[static_cast<size_t>(ending)]->Add(); }
+
+  void Finish(absl::Status status, Outcome outcome) {
+    CallResult result;
+    result.status = std::move(status);
+    result.outcome = outcome;
+    std::move(done_)(std::move(result));
+  }
+
+  Shared* const shared_;
+  const routes::Route& route_;
+  const RouteMetrics& metrics_;
+  google::protobuf::Message* const response_;
+  const CallContext context_;
+  Done done_;
+  std::string secret_;
+  http::HttpRequest request_;
+  int attempt_ = 0;
+  absl::Time started_;
+
+  Mutex mutex_;
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  std::shared_ptr<http::HttpTransport::Call> call_ ABSL_GUARDED_BY(mutex_);
+  int call_attempt_ ABSL_GUARDED_BY(mutex_) = 0;  // that call_ belongs to
+  Scheduler::TaskId pause_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+UpstreamClient::UpstreamClient(http::HttpTransport* transport, const Credentials* credentials,
+                               const routes::RouteTable* routes, Clock* clock, Scheduler* scheduler,
+                               Metrics* metrics, UpstreamOptions options)
+    : shared_(std::make_unique<Shared>()) {
+  shared_->transport = transport;
+  shared_->credentials = credentials;
+  shared_->clock = clock;
+  shared_->scheduler = scheduler;
+  shared_->metrics = metrics;
+  shared_->options = options;
+  shared_->read.unknown_field = [shared = shared_.get()](absl::string_view path) {
+    shared->CountUnknownField(path);
+  };
+  for (const auto& [name, route] : routes->routes()) {
+    if (!route.is_rest()) continue;
+    RouteMetrics& row = shared_->route_metrics[&route];
+    const std::string operation(route.method()->name());
+    for (size_t i = 0; i < kEndingNames.size(); ++i) {
+      row.endings[i] = &metrics->counter("ipp_upstream_requests_total",
+                                         "Requests to the upstream, each try counted.",
+                                         {{"operation", operation}, {"result", kEndingNames[i]}});
+    }
+    row.seconds = &metrics->histogram("ipp_upstream_request_seconds",
+                                      "From handing a request to the transport to its end.",
+                                      {{"operation", operation}});
+    row.retries = &metrics->counter("ipp_upstream_retries_total", "Reads that were tried again.",
+                                    {{"operation", operation}});
+  }
+}
+
+UpstreamClient::~UpstreamClient() = default;
+
+std::shared_ptr<UpstreamClient::Call> UpstreamClient::Start(
+    const routes::Route& route, const google::protobuf::Message& request,
+    google::protobuf::Message* response, const CallContext& context, Done done,
+    std::optional<routes::PageQuery> page) {
+  auto attempts =
+      std::make_shared<Attempts>(shared_.get(), route, response, context, std::move(done));
+  absl::StatusOr<routes::RestRequest> rest = route.Build(request, page);
+  if (!rest.ok()) {
+    attempts->FailLater(rest.status());
+    return attempts;
+  }
+  const absl::StatusOr<Credentials::Key> key = shared_->credentials->Find(context.merchant_id);
+  if (!key.ok()) {
+    attempts->FailLater(MakeError(absl::StatusCode::kInternal,
+                                  "the merchant has no key with the upstream",
+                                  {.reason = "UPSTREAM_CREDENTIALS",
+                                   .metadata = {{"outcome", "NOT_SENT"}, {"retry_safe", "true"}},
+                                   .violations = {},
+                                   .retry_after = std::nullopt}));
+    return attempts;
+  }
+  attempts->Start(*std::move(rest), *key);
+  return attempts;
+}
+
+}  // namespace ipp::upstream

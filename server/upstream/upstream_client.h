@@ -1,0 +1,67 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "google/protobuf/message.h"
+#include "server/base/clock.h"
+#include "server/base/error.h"
+#include "server/base/metrics.h"
+#include "server/base/scheduler.h"
+#include "server/http/http_transport.h"
+#include "server/routes/route_table.h"
+#include "server/upstream/credentials.h"
+#include "server/upstream/retry.h"
+
+namespace ipp::upstream {
+
+// For whom and how long.
+struct CallContext {
+  std::string merchant_id;
+  std::string traceparent;  // as the caller sent it; may be empty
+  absl::Time deadline;
+};
+
+struct CallResult {
+  absl::Status status;                  // rich (server/base/error.h)
+  Outcome outcome = Outcome::kNotSent;  // what became of the call
+  routes::PageEnvelope page;            // of a paged route
+};
+
+struct UpstreamOptions {
+  absl::Duration timeout = absl::Seconds(10);  // of one try
+  RetryPolicy retry;
+};
+
+// Typed calls to the REST API: translate, send, retry reads, translate back. Thread-safe; borrows
+// all that it is given and must outlive every call. Ending the transport first ends every call.
+class UpstreamClient {
+ public:
+  using Done = absl::AnyInvocable<void(CallResult) &&>;
+
+  UpstreamClient(http::HttpTransport* transport, const Credentials* credentials,
+                 const routes::RouteTable* routes, Clock* clock, Scheduler* scheduler,
+                 Metrics* metrics, UpstreamOptions options);
+  ~UpstreamClient();
+
+  // A handle whose only verb is Cancel, harmless afterwards. A create that has begun to leave goes
+  // on.
+  using Call = http::HttpTransport::Call;
+
+  // `route` is one with a REST shape. `response` is of the RPC's response type and must live until
+  // `done` has run; `request` is not kept. `done` runs exactly once, never inside this call, on a
+  // thread of the transport or of the scheduler.
+  std::shared_ptr<Call> Start(const routes::Route& route, const google::protobuf::Message& request,
+                              google::protobuf::Message* response, const CallContext& context,
+                              Done done, std::optional<routes::PageQuery> page = std::nullopt);
+
+ private:
+  class Attempts;
+  struct Shared;
+  std::unique_ptr<Shared> shared_;
+};
+
+}  // namespace ipp::upstream
