@@ -32,10 +32,9 @@ struct CurlOptions {
 // N loop threads, each with one curl multi handle: TLS verified, HTTP/2 by ALPN over TLS, HTTP/1.1
 // otherwise.
 //
-// A change is never repeated behind the caller's back, although libcurl would: the body goes
-// through a read callback whose seek fails once a byte was handed out, and a change without a body
-// does not use a connection that has served before (curl: "Re-sending request on a connection that
-// died").
+// A change (all but Repeatable::kYes) is never repeated behind the caller's back, although libcurl
+// would: when it is about to send one a second time it is stopped, and the body goes through a read
+// callback whose seek fails once a byte was handed out. A read may be repeated on a new connection.
 //
 // The destructor ends what is under way: each `done` runs (CANCELLED, with its fate) before it
 // returns.

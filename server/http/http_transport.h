@@ -49,10 +49,13 @@ enum class RequestFate {
 
 // The end of a request. `status` is OK when a whole response arrived, whatever its code: that a 404
 // is an error is for the caller to say. Otherwise:
-//   DEADLINE_EXCEEDED  the deadline passed          CANCELLED           Cancel() was heeded
-//   RESOURCE_EXHAUSTED too many requests in flight  UNAVAILABLE         connection failed or broke
-//   OUT_OF_RANGE       response larger than allowed FAILED_PRECONDITION TLS: not who we want to
-//   talk to
+//   DEADLINE_EXCEEDED    the deadline, or the request's own time limit, passed
+//   CANCELLED            Cancel() was heeded, or the transport ended
+//   RESOURCE_EXHAUSTED   too many requests in flight
+//   UNAVAILABLE          the connection failed or broke, or what came was not HTTP
+//   OUT_OF_RANGE         the response is larger than allowed
+//   FAILED_PRECONDITION  TLS: not who we want to talk to
+//   INVALID_ARGUMENT     a target or header that cannot be put on the wire
 // The message is for a person: no URL query, no header, no body in it.
 struct HttpResult {
   absl::Status status;

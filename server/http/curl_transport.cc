@@ -1,0 +1,120 @@
+#include "server/http/curl_transport.h"
+
+#include <curl/curl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "server/base/status_macros.h"
+#include "server/http/curl_call.h"
+#include "server/http/curl_loop.h"
+
+namespace ipp::http {
+namespace {
+
+using std::chrono::steady_clock;
+
+class CurlTransport final : public HttpTransport {
+ public:
+  CurlTransport(CurlOptions options, bool tls, Metrics* metrics)
+      : shared_{std::move(options),
+                tls,
+                {},
+                metrics->counter("ipp_upstream_connections_opened_total",
+                                 "Connections opened to the upstream."),
+                metrics->counter("ipp_upstream_resends_prevented_total",
+                                 "Changes that would have been sent twice and were not."),
+                metrics->counter("ipp_upstream_refused_total",
+                                 "Requests refused because too many were in flight."),
+                metrics->gauge("ipp_upstream_in_flight",
+                               "Requests to the upstream that are queued or under way.")} {
+    for (int i = 0; i < shared_.options.loops; ++i) {
+      loops_.push_back(std::make_unique<CurlLoop>(&shared_));
+    }
+  }
+
+  ~CurlTransport() override {
+    for (const auto& loop : loops_) loop->Stop();
+    loops_.clear();
+  }
+
+  std::shared_ptr<Call> Send(HttpRequest request, Done done) override {
+    auto call = std::make_shared<CurlCall>();
+    call->deadline = ToSteady(request.deadline);
+    call->request = std::move(request);
+    call->done = std::move(done);
+    if (shared_.in_flight.fetch_add(1, std::memory_order_relaxed) >=
+        shared_.options.max_in_flight) {
+      shared_.in_flight.fetch_sub(1, std::memory_order_relaxed);
+      call->refused = true;
+    }
+    // While the transport ends, a `done` may still send: its own loop takes it, if no other does.
+    for (size_t tries = 0; tries < loops_.size(); ++tries) {
+      const size_t next = next_loop_.fetch_add(1, std::memory_order_relaxed);
+      if (loops_[next % loops_.size()]->Post(call)) break;
+    }
+    return call;
+  }
+
+ private:
+  // The wall clock may jump; once here, a deadline is a span of time.
+  static SteadyTime ToSteady(absl::Time deadline) {
+    if (deadline == absl::InfiniteFuture()) return SteadyTime::max();
+    const absl::Duration left =
+        std::clamp(deadline - absl::Now(), absl::ZeroDuration(), absl::Hours(24 * 365));
+    return steady_clock::now() + absl::ToChronoNanoseconds(left);
+  }
+
+  CurlShared shared_;
+  std::vector<std::unique_ptr<CurlLoop>> loops_;
+  std::atomic<size_t> next_loop_{0};
+};
+
+// True for https, false for http.
+absl::StatusOr<bool> CheckBaseUrl(const std::string& base_url) {
+  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url(curl_url(), &curl_url_cleanup);
+  if (curl_url_set(url.get(), CURLUPART_URL, base_url.c_str(), 0) != CURLUE_OK) {
+    return absl::InvalidArgumentError("base_url is not a URL");
+  }
+  const auto part = [&url](CURLUPart which) {
+    char* text = nullptr;
+    if (curl_url_get(url.get(), which, &text, 0) != CURLUE_OK) return std::string();
+    std::string copy(text);
+    curl_free(text);
+    return copy;
+  };
+  const std::string scheme = part(CURLUPART_SCHEME);
+  if (scheme != "http" && scheme != "https") {
+    return absl::InvalidArgumentError("base_url begins with neither http:// nor https://");
+  }
+  // libcurl gives "/" for no path.
+  if (part(CURLUPART_PATH) != "/" || base_url.back() == '/' || !part(CURLUPART_QUERY).empty() ||
+      !part(CURLUPART_FRAGMENT).empty() || !part(CURLUPART_USER).empty()) {
+    return absl::InvalidArgumentError("base_url holds more than scheme, host and port");
+  }
+  return scheme == "https";
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<HttpTransport>> NewCurlTransport(CurlOptions options,
+                                                                Metrics* metrics) {
+  static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (ready != CURLE_OK) return absl::InternalError("libcurl does not start");
+  IPP_ASSIGN_OR_RETURN(const bool tls, CheckBaseUrl(options.base_url));
+  if (options.loops < 1 || options.connections < 1 || options.max_in_flight < 1) {
+    return absl::InvalidArgumentError("loops, connections and max_in_flight must be at least 1");
+  }
+  // libcurl would say so only at the first request.
+  if (!options.ca_file.empty() && access(options.ca_file.c_str(), R_OK) != 0) {
+    return absl::FailedPreconditionError(absl::StrCat("cannot read ca_file ", options.ca_file));
+  }
+  return std::make_unique<CurlTransport>(std::move(options), tls, metrics);
+}
+
+}  // namespace ipp::http
