@@ -11,15 +11,17 @@
 #include "google/protobuf/message.h"
 
 // Protobuf messages from and to the upstream's JSON, by descriptor: straight between RapidJSON's
-// tokens and message fields, no DOM, no code a field. Thread-safe (no state).
+// tokens and message fields, no DOM, no code a field. Thread-safe. Generated message types only:
+// what is known of a type is worked out once and kept.
 //
 // Differs from proto3's own JSON where the upstream does: 64-bit integers are numbers, names are
 // the proto names (or an explicit json_name), enum values lose the type's prefix
 // (SESSION_STATUS_FINALIZED is "FINALIZED"; lower case where the enum says `lower_case_json`).
 namespace ipp::json {
 
-// Path of a key that no field takes, for example "order_items[].vat_class" (no index, no map key:
-// it is used as a metric label and must not grow with the data).
+// Path of a key that no field takes, for example "order_items[].vat_class". It is used as a metric
+// label and must not grow with the data: no index, no map key, a key cut at 64 bytes and with `?`
+// for what is neither letter, digit, `_` nor `-`. Keys below an unknown key are not reported.
 using UnknownField = std::function<void(absl::string_view path)>;
 
 struct ReadOptions {
@@ -29,21 +31,20 @@ struct ReadOptions {
 };
 
 // Sets the fields of `message` that occur in `text` (a JSON object); others stay as they are,
-// repeated fields and maps are appended to.
-//  * null leaves a field unset. A key twice: the last one wins.
-//  * int32/int64/uint64 take numbers or strings of digits, in their whole range and exactly; a
-//  number
-//    with an empty fraction or an exponent ("25.0", "1e3") counts when its value is whole; others
-//    fail.
+// repeated fields and maps are appended to, a message field is replaced as a whole.
+//  * null leaves a field unset. A key twice: the last one wins, except where values are appended.
+//  * int32, int64, uint32 and uint64 take numbers or strings of digits, in their whole range and
+//    exactly; a number with a fraction or an exponent ("25.0", "1e3") counts when its value is
+//    whole; others fail.
 //  * A string field takes a number or a boolean as its JSON text (the upstream prints some so).
-//  * google.protobuf.Timestamp: RFC 3339 with up to nine digits and any offset.
+//  * google.protobuf.Timestamp: RFC 3339 with up to nine digits and any offset; no leap second.
 //  * map<string, string>: a value that is not a string is kept as its JSON text, compact; null as
-//  "null".
+//    "null".
 //  * An enum word that is not known leaves the enum at 0 and goes to the `raw_of` sibling, where
-//  there is one.
+//    there is one. A `raw_of` field has no key of its own.
 //  * Text that is no JSON object, ends early, nests too deep, is not UTF-8, or holds a value of the
-//  wrong
-//    kind: InvalidArgument naming the path ("order_items[3].unit_price: …"), never the value.
+//    wrong kind: InvalidArgument naming the path ("order_items[3].unit_price: ..."), never the
+//    value nor a map's key. What was read before is then left in `message`.
 absl::Status Read(absl::string_view text, google::protobuf::Message* message,
                   const ReadOptions& options = {});
 
@@ -57,12 +58,12 @@ absl::Status ReadPage(absl::string_view text, absl::string_view items_key,
 // Which fields of the top-level message are written; empty function: all.
 using FieldFilter = std::function<bool(const google::protobuf::FieldDescriptor*)>;
 
-// Appends `message` as one JSON object. Numbers without presence are always written, also a 0: the upstream
-// requires tax_rate and the like on every line. Other fields without presence are left out when they have
-// their default value; optional fields are written when present, also when empty. `raw_of` fields are
-// never written. A repeated field or map is left out when empty. Fails (InvalidArgument, naming the
-// path) on a string that is not UTF-8, a Timestamp outside 0001..9999, or an enum number without a
-// name.
+// Appends `message` as one JSON object. Numbers without presence are always written, also a 0: the
+// upstream requires tax_rate and the like on every line. Other fields without presence are left out
+// when they have their default value; optional fields are written when present, also when empty.
+// `raw_of` fields are never written. A repeated field or map is left out when empty. Fails
+// (InvalidArgument, naming the path) on a string that is not UTF-8, a Timestamp outside 0001..9999,
+// or an enum number without a name.
 absl::Status Write(const google::protobuf::Message& message, std::string* out,
                    const FieldFilter& filter = {});
 

@@ -1,0 +1,68 @@
+#include "server/json/message_json.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "server/json/plan.h"
+#include "server/json/reader.h"
+#include "server/json/writer.h"
+
+namespace ipp::json {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+
+// RapidJSON counts in 32 bits.
+constexpr size_t kLongestText = size_t{1} << 31;
+
+absl::Status CheckSize(absl::string_view text, const ReadOptions& options) {
+  if (text.size() <= std::min(options.max_bytes, kLongestText)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("JSON text of ", text.size(), " bytes is too long"));
+}
+
+absl::Status NotGenerated(const Message& message) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(message.GetTypeName(), " is not a generated message type"));
+}
+
+}  // namespace
+
+absl::Status Read(absl::string_view text, Message* message, const ReadOptions& options) {
+  const MessagePlan* plan = PlanOf(message->GetDescriptor());
+  if (plan == nullptr) return NotGenerated(*message);
+  if (absl::Status size = CheckSize(text, options); !size.ok()) return size;
+  return Reader(plan, message, options).Run(text);
+}
+
+absl::Status ReadPage(absl::string_view text, absl::string_view items_key,
+                      const FieldDescriptor* items, Message* message, Message* envelope,
+                      const ReadOptions& options) {
+  const MessagePlan* plan = PlanOf(message->GetDescriptor());
+  const MessagePlan* envelope_plan = PlanOf(envelope->GetDescriptor());
+  if (plan == nullptr) return NotGenerated(*message);
+  if (envelope_plan == nullptr) return NotGenerated(*envelope);
+  const auto field =
+      std::find_if(plan->fields.begin(), plan->fields.end(),
+                   [&](const FieldPlan& candidate) { return candidate.field == items; });
+  if (field == plan->fields.end() || field->shape != Shape::kRepeated) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(items->full_name(), " cannot take the items of a page"));
+  }
+  if (absl::Status size = CheckSize(text, options); !size.ok()) return size;
+  Reader reader(envelope_plan, envelope, options);
+  reader.SplitOff(items_key, &*field, plan, message);
+  return reader.Run(text);
+}
+
+absl::Status Write(const Message& message, std::string* out, const FieldFilter& filter) {
+  const MessagePlan* plan = PlanOf(message.GetDescriptor());
+  if (plan == nullptr) return NotGenerated(message);
+  const size_t before = out->size();
+  absl::Status status = Writer(out).Run(*plan, message, filter);
+  if (!status.ok()) out->resize(before);
+  return status;
+}
+
+}  // namespace ipp::json

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "google/protobuf/message.h"
+#include "server/json/message_json.h"
+#include "server/json/plan.h"
+#include "server/json/rapid.h"
+
+namespace ipp::json {
+
+// Walks a message and tells RapidJSON's writer what it finds. One message, one thread.
+//
+// The functions return false once something cannot be written; `status` then says what.
+class Writer {
+ public:
+  explicit Writer(std::string* out);
+
+  absl::Status Run(const MessagePlan& plan, const google::protobuf::Message& message,
+                   const FieldFilter& filter);
+
+ private:
+  bool WriteMessage(const MessagePlan& plan, const google::protobuf::Message& message,
+                    const FieldFilter* filter);
+  bool WriteField(const FieldPlan& field, const MessagePlan& plan,
+                  const google::protobuf::Message& message);
+  bool WriteRepeated(const FieldPlan& field, const MessagePlan& plan,
+                     const google::protobuf::Message& message);
+  bool WriteMap(const FieldPlan& field, const MessagePlan& plan,
+                const google::protobuf::Message& message);
+  // `index` < 0: the field is singular.
+  bool WriteValue(const FieldPlan& field, const MessagePlan& plan,
+                  const google::protobuf::Message& message, int index);
+  bool WriteString(absl::string_view text);
+  bool WriteEnum(const FieldPlan& field, int number);
+  bool WriteTimestamp(const google::protobuf::Message& message);
+
+  bool Fail(absl::string_view problem);
+  // Puts a step before the path of the failure.
+  bool FailedIn(absl::string_view step);
+
+  alignas(8) char levels_[768];
+  LevelAllocator allocator_;
+  StringSink sink_;
+  SaxWriter sax_;
+  std::string path_;
+  std::string problem_;
+};
+
+}  // namespace ipp::json
