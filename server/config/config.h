@@ -18,22 +18,27 @@ namespace ipp::config {
 // `environment`: IPP_UPSTREAM__BASE_URL=… overrides upstream.base_url; a list or message value is
 // YAML text. Errors are INVALID_ARGUMENT, name the key and, for the file, the line:
 // "gateway.yaml:7: upstream.timeuot: no such key (did you mean timeout?)". No value of a key in the
-// message that could be a secret.
+// message that could be a secret. ErrorInfo.reason is INVALID_CONFIG; BadRequest has a row a line.
 absl::StatusOr<Config> Parse(absl::string_view yaml, absl::string_view file_name,
                              const std::map<std::string, std::string>& environment);
 
+// NOT_FOUND or FAILED_PRECONDITION / CONFIG_UNREADABLE when the file cannot be read, else as Parse.
 absl::StatusOr<Config> Load(const std::string& path,
                             const std::map<std::string, std::string>& environment);
+
+// What every key has that is not given.
+Config Defaults();
 
 // All that can be checked without opening a file or a socket; every error found, not only the
 // first.
 absl::Status Validate(const Config& config);
 
-// The configuration as YAML; secrets (fields marked so in config.proto, and passwords in URLs) as
-// "***".
+// The configuration as YAML, every key in force; user names and passwords in URLs as "***". Secrets
+// themselves are in files, which this does not open.
 std::string MaskedYaml(const Config& config);
 
-// IPP_* variables of this process.
+// IPP_* variables of this process. Those that Kubernetes makes for a Service named ipp-… are among
+// them; Parse knows and skips them.
 std::map<std::string, std::string> IppEnvironment();
 
 absl::Duration ToDuration(const google::protobuf::Duration& duration);

@@ -1,0 +1,113 @@
+#include "server/config/config.h"
+
+#include <unistd.h>
+
+#include <fstream>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "server/base/error.h"
+#include "server/config/reader.h"
+#include "server/config/validate.h"
+
+namespace ipp::config {
+namespace {
+
+constexpr size_t kMaxFileBytes = 1024 * 1024;
+
+absl::Status InvalidConfig(const std::vector<Problem>& problems) {
+  std::vector<FieldViolation> violations;
+  std::string message;
+  for (const auto& [source, violation] : problems) {
+    for (const std::string& part : {source, violation.field}) {
+      if (!part.empty()) absl::StrAppend(&message, part, ": ");
+    }
+    absl::StrAppend(&message, violation.description, "\n");
+    violations.push_back(violation);
+  }
+  message.pop_back();
+  return MakeError(absl::StatusCode::kInvalidArgument, message,
+                   {.reason = "INVALID_CONFIG",
+                    .metadata = {},
+                    .violations = std::move(violations),
+                    .retry_after = std::nullopt});
+}
+
+absl::Status Unreadable(absl::StatusCode code, absl::string_view path, absl::string_view why) {
+  return MakeError(code, absl::StrCat(path, ": ", why),
+                   {.reason = "CONFIG_UNREADABLE",
+                    .metadata = {},
+                    .violations = {},
+                    .retry_after = std::nullopt});
+}
+
+// Of the field, or of what should have had it.
+std::string SourceOf(std::string field, const Sources& sources, absl::string_view otherwise) {
+  while (true) {
+    if (const auto found = sources.find(field); found != sources.end()) return found->second;
+    const size_t parent = field.find_last_of(".[");
+    if (parent == std::string::npos) return std::string(otherwise);
+    field.resize(parent);
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<Config> Parse(absl::string_view yaml, absl::string_view file_name,
+                             const std::map<std::string, std::string>& environment) {
+  const Config defaults = Defaults();
+  Config config = defaults;
+  Reading reading;
+  ReadYaml(yaml, file_name, &config, &reading);
+  ReadEnvironment(environment, defaults, &config, &reading);
+  // A value that was not understood would only be missed a second time by the rules.
+  if (!reading.problems.empty()) return InvalidConfig(reading.problems);
+
+  std::vector<Problem> broken;
+  for (FieldViolation& violation : FindViolations(config)) {
+    std::string source = SourceOf(violation.field, reading.sources, file_name);
+    broken.push_back({std::move(source), std::move(violation)});
+  }
+  if (!broken.empty()) return InvalidConfig(broken);
+  return config;
+}
+
+absl::StatusOr<Config> Load(const std::string& path,
+                            const std::map<std::string, std::string>& environment) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return Unreadable(absl::StatusCode::kNotFound, path, "cannot be opened");
+  std::string yaml(kMaxFileBytes + 1, '\0');
+  file.read(yaml.data(), static_cast<std::streamsize>(yaml.size()));
+  if (file.bad()) return Unreadable(absl::StatusCode::kFailedPrecondition, path, "cannot be read");
+  yaml.resize(static_cast<size_t>(file.gcount()));
+  if (yaml.size() > kMaxFileBytes) {
+    return Unreadable(absl::StatusCode::kFailedPrecondition, path, "larger than 1 MiB");
+  }
+  return Parse(yaml, path, environment);
+}
+
+absl::Status Validate(const Config& config) {
+  std::vector<Problem> broken;
+  for (FieldViolation& violation : FindViolations(config)) {
+    broken.push_back({"", std::move(violation)});
+  }
+  return broken.empty() ? absl::OkStatus() : InvalidConfig(broken);
+}
+
+std::map<std::string, std::string> IppEnvironment() {
+  std::map<std::string, std::string> variables;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    if (!absl::StartsWith(*entry, "IPP_")) continue;
+    variables.insert(absl::StrSplit(*entry, absl::MaxSplits('=', 1)));
+  }
+  return variables;
+}
+
+absl::Duration ToDuration(const google::protobuf::Duration& duration) {
+  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
+}
+
+}  // namespace ipp::config

@@ -1,0 +1,47 @@
+#include "server/config/config.h"
+
+namespace ipp::config {
+namespace {
+
+constexpr int64_t kMinute = 60;
+constexpr int64_t kHour = 60 * kMinute;
+
+}  // namespace
+
+Config Defaults() {
+  Config config;
+  config.set_listen("127.0.0.1:50051");
+  config.set_log_level("info");
+  config.mutable_drain_timeout()->set_seconds(20);
+
+  Upstream& upstream = *config.mutable_upstream();
+  upstream.mutable_timeout()->set_seconds(10);
+  upstream.set_max_in_flight(512);
+  upstream.set_connections(2);
+  upstream.set_loops(1);
+  upstream.set_read_attempts(3);
+
+  Events& events = *config.mutable_events();
+  events.mutable_retention()->set_seconds(168 * kHour);
+  events.mutable_heartbeat_interval()->set_seconds(15);
+  events.mutable_max_write_stall()->set_seconds(30);
+  events.mutable_max_stream_age()->set_seconds(30 * kMinute);
+  events.set_max_subscribers(10'000);
+
+  Reconcile& reconcile = *config.mutable_reconcile();
+  reconcile.mutable_first()->set_seconds(30);
+  reconcile.mutable_max()->set_seconds(kHour);
+  reconcile.mutable_watched()->set_seconds(5);
+
+  Webhooks& webhooks = *config.mutable_webhooks();
+  webhooks.set_listen("127.0.0.1:8080");
+  webhooks.set_path("/webhooks/kustom");
+  webhooks.mutable_tolerance()->set_seconds(5 * kMinute);
+  webhooks.set_max_body_bytes(262'144);
+  webhooks.set_max_connections(1024);
+
+  config.mutable_admin()->set_listen("127.0.0.1:9090");
+  return config;
+}
+
+}  // namespace ipp::config

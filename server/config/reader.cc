@@ -1,0 +1,294 @@
+#include "server/config/reader.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "absl/time/time.h"
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/duration.pb.h"
+#include "server/config/field_kinds.h"
+
+namespace ipp::config {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::OneofDescriptor;
+
+std::string Join(absl::string_view path, absl::string_view key) {
+  return path.empty() ? std::string(key) : absl::StrCat(path, ".", key);
+}
+
+// Insertions, deletions and replacements that turn one word into the other; two neighbours swapped
+// count as two.
+size_t EditDistance(absl::string_view a, absl::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i + 1);
+    for (size_t j = 0; j < b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+std::string NoSuchKey(const Descriptor* type, absl::string_view key) {
+  const FieldDescriptor* best = nullptr;
+  // Further away than this it is another word.
+  size_t best_distance = std::max<size_t>(1, key.size() / 3) + 1;
+  for (int i = 0; i < type->field_count(); ++i) {
+    const size_t distance = EditDistance(key, type->field(i)->name());
+    if (distance < best_distance) {
+      best = type->field(i);
+      best_distance = distance;
+    }
+  }
+  if (best == nullptr) return "no such key";
+  return absl::StrCat("no such key (did you mean ", best->name(), "?)");
+}
+
+// Sets or appends one scalar. What `text` should have been when it is not that.
+const char* SetScalar(const std::string& text, const FieldDescriptor* field, Message* message) {
+  const google::protobuf::Reflection* reflection = message->GetReflection();
+  const auto put = [&](auto set, auto add, auto value) {
+    if (field->is_repeated()) {
+      (reflection->*add)(message, field, std::move(value));
+    } else {
+      (reflection->*set)(message, field, std::move(value));
+    }
+    return nullptr;
+  };
+  using R = google::protobuf::Reflection;
+  if (IsDuration(field)) {
+    absl::Duration duration;
+    if (!absl::ParseDuration(text, &duration) || duration < absl::ZeroDuration() ||
+        duration == absl::InfiniteDuration()) {
+      return "must be a duration such as 10s, 1m30s or 500ms";
+    }
+    google::protobuf::Duration value;
+    value.set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &duration));
+    value.set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(duration)));
+    (field->is_repeated() ? reflection->AddMessage(message, field)
+                          : reflection->MutableMessage(message, field))
+        ->CopyFrom(value);
+    return nullptr;
+  }
+  switch (field->cpp_type()) {
+    case FieldDescriptor::CPPTYPE_STRING:
+      if (std::any_of(text.begin(), text.end(), absl::ascii_iscntrl)) {
+        return "must not contain control characters";
+      }
+      return put(&R::SetString, &R::AddString, text);
+    case FieldDescriptor::CPPTYPE_BOOL:
+      if (text != "true" && text != "false") return "must be true or false";
+      return put(&R::SetBool, &R::AddBool, text == "true");
+    case FieldDescriptor::CPPTYPE_INT32: {
+      int32_t value = 0;
+      if (!absl::SimpleAtoi(text, &value)) return "must be a whole number";
+      return put(&R::SetInt32, &R::AddInt32, value);
+    }
+    default:
+      return "is of a type that cannot be configured";
+  }
+}
+
+// Reads one text: a file, or the value of a variable.
+class Reader {
+ public:
+  // `with_lines`: sources are "name:line", else the name alone.
+  Reader(absl::string_view name, bool with_lines, Reading* reading)
+      : name_(name), with_lines_(with_lines), reading_(*reading) {}
+
+  // All documents of the text; none when it is not YAML, which is then noted.
+  std::vector<YAML::Node> Documents(absl::string_view yaml, const std::string& path) {
+    try {
+      return YAML::LoadAll(std::string(yaml));
+    } catch (const YAML::Exception& e) {
+      Note(Source(e.mark), path, absl::StrCat("not valid YAML: ", e.msg));
+      return {};
+    }
+  }
+
+  // The keys of one message that were seen, where, and which kind of a oneof.
+  struct Seen {
+    std::map<std::string, std::string> keys;
+    std::map<const OneofDescriptor*, std::string> kinds;
+  };
+
+  void ReadMapping(const YAML::Node& node, const std::string& path, Message* message, Seen* seen) {
+    if (node.IsNull()) return;
+    if (!node.IsMap()) return Note(Source(node.Mark()), path, "must be a mapping of keys");
+    for (const auto& entry : node) ReadKey(entry.first, entry.second, path, message, seen);
+  }
+
+  void ReadField(const YAML::Node& node, const std::string& path, const FieldDescriptor* field,
+                 Message* message) {
+    if (!field->is_repeated()) return ReadOne(node, path, field, message);
+    if (!node.IsSequence()) return Note(Source(node.Mark()), path, "must be a list");
+    size_t index = 0;
+    for (const YAML::Node& item : node) {
+      ReadOne(item, absl::StrCat(path, "[", index++, "]"), field, message);
+    }
+  }
+
+  void Note(std::string source, std::string path, std::string description) {
+    reading_.problems.push_back({std::move(source), {std::move(path), std::move(description)}});
+  }
+
+ private:
+  std::string Source(const YAML::Mark& mark) const {
+    return with_lines_ && !mark.is_null() ? absl::StrCat(name_, ":", mark.line + 1) : name_;
+  }
+
+  void ReadKey(const YAML::Node& key, const YAML::Node& value, const std::string& parent,
+               Message* message, Seen* seen) {
+    const std::string source = Source(key.Mark());
+    if (!key.IsScalar()) return Note(source, parent, "a key must be a word");
+    const std::string& name = key.Scalar();
+    const std::string path = Join(parent, absl::CHexEscape(name));
+    const FieldDescriptor* field = message->GetDescriptor()->FindFieldByName(name);
+    if (field == nullptr) return Note(source, path, NoSuchKey(message->GetDescriptor(), name));
+    if (const auto [first, fresh] = seen->keys.emplace(name, source); !fresh) {
+      return Note(source, path, absl::StrCat("given twice, before at ", first->second));
+    }
+    if (value.IsNull()) return;
+    if (const OneofDescriptor* oneof = field->real_containing_oneof()) {
+      if (const auto [first, fresh] = seen->kinds.emplace(oneof, name); !fresh) {
+        return Note(source, path, absl::StrCat("only one of ", first->second, " and ", name));
+      }
+    }
+    reading_.sources[path] = source;
+    ReadField(value, path, field, message);
+  }
+
+  void ReadOne(const YAML::Node& node, const std::string& path, const FieldDescriptor* field,
+               Message* message) {
+    const google::protobuf::Reflection* reflection = message->GetReflection();
+    reading_.sources.emplace(path, Source(node.Mark()));
+    if (IsMapping(field)) {
+      Seen seen;
+      return ReadMapping(node, path,
+                         field->is_repeated() ? reflection->AddMessage(message, field)
+                                              : reflection->MutableMessage(message, field),
+                         &seen);
+    }
+    if (!node.IsScalar()) return Note(Source(node.Mark()), path, "must be a single value");
+    if (const char* wrong = SetScalar(node.Scalar(), field, message)) {
+      Note(Source(node.Mark()), path, wrong);
+    }
+  }
+
+  const std::string name_;
+  const bool with_lines_;
+  Reading& reading_;
+};
+
+// Kubernetes sets these for every Service whose name begins with "ipp-", in every pod beside it:
+// IPP_GATEWAY_SERVICE_HOST, IPP_GATEWAY_PORT, IPP_GATEWAY_PORT_50051_TCP_ADDR, ….
+bool IsServiceLink(absl::string_view variable) {
+  if (absl::EndsWith(variable, "_SERVICE_HOST") || absl::EndsWith(variable, "_PORT") ||
+      absl::StrContains(variable, "_SERVICE_PORT")) {
+    return true;
+  }
+  const size_t port = variable.find("_PORT_");
+  if (port == absl::string_view::npos) return false;
+  const std::vector<absl::string_view> rest = absl::StrSplit(variable.substr(port + 6), '_');
+  int number = 0;
+  return rest.size() >= 2 && absl::SimpleAtoi(rest[0], &number) &&
+         (rest[1] == "TCP" || rest[1] == "UDP" || rest[1] == "SCTP");
+}
+
+void ForgetSources(absl::string_view path, Sources* sources) {
+  std::erase_if(*sources, [path](const auto& source) {
+    absl::string_view rest = source.first;
+    return absl::ConsumePrefix(&rest, path) &&
+           (rest.empty() || rest.front() == '.' || rest.front() == '[');
+  });
+}
+
+void ReadVariable(const std::string& variable, const std::string& value, const Message& defaults,
+                  Message* config, Reading* reading) {
+  Reader reader(variable, /*with_lines=*/false, reading);
+  const std::string keys = absl::AsciiStrToLower(absl::StripPrefix(variable, "IPP_"));
+  const std::vector<std::string> parts = absl::StrSplit(keys, "__");
+  const std::string path = absl::StrJoin(parts, ".");
+
+  // All of the way is checked before anything is made on it.
+  const Descriptor* type = config->GetDescriptor();
+  std::vector<const FieldDescriptor*> way;
+  for (const std::string& part : parts) {
+    if (!way.empty()) {
+      if (way.back()->is_repeated() || !IsMapping(way.back())) {
+        return reader.Note(
+            variable, path,
+            absl::StrCat(way.back()->name(), " has no keys that a variable can set"));
+      }
+      type = way.back()->message_type();
+    }
+    way.push_back(type->FindFieldByName(part));
+    if (way.back() == nullptr) {
+      if (!IsServiceLink(variable)) reader.Note(variable, path, NoSuchKey(type, part));
+      return;
+    }
+  }
+
+  const Message* fallback = &defaults;
+  Message* message = config;
+  const FieldDescriptor* const field = way.back();
+  way.pop_back();
+  for (const FieldDescriptor* step : way) {
+    fallback = &fallback->GetReflection()->GetMessage(*fallback, step);
+    message = message->GetReflection()->MutableMessage(message, step);
+  }
+  ForgetSources(path, &reading->sources);
+  reading->sources[path] = variable;
+  if (!field->is_repeated() && !IsMapping(field)) {
+    if (const char* wrong = SetScalar(value, field, message)) reader.Note(variable, path, wrong);
+    return;
+  }
+  message->GetReflection()->ClearField(message, field);
+  if (!field->is_repeated() && fallback->GetReflection()->HasField(*fallback, field)) {
+    message->GetReflection()
+        ->MutableMessage(message, field)
+        ->CopyFrom(fallback->GetReflection()->GetMessage(*fallback, field));
+  }
+  for (const YAML::Node& document : reader.Documents(value, path)) {
+    if (!document.IsNull()) reader.ReadField(document, path, field, message);
+  }
+}
+
+}  // namespace
+
+void ReadYaml(absl::string_view yaml, absl::string_view file_name, Message* message,
+              Reading* reading) {
+  Reader reader(file_name, /*with_lines=*/true, reading);
+  Reader::Seen seen;
+  for (const YAML::Node& document : reader.Documents(yaml, "")) {
+    reader.ReadMapping(document, "", message, &seen);
+  }
+}
+
+void ReadEnvironment(const std::map<std::string, std::string>& environment, const Message& defaults,
+                     Message* message, Reading* reading) {
+  // In the order of the names, so that IPP_UPSTREAM comes before IPP_UPSTREAM__TIMEOUT.
+  for (const auto& [variable, value] : environment) {
+    ReadVariable(variable, value, defaults, message, reading);
+  }
+}
+
+}  // namespace ipp::config

@@ -1,0 +1,245 @@
+#include "server/config/validate.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "absl/time/time.h"
+#include "server/config/address.h"
+#include "server/config/config.h"
+
+namespace ipp::config {
+namespace {
+
+bool AllVisibleAscii(absl::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), absl::ascii_isgraph);
+}
+
+class Validator {
+ public:
+  std::vector<FieldViolation> Run(const Config& config) && {
+    Listeners(config);
+    OneOf("log_level", config.log_level(), {"debug", "info", "warning", "error", "off"});
+    CheckUpstream(config.upstream());
+    CheckMerchants(config);
+    CheckStore(config.store());
+    CheckEvents(config.events());
+    CheckReconcile(config.reconcile());
+    CheckTls(config);
+    CheckCallers(config);
+    CheckWebhooks(config.webhooks());
+    Between("drain_timeout", config.drain_timeout(), absl::ZeroDuration(), absl::Hours(1));
+    return std::move(violations_);
+  }
+
+ private:
+  void Add(std::string field, std::string description) {
+    violations_.push_back({std::move(field), std::move(description)});
+  }
+
+  void Required(std::string field, absl::string_view value) {
+    if (value.empty()) Add(std::move(field), "is required");
+  }
+
+  void OneOf(std::string field, absl::string_view value, std::vector<std::string> allowed) {
+    if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
+      Add(std::move(field), absl::StrCat("must be one of ", absl::StrJoin(allowed, ", ")));
+    }
+  }
+
+  void Between(std::string field, int value, int least, int most) {
+    if (value < least || value > most) {
+      Add(std::move(field), absl::StrCat("must be from ", least, " to ", most));
+    }
+  }
+
+  void Between(std::string field, const google::protobuf::Duration& value, absl::Duration least,
+               absl::Duration most) {
+    const absl::Duration duration = ToDuration(value);
+    if (duration < least || duration > most) {
+      Add(std::move(field), absl::StrCat("must be from ", absl::FormatDuration(least), " to ",
+                                         absl::FormatDuration(most)));
+    }
+  }
+
+  // The second of two equal values gets the violation.
+  void Unique(std::string field, const std::string& value, std::set<std::string>* seen) {
+    if (!value.empty() && !seen->insert(value).second) Add(std::move(field), "is there twice");
+  }
+
+  void Listeners(const Config& config) {
+    const std::pair<std::string, std::string> all[] = {
+        {"listen", config.listen()},
+        {"webhooks.listen", config.webhooks().listen()},
+        {"admin.listen", config.admin().listen()}};
+    std::map<int, std::string> ports;
+    for (const auto& [field, value] : all) {
+      const std::optional<HostPort> address = ParseHostPort(value);
+      if (!address) {
+        Add(field, "must be host:port, for example 127.0.0.1:50051 or [::1]:50051");
+        continue;
+      }
+      if (address->port == 0) continue;
+      if (const auto [first, fresh] = ports.emplace(address->port, field); !fresh) {
+        Add(field, absl::StrCat("must have another port than ", first->second));
+      }
+    }
+  }
+
+  void CheckUpstream(const Upstream& upstream) {
+    CheckBaseUrl(upstream.base_url());
+    Between("upstream.timeout", upstream.timeout(), absl::Milliseconds(10), absl::Minutes(5));
+    Between("upstream.max_in_flight", upstream.max_in_flight(), 1, 100'000);
+    Between("upstream.connections", upstream.connections(), 1, 100);
+    Between("upstream.loops", upstream.loops(), 1, 64);
+    Between("upstream.read_attempts", upstream.read_attempts(), 1, 10);
+  }
+
+  // The value is never repeated: it could have a password in it.
+  void CheckBaseUrl(absl::string_view url) {
+    const std::string field = "upstream.base_url";
+    if (url.empty()) return Required(field, url);
+    const bool https = absl::ConsumePrefix(&url, "https://");
+    if (!https && !absl::ConsumePrefix(&url, "http://")) {
+      return Add(field, "must begin with https:// (or http:// to loopback)");
+    }
+    if (url.find('@') != absl::string_view::npos) {
+      return Add(field, "must not contain a user name or password");
+    }
+    if (url.find_first_of("/?#") != absl::string_view::npos) {
+      return Add(field, "must end after the host and port: no path, no '/'");
+    }
+    const absl::string_view brackets_end = url.substr(url.rfind(']') + 1);  // npos + 1 is 0
+    const bool has_port = brackets_end.find(':') != absl::string_view::npos;
+    const std::optional<HostPort> address =
+        ParseHostPort(has_port ? std::string(url) : absl::StrCat(url, https ? ":443" : ":80"));
+    if (!address || address->port == 0)
+      return Add(field, "must name a host, with a port or without");
+    if (!https && !IsLoopback(address->host)) {
+      Add(field, "must be https:// unless the host is loopback");
+    }
+  }
+
+  void CheckMerchants(const Config& config) {
+    if (config.merchants().empty()) Add("merchants", "at least one is required");
+    std::set<std::string> ids;
+    for (int i = 0; i < config.merchants_size(); ++i) {
+      const Merchant& merchant = config.merchants(i);
+      const std::string path = absl::StrCat("merchants[", i, "].");
+      if (!AllVisibleAscii(merchant.id())) {
+        Add(path + "id", merchant.id().empty()
+                             ? "is required"
+                             : "must be visible ASCII characters, without spaces");
+      }
+      Unique(path + "id", merchant.id(), &ids);
+      Required(path + "api_key_file", merchant.api_key_file());
+      // RFC 7617, section 2: the first colon ends the user name.
+      if (merchant.username().find(':') != std::string::npos) {
+        Add(path + "username", "must not contain a colon");
+      }
+    }
+  }
+
+  void CheckStore(const Store& store) {
+    switch (store.kind_case()) {
+      case Store::kSqlite:
+        return Required("store.sqlite.path", store.sqlite().path());
+      case Store::KIND_NOT_SET:
+        return Add("store", "is required, for example {sqlite: {path: gateway.db}}");
+    }
+  }
+
+  void CheckEvents(const Events& events) {
+    Between("events.retention", events.retention(), absl::Seconds(1), absl::Hours(24 * 366));
+    Between("events.heartbeat_interval", events.heartbeat_interval(), absl::Milliseconds(100),
+            absl::Minutes(10));
+    Between("events.max_write_stall", events.max_write_stall(), absl::Milliseconds(100),
+            absl::Hours(1));
+    Between("events.max_stream_age", events.max_stream_age(), absl::Seconds(1),
+            absl::Hours(24 * 7));
+    Between("events.max_subscribers", events.max_subscribers(), 1, 1'000'000);
+  }
+
+  void CheckReconcile(const Reconcile& reconcile) {
+    const absl::Duration least = absl::Milliseconds(100);
+    Between("reconcile.first", reconcile.first(), least, absl::Hours(24));
+    Between("reconcile.max", reconcile.max(), least, absl::Hours(24 * 7));
+    Between("reconcile.watched", reconcile.watched(), least, absl::Hours(1));
+    for (const auto& [name, value] :
+         {std::pair{"first", reconcile.first()}, {"watched", reconcile.watched()}}) {
+      if (ToDuration(value) > ToDuration(reconcile.max())) {
+        Add(absl::StrCat("reconcile.", name), "must not be longer than reconcile.max");
+      }
+    }
+  }
+
+  void CheckTls(const Config& config) {
+    if (config.has_tls()) {
+      Required("tls.cert_file", config.tls().cert_file());
+      Required("tls.key_file", config.tls().key_file());
+      if (config.insecure()) Add("insecure", "must not be true when tls is configured");
+    }
+    const std::optional<HostPort> listen = ParseHostPort(config.listen());
+    if (!listen || IsLoopback(listen->host)) return;
+    if (!config.has_tls() && !config.insecure()) {
+      Add("tls", "is required unless listen is a loopback address or insecure is true");
+    }
+    if (config.callers().empty()) {
+      Add("callers", "at least one is required unless listen is a loopback address");
+    }
+  }
+
+  void CheckCallers(const Config& config) {
+    std::set<std::string> known;
+    for (const Merchant& merchant : config.merchants()) known.insert(merchant.id());
+    std::set<std::string> names;
+    for (int i = 0; i < config.callers_size(); ++i) {
+      const CallerConfig& caller = config.callers(i);
+      const std::string path = absl::StrCat("callers[", i, "].");
+      if (!AllVisibleAscii(caller.name())) {
+        Add(path + "name", caller.name().empty()
+                               ? "is required"
+                               : "must be visible ASCII characters, without spaces");
+      }
+      Unique(path + "name", caller.name(), &names);
+      Required(path + "token_sha256_file", caller.token_sha256_file());
+      if (caller.merchants().empty()) Add(path + "merchants", "at least one is required");
+      std::set<std::string> mine;
+      for (int m = 0; m < caller.merchants_size(); ++m) {
+        const std::string field = absl::StrCat(path, "merchants[", m, "]");
+        if (!known.contains(caller.merchants(m))) Add(field, "is not the id of a merchant above");
+        Unique(field, caller.merchants(m), &mine);
+      }
+      if (caller.permissions().empty()) Add(path + "permissions", "at least one is required");
+      for (int p = 0; p < caller.permissions_size(); ++p) {
+        Required(absl::StrCat(path, "permissions[", p, "]"), caller.permissions(p));
+      }
+    }
+  }
+
+  void CheckWebhooks(const Webhooks& webhooks) {
+    if (webhooks.path().empty() || webhooks.path().front() != '/' ||
+        !AllVisibleAscii(webhooks.path()) ||
+        webhooks.path().find_first_of("?#") != std::string::npos) {
+      Add("webhooks.path", "must begin with '/' and have no query, fragment or space");
+    }
+    Between("webhooks.tolerance", webhooks.tolerance(), absl::Seconds(1), absl::Hours(24));
+    Between("webhooks.max_body_bytes", webhooks.max_body_bytes(), 1024, 16 * 1024 * 1024);
+    Between("webhooks.max_connections", webhooks.max_connections(), 1, 100'000);
+  }
+
+  std::vector<FieldViolation> violations_;
+};
+
+}  // namespace
+
+std::vector<FieldViolation> FindViolations(const Config& config) { return Validator().Run(config); }
+
+}  // namespace ipp::config
