@@ -126,6 +126,8 @@ class PlanTable {
       } else if (field->is_repeated()) {
         added.shape = Shape::kRepeated;
       }
+      added.always_written =
+          added.kind <= Kind::kDouble && !field->has_presence() && !field->is_repeated();
       if (added.kind == Kind::kEnum) {
         added.words = Words(field->enum_type());
         const auto raw = raws.find(field->name());

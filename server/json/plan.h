@@ -15,7 +15,7 @@ namespace ipp::json {
 struct MessagePlan;
 
 enum class Kind : uint8_t {
-  kInt32,
+  kInt32,  // the numbers come first
   kInt64,
   kUint32,
   kUint64,
@@ -41,7 +41,8 @@ struct FieldPlan {
   std::string name;  // in JSON
   Kind kind = Kind::kString;
   Shape shape = Shape::kSingular;
-  bool text_values = false;                                // map with string values
+  bool always_written = false;  // number without presence: its 0 means something
+  bool text_values = false;     // map with string values
   const google::protobuf::FieldDescriptor* raw = nullptr;  // an enum's `raw_of` sibling
   std::vector<EnumWordPlan> words;                         // of an enum; by declaration, no aliases
   const MessagePlan* child = nullptr;  // of a message field or a map (its entry)

@@ -39,6 +39,11 @@ std::string KeyText(const MessagePlan& entry_plan, const Message& entry) {
   }
 }
 
+bool Present(const FieldPlan& field, const MessagePlan& plan, const Message& message) {
+  return field.shape == Shape::kSingular ? plan.reflection->HasField(message, field.field)
+                                         : plan.reflection->FieldSize(message, field.field) > 0;
+}
+
 }  // namespace
 
 Writer::Writer(std::string* out)
@@ -54,10 +59,7 @@ bool Writer::WriteMessage(const MessagePlan& plan, const Message& message,
                           const FieldFilter* filter) {
   sax_.StartObject();
   for (const FieldPlan& field : plan.fields) {
-    if (field.shape == Shape::kSingular ? !plan.reflection->HasField(message, field.field)
-                                        : plan.reflection->FieldSize(message, field.field) == 0) {
-      continue;
-    }
+    if (!field.always_written && !Present(field, plan, message)) continue;
     if (filter != nullptr && !(*filter)(field.field)) continue;
     if (!WriteField(field, plan, message)) return FailedIn(field.name);
   }
