@@ -47,9 +47,12 @@ OrderItem ReadItem(Fields& fields) {
   item.tax_rate = tax_rate.value_or(0);
   item.total_tax_amount = total_tax_amount.value_or(0);
 
-  if (item.quantity < 1) fields.Error("quantity", "must be greater than 0");
   if (item.total_discount_amount < 0) {
     fields.Error("total_discount_amount", "must be greater than or equal to 0");
+  }
+  if (item.quantity < 1) {
+    fields.Error("quantity", "must be greater than 0");
+    return item;  // no sense in arithmetic with it
   }
   if (item.tax_rate < 0 || item.tax_rate > kMaxTaxRate) {
     fields.Error("tax_rate", "must be between 0 and 10000");
@@ -59,7 +62,7 @@ OrderItem ReadItem(Fields& fields) {
       Wide{item.unit_price} * item.quantity - item.total_discount_amount != item.total_amount) {
     fields.Error("total_amount", "must be unit_price x quantity - total_discount_amount");
   }
-  if (total_amount && tax_rate && total_tax_amount && item.quantity > 0 && !IsTaxRight(item)) {
+  if (total_amount && tax_rate && total_tax_amount && !IsTaxRight(item)) {
     fields.Error("total_tax_amount", "must be total_amount x tax_rate / (10000 + tax_rate)");
   }
   return item;

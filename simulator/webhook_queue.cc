@@ -11,6 +11,7 @@ struct WebhookQueue::Delivery {
   WebhookEvent event;
   std::string webhook_id;
   State state = State::kDue;
+  bool again = false;  // once more after this
   int attempts = 0;
   int last_status = 0;
   std::chrono::milliseconds backoff{0};
@@ -36,7 +37,9 @@ WebhookQueue::WebhookQueue(const Options& options, WebhookSigner signer,
       run_after_(std::move(run_after)),
       ids_(ids) {}
 
-WebhookQueue::~WebhookQueue() = default;
+WebhookQueue::~WebhookQueue() {
+  SetDestinations({});  // a destination and its open deliveries hold each other
+}
 
 std::string_view WebhookQueue::Name(State state) {
   switch (state) {
@@ -176,6 +179,7 @@ void WebhookQueue::Settle(const std::shared_ptr<Delivery>& delivery, State state
   } else {
     destination.ready.push_back(lane->second.front());
   }
+  if (std::exchange(delivery->again, false)) Line(delivery);
 }
 
 bool WebhookQueue::Resend(const std::string& event_id) {
@@ -188,7 +192,9 @@ bool WebhookQueue::Resend(const std::string& event_id) {
                      [&](const auto& delivery) { return delivery->destination == destination; });
     if (known == record->deliveries.end()) {
       AddDelivery(record, destination);
-    } else if (!(*known)->open()) {
+    } else if ((*known)->open()) {
+      (*known)->again = true;
+    } else {
       Line(*known);
     }
   }

@@ -46,8 +46,8 @@ class WebhookQueue {
 
   void Enqueue(WebhookEvent event);
 
-  // Sends a known event once more to every destination where it is not on its way anyhow. False:
-  // no such event.
+  // Sends a known event once more to every destination, where it is still on its way after that.
+  // False: no such event.
   bool Resend(const std::string& event_id);
 
   std::string RenderDeliveries() const;

@@ -28,14 +28,19 @@ constexpr size_t kMaxAnswerBytes = 64 * 1024;
 // One connection to a receiver; carries one attempt at a time.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  // `reusable` tells whether the connection can carry another attempt.
-  using Done = std::function<void(int status, bool reusable)>;
+  enum class After {
+    kReusable,
+    kSpent,
+    kStale,  // was closed by the peer before this attempt, most likely: nothing has been tried
+  };
+  using Done = std::function<void(int status, After after)>;
 
   Connection(asio::io_context& loop, std::chrono::milliseconds timeout)
       : resolver_(loop), stream_(loop), timeout_(timeout) {}
 
   void Post(const WebhookRequest& request, Done done) {
     done_ = std::move(done);
+    answer_.reset();
     message_ = {http::verb::post, request.url.target, 11};
     message_.set(http::field::host, request.url.host + ":" + request.url.port);
     message_.set(http::field::user_agent, "ipp-simulator/" IPP_SIMULATOR_VERSION);
@@ -54,14 +59,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
     }
   }
 
-  bool was_reused() const { return reused_; }
-
  private:
   void Resolve(const Url& url) {
     resolver_.async_resolve(
         url.host, url.port,
         [self = shared_from_this()](error_code error, const tcp::resolver::results_type& found) {
-          if (error) return self->Finish(0, false);
+          if (error) return self->Fail(error);
           self->Connect(found);
         });
   }
@@ -69,7 +72,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Connect(const tcp::resolver::results_type& endpoints) {
     stream_.async_connect(endpoints,
                           [self = shared_from_this()](error_code error, const tcp::endpoint&) {
-                            if (error) return self->Finish(0, false);
+                            if (error) return self->Fail(error);
                             error_code ignored;
                             self->stream_.socket().set_option(tcp::no_delay(true), ignored);
                             self->connected_ = true;
@@ -79,7 +82,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void Write() {
     http::async_write(stream_, message_, [self = shared_from_this()](error_code error, size_t) {
-      if (error) return self->Finish(0, false);
+      if (error) return self->Fail(error);
       self->Read();
     });
   }
@@ -89,15 +92,22 @@ class Connection : public std::enable_shared_from_this<Connection> {
     answer_->body_limit(kMaxAnswerBytes);
     http::async_read(stream_, buffer_, *answer_,
                      [self = shared_from_this()](error_code error, size_t) {
-                       if (error) return self->Finish(0, false);
+                       if (error) return self->Fail(error);
                        const auto& answer = self->answer_->get();
-                       self->Finish(static_cast<int>(answer.result_int()), answer.keep_alive());
+                       self->Finish(static_cast<int>(answer.result_int()),
+                                    answer.keep_alive() ? After::kReusable : After::kSpent);
                      });
   }
 
-  void Finish(int status, bool reusable) {
+  void Fail(error_code error) {
+    const bool stale =
+        reused_ && error != beast::error::timeout && !(answer_ && answer_->got_some());
+    Finish(0, stale ? After::kStale : After::kSpent);
+  }
+
+  void Finish(int status, After after) {
     stream_.expires_never();
-    std::exchange(done_, nullptr)(status, reusable);
+    std::exchange(done_, nullptr)(status, after);
   }
 
   tcp::resolver resolver_;
@@ -129,20 +139,21 @@ class HttpWebhookTransport : public WebhookTransport {
     return std::make_shared<Connection>(loop_, timeout_);
   }
 
-  void PostOn(std::shared_ptr<Connection> connection, WebhookRequest request, Done done) {
-    Connection& target = *connection;
+  void PostOn(const std::shared_ptr<Connection>& connection, WebhookRequest request, Done done) {
     auto shared_request = std::make_shared<WebhookRequest>(std::move(request));
-    target.Post(*shared_request, [this, connection = std::move(connection), shared_request,
-                                  done = std::move(done)](int status, bool reusable) mutable {
-      if (status == 0 && connection->was_reused()) {
-        // The receiver has most likely closed the idle connection: no failed attempt yet.
-        return PostOn(NewConnection(), std::move(*shared_request), std::move(done));
-      }
-      if (reusable) {
-        idle_[shared_request->url.host + ":" + shared_request->url.port].push_back(connection);
-      }
-      done(status);
-    });
+    // A plain pointer: the connection holds this callback, and itself for as long as it is at work.
+    connection->Post(
+        *shared_request, [this, connection = connection.get(), shared_request,
+                          done = std::move(done)](int status, Connection::After after) mutable {
+          if (after == Connection::After::kStale) {
+            return PostOn(NewConnection(), std::move(*shared_request), std::move(done));
+          }
+          if (after == Connection::After::kReusable) {
+            const Url& url = shared_request->url;
+            idle_[url.host + ":" + url.port].push_back(connection->shared_from_this());
+          }
+          done(status);
+        });
   }
 
   asio::io_context& loop_;
