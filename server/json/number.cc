@@ -34,7 +34,7 @@ int64_t Exponent(absl::string_view text) {
   return text[0] == '-' ? -(int64_t{1} << 40) : int64_t{1} << 40;
 }
 
-// Rewrites a JSON number without fraction and exponent, if its value is whole.
+// Appends a JSON number without fraction and exponent, if its value is whole.
 NumberError Expand(absl::string_view number, std::string* plain) {
   const bool negative = number[0] == '-';
   if (negative) number.remove_prefix(1);
@@ -56,7 +56,7 @@ NumberError Expand(absl::string_view number, std::string* plain) {
     ++exponent;
   }
   if (digits.empty()) {
-    *plain = "0";
+    plain->assign(1, '0');
     return NumberError::kNone;
   }
   if (exponent < 0) return NumberError::kNotWhole;
@@ -64,7 +64,8 @@ NumberError Expand(absl::string_view number, std::string* plain) {
     return NumberError::kOutOfRange;
   }
   digits.append(static_cast<size_t>(exponent), '0');
-  *plain = negative ? "-" + digits : digits;
+  if (negative) plain->push_back('-');
+  plain->append(digits);
   return NumberError::kNone;
 }
 
