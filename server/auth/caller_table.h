@@ -15,8 +15,8 @@ namespace ipp::auth {
 // A caller as configured.
 struct CallerEntry {
   std::string name;
-  // SHA-256 of the bearer tokens in lower-case hex, one each; asked for on each call, since files
-  // are re-read.
+  // SHA-256 of the bearer tokens in hex, one each; what is not that matches nothing. Asked for on
+  // each call, from any thread, since files are re-read.
   std::function<std::vector<std::string>()> token_sha256;
   std::vector<std::string> merchants;    // ids; must be configured merchants
   std::vector<std::string> permissions;  // "sessions.write", "sessions.*", "*"
@@ -51,6 +51,10 @@ class CallerTable {
   std::vector<std::string> merchants_;
 };
 
+// What a file of token digests may hold (SecretFile::lines()). INVALID_ARGUMENT / INVALID_CONFIG
+// naming the line, comments and empty lines not counted; never its text, which may be the token.
+absl::Status ValidateTokenDigests(const std::vector<std::string>& lines);
+
 // The merchant that a call is for: `asked` (metadata x-merchant-id) when it is one of the caller's;
 // the caller's only one when nothing was asked. INVALID_ARGUMENT / MERCHANT_REQUIRED;
 // PERMISSION_DENIED / MERCHANT_NOT_ALLOWED (the same words for a merchant that does not exist, so
@@ -58,7 +62,7 @@ class CallerTable {
 absl::StatusOr<std::string> ChooseMerchant(const Caller& caller, absl::string_view asked);
 
 // The merchants that a filter means: all of the caller's when `asked` is empty; otherwise each must
-// be the caller's.
+// be the caller's, else PERMISSION_DENIED / MERCHANT_NOT_ALLOWED. Sorted, each once.
 absl::StatusOr<std::vector<std::string>> NarrowMerchants(const Caller& caller,
                                                          const std::vector<std::string>& asked);
 

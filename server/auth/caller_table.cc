@@ -1,0 +1,183 @@
+#include "server/auth/caller_table.h"
+
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "server/base/error.h"
+
+namespace ipp::auth {
+namespace {
+
+constexpr char kScheme[] = "bearer";
+constexpr size_t kHexLength = 2 * SHA256_DIGEST_LENGTH;
+
+// Refusals happen here, before anything is sent upstream.
+absl::Status Refuse(absl::StatusCode code, std::string reason, absl::string_view message,
+                    std::map<std::string, std::string> more = {}) {
+  more.emplace("outcome", OutcomeName(Outcome::kNotSent));
+  more.emplace("retry_safe", "true");
+  return MakeError(code, message,
+                   {.reason = std::move(reason),
+                    .metadata = std::move(more),
+                    .violations = {},
+                    .retry_after = std::nullopt});
+}
+
+absl::Status InvalidConfig(FieldViolation violation) {
+  return MakeError(absl::StatusCode::kInvalidArgument,
+                   absl::StrCat(violation.field, ": ", violation.description),
+                   {.reason = "INVALID_CONFIG",
+                    .metadata = {},
+                    .violations = {violation},
+                    .retry_after = std::nullopt});
+}
+
+absl::Status MerchantNotAllowed() {
+  return Refuse(absl::StatusCode::kPermissionDenied, "MERCHANT_NOT_ALLOWED",
+                "the merchant is not one of this caller's");
+}
+
+// "*" and "sessions.*" grant more than themselves.
+bool Grants(absl::string_view granted, absl::string_view permission) {
+  if (granted == permission || granted == "*") return true;
+  return absl::ConsumeSuffix(&granted, ".*") && absl::ConsumePrefix(&permission, granted) &&
+         absl::StartsWith(permission, ".");
+}
+
+// The token of "Bearer <token>"; empty when it is not of that form. RFC 9110, section 11.1: the
+// scheme's case does not matter.
+absl::string_view BearerToken(absl::string_view authorization) {
+  authorization = absl::StripAsciiWhitespace(authorization);
+  const size_t space = authorization.find(' ');
+  if (space == absl::string_view::npos ||
+      !absl::EqualsIgnoreCase(authorization.substr(0, space), kScheme)) {
+    return {};
+  }
+  return absl::StripLeadingAsciiWhitespace(authorization.substr(space));
+}
+
+std::string Sha256Hex(absl::string_view text) {
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
+  return absl::BytesToHexString(
+      absl::string_view(reinterpret_cast<const char*>(digest), sizeof(digest)));
+}
+
+bool SameDigest(const std::string& ours, absl::string_view configured) {
+  const std::string theirs = absl::AsciiStrToLower(configured);
+  return theirs.size() == kHexLength && CRYPTO_memcmp(ours.data(), theirs.data(), kHexLength) == 0;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<CallerTable>> CallerTable::Create(
+    std::vector<CallerEntry> entries, std::vector<std::string> merchants,
+    const std::vector<std::string>& known_permissions) {
+  std::sort(merchants.begin(), merchants.end());
+  for (size_t i = 0; i < entries.size(); ++i) {
+    CallerEntry& entry = entries[i];
+    const std::string path = absl::StrCat("callers[", i, "].");
+    for (size_t m = 0; m < entry.merchants.size(); ++m) {
+      if (!std::binary_search(merchants.begin(), merchants.end(), entry.merchants[m])) {
+        return InvalidConfig(
+            {absl::StrCat(path, "merchants[", m, "]"),
+             absl::StrCat(entry.name, " names a merchant that is not configured")});
+      }
+    }
+    for (size_t p = 0; p < entry.permissions.size(); ++p) {
+      const bool known = std::any_of(
+          known_permissions.begin(), known_permissions.end(),
+          [&](const std::string& permission) { return Grants(entry.permissions[p], permission); });
+      if (!known) {
+        return InvalidConfig({absl::StrCat(path, "permissions[", p, "]"),
+                              absl::StrCat(entry.name, " is given ", entry.permissions[p],
+                                           ", which no call needs")});
+      }
+    }
+    std::sort(entry.merchants.begin(), entry.merchants.end());
+  }
+  std::unique_ptr<CallerTable> table(new CallerTable());
+  table->entries_ = std::move(entries);
+  table->merchants_ = std::move(merchants);
+  return table;
+}
+
+absl::StatusOr<Caller> CallerTable::Authorize(absl::string_view authorization,
+                                              absl::string_view permission) const {
+  if (open()) return Caller{.name = "anonymous", .merchants = merchants_};
+  const absl::string_view token = BearerToken(authorization);
+  if (token.empty()) {
+    return Refuse(absl::StatusCode::kUnauthenticated, "TOKEN_MISSING",
+                  "metadata 'authorization: Bearer <token>' is required");
+  }
+  const std::string digest = Sha256Hex(token);
+  const CallerEntry* match = nullptr;
+  // To the end whatever matches: the time must not tell which caller it was.
+  for (const CallerEntry& entry : entries_) {
+    for (const std::string& configured : entry.token_sha256()) {
+      if (SameDigest(digest, configured) && match == nullptr) match = &entry;
+    }
+  }
+  if (match == nullptr) {
+    return Refuse(absl::StatusCode::kUnauthenticated, "TOKEN_UNKNOWN", "the token is not known");
+  }
+  const bool granted =
+      std::any_of(match->permissions.begin(), match->permissions.end(),
+                  [&](const std::string& held) { return Grants(held, permission); });
+  if (!granted) {
+    return Refuse(absl::StatusCode::kPermissionDenied, "PERMISSION_MISSING",
+                  absl::StrCat("caller ", match->name, " lacks the permission ", permission),
+                  {{"permission", std::string(permission)}});
+  }
+  return Caller{.name = match->name, .merchants = match->merchants};
+}
+
+absl::Status ValidateTokenDigests(const std::vector<std::string>& lines) {
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const bool hex =
+        lines[i].size() == kHexLength && std::all_of(lines[i].begin(), lines[i].end(), [](char c) {
+          return absl::ascii_isxdigit(static_cast<unsigned char>(c));
+        });
+    if (!hex) {
+      return InvalidConfig({absl::StrCat("line ", i + 1),
+                            "must be the SHA-256 of a token, 64 hexadecimal digits and no more"});
+    }
+  }
+  if (lines.empty()) return InvalidConfig({"line 1", "at least one digest is required"});
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ChooseMerchant(const Caller& caller, absl::string_view asked) {
+  if (!asked.empty()) {
+    if (!std::binary_search(caller.merchants.begin(), caller.merchants.end(), asked)) {
+      return MerchantNotAllowed();
+    }
+    return std::string(asked);
+  }
+  if (caller.merchants.size() == 1) return caller.merchants.front();
+  return Refuse(absl::StatusCode::kInvalidArgument, "MERCHANT_REQUIRED",
+                "metadata 'x-merchant-id' must say for which of the caller's merchants this is");
+}
+
+absl::StatusOr<std::vector<std::string>> NarrowMerchants(const Caller& caller,
+                                                         const std::vector<std::string>& asked) {
+  if (asked.empty()) return caller.merchants;
+  std::vector<std::string> narrowed = asked;
+  std::sort(narrowed.begin(), narrowed.end());
+  narrowed.erase(std::unique(narrowed.begin(), narrowed.end()), narrowed.end());
+  if (!std::includes(caller.merchants.begin(), caller.merchants.end(), narrowed.begin(),
+                     narrowed.end())) {
+    return MerchantNotAllowed();
+  }
+  return narrowed;
+}
+
+}  // namespace ipp::auth
