@@ -3,8 +3,10 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <memory>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
@@ -57,7 +59,9 @@ absl::Status SetLogLevel(absl::string_view level) {
 
 void Log(LogLevel level, absl::string_view message, LogFields fields) {
   if (!Logger().should_log(ToSpdlog(level))) return;
-  std::string line(message);
+  // A message from elsewhere must not begin another entry either.
+  const bool control = std::any_of(message.begin(), message.end(), absl::ascii_iscntrl);
+  std::string line = control ? absl::CHexEscape(message) : std::string(message);
   for (const auto& [key, value] : fields) {
     // Quoted where needed, so that a value can neither end the line nor pretend to be another key.
     const std::string escaped = absl::CHexEscape(value);

@@ -1,0 +1,97 @@
+#include "server/base/log.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <ostream>
+#include <string>
+
+namespace ipp {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+
+template <typename Action>
+std::string Logged(Action action) {
+  testing::internal::CaptureStderr();
+  action();
+  return testing::internal::GetCapturedStderr();
+}
+
+class LogTest : public ::testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(SetLogLevel("info").ok()); }
+  void TearDown() override { ASSERT_TRUE(SetLogLevel("info").ok()); }
+};
+
+TEST_F(LogTest, WritesTimeLevelMessageAndPairs) {
+  EXPECT_THAT(Logged([] {
+                LogInfo("listening", {{"port", "50051"}, {"tls", "true"}});
+              }),
+              MatchesRegex("[0-9]+-[0-9]+-[0-9]+T[0-9]+:[0-9]+:[0-9]+\\.[0-9]+Z "
+                           "info listening port=50051 tls=true\n"));
+}
+
+struct ValueRow {
+  std::string name;
+  std::string value;
+  std::string written;
+};
+
+void PrintTo(const ValueRow& row, std::ostream* out) { *out << row.name; }
+
+class LogValue : public LogTest, public ::testing::WithParamInterface<ValueRow> {};
+
+TEST_P(LogValue, CannotEndTheLineOrPretendToBeAnother) {
+  EXPECT_THAT(Logged([] {
+                LogError("m", {{"k", GetParam().value}});
+              }),
+              EndsWith(" m k=" + GetParam().written + "\n"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rows, LogValue,
+    ::testing::Values(ValueRow{"Word", "word", "word"}, ValueRow{"Empty", "", "\"\""},
+                      ValueRow{"Space", "a b=c", "\"a b=c\""},
+                      ValueRow{"Newline", "a\n2026 info b", R"("a\n2026 info b")"},
+                      ValueRow{"CarriageReturn", "a\rb", R"("a\rb")"},
+                      ValueRow{"Quote", "a\"b", R"("a\"b")"},
+                      ValueRow{"Backslash", "a\\n", R"("a\\n")"},
+                      ValueRow{"Escape", "\x1b[31m", R"("\x1b[31m")"},
+                      ValueRow{"Nul", std::string("a\0-", 3), R"("a\x00-")"},
+                      ValueRow{"NotAscii", "\xc3\xa5", R"("\xc3\xa5")"},
+                      ValueRow{"FormatPattern", "{}%n", "{}%n"}),
+    [](const auto& info) { return info.param.name; });
+
+TEST_F(LogTest, KeepsAMessageOnOneLine) {
+  EXPECT_THAT(Logged([] { LogInfo("a \"b\""); }), EndsWith(" info a \"b\"\n"));
+  EXPECT_THAT(Logged([] { LogInfo("a\nb {}"); }), EndsWith(" info a\\nb {}\n"));
+}
+
+TEST_F(LogTest, WritesWhatTheLevelLetsThrough) {
+  const auto all = [] {
+    LogDebug("m1");
+    LogInfo("m2");
+    LogWarning("m3");
+    LogError("m4");
+  };
+  EXPECT_THAT(Logged(all), testing::Not(HasSubstr("m1")));
+  ASSERT_TRUE(SetLogLevel("debug").ok());
+  EXPECT_THAT(Logged(all), HasSubstr("debug m1"));
+  ASSERT_TRUE(SetLogLevel("warning").ok());
+  EXPECT_THAT(Logged(all), testing::AllOf(testing::Not(HasSubstr("m2")), HasSubstr("m3")));
+  ASSERT_TRUE(SetLogLevel("error").ok());
+  EXPECT_THAT(Logged(all), testing::AllOf(testing::Not(HasSubstr("m3")), HasSubstr("m4")));
+  ASSERT_TRUE(SetLogLevel("off").ok());
+  EXPECT_EQ(Logged(all), "");
+}
+
+TEST_F(LogTest, RefusesALevelThatDoesNotExist) {
+  EXPECT_EQ(SetLogLevel("loud").message(),
+            "log level 'loud' is none of debug, info, warning, error, off");
+}
+
+}  // namespace
+}  // namespace ipp
