@@ -1,9 +1,11 @@
 #pragma once
 
-#include <string>
+#include <map>
+#include <utility>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
 #include "server/sessions/session_state.h"
@@ -11,20 +13,32 @@
 
 namespace ipp::sessions {
 
+// "advanced", "attempt" …: the label of metrics.
+absl::string_view VerdictName(Verdict verdict);
+
 // Where news of sessions is written down: runs the state machine inside a transaction of the store
-// and counts what came of it. Thread-safe; borrows all that it is given.
+// and counts what came of it. Thread-safe; borrows all that it is given, until every `done` has
+// run.
+//
+// Metrics: ipp_session_news_total{source, verdict} and ipp_session_events_total{source, type}, both
+// counted when they are durable.
 class SessionBook {
  public:
   SessionBook(store::Store* store, Clock* clock, Metrics* metrics);
 
   // `done` gets OK when the news is durable (or was already), with what it did. Runs on the store's
-  // thread. News with an `event_id` is taken once, by merchant and event id.
+  // thread. News with an `event_id` is taken once, by merchant and event id. `heard_at` is filled
+  // in when it is not set.
   void Record(News news, absl::AnyInvocable<void(absl::StatusOr<Verdict>) &&> done);
 
  private:
-  store::Store* store_;
-  Clock* clock_;
-  Metrics* metrics_;
+  using Source = kustom::ipp::v1::SessionEventSource;
+  using Type = kustom::ipp::v1::SessionEventType;
+
+  store::Store* const store_;
+  Clock* const clock_;
+  std::map<std::pair<Source, Verdict>, Counter*> news_;
+  std::map<std::pair<Source, Type>, Counter*> events_;
 };
 
 }  // namespace ipp::sessions

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "kustom/ipp/v1/session.pb.h"
 #include "kustom/ipp/v1/session_event.pb.h"
@@ -43,6 +44,9 @@ enum class Verdict {
   kDisagrees,  // another final status than the one recorded: a read must settle it
 };
 
+// How long after news a session that is open, or that we know from webhooks alone, shall be read.
+inline constexpr absl::Duration kFirstCheck = absl::Seconds(30);
+
 struct Step {
   Verdict verdict = Verdict::kRepeated;
   std::optional<store::SessionRecord> record;  // absent: nothing to write
@@ -53,6 +57,19 @@ struct Step {
 // | FAILED. Monotonic: a step back is absorbed. A final status is recorded once and never changes,
 // so every session has at most one terminal event. A step that was skipped makes no event of its
 // own: an event tells only what was heard. `known` is absent for a session that was never heard of.
+//
+// * A session first heard of by webhook gets a thin record (id, status); a whole session completes
+//   it, also when its status is behind by then. A whole session of an unknown status word
+//   completes and moves nothing.
+// * A failed payment is an event and leaves the status, CREATED too: only news that says ACTIVE
+//   makes it ACTIVE. After a final status it is late.
+// * A webhook of a type that we do not know is an event, and makes no record.
+// * Two final statuses that disagree: the first stays, and the session is due to be read at once.
+//   A reconciling read that disagrees has been that look: it is not asked for again.
+// * An event of a webhook keeps the upstream's id, word and time. One that a whole session proves
+//   has an id made of merchant, session and type, the same whenever it is computed again, and
+//   occurred when it was heard; FINALIZED at `purchase_completed_at` where the session tells it.
+// * The event carries the session as it is after it.
 Step Advance(const std::optional<store::SessionRecord>& known, const News& news);
 
 // CREATED, ACTIVE …: the status that an event type leads to; UNSPECIFIED for the others.

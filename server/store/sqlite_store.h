@@ -17,7 +17,12 @@ struct SqliteOptions {
   size_t max_batch = 256;    // transactions a commit
   size_t max_queue = 10000;  // more: RESOURCE_EXHAUSTED
   absl::Duration dedup_retention = absl::Hours(7 * 24);
+  // Older events are removed, and sessions that have been final for longer (not before
+  // `dedup_retention`: a repeated webhook would start them anew). Open sessions stay.
   absl::Duration event_retention = absl::Hours(7 * 24);
+  // How often the writer, between commits, removes what is too old, or tries whether it can write
+  // again after it could not.
+  absl::Duration maintenance_interval = absl::Seconds(1);
 };
 
 // SQLite in WAL mode with synchronous=FULL: one writer thread with group commit, one reader thread

@@ -28,7 +28,7 @@ struct SessionRecord {
   absl::Time created_at;             // first heard of
   absl::Time updated_at;
   absl::Time next_check_at =
-      absl::InfiniteFuture();  // when the reconciler shall read it; while open
+      absl::InfiniteFuture();  // when the reconciler shall read it; infinite: never
   int32_t checks = 0;          // how often it was read without news
 };
 
@@ -87,7 +87,8 @@ struct LogBounds {
 // Thread-safe. Every callback runs exactly once, on a thread of the store, never inside the call
 // that took it, and must not block. Errors: UNAVAILABLE when the store cannot be written or read
 // now (disk full, database down), RESOURCE_EXHAUSTED when its queue is full, CANCELLED when it is
-// being destroyed.
+// being destroyed; ALREADY_EXISTS for a transaction that writes a session under the request_id of
+// another one (it fails alone, whatever it shared a batch with).
 class Store {
  public:
   virtual ~Store() = default;

@@ -122,8 +122,8 @@ class FakeStore final : public Store {
               absl::AnyInvocable<void(absl::StatusOr<Committed>) &&> done) override {
     Enqueue([this, transaction = std::move(transaction),
              done = std::move(done)](absl::Status admitted) mutable {
-      absl::StatusOr<Committed> committed = admitted;
-      if (admitted.ok()) committed = Apply(transaction);
+      if (!admitted.ok()) return std::move(done)(admitted);
+      absl::StatusOr<Committed> committed = Apply(transaction);
       if (committed.ok() && !committed->positions.empty()) {
         listener_.Run(committed->positions.back());
       }
@@ -231,18 +231,17 @@ class FakeStore final : public Store {
   void EnqueueRead(absl::AnyInvocable<absl::StatusOr<T>(const FakeDisk&)> read,
                    absl::AnyInvocable<void(absl::StatusOr<T>) &&> done) {
     Enqueue([this, read = std::move(read), done = std::move(done)](absl::Status admitted) mutable {
-      absl::StatusOr<T> result = admitted;
-      if (admitted.ok()) {
-        MutexLock lock(&mutex_);
-        if (read_failures_ > 0) {
-          --read_failures_;
-          result = read_failure_;
-        } else {
-          result = read(*disk_);
-        }
-      }
-      std::move(done)(std::move(result));
+      if (!admitted.ok()) return std::move(done)(admitted);
+      std::move(done)(ReadNow<T>(read));
     });
+  }
+
+  template <typename T, typename F>
+  absl::StatusOr<T> ReadNow(F& read) {
+    MutexLock lock(&mutex_);
+    if (read_failures_ == 0) return read(*disk_);
+    --read_failures_;
+    return read_failure_;
   }
 
   absl::StatusOr<Committed> Apply(const Transaction& transaction) {

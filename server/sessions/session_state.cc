@@ -1,0 +1,273 @@
+#include "server/sessions/session_state.h"
+
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "server/store/proto_time.h"
+
+namespace ipp::sessions {
+namespace {
+
+using kustom::ipp::v1::Session;
+using kustom::ipp::v1::SessionEvent;
+using kustom::ipp::v1::SessionEventType;
+using kustom::ipp::v1::SessionStatus;
+using store::SessionRecord;
+
+// One row an event type.
+struct TypeRow {
+  SessionEventType type;
+  SessionStatus status;  // that it leads to; UNSPECIFIED: to none
+  const char* upstream;  // the webhook's word without "ipp."; empty: there is no webhook
+  const char* name;      // in event ids
+};
+constexpr TypeRow kTypes[] = {
+    {kustom::ipp::v1::SESSION_EVENT_TYPE_CREATED, kustom::ipp::v1::SESSION_STATUS_CREATED,
+     "session.created", "created"},
+    {kustom::ipp::v1::SESSION_EVENT_TYPE_ACTIVATED, kustom::ipp::v1::SESSION_STATUS_ACTIVE,
+     "session.activated", "activated"},
+    {kustom::ipp::v1::SESSION_EVENT_TYPE_PAYMENT_FAILED,
+     kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED, "payment.failed", "payment_failed"},
+    {kustom::ipp::v1::SESSION_EVENT_TYPE_FINALIZED, kustom::ipp::v1::SESSION_STATUS_FINALIZED,
+     "session.finalized", "finalized"},
+    {kustom::ipp::v1::SESSION_EVENT_TYPE_CANCELLED, kustom::ipp::v1::SESSION_STATUS_CANCELLED,
+     "session.cancelled", "cancelled"},
+    {kustom::ipp::v1::SESSION_EVENT_TYPE_EXPIRED, kustom::ipp::v1::SESSION_STATUS_EXPIRED, "",
+     "expired"},
+    {kustom::ipp::v1::SESSION_EVENT_TYPE_FAILED, kustom::ipp::v1::SESSION_STATUS_FAILED, "",
+     "failed"},
+};
+
+// How far a session is. All final statuses are equally far.
+int Rank(SessionStatus status) {
+  switch (status) {
+    case kustom::ipp::v1::SESSION_STATUS_CREATED:
+      return 1;
+    case kustom::ipp::v1::SESSION_STATUS_ACTIVE:
+      return 2;
+    case kustom::ipp::v1::SESSION_STATUS_FINALIZED:
+    case kustom::ipp::v1::SESSION_STATUS_CANCELLED:
+    case kustom::ipp::v1::SESSION_STATUS_EXPIRED:
+    case kustom::ipp::v1::SESSION_STATUS_FAILED:
+      return 3;
+    default:
+      return 0;
+  }
+}
+
+bool Disagree(SessionStatus a, SessionStatus b) { return IsFinal(a) && IsFinal(b) && a != b; }
+
+SessionRecord NewRecord(const News& news, SessionStatus status) {
+  SessionRecord record;
+  record.merchant_id = news.merchant_id;
+  record.session.set_session_id(news.session_id);
+  record.session.set_status(status);
+  record.created_at = news.heard_at;
+  return record;
+}
+
+// What follows from the status, and when it was last touched.
+void Settle(SessionRecord& record, absl::Time heard_at) {
+  record.open = !IsFinal(record.session.status());
+  record.updated_at = heard_at;
+  record.next_check_at =
+      record.open || !record.complete ? heard_at + kFirstCheck : absl::InfiniteFuture();
+}
+
+SessionEvent BaseEvent(const News& news, SessionEventType type) {
+  SessionEvent event;
+  event.set_type(type);
+  event.set_merchant_id(news.merchant_id);
+  event.set_session_id(news.session_id);
+  event.set_source(news.source);
+  return event;
+}
+
+SessionEvent WebhookEvent(const News& news) {
+  SessionEvent event = BaseEvent(news, news.type);
+  event.set_event_id(news.event_id);
+  event.set_upstream_type(news.upstream_type);
+  event.set_order_id(news.order_id);
+  event.set_failure_reason(news.failure_reason);
+  *event.mutable_occurred_at() = store::ToTimestamp(news.occurred_at);
+  return event;
+}
+
+SessionEvent ProvenEvent(const News& news, const Session& session) {
+  const SessionEventType type = EventFor(session.status());
+  SessionEvent event = BaseEvent(news, type);
+  const char* name = "";
+  for (const TypeRow& row : kTypes) {
+    if (row.type == type) name = row.name;
+  }
+  event.set_event_id(absl::StrCat("gevt_", news.merchant_id, "_", news.session_id, "_", name));
+  const bool paid = type == kustom::ipp::v1::SESSION_EVENT_TYPE_FINALIZED;
+  *event.mutable_occurred_at() = paid && session.has_purchase_completed_at()
+                                     ? session.purchase_completed_at()
+                                     : store::ToTimestamp(news.heard_at);
+  return event;
+}
+
+// Adds what the record knows.
+store::NewEvent Tell(SessionEvent event, const SessionRecord& record) {
+  *event.mutable_session() = record.session;
+  event.set_order_id(record.session.order_id());
+  event.set_request_id(record.request_id);
+  return {std::move(event)};
+}
+
+Step Disagreement(const SessionRecord& known, const News& news) {
+  Step step{.verdict = Verdict::kDisagrees, .record = known, .events = {}};
+  const bool was_the_look = news.source == kustom::ipp::v1::SESSION_EVENT_SOURCE_RECONCILIATION;
+  step.record->next_check_at = was_the_look ? absl::InfiniteFuture() : news.heard_at;
+  return step;
+}
+
+Step AdvanceByUnknownType(const std::optional<SessionRecord>& known, const News& news) {
+  SessionEvent event = WebhookEvent(news);
+  if (known) {
+    *event.mutable_session() = known->session;
+    event.set_request_id(known->request_id);
+  } else if (!news.session_id.empty()) {
+    event.mutable_session()->set_session_id(news.session_id);
+  }
+  return {.verdict = Verdict::kRecorded, .record = {}, .events = {{std::move(event)}}};
+}
+
+Step AdvanceByFailedPayment(const std::optional<SessionRecord>& known, const News& news) {
+  if (known && !known->open) return {.verdict = Verdict::kLate, .record = {}, .events = {}};
+  SessionRecord record = known ? *known : NewRecord(news, kustom::ipp::v1::SESSION_STATUS_CREATED);
+  record.checks = 0;
+  Settle(record, news.heard_at);
+  Step step{.verdict = Verdict::kAttempt, .record = {}, .events = {}};
+  step.events.push_back(Tell(WebhookEvent(news), record));
+  step.record = std::move(record);
+  return step;
+}
+
+Step AdvanceByWebhook(const std::optional<SessionRecord>& known, const News& news) {
+  const SessionStatus told = StatusAfter(news.type);
+  SessionRecord record = known ? *known : NewRecord(news, told);
+  const SessionStatus status = record.session.status();
+  if (known && Disagree(status, told)) return Disagreement(*known, news);
+  if (known && Rank(told) < Rank(status)) {
+    return {.verdict = Verdict::kLate, .record = {}, .events = {}};
+  }
+  const bool learnt = !news.order_id.empty() && record.session.order_id().empty();
+  if (learnt) record.session.set_order_id(news.order_id);
+  if (known && Rank(told) == Rank(status)) {
+    if (!learnt) return {.verdict = Verdict::kRepeated, .record = {}, .events = {}};
+    record.updated_at = news.heard_at;
+    return {.verdict = Verdict::kCompleted, .record = std::move(record), .events = {}};
+  }
+  record.session.set_status(told);
+  record.session.clear_status_raw();
+  record.checks = 0;
+  Settle(record, news.heard_at);
+  Step step{.verdict = Verdict::kAdvanced, .record = {}, .events = {}};
+  step.events.push_back(Tell(WebhookEvent(news), record));
+  step.record = std::move(record);
+  return step;
+}
+
+// The session of the news, with what the record knows better.
+Session Merge(const SessionRecord& record, const News& news) {
+  Session merged = *news.session;
+  const Session& known = record.session;
+  merged.set_session_id(news.session_id);
+  if (Rank(merged.status()) < Rank(known.status())) {
+    merged.set_status(known.status());
+    merged.clear_status_raw();
+    // Come with a later status than the one of the news.
+    if (merged.order_id().empty()) merged.set_order_id(known.order_id());
+    if (!merged.has_purchase_completed_at() && known.has_purchase_completed_at()) {
+      *merged.mutable_purchase_completed_at() = known.purchase_completed_at();
+    }
+  } else if (merged.status() == known.status() && merged.order_id().empty()) {
+    merged.set_order_id(known.order_id());
+  }
+  return merged;
+}
+
+Step AdvanceByWholeSession(const std::optional<SessionRecord>& known, const News& news) {
+  const SessionStatus told = news.session->status();
+  SessionRecord record =
+      known ? *known : NewRecord(news, kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED);
+  const SessionStatus status = record.session.status();
+  if (Disagree(status, told)) return Disagreement(*known, news);
+
+  bool learnt = !known;
+  if (record.request_id.empty() && !news.request_id.empty()) {
+    record.request_id = news.request_id;
+    learnt = true;
+  }
+  // An unknown word may be later than all that we know; a known one that is behind is an old
+  // answer.
+  const bool behind = Rank(told) > 0 && Rank(told) < Rank(status);
+  if (!behind || !record.complete) {
+    Session merged = Merge(record, news);
+    learnt = learnt || !record.complete ||
+             merged.SerializeAsString() != record.session.SerializeAsString();
+    record.session = std::move(merged);
+    record.complete = true;
+  }
+  // A final session that was due for a look has been looked at.
+  const bool looked = !behind && !record.open && record.next_check_at != absl::InfiniteFuture();
+  Step step;
+  if (Rank(told) > Rank(status)) {
+    step.verdict = Verdict::kAdvanced;
+    record.checks = 0;
+  } else if (learnt) {
+    step.verdict = Verdict::kCompleted;
+  } else {
+    step.verdict = behind ? Verdict::kLate : Verdict::kRepeated;
+    if (!looked) return step;
+  }
+  Settle(record, news.heard_at);
+  if (step.verdict == Verdict::kAdvanced) {
+    step.events.push_back(Tell(ProvenEvent(news, record.session), record));
+  }
+  step.record = std::move(record);
+  return step;
+}
+
+}  // namespace
+
+Step Advance(const std::optional<SessionRecord>& known, const News& news) {
+  if (news.session) return AdvanceByWholeSession(known, news);
+  if (news.type == kustom::ipp::v1::SESSION_EVENT_TYPE_UNSPECIFIED || news.session_id.empty()) {
+    return AdvanceByUnknownType(known, news);
+  }
+  if (StatusAfter(news.type) == kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED) {
+    return AdvanceByFailedPayment(known, news);
+  }
+  return AdvanceByWebhook(known, news);
+}
+
+SessionStatus StatusAfter(SessionEventType type) {
+  for (const TypeRow& row : kTypes) {
+    if (row.type == type) return row.status;
+  }
+  return kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED;
+}
+
+SessionEventType EventFor(SessionStatus status) {
+  for (const TypeRow& row : kTypes) {
+    if (row.status == status && Rank(status) > 0) return row.type;
+  }
+  return kustom::ipp::v1::SESSION_EVENT_TYPE_UNSPECIFIED;
+}
+
+bool IsFinal(SessionStatus status) { return Rank(status) == 3; }
+
+SessionEventType TypeFromUpstream(absl::string_view upstream_type) {
+  absl::ConsumePrefix(&upstream_type, "ipp.");
+  for (const TypeRow& row : kTypes) {
+    if (*row.upstream != '\0' && upstream_type == row.upstream) return row.type;
+  }
+  return kustom::ipp::v1::SESSION_EVENT_TYPE_UNSPECIFIED;
+}
+
+}  // namespace ipp::sessions

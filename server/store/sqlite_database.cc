@@ -1,0 +1,132 @@
+#include "server/store/sqlite_database.h"
+
+#include <sqlite3.h>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/status_macros.h"
+
+namespace ipp::store {
+namespace {
+
+// How long a statement waits for a lock. Only a foreign program can hold one (a backup, the shell).
+constexpr int kBusyTimeoutMs = 200;
+
+absl::Status ErrorOf(sqlite3* database) {
+  const int code = sqlite3_extended_errcode(database);
+  const std::string message = absl::StrCat("sqlite: ", sqlite3_errmsg(database), " (", code, ")");
+  switch (code & 0xff) {
+    case SQLITE_CONSTRAINT:
+      return absl::AlreadyExistsError(message);
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return absl::DataLossError(message);
+    default:
+      return absl::UnavailableError(message);
+  }
+}
+
+}  // namespace
+
+void SqliteFinalizer::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+
+SqliteQuery::~SqliteQuery() { sqlite3_reset(statement_); }
+
+SqliteQuery& SqliteQuery::Bind(int64_t value) {
+  sqlite3_bind_int64(statement_, ++bound_, value);
+  return *this;
+}
+
+SqliteQuery& SqliteQuery::Bind(const std::string& text) {
+  sqlite3_bind_text(statement_, ++bound_, text.data(), static_cast<int>(text.size()),
+                    SQLITE_STATIC);
+  return *this;
+}
+
+SqliteQuery& SqliteQuery::BindBlob(const std::string& bytes) {
+  sqlite3_bind_blob(statement_, ++bound_, bytes.data(), static_cast<int>(bytes.size()),
+                    SQLITE_STATIC);
+  return *this;
+}
+
+SqliteQuery& SqliteQuery::BindNull() {
+  sqlite3_bind_null(statement_, ++bound_);
+  return *this;
+}
+
+absl::StatusOr<bool> SqliteQuery::Step() {
+  switch (sqlite3_step(statement_)) {
+    case SQLITE_ROW:
+      return true;
+    case SQLITE_DONE:
+      return false;
+    default:
+      return ErrorOf(sqlite3_db_handle(statement_));
+  }
+}
+
+absl::Status SqliteQuery::Run() { return Step().status(); }
+
+bool SqliteQuery::IsNull(int column) const {
+  return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+}
+
+int64_t SqliteQuery::Int(int column) const { return sqlite3_column_int64(statement_, column); }
+
+absl::string_view SqliteQuery::Bytes(int column) const {
+  const void* data = sqlite3_column_blob(statement_, column);  // before the size, says the manual
+  const int size = sqlite3_column_bytes(statement_, column);
+  return size == 0 ? absl::string_view()
+                   : absl::string_view(static_cast<const char*>(data), static_cast<size_t>(size));
+}
+
+void SqliteDatabase::Closer::operator()(sqlite3* database) const { sqlite3_close_v2(database); }
+
+absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::string& path) {
+  sqlite3* handle = nullptr;
+  const int code =
+      sqlite3_open_v2(path.c_str(), &handle,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  // The handle is there, and to be closed, also after an error.
+  std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(handle));
+  if (code != SQLITE_OK) return ErrorOf(handle);
+  sqlite3_extended_result_codes(handle, 1);
+  sqlite3_busy_timeout(handle, kBusyTimeoutMs);
+  return database;
+}
+
+absl::Status SqliteDatabase::Execute(const std::string& sql) {
+  if (sqlite3_exec(database_.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
+    return ErrorOf(database_.get());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SqliteStatement> SqliteDatabase::Prepare(absl::string_view sql) {
+  sqlite3_stmt* statement = nullptr;
+  if (sqlite3_prepare_v3(database_.get(), sql.data(), static_cast<int>(sql.size()),
+                         SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK) {
+    return ErrorOf(database_.get());
+  }
+  return SqliteStatement(statement);
+}
+
+absl::StatusOr<std::string> SqliteDatabase::ReadOne(absl::string_view sql) {
+  IPP_ASSIGN_OR_RETURN(const SqliteStatement statement, Prepare(sql));
+  SqliteQuery query(statement);
+  IPP_ASSIGN_OR_RETURN(const bool found, query.Step());
+  return found ? query.String(0) : std::string();
+}
+
+absl::Status SqliteDatabase::InTransaction(absl::FunctionRef<absl::Status()> body) {
+  IPP_RETURN_IF_ERROR(Execute("BEGIN IMMEDIATE"));
+  absl::Status status = body();
+  if (status.ok()) status = Execute("COMMIT");
+  // Some errors have rolled back already; an error of ROLLBACK itself leaves nothing open either.
+  if (!status.ok() && sqlite3_get_autocommit(database_.get()) == 0)
+    Execute("ROLLBACK").IgnoreError();
+  return status;
+}
+
+int64_t SqliteDatabase::changes() const { return sqlite3_changes64(database_.get()); }
+
+}  // namespace ipp::store

@@ -1,0 +1,86 @@
+#include "server/store/sqlite_reader.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/status_macros.h"
+#include "server/store/sqlite_rows.h"
+
+namespace ipp::store {
+namespace {
+
+constexpr size_t kPageBytes = 1 << 20;
+
+absl::StatusOr<SessionRecord> FindOne(const SqliteStatement& statement, const std::string& first,
+                                      const std::string& second) {
+  SqliteQuery query(statement);
+  IPP_ASSIGN_OR_RETURN(const bool found, query.Bind(first).Bind(second).Step());
+  if (!found) return absl::NotFoundError("the gateway does not know this session");
+  return ReadSession(query);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SqliteReader>> SqliteReader::Open(const std::string& path) {
+  IPP_ASSIGN_OR_RETURN(std::unique_ptr<SqliteDatabase> database, SqliteDatabase::Open(path));
+  IPP_RETURN_IF_ERROR(database->Execute("PRAGMA query_only = ON"));
+  std::unique_ptr<SqliteReader> reader(new SqliteReader(std::move(database)));
+  const std::pair<SqliteStatement*, std::string> statements[] = {
+      {&reader->by_session_,
+       absl::StrCat("SELECT ", kSessionColumns,
+                    " FROM sessions WHERE merchant_id = ? AND session_id = ?")},
+      {&reader->by_request_,
+       absl::StrCat("SELECT ", kSessionColumns,
+                    " FROM sessions WHERE merchant_id = ? AND request_id = ?")},
+      {&reader->events_, absl::StrCat("SELECT ", kEventColumns,
+                                      " FROM events WHERE position > ? ORDER BY position LIMIT ?")},
+      {&reader->recorded_at_, "SELECT recorded_at FROM events WHERE position = ?"},
+  };
+  for (const auto& [statement, sql] : statements) {
+    IPP_ASSIGN_OR_RETURN(*statement, reader->database_->Prepare(sql));
+  }
+  return reader;
+}
+
+absl::StatusOr<SessionRecord> SqliteReader::FindSession(const std::string& merchant_id,
+                                                        const std::string& session_id) {
+  return FindOne(by_session_, merchant_id, session_id);
+}
+
+absl::StatusOr<SessionRecord> SqliteReader::FindSessionByRequest(const std::string& merchant_id,
+                                                                 const std::string& request_id) {
+  return FindOne(by_request_, merchant_id, request_id);
+}
+
+absl::StatusOr<std::vector<StoredEvent>> SqliteReader::ReadEvents(int64_t after, int limit) {
+  std::vector<StoredEvent> events;
+  size_t bytes = 0;
+  SqliteQuery query(events_);
+  query.Bind(after).Bind(limit);
+  while (bytes < kPageBytes) {
+    IPP_ASSIGN_OR_RETURN(const bool found, query.Step());
+    if (!found) break;
+    bytes += events.emplace_back(ReadEvent(query)).payload.size();
+  }
+  return events;
+}
+
+absl::StatusOr<int64_t> SqliteReader::FindPosition(absl::Time time, const LogBounds& bounds) {
+  // Every event before `first` was recorded before `time`, none from `end` on was.
+  int64_t first = bounds.oldest;
+  int64_t end = bounds.latest + 1;
+  while (first < end) {
+    const int64_t middle = first + (end - first) / 2;
+    SqliteQuery query(recorded_at_);
+    IPP_ASSIGN_OR_RETURN(const bool found, query.Bind(middle).Step());
+    // One that is not there was trimmed meanwhile: old.
+    if (found && FromNanos(query.Int(0)) >= time) {
+      end = middle;
+    } else {
+      first = middle + 1;
+    }
+  }
+  return first - 1;
+}
+
+}  // namespace ipp::store

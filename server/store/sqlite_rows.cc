@@ -1,0 +1,61 @@
+#include "server/store/sqlite_rows.h"
+
+#include <string>
+
+namespace ipp::store {
+
+absl::StatusOr<SessionRecord> ReadSession(const SqliteQuery& row) {
+  SessionRecord record;
+  record.merchant_id = row.String(0);
+  record.request_id = row.String(1);
+  record.complete = row.Int(2) != 0;
+  record.open = row.Int(3) != 0;
+  record.created_at = FromNanos(row.Int(4));
+  record.updated_at = FromNanos(row.Int(5));
+  record.next_check_at = row.IsNull(6) ? absl::InfiniteFuture() : FromNanos(row.Int(6));
+  record.checks = static_cast<int32_t>(row.Int(7));
+  const absl::string_view session = row.Bytes(8);
+  if (!record.session.ParseFromArray(session.data(), static_cast<int>(session.size()))) {
+    return absl::DataLossError("a session in the store cannot be read");
+  }
+  return record;
+}
+
+void BindSession(SqliteQuery& query, const SessionRecord& record, const std::string& bytes) {
+  query.Bind(record.merchant_id).Bind(record.session.session_id());
+  if (record.request_id.empty()) {
+    query.BindNull();
+  } else {
+    query.Bind(record.request_id);
+  }
+  query.Bind(record.complete ? 1 : 0).Bind(record.open ? 1 : 0);
+  query.Bind(ToNanos(record.created_at)).Bind(ToNanos(record.updated_at));
+  if (record.next_check_at == absl::InfiniteFuture()) {
+    query.BindNull();
+  } else {
+    query.Bind(ToNanos(record.next_check_at));
+  }
+  query.Bind(record.checks).BindBlob(bytes);
+}
+
+StoredEvent ReadEvent(const SqliteQuery& row) {
+  StoredEvent event;
+  event.position = row.Int(0);
+  event.recorded_at = FromNanos(row.Int(1));
+  event.merchant_id = row.String(2);
+  event.session_id = row.String(3);
+  event.device_id = row.String(4);
+  event.type = static_cast<kustom::ipp::v1::SessionEventType>(row.Int(5));
+  event.merchant_reference1 = row.String(6);
+  event.payload = row.String(7);
+  return event;
+}
+
+void BindEvent(SqliteQuery& query, const StoredEvent& event) {
+  query.Bind(event.position).Bind(ToNanos(event.recorded_at));
+  query.Bind(event.merchant_id).Bind(event.session_id).Bind(event.device_id);
+  query.Bind(static_cast<int64_t>(event.type)).Bind(event.merchant_reference1);
+  query.BindBlob(event.payload);
+}
+
+}  // namespace ipp::store

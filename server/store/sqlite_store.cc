@@ -1,0 +1,306 @@
+#include "server/store/sqlite_store.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/log.h"
+#include "server/base/mutex.h"
+#include "server/base/status_macros.h"
+#include "server/store/file_lock.h"
+#include "server/store/inbox.h"
+#include "server/store/listener_slot.h"
+#include "server/store/sqlite_reader.h"
+#include "server/store/sqlite_writer.h"
+
+namespace ipp::store {
+namespace {
+
+using std::chrono::steady_clock;
+
+absl::Status QueueFull() { return absl::ResourceExhaustedError("the store's queue is full"); }
+absl::Status Closing() { return absl::CancelledError("the store is being closed"); }
+
+// What callers see of an error: what is wrong with one transaction as it is, all else UNAVAILABLE.
+absl::Status ForCaller(const absl::Status& status) {
+  if (status.ok() || absl::IsAlreadyExists(status) || absl::IsNotFound(status)) return status;
+  return absl::UnavailableError(absl::StrCat("the store cannot be used now: ", status.message()));
+}
+
+class SqliteStore final : public Store {
+ public:
+  SqliteStore(const SqliteOptions& options, Clock* clock, Metrics* metrics,
+              std::unique_ptr<FileLock> lock, std::unique_ptr<SqliteWriter> writer,
+              std::unique_ptr<SqliteReader> reader);
+  ~SqliteStore() override;
+
+  void Commit(Transaction transaction,
+              absl::AnyInvocable<void(absl::StatusOr<Committed>) &&> done) override;
+  void FindSession(std::string merchant_id, std::string session_id,
+                   absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) override;
+  void FindSessionByRequest(
+      std::string merchant_id, std::string request_id,
+      absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) override;
+  void ReadEvents(
+      int64_t after, int limit,
+      absl::AnyInvocable<void(absl::StatusOr<std::vector<StoredEvent>>) &&> done) override;
+  void FindPosition(absl::Time time,
+                    absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) override;
+  LogBounds bounds() const override;
+  const std::string& log_id() const override { return log_id_; }
+  void SetListener(std::function<void(int64_t latest)> listener) override {
+    listener_.Set(std::move(listener));
+  }
+  absl::Status health() const override;
+
+ private:
+  struct Write {
+    Transaction transaction;
+    absl::AnyInvocable<void(absl::StatusOr<Committed>) &&> done;
+  };
+  // Gets a reader, or why there is none.
+  using Read = absl::AnyInvocable<void(absl::StatusOr<SqliteReader*>) &&>;
+
+  template <typename T>
+  void PushRead(absl::AnyInvocable<absl::StatusOr<T>(SqliteReader*)> read,
+                absl::AnyInvocable<void(absl::StatusOr<T>) &&> done);
+
+  void WriteLoop();
+  void ReadLoop();
+  void CommitBatch(absl::Span<Write> batch);
+  void Maintain();
+  void Publish(const absl::Status& status);
+
+  const SqliteOptions options_;
+  Clock* const clock_;
+  Histogram& commit_seconds_;
+  Counter& commits_;
+  Counter& commit_failures_;
+  Counter& events_appended_;
+  const std::unique_ptr<FileLock> lock_;        // outlives both connections
+  const std::unique_ptr<SqliteWriter> writer_;  // writer thread only
+  const std::unique_ptr<SqliteReader> reader_;  // reader thread only
+  const std::string log_id_;
+  ListenerSlot listener_;
+  bool trim_more_ = false;  // writer thread only
+
+  mutable Mutex mutex_;
+  LogBounds bounds_ ABSL_GUARDED_BY(mutex_);
+  absl::Status health_ ABSL_GUARDED_BY(mutex_);
+
+  Inbox<Write> writes_;
+  Inbox<Read> reads_;
+  std::thread write_thread_;
+  std::thread read_thread_;
+};
+
+SqliteStore::SqliteStore(const SqliteOptions& options, Clock* clock, Metrics* metrics,
+                         std::unique_ptr<FileLock> lock, std::unique_ptr<SqliteWriter> writer,
+                         std::unique_ptr<SqliteReader> reader)
+    : options_(options),
+      clock_(clock),
+      commit_seconds_(metrics->histogram("ipp_store_commit_seconds",
+                                         "Time of one commit to the store, a batch each.")),
+      commits_(metrics->counter("ipp_store_commits_total", "Transactions made durable.")),
+      commit_failures_(
+          metrics->counter("ipp_store_commit_failures_total", "Transactions that failed.")),
+      events_appended_(
+          metrics->counter("ipp_events_appended_total", "Events appended to the log.")),
+      lock_(std::move(lock)),
+      writer_(std::move(writer)),
+      reader_(std::move(reader)),
+      log_id_(writer_->log_id()),
+      bounds_(writer_->bounds()),
+      writes_(options.max_queue,
+              &metrics->gauge("ipp_store_queue_depth", "Calls that wait for the store.",
+                              {{"queue", "write"}})),
+      reads_(options.max_queue,
+             &metrics->gauge("ipp_store_queue_depth", "Calls that wait for the store.",
+                             {{"queue", "read"}})) {
+  write_thread_ = std::thread([this] { WriteLoop(); });
+  read_thread_ = std::thread([this] { ReadLoop(); });
+}
+
+SqliteStore::~SqliteStore() {
+  writes_.Stop();
+  reads_.Stop();
+  write_thread_.join();
+  read_thread_.join();
+}
+
+void SqliteStore::Commit(Transaction transaction,
+                         absl::AnyInvocable<void(absl::StatusOr<Committed>) &&> done) {
+  writes_.Push({std::move(transaction), std::move(done)});
+}
+
+void SqliteStore::WriteLoop() {
+  const auto interval = absl::ToChronoNanoseconds(options_.maintenance_interval);
+  auto maintain_at = steady_clock::now() + interval;
+  while (true) {
+    const auto patience =
+        trim_more_ ? steady_clock::duration::zero() : maintain_at - steady_clock::now();
+    Inbox<Write>::Taken taken = writes_.Take(options_.max_batch, patience);
+    for (Write& write : taken.refused) std::move(write.done)(QueueFull());
+    if (taken.stopping) {
+      for (Write& write : taken.work) std::move(write.done)(Closing());
+      return;
+    }
+    const bool idle = taken.work.empty();
+    if (!idle) CommitBatch(absl::MakeSpan(taken.work));
+    // When there is always work, maintenance still gets a step now and then.
+    if ((idle && trim_more_) || steady_clock::now() >= maintain_at) {
+      Maintain();
+      maintain_at = steady_clock::now() + interval;
+    }
+  }
+}
+
+void SqliteStore::CommitBatch(absl::Span<Write> batch) {
+  std::vector<const Transaction*> transactions;
+  transactions.reserve(batch.size());
+  for (const Write& write : batch) transactions.push_back(&write.transaction);
+
+  const auto start = steady_clock::now();
+  absl::StatusOr<std::vector<Committed>> committed = writer_->Commit(transactions, clock_->Now());
+  commit_seconds_.Observe(std::chrono::duration<double>(steady_clock::now() - start).count());
+
+  if (absl::IsAlreadyExists(committed.status()) && batch.size() > 1) {
+    // One of them cannot be written, ever: each on its own, so that it fails alone.
+    for (Write& write : batch) CommitBatch(absl::MakeSpan(&write, 1));
+    return;
+  }
+  // That one transaction broke a rule says nothing against the file.
+  Publish(absl::IsAlreadyExists(committed.status()) ? absl::OkStatus() : committed.status());
+  if (!committed.ok()) {
+    commit_failures_.Add(static_cast<double>(batch.size()));
+    for (Write& write : batch) std::move(write.done)(ForCaller(committed.status()));
+    return;
+  }
+  commits_.Add(static_cast<double>(batch.size()));
+  size_t appended = 0;
+  for (const Committed& one : *committed) appended += one.positions.size();
+  if (appended > 0) {
+    events_appended_.Add(static_cast<double>(appended));
+    listener_.Run(writer_->bounds().latest);
+  }
+  for (size_t i = 0; i < batch.size(); ++i) std::move(batch[i].done)(std::move((*committed)[i]));
+}
+
+void SqliteStore::Maintain() {
+  trim_more_ = false;
+  if (!health().ok()) {
+    Publish(writer_->Probe());
+    return;
+  }
+  const absl::Time now = clock_->Now();
+  // A session is remembered as long as its webhooks may be repeated: one that was forgotten would
+  // start a second life.
+  const absl::StatusOr<bool> more =
+      writer_->Trim({.events = now - options_.event_retention,
+                     .sessions = now - std::max(options_.event_retention, options_.dedup_retention),
+                     .seen = now - options_.dedup_retention});
+  trim_more_ = more.ok() && *more;
+  Publish(more.status());
+}
+
+void SqliteStore::Publish(const absl::Status& status) {
+  bool changed = false;
+  {
+    MutexLock lock(&mutex_);
+    bounds_ = writer_->bounds();
+    changed = health_.ok() != status.ok();
+    health_ = ForCaller(status);
+  }
+  if (!changed) return;
+  if (status.ok()) {
+    LogInfo("store can be written again", {{"path", options_.path}});
+  } else {
+    LogError("store cannot be written",
+             {{"path", options_.path}, {"error", std::string(status.message())}});
+  }
+}
+
+void SqliteStore::ReadLoop() {
+  while (true) {
+    Inbox<Read>::Taken taken = reads_.Take(1, std::chrono::hours(1));
+    for (Read& read : taken.refused) std::move(read)(QueueFull());
+    for (Read& read : taken.work) {
+      if (taken.stopping) {
+        std::move(read)(Closing());
+      } else {
+        std::move(read)(reader_.get());
+      }
+    }
+    if (taken.stopping) return;
+  }
+}
+
+template <typename T>
+void SqliteStore::PushRead(absl::AnyInvocable<absl::StatusOr<T>(SqliteReader*)> read,
+                           absl::AnyInvocable<void(absl::StatusOr<T>) &&> done) {
+  reads_.Push([read = std::move(read),
+               done = std::move(done)](absl::StatusOr<SqliteReader*> reader) mutable {
+    if (!reader.ok()) return std::move(done)(reader.status());
+    absl::StatusOr<T> result = read(*reader);
+    std::move(done)(result.ok() ? std::move(result) : ForCaller(result.status()));
+  });
+}
+
+void SqliteStore::FindSession(std::string merchant_id, std::string session_id,
+                              absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) {
+  PushRead<SessionRecord>(
+      [merchant_id = std::move(merchant_id), session_id = std::move(session_id)](
+          SqliteReader* reader) { return reader->FindSession(merchant_id, session_id); },
+      std::move(done));
+}
+
+void SqliteStore::FindSessionByRequest(
+    std::string merchant_id, std::string request_id,
+    absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) {
+  PushRead<SessionRecord>(
+      [merchant_id = std::move(merchant_id), request_id = std::move(request_id)](
+          SqliteReader* reader) { return reader->FindSessionByRequest(merchant_id, request_id); },
+      std::move(done));
+}
+
+void SqliteStore::ReadEvents(
+    int64_t after, int limit,
+    absl::AnyInvocable<void(absl::StatusOr<std::vector<StoredEvent>>) &&> done) {
+  PushRead<std::vector<StoredEvent>>(
+      [after, limit](SqliteReader* reader) { return reader->ReadEvents(after, limit); },
+      std::move(done));
+}
+
+void SqliteStore::FindPosition(absl::Time time,
+                               absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) {
+  PushRead<int64_t>(
+      [this, time](SqliteReader* reader) { return reader->FindPosition(time, bounds()); },
+      std::move(done));
+}
+
+LogBounds SqliteStore::bounds() const {
+  MutexLock lock(&mutex_);
+  return bounds_;
+}
+
+absl::Status SqliteStore::health() const {
+  MutexLock lock(&mutex_);
+  return health_;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(SqliteOptions options, Clock* clock,
+                                                       Metrics* metrics) {
+  IPP_ASSIGN_OR_RETURN(std::unique_ptr<FileLock> lock, FileLock::Acquire(options.path + ".lock"));
+  IPP_ASSIGN_OR_RETURN(std::unique_ptr<SqliteWriter> writer, SqliteWriter::Open(options.path));
+  IPP_ASSIGN_OR_RETURN(std::unique_ptr<SqliteReader> reader, SqliteReader::Open(options.path));
+  return std::make_unique<SqliteStore>(options, clock, metrics, std::move(lock), std::move(writer),
+                                       std::move(reader));
+}
+
+}  // namespace ipp::store

@@ -1,0 +1,206 @@
+#include "server/store/sqlite_writer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/status_macros.h"
+#include "server/store/event_row.h"
+#include "server/store/sqlite_rows.h"
+#include "server/store/sqlite_schema.h"
+
+namespace ipp::store {
+namespace {
+
+// Rows that one trimming step looks at: a few milliseconds.
+constexpr int64_t kTrimStep = 500;
+
+absl::Status Open(SqliteDatabase* database) {
+  // First, so that a file of another program is left as it is: WAL mode is written into it.
+  IPP_RETURN_IF_ERROR(MigrateSqlite(database, SqliteMigrations()));
+  IPP_ASSIGN_OR_RETURN(const std::string mode, database->ReadOne("PRAGMA journal_mode = WAL"));
+  if (mode != "wal") {
+    return absl::FailedPreconditionError("its file system cannot hold a write-ahead log");
+  }
+  // FULL: a commit returns when the log is on the disk. The limit gives back what a burst took.
+  return database->Execute(
+      "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;"
+      "PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY");
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SqliteWriter>> SqliteWriter::Open(const std::string& path) {
+  absl::StatusOr<std::unique_ptr<SqliteDatabase>> database = SqliteDatabase::Open(path);
+  absl::Status status = database.status();
+  std::unique_ptr<SqliteWriter> writer;
+  if (status.ok()) status = store::Open(database->get());
+  if (status.ok()) {
+    writer.reset(new SqliteWriter(*std::move(database)));
+    status = writer->Prepare();
+  }
+  if (status.ok()) status = writer->LoadLog();
+  if (!status.ok()) {
+    return absl::Status(status.code(),
+                        absl::StrCat("cannot open the store ", path, ": ", status.message()));
+  }
+  return writer;
+}
+
+absl::Status SqliteWriter::Prepare() {
+  const std::pair<SqliteStatement*, std::string> statements[] = {
+      {&find_seen_, "SELECT 1 FROM seen WHERE key = ?"},
+      {&add_seen_, "INSERT INTO seen (key, seen_at) VALUES (?, ?)"},
+      {&find_session_, absl::StrCat("SELECT ", kSessionColumns,
+                                    " FROM sessions WHERE merchant_id = ? AND session_id = ?")},
+      {&put_session_,
+       "INSERT INTO sessions (merchant_id, session_id, request_id, complete, open, created_at, "
+       "updated_at, next_check_at, checks, session) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+       "ON CONFLICT (merchant_id, session_id) DO UPDATE SET request_id = excluded.request_id, "
+       "complete = excluded.complete, open = excluded.open, created_at = excluded.created_at, "
+       "updated_at = excluded.updated_at, next_check_at = excluded.next_check_at, "
+       "checks = excluded.checks, session = excluded.session"},
+      {&add_event_,
+       absl::StrCat("INSERT INTO events (", kEventColumns, ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)")},
+      {&old_events_,
+       "SELECT max(position), max(recorded_at) FROM (SELECT position, recorded_at FROM events "
+       "ORDER BY position LIMIT ?) WHERE recorded_at < ?"},
+      {&trim_events_, "DELETE FROM events WHERE position <= ?"},
+      {&move_start_, "UPDATE log SET trimmed_through = ?, trimmed_at = ?"},
+      {&trim_sessions_,
+       "DELETE FROM sessions WHERE rowid IN (SELECT rowid FROM sessions WHERE open = 0 AND "
+       "updated_at < ? ORDER BY updated_at LIMIT ?)"},
+      {&trim_seen_,
+       "DELETE FROM seen WHERE id IN (SELECT id FROM (SELECT id, seen_at FROM seen ORDER BY id "
+       "LIMIT ?) WHERE seen_at < ?)"},
+  };
+  for (const auto& [statement, sql] : statements) {
+    IPP_ASSIGN_OR_RETURN(*statement, database_->Prepare(sql));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SqliteWriter::LoadLog() {
+  IPP_ASSIGN_OR_RETURN(
+      const SqliteStatement statement,
+      database_->Prepare("SELECT id, trimmed_through, trimmed_at, "
+                         "(SELECT max(position) FROM events), "
+                         "(SELECT recorded_at FROM events ORDER BY position DESC LIMIT 1) "
+                         "FROM log"));
+  SqliteQuery query(statement);
+  IPP_ASSIGN_OR_RETURN(const bool found, query.Step());
+  if (!found) return absl::DataLossError("the log has no identity");
+  log_id_ = query.String(0);
+  bounds_.oldest = query.Int(1) + 1;
+  const bool empty = query.IsNull(3);
+  bounds_.latest = query.Int(empty ? 1 : 3);
+  last_recorded_at_ = FromNanos(query.Int(empty ? 2 : 4));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<Committed>> SqliteWriter::Commit(
+    absl::Span<const Transaction* const> batch, absl::Time now) {
+  // Cut to what the file keeps, so that a reopened store goes on from the very same time.
+  const absl::Time recorded_at = FromNanos(ToNanos(std::max(now, last_recorded_at_)));
+  std::vector<Committed> committed;
+  committed.reserve(batch.size());
+  int64_t latest = bounds_.latest;
+  IPP_RETURN_IF_ERROR(database_->InTransaction([&]() -> absl::Status {
+    for (const Transaction* transaction : batch) {
+      IPP_ASSIGN_OR_RETURN(committed.emplace_back(), Apply(*transaction, recorded_at, &latest));
+    }
+    return absl::OkStatus();
+  }));
+  bounds_.latest = latest;
+  last_recorded_at_ = recorded_at;
+  return committed;
+}
+
+absl::StatusOr<Snapshot> SqliteWriter::Load(const Transaction& transaction) {
+  Snapshot snapshot;
+  if (!transaction.dedup_key.empty()) {
+    SqliteQuery query(find_seen_);
+    IPP_ASSIGN_OR_RETURN(snapshot.already_seen, query.Bind(transaction.dedup_key).Step());
+  }
+  if (!transaction.session_id.empty()) {
+    SqliteQuery query(find_session_);
+    query.Bind(transaction.merchant_id).Bind(transaction.session_id);
+    IPP_ASSIGN_OR_RETURN(const bool found, query.Step());
+    if (found) {
+      IPP_ASSIGN_OR_RETURN(snapshot.session, ReadSession(query));
+    }
+  }
+  return snapshot;
+}
+
+absl::StatusOr<Committed> SqliteWriter::Apply(const Transaction& transaction,
+                                              absl::Time recorded_at, int64_t* latest) {
+  IPP_ASSIGN_OR_RETURN(Snapshot snapshot, Load(transaction));
+  Writes writes = transaction.decide(snapshot);
+
+  Committed committed;
+  committed.already_seen = snapshot.already_seen;
+  if (!transaction.dedup_key.empty() && !snapshot.already_seen) {
+    SqliteQuery query(add_seen_);
+    IPP_RETURN_IF_ERROR(query.Bind(transaction.dedup_key).Bind(ToNanos(recorded_at)).Run());
+  }
+  if (writes.session) {
+    const std::string bytes = writes.session->session.SerializeAsString();
+    SqliteQuery query(put_session_);
+    BindSession(query, *writes.session, bytes);
+    IPP_RETURN_IF_ERROR(query.Run());
+  }
+  for (NewEvent& event : writes.events) {
+    const StoredEvent row = MakeRow(std::move(event.event), ++*latest, recorded_at);
+    SqliteQuery query(add_event_);
+    BindEvent(query, row);
+    IPP_RETURN_IF_ERROR(query.Run());
+    committed.positions.push_back(row.position);
+  }
+  committed.session = std::move(writes.session ? writes.session : snapshot.session);
+  return committed;
+}
+
+absl::StatusOr<bool> SqliteWriter::Trim(const Cutoffs& cutoffs) {
+  bool more = false;
+  IPP_ASSIGN_OR_RETURN(more, TrimEvents(cutoffs.events));
+  {
+    SqliteQuery query(trim_sessions_);
+    IPP_RETURN_IF_ERROR(query.Bind(ToNanos(cutoffs.sessions)).Bind(kTrimStep).Run());
+    more = more || database_->changes() == kTrimStep;
+  }
+  SqliteQuery query(trim_seen_);
+  IPP_RETURN_IF_ERROR(query.Bind(kTrimStep).Bind(ToNanos(cutoffs.seen)).Run());
+  return more || database_->changes() == kTrimStep;
+}
+
+absl::StatusOr<bool> SqliteWriter::TrimEvents(absl::Time cutoff) {
+  int64_t through = 0;
+  IPP_RETURN_IF_ERROR(database_->InTransaction([&]() -> absl::Status {
+    int64_t at = 0;
+    {
+      SqliteQuery query(old_events_);
+      IPP_RETURN_IF_ERROR(query.Bind(kTrimStep).Bind(ToNanos(cutoff)).Run());
+      if (query.IsNull(0)) return absl::OkStatus();
+      through = query.Int(0);
+      at = query.Int(1);
+    }
+    {
+      SqliteQuery query(trim_events_);
+      IPP_RETURN_IF_ERROR(query.Bind(through).Run());
+    }
+    SqliteQuery query(move_start_);
+    return query.Bind(through).Bind(at).Run();
+  }));
+  if (through == 0) return false;
+  const bool full_step = through - bounds_.oldest + 1 == kTrimStep;
+  bounds_.oldest = through + 1;
+  return full_step;
+}
+
+absl::Status SqliteWriter::Probe() {
+  return database_->InTransaction(
+      [&] { return database_->Execute("UPDATE log SET trimmed_at = trimmed_at"); });
+}
+
+}  // namespace ipp::store

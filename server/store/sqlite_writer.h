@@ -1,0 +1,62 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "server/store/sqlite_database.h"
+#include "server/store/store.h"
+
+namespace ipp::store {
+
+// The connection that writes, with its statements prepared. For one thread.
+class SqliteWriter {
+ public:
+  // Opens or makes the file and brings its schema up to date. Errors name the path.
+  static absl::StatusOr<std::unique_ptr<SqliteWriter>> Open(const std::string& path);
+
+  // All of `batch`, one after another, in one SQL transaction: durable when it returns OK; when
+  // not, nothing was written. ALREADY_EXISTS when one of them breaks a rule of its own (the others
+  // are then free to be tried without it); any other error is the file's. `now` stamps the events,
+  // unless the clock went back: time in the log does not.
+  absl::StatusOr<std::vector<Committed>> Commit(absl::Span<const Transaction* const> batch,
+                                                absl::Time now);
+
+  struct Cutoffs {
+    absl::Time events;    // older events go, from the oldest on
+    absl::Time sessions;  // sessions that were final by then
+    absl::Time seen;      // dedup keys
+  };
+  // One small step; true when there may be more to remove.
+  absl::StatusOr<bool> Trim(const Cutoffs& cutoffs);
+
+  // Writes without changing anything, to see whether a commit could be made.
+  absl::Status Probe();
+
+  const std::string& log_id() const { return log_id_; }
+  const LogBounds& bounds() const { return bounds_; }
+
+ private:
+  explicit SqliteWriter(std::unique_ptr<SqliteDatabase> database)
+      : database_(std::move(database)) {}
+  absl::Status Prepare();
+  absl::Status LoadLog();
+  // `latest` is the last position used so far in this batch.
+  absl::StatusOr<Committed> Apply(const Transaction& transaction, absl::Time recorded_at,
+                                  int64_t* latest);
+  absl::StatusOr<Snapshot> Load(const Transaction& transaction);
+  absl::StatusOr<bool> TrimEvents(absl::Time cutoff);
+
+  const std::unique_ptr<SqliteDatabase> database_;
+  SqliteStatement find_seen_, add_seen_, find_session_, put_session_, add_event_;
+  SqliteStatement old_events_, trim_events_, move_start_, trim_sessions_, trim_seen_;
+  std::string log_id_;
+  LogBounds bounds_;
+  absl::Time last_recorded_at_ = absl::InfinitePast();
+};
+
+}  // namespace ipp::store
