@@ -42,28 +42,31 @@ using WebHandler = std::function<void(WebRequest request, WebReply reply)>;
 
 struct WebOptions {
   std::string address = "127.0.0.1:0";  // host:port, [v6]:port; port 0: any free one
-  size_t max_header_bytes = 16 * 1024;  // more: 431
+  size_t max_header_bytes = 16 * 1024;  // request line and fields, at most 64,000; more: 431
   size_t max_body_bytes = 256 * 1024;   // more: 413, also when only announced
   absl::Duration header_timeout =
       absl::Seconds(10);  // from the first byte of a request: 408 and close
   absl::Duration body_timeout = absl::Seconds(10);
-  absl::Duration idle_timeout = absl::Seconds(75);  // between requests of a connection
+  // Between requests of a connection; a new one has header_timeout to begin its first.
+  absl::Duration idle_timeout = absl::Seconds(75);
   absl::Duration write_timeout = absl::Seconds(10);
   int max_connections = 1024;  // more: accepted, answered 503, closed
   std::string server_name = "ipp-gateway";
 };
 
 // An HTTP/1.1 server: bounded, timed out, keep-alive, one thread. The only place in server/ that
-// knows Boost.
+// knows Boost. A request that is not HTTP is answered 400, and its connection closed.
 class WebListener {
  public:
   virtual ~WebListener() = default;  // closes everything and joins
 
-  // Listens at once. Fails with the address and the system's reason in the message.
+  // Listens at once. UNAVAILABLE with the address and the system's reason; INVALID_ARGUMENT for
+  // options that cannot be.
   static absl::StatusOr<std::unique_ptr<WebListener>> Start(WebOptions options, WebHandler handler);
 
   virtual int port() const = 0;
-  // Takes no new connection; answers what was read, closes idle ones; waits at most `limit`.
+  // Takes no new connection; answers what was read, closes idle ones; waits at most `limit`. Not
+  // from a handler.
   virtual void Drain(absl::Duration limit) = 0;
 };
 

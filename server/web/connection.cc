@@ -1,0 +1,314 @@
+#include "server/web/connection.h"
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/rfc7230.hpp>
+#include <boost/beast/http/write.hpp>
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace ipp::web {
+namespace {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+constexpr size_t kReadSize = 16 * 1024;
+constexpr absl::Duration kLingerTime = absl::Seconds(1);
+constexpr char kContinue[] = "HTTP/1.1 100 Continue\r\n\r\n";
+// The shortest end of a chunked body, "0\r\n\r\n". Beast's parser asserts that it sees no less of
+// it at a time, and any unfinished chunked body has at least so much to come.
+constexpr size_t kChunkedTail = 5;
+
+std::string PeerName(const tcp::socket& socket) {
+  error_code error;
+  const tcp::endpoint peer = socket.remote_endpoint(error);
+  if (error) return "";
+  const std::string address = peer.address().to_string(error);
+  return peer.address().is_v6() ? absl::StrCat("[", address, "]:", peer.port())
+                                : absl::StrCat(address, ":", peer.port());
+}
+
+bool IsToken(absl::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return absl::ascii_isalnum(c) || absl::StrContains("!#$%&'*+-.^_`|~", c);
+  });
+}
+
+bool IsFieldValue(absl::string_view text) {
+  return text.size() < kReadSize && std::none_of(text.begin(), text.end(), [](char c) {
+           return absl::ascii_iscntrl(c) && c != '\t';
+         });
+}
+
+// Carries one answer back to its connection, from any thread, whatever became of either.
+class ReplyTicket {
+ public:
+  ReplyTicket(std::shared_ptr<LoopGate> gate, std::weak_ptr<Connection> connection)
+      : gate_(std::move(gate)), connection_(std::move(connection)) {}
+  ReplyTicket(ReplyTicket&&) = default;
+  ReplyTicket& operator=(ReplyTicket&&) = delete;
+  ~ReplyTicket() {
+    if (gate_ != nullptr) Send({.code = 500, .body = "no answer\n", .headers = {}});
+  }
+
+  void Send(WebResponse response) {
+    const std::shared_ptr<LoopGate> gate = std::move(gate_);
+    if (gate == nullptr) return;
+    gate->Post([connection = std::move(connection_), response = std::move(response)]() mutable {
+      if (const auto alive = connection.lock()) alive->Answer(std::move(response));
+    });
+  }
+
+ private:
+  std::shared_ptr<LoopGate> gate_;  // null once sent
+  std::weak_ptr<Connection> connection_;
+};
+
+}  // namespace
+
+Connection::Connection(tcp::socket socket, ConnectionOwner* owner)
+    : owner_(owner),
+      socket_(std::move(socket)),
+      deadline_(socket_.get_executor()),
+      peer_(PeerName(socket_)),
+      buffer_(owner->options().max_header_bytes + kReadSize) {
+  error_code ignored;
+  socket_.set_option(tcp::no_delay(true), ignored);
+}
+
+void Connection::Serve() {
+  Arm(owner_->options().header_timeout);
+  Read();
+}
+
+void Connection::TurnAway() { Refuse({503, "too many connections"}); }
+
+void Connection::Drain() {
+  error_code error;
+  if (phase_ == Phase::kIdle && socket_.available(error) == 0) Close();
+}
+
+void Connection::Close() {
+  if (phase_ == Phase::kClosed) return;
+  phase_ = Phase::kClosed;
+  error_code ignored;
+  deadline_.cancel(ignored);
+  socket_.close(ignored);
+  owner_->Closed(this);
+}
+
+void Connection::Next() {
+  phase_ = Phase::kIdle;
+  if (buffer_.size() > 0) {
+    Begin();
+    return Parse();
+  }
+  error_code error;
+  if (owner_->draining() && socket_.available(error) == 0) return Close();
+  Arm(owner_->options().idle_timeout);
+  Read();
+}
+
+void Connection::Begin() {
+  phase_ = Phase::kHead;
+  Arm(owner_->options().header_timeout);
+  parser_.emplace();
+  // One more than allowed: the parser counts the request line and the fields apart, so the limit
+  // itself is kept in Parse().
+  parser_->header_limit(static_cast<uint32_t>(owner_->options().max_header_bytes + 1));
+  parser_->body_limit(owner_->options().max_body_bytes);
+  request_ = {};
+  head_bytes_ = 0;
+  version_ = 11;
+  head_only_ = false;
+  keep_alive_ = false;
+}
+
+void Connection::Read() {
+  const size_t room = buffer_.max_size() - buffer_.size();
+  if (room == 0) return Refuse({400, "a chunk's head or the trailer is too large"});
+  socket_.async_read_some(
+      buffer_.prepare(std::min(room, kReadSize)),
+      [self = shared_from_this()](const error_code& error, size_t n) { self->OnRead(error, n); });
+}
+
+void Connection::OnRead(const error_code& error, size_t bytes) {
+  if (phase_ > Phase::kBody) return;  // the deadline was faster
+  if (error) {
+    if (error == asio::error::eof && phase_ != Phase::kIdle) {
+      return Refuse({400, "the request ended early"});
+    }
+    return Close();
+  }
+  buffer_.commit(bytes);
+  if (phase_ == Phase::kIdle) Begin();
+  Parse();
+}
+
+void Connection::Parse() {
+  while (!parser_->is_done()) {
+    const size_t least = phase_ == Phase::kBody && parser_->chunked() ? kChunkedTail : 1;
+    if (buffer_.size() < least) return Read();
+    error_code error;
+    const size_t used = parser_->put(buffer_.data(), error);
+    buffer_.consume(used);
+    if (phase_ == Phase::kHead) {
+      head_bytes_ += used;
+      const size_t pending = parser_->is_header_done() ? 0 : buffer_.size();
+      if (head_bytes_ + pending > owner_->options().max_header_bytes) {
+        error = http::error::header_limit;
+      }
+    }
+    if (error == http::error::need_more) return Read();
+    if (error) return Refuse(RefusalFor(error));
+    if (phase_ == Phase::kHead && parser_->is_header_done() && !OnHead()) return;
+  }
+  Dispatch();
+}
+
+bool Connection::OnHead() {
+  const RequestHead& head = parser_->get();
+  // Taken now, not with the body, so that trailers cannot pass for headers.
+  request_ = ToWebRequest(head);
+  version_ = head.version();
+  head_only_ = head.method() == http::verb::head;
+  keep_alive_ = parser_->keep_alive();
+  if (const std::optional<Refusal> refusal = CheckHead(head)) {
+    Refuse(*refusal);
+    return false;
+  }
+  if (parser_->is_done()) return true;
+  phase_ = Phase::kBody;
+  Arm(owner_->options().body_timeout);
+  if (buffer_.size() == 0 && ExpectsContinue(head)) {
+    Continue();
+    return false;
+  }
+  return true;
+}
+
+void Connection::Continue() {
+  asio::async_write(socket_, asio::buffer(kContinue, sizeof(kContinue) - 1),
+                    [self = shared_from_this()](const error_code& error, size_t) {
+                      if (self->phase_ != Phase::kBody) return;
+                      if (error) return self->Close();
+                      self->Read();
+                    });
+}
+
+void Connection::Dispatch() {
+  phase_ = Phase::kHandling;
+  Disarm();
+  request_.body = std::move(parser_->get().body());
+  request_.peer = peer_;
+  owner_->Handle(std::move(request_),
+                 [ticket = ReplyTicket(owner_->gate(), weak_from_this())](
+                     WebResponse response) mutable { ticket.Send(std::move(response)); });
+}
+
+void Connection::Answer(WebResponse response) {
+  if (phase_ != Phase::kHandling) return;
+  const bool last = owner_->draining() && buffer_.size() == 0;
+  Write(std::move(response), keep_alive_ && !last);
+}
+
+void Connection::Refuse(const Refusal& refusal) {
+  error_code ignored;
+  socket_.cancel(ignored);  // a read may be under way when this comes from a deadline
+  Write({.code = refusal.code, .body = absl::StrCat(refusal.text, "\n"), .headers = {}}, false);
+}
+
+void Connection::Write(WebResponse response, bool keep_alive) {
+  phase_ = Phase::kWriting;
+  Arm(owner_->options().write_timeout);
+  response_ = {};
+  response_.version(version_);
+  response_.result(response.code >= 200 && response.code <= 599 ? response.code : 500);
+  for (const auto& [name, value] : response.headers) {
+    if (IsToken(name) && IsFieldValue(value)) response_.insert(name, value);
+  }
+  response_.set(http::field::server, owner_->options().server_name);
+  response_.erase(http::field::transfer_encoding);
+  response_.erase(http::field::content_length);
+  response_.keep_alive(keep_alive);
+  if (const int code = response_.result_int(); code != 204 && code != 304) {
+    if (IsFieldValue(response.content_type)) {
+      response_.set(http::field::content_type, response.content_type);
+    }
+    response_.content_length(response.body.size());
+    if (!head_only_) response_.body() = std::move(response.body);
+  }
+  http::async_write(
+      socket_, response_,
+      [self = shared_from_this()](const error_code& error, size_t) { self->OnWritten(error); });
+}
+
+void Connection::OnWritten(const error_code& error) {
+  if (phase_ != Phase::kWriting) return;
+  if (error) return Close();
+  if (response_.keep_alive()) return Next();
+  Linger();
+}
+
+void Connection::Linger() {
+  phase_ = Phase::kLingering;
+  Arm(kLingerTime);
+  error_code error;
+  socket_.shutdown(tcp::socket::shutdown_send, error);
+  if (error) return Close();
+  Discard();
+}
+
+void Connection::Discard() {
+  socket_.async_read_some(asio::buffer(discarded_),
+                          [self = shared_from_this()](const error_code& error, size_t) {
+                            if (self->phase_ != Phase::kLingering) return;
+                            if (error) return self->Close();
+                            self->Discard();
+                          });
+}
+
+void Connection::Arm(absl::Duration limit) {
+  // A day at most: an infinite limit would overflow when added to now.
+  deadline_.expires_after(
+      absl::ToChronoNanoseconds(std::clamp(limit, absl::ZeroDuration(), absl::Hours(24))));
+  deadline_.async_wait([self = shared_from_this()](const error_code& error) {
+    // A wait that had already fired when it was replaced still comes here, without an error.
+    if (error || self->deadline_.expiry() > std::chrono::steady_clock::now()) return;
+    self->OnDeadline();
+  });
+}
+
+void Connection::Disarm() { deadline_.expires_at(std::chrono::steady_clock::time_point::max()); }
+
+void Connection::OnDeadline() {
+  switch (phase_) {
+    case Phase::kHead:
+    case Phase::kBody:
+      return Refuse({408, "the request took too long"});
+    case Phase::kWriting: {
+      // The peer does not read: a plain close would leave the kernel to hold the answer for it.
+      error_code ignored;
+      socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+      return Close();
+    }
+    case Phase::kIdle:
+    case Phase::kLingering:
+      return Close();
+    case Phase::kHandling:
+    case Phase::kClosed:
+      return;
+  }
+}
+
+}  // namespace ipp::web

@@ -1,0 +1,242 @@
+#include "server/web/web_listener.h"
+
+#include <algorithm>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <thread>
+#include <unordered_map>
+
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "server/base/log.h"
+#include "server/base/mutex.h"
+#include "server/base/status_macros.h"
+#include "server/web/connection.h"
+#include "server/web/loop_gate.h"
+
+namespace ipp::web {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+// Beast's fields hold lengths in 16 bits and throw beyond that.
+constexpr size_t kMostHeaderBytes = 64'000;
+// Connections beyond max_connections that are being told so at a time; more are just closed.
+constexpr size_t kTurningAway = 64;
+// Accepting fails while file descriptors are short; trying again at once would spin.
+constexpr std::chrono::milliseconds kAcceptPause{100};
+
+struct HostPort {
+  std::string host;
+  std::string port;
+};
+
+absl::StatusOr<HostPort> SplitAddress(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  uint32_t port = 0;
+  if (colon == std::string::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port) ||
+      port > 65535) {
+    return absl::InvalidArgumentError(absl::StrCat("address '", address, "' is not host:port"));
+  }
+  absl::string_view host(address.data(), colon);
+  if (absl::ConsumePrefix(&host, "[") != absl::ConsumeSuffix(&host, "]")) {
+    return absl::InvalidArgumentError(absl::StrCat("address '", address, "' is not [host]:port"));
+  }
+  return HostPort{std::string(host), absl::StrCat(port)};
+}
+
+class Listener final : public WebListener, public ConnectionOwner {
+ public:
+  Listener(WebOptions options, WebHandler handler)
+      : options_(std::move(options)),
+        handler_(std::move(handler)),
+        gate_(std::make_shared<LoopGate>(&loop_)),
+        work_(asio::make_work_guard(loop_)),
+        acceptor_(loop_),
+        pause_(loop_) {}
+
+  ~Listener() override {
+    if (thread_.joinable()) {
+      asio::post(loop_, [this] {
+        StopAccepting();
+        for (const auto& connection : Copy()) connection->Close();
+        work_.reset();
+      });
+      thread_.join();
+    }
+    gate_->Close();
+  }
+
+  absl::Status Listen() {
+    if (options_.max_header_bytes > kMostHeaderBytes) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("max_header_bytes is more than ", kMostHeaderBytes));
+    }
+    IPP_ASSIGN_OR_RETURN(const HostPort address, SplitAddress(options_.address));
+    error_code error;
+    tcp::resolver resolver(loop_);
+    const auto found = resolver.resolve(
+        address.host, address.port, tcp::resolver::passive | tcp::resolver::numeric_service, error);
+    for (auto entry = found.begin(); entry != found.end(); ++entry) {
+      error = Bind(entry->endpoint());
+      if (!error) break;
+    }
+    if (error) {
+      return absl::UnavailableError(
+          absl::StrCat("cannot listen on ", options_.address, ": ", error.message()));
+    }
+    port_ = acceptor_.local_endpoint(error).port();
+    Accept();
+    thread_ = std::thread([this] { loop_.run(); });
+    return absl::OkStatus();
+  }
+
+  int port() const override { return port_; }
+
+  void Drain(absl::Duration limit) override {
+    const auto deadline =
+        std::chrono::steady_clock::now() +
+        absl::ToChronoNanoseconds(std::clamp(limit, absl::ZeroDuration(), absl::Hours(24)));
+    asio::post(loop_, [this] { BeginDrain(); });
+    MutexLock lock(&mutex_);
+    while (!drained_) {
+      const auto left = deadline - std::chrono::steady_clock::now();
+      if (left <= left.zero() || !changed_.WaitFor(&mutex_, left)) return;
+    }
+  }
+
+ private:
+  struct Entry {
+    std::shared_ptr<Connection> connection;
+    bool served;  // not turned away
+  };
+
+  const WebOptions& options() const override { return options_; }
+  const std::shared_ptr<LoopGate>& gate() const override { return gate_; }
+  bool draining() const override { return draining_; }
+  void Handle(WebRequest request, WebReply reply) override {
+    handler_(std::move(request), std::move(reply));
+  }
+
+  void Closed(Connection* connection) override {
+    const auto entry = connections_.find(connection);
+    if (entry->second.served) --served_;
+    connections_.erase(entry);
+    if (draining_) CheckDrained();
+  }
+
+  error_code Bind(const tcp::endpoint& endpoint) {
+    error_code error;
+    error_code ignored;
+    acceptor_.close(ignored);
+    acceptor_.open(endpoint.protocol(), error);
+    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error) acceptor_.bind(endpoint, error);
+    if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
+    return error;
+  }
+
+  void Accept() {
+    acceptor_.async_accept([this](const error_code& error, tcp::socket socket) {
+      if (!acceptor_.is_open()) return;
+      if (!error) {
+        Admit(std::move(socket));
+        return Accept();
+      }
+      LogWarning("cannot accept a connection",
+                 {{"listener", options_.address}, {"error", error.message()}});
+      pause_.expires_after(kAcceptPause);
+      pause_.async_wait([this](const error_code& cancelled) {
+        if (!cancelled && acceptor_.is_open()) Accept();
+      });
+    });
+  }
+
+  void Admit(tcp::socket socket) {
+    const size_t most = static_cast<size_t>(std::max(options_.max_connections, 0));
+    const bool served = served_ < most;
+    if (!served && connections_.size() - served_ >= kTurningAway) return;  // closes the socket
+    const auto connection = std::make_shared<Connection>(std::move(socket), this);
+    connections_[connection.get()] = {connection, served};
+    if (served) {
+      ++served_;
+      connection->Serve();
+    } else {
+      connection->TurnAway();
+    }
+  }
+
+  void StopAccepting() {
+    error_code ignored;
+    acceptor_.close(ignored);
+    pause_.cancel(ignored);
+  }
+
+  void BeginDrain() {
+    draining_ = true;
+    StopAccepting();
+    for (const auto& connection : Copy()) connection->Drain();
+    CheckDrained();
+  }
+
+  void CheckDrained() {
+    if (!connections_.empty()) return;
+    MutexLock lock(&mutex_);
+    drained_ = true;
+    changed_.SignalAll();
+  }
+
+  // Connections leave the table when they close.
+  std::vector<std::shared_ptr<Connection>> Copy() const {
+    std::vector<std::shared_ptr<Connection>> all;
+    for (const auto& [key, entry] : connections_) all.push_back(entry.connection);
+    return all;
+  }
+
+  const WebOptions options_;
+  const WebHandler handler_;
+  asio::io_context loop_{1};
+  const std::shared_ptr<LoopGate> gate_;  // shared with the replies, which may come later
+  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  tcp::acceptor acceptor_;
+  asio::steady_timer pause_;
+  int port_ = 0;
+  std::unordered_map<Connection*, Entry> connections_;
+  size_t served_ = 0;
+  bool draining_ = false;
+  std::thread thread_;
+
+  Mutex mutex_;
+  CondVar changed_;
+  bool drained_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace
+
+absl::string_view WebRequest::header(absl::string_view name) const {
+  for (const auto& [key, value] : headers) {
+    if (name == key) return value;
+  }
+  return {};
+}
+
+absl::string_view WebRequest::path() const {
+  return absl::string_view(target).substr(0, target.find('?'));
+}
+
+absl::StatusOr<std::unique_ptr<WebListener>> WebListener::Start(WebOptions options,
+                                                                WebHandler handler) {
+  auto listener = std::make_unique<Listener>(std::move(options), std::move(handler));
+  IPP_RETURN_IF_ERROR(listener->Listen());
+  return listener;
+}
+
+}  // namespace ipp::web
