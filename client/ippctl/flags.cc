@@ -1,0 +1,256 @@
+#include "client/ippctl/flags.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+
+namespace ipp::ippctl {
+namespace {
+
+size_t EditDistance(absl::string_view a, absl::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, replaced}));
+    }
+  }
+  return row[b.size()];
+}
+
+const Flag* FindFlag(const std::vector<Flag>& flags, absl::string_view name) {
+  for (const Flag& flag : flags) {
+    if (flag.name == name) return &flag;
+  }
+  return nullptr;
+}
+
+const Flag* FindLetter(const std::vector<Flag>& flags, char letter) {
+  for (const Flag& flag : flags) {
+    if (letter != '\0' && flag.letter == letter) return &flag;
+  }
+  return nullptr;
+}
+
+bool IsTime(const std::string& text) {
+  absl::Time time;
+  return absl::ParseTime(absl::RFC3339_full, text, &time, nullptr);
+}
+
+// Checks a value and brings it into the form that FlagValues reads.
+absl::StatusOr<std::string> Checked(const Flag& flag, std::string value) {
+  const auto wrong = [&](absl::string_view what) {
+    return absl::InvalidArgumentError(absl::StrCat("--", flag.name, ": '", value, "' is ", what));
+  };
+  if (value.empty()) return absl::InvalidArgumentError(absl::StrCat("--", flag.name, " is empty"));
+  int64_t integer = 0;
+  absl::Duration duration;
+  switch (flag.kind) {
+    case FlagKind::kSwitch:
+    case FlagKind::kText:
+      break;
+    case FlagKind::kInteger:
+      if (!absl::SimpleAtoi(value, &integer)) return wrong("not a whole number");
+      break;
+    case FlagKind::kCount:
+      if (!absl::SimpleAtoi(value, &integer) || integer < 1) return wrong("not 1 or more");
+      break;
+    case FlagKind::kDuration:
+      if (!absl::ParseDuration(value, &duration) || duration <= absl::ZeroDuration() ||
+          duration == absl::InfiniteDuration()) {
+        return wrong("not a duration such as 10s or 1h30m");
+      }
+      break;
+    case FlagKind::kTime:
+      if (!IsTime(value)) return wrong("not a time such as 2026-01-31T08:00:00Z");
+      break;
+    case FlagKind::kPair:
+      if (const size_t at = value.find('='); at == 0 || at == std::string::npos) {
+        return wrong("not of the form key=value");
+      }
+      break;
+    case FlagKind::kChoice: {
+      std::string choice = ToChoice(value);
+      if (std::find(flag.choices.begin(), flag.choices.end(), choice) == flag.choices.end()) {
+        return wrong(absl::StrCat("not one of ", absl::StrJoin(flag.choices, ", "),
+                                  Suggestion(choice, flag.choices, "")));
+      }
+      return choice;
+    }
+  }
+  return value;
+}
+
+// A word that is taken for a flag and not for a value: "-" is standard input, "-5" a number.
+bool LooksLikeFlag(absl::string_view word) {
+  return word.size() > 1 && word[0] == '-' && !absl::ascii_isdigit(word[1]);
+}
+
+}  // namespace
+
+std::string ToChoice(absl::string_view word) {
+  return absl::StrReplaceAll(absl::AsciiStrToLower(absl::StripAsciiWhitespace(word)), {{"_", "-"}});
+}
+
+std::string FlagValues::Text(const std::string& name) const {
+  const auto found = values_.find(name);
+  return found == values_.end() ? std::string() : found->second.front();
+}
+
+const std::vector<std::string>& FlagValues::All(const std::string& name) const {
+  static const std::vector<std::string> kNone;
+  const auto found = values_.find(name);
+  return found == values_.end() ? kNone : found->second;
+}
+
+int64_t FlagValues::Integer(const std::string& name) const {
+  int64_t value = 0;
+  (void)absl::SimpleAtoi(Text(name), &value);  // checked when it was parsed
+  return value;
+}
+
+absl::Duration FlagValues::Duration(const std::string& name) const {
+  absl::Duration value;
+  absl::ParseDuration(Text(name), &value);
+  return value;
+}
+
+absl::Time FlagValues::Time(const std::string& name) const {
+  absl::Time value;
+  absl::ParseTime(absl::RFC3339_full, Text(name), &value, nullptr);
+  return value;
+}
+
+std::vector<std::pair<std::string, std::string>> FlagValues::Pairs(const std::string& name) const {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  for (const std::string& text : All(name)) {
+    const size_t at = text.find('=');
+    pairs.emplace_back(text.substr(0, at), text.substr(at + 1));
+  }
+  return pairs;
+}
+
+absl::Status ParseFlags(const std::vector<Flag>& flags, bool stop_at_word,
+                        std::vector<std::string>* args, std::vector<std::string>* words,
+                        FlagValues* values) {
+  std::vector<std::string> names;
+  for (const Flag& flag : flags) names.push_back(flag.name);
+  size_t next = 0;
+  bool only_words = false;
+  absl::Status status;
+  while (next < args->size() && status.ok()) {
+    const std::string word = (*args)[next];
+    if (only_words || !LooksLikeFlag(word)) {
+      if (stop_at_word) break;
+      words->push_back(word);
+      ++next;
+      continue;
+    }
+    ++next;
+    if (word == "--") {
+      only_words = true;
+      continue;
+    }
+    const bool is_long = absl::StartsWith(word, "--");
+    const size_t equals = word.find('=');
+    const std::string name = word.substr(is_long ? 2 : 1, equals - (is_long ? 2 : 1));
+    const Flag* flag = is_long            ? FindFlag(flags, name)
+                       : name.size() == 1 ? FindLetter(flags, name[0])
+                                          : nullptr;
+    std::optional<std::string> value;
+    if (equals != std::string::npos) value = word.substr(equals + 1);
+    if (flag == nullptr) {
+      status = absl::InvalidArgumentError(
+          absl::StrCat("unknown flag ", is_long ? "--" : "-", name, Suggestion(name, names, "--")));
+    } else if (values->Has(flag->name) && !flag->repeated && flag->kind != FlagKind::kSwitch) {
+      status = absl::InvalidArgumentError(absl::StrCat("--", flag->name, " is given twice"));
+    } else if (flag->kind == FlagKind::kSwitch) {
+      if (value) {
+        status = absl::InvalidArgumentError(absl::StrCat("--", flag->name, " takes no value"));
+      } else {
+        values->Add(flag->name, "true");
+      }
+    } else {
+      if (!value && next < args->size() && !LooksLikeFlag((*args)[next])) value = (*args)[next++];
+      if (!value) {
+        status = absl::InvalidArgumentError(absl::StrCat("--", flag->name, " needs a value"));
+        continue;
+      }
+      auto checked = Checked(*flag, *std::move(value));
+      status = checked.status();
+      if (checked.ok()) values->Add(flag->name, *std::move(checked));
+    }
+  }
+  args->erase(args->begin(), args->begin() + static_cast<std::ptrdiff_t>(next));
+  return status;
+}
+
+absl::Status CompleteFlags(const std::vector<Flag>& flags, const GetEnv& getenv,
+                           FlagValues* values) {
+  for (const Flag& flag : flags) {
+    if (values->Has(flag.name)) continue;
+    std::string value = flag.environment.empty() ? std::string() : getenv(flag.environment);
+    if (value.empty()) value = flag.fallback;
+    if (!value.empty()) {
+      auto checked = Checked(flag, std::move(value));
+      if (!checked.ok()) return checked.status();
+      values->Add(flag.name, *std::move(checked));
+    } else if (flag.required) {
+      return absl::InvalidArgumentError(absl::StrCat("--", flag.name, " is required"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::string DescribeFlags(const std::vector<Flag>& flags) {
+  std::vector<std::string> heads;
+  size_t width = 0;
+  for (const Flag& flag : flags) {
+    std::string head =
+        flag.letter == '\0' ? "" : absl::StrCat("-", std::string(1, flag.letter), ", ");
+    absl::StrAppend(&head, "--", flag.name);
+    if (flag.kind != FlagKind::kSwitch) absl::StrAppend(&head, " ", flag.value);
+    width = std::max(width, head.size());
+    heads.push_back(std::move(head));
+  }
+  std::string text;
+  for (size_t i = 0; i < flags.size(); ++i) {
+    const Flag& flag = flags[i];
+    std::vector<std::string> notes;
+    if (!flag.choices.empty()) notes.push_back(absl::StrJoin(flag.choices, "|"));
+    if (flag.required) notes.push_back("required");
+    if (flag.repeated) notes.push_back("may be repeated");
+    if (!flag.environment.empty()) notes.push_back(absl::StrCat("environment: ", flag.environment));
+    if (!flag.fallback.empty()) notes.push_back(absl::StrCat("default: ", flag.fallback));
+    absl::StrAppend(&text, "  ", heads[i], std::string(width - heads[i].size() + 2, ' '),
+                    flag.help);
+    if (!notes.empty()) absl::StrAppend(&text, " (", absl::StrJoin(notes, "; "), ")");
+    absl::StrAppend(&text, "\n");
+  }
+  return text;
+}
+
+std::string Suggestion(absl::string_view word, const std::vector<std::string>& known,
+                       absl::string_view prefix) {
+  const std::string* best = nullptr;
+  size_t best_distance = 3;  // more typing mistakes than two are another word
+  for (const std::string& candidate : known) {
+    size_t distance = EditDistance(word, candidate);
+    if (word.size() >= 3 && absl::StartsWith(candidate, word)) distance = 1;
+    if (distance < std::min(best_distance, candidate.size())) {
+      best_distance = distance;
+      best = &candidate;
+    }
+  }
+  return best == nullptr ? "" : absl::StrCat("; did you mean ", prefix, *best, "?");
+}
+
+}  // namespace ipp::ippctl

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+// Flags by declaration: a command lists what it takes, the parser checks and converts, the help is
+// printed from the same list.
+namespace ipp::ippctl {
+
+enum class FlagKind {
+  kSwitch,    // takes no value
+  kText,      // anything but the empty string
+  kInteger,   // int64, decimal
+  kCount,     // the same, 1 or more
+  kDuration,  // "90s", "1h30m", more than zero
+  kTime,      // RFC 3339
+  kPair,      // key=value
+  kChoice,    // one of Flag::choices; "PAYMENT_FAILED" is read as "payment-failed"
+};
+
+struct Flag {
+  std::string name = "";  // without the dashes
+  FlagKind kind = FlagKind::kText;
+  std::string value = "";  // how the help calls the value: "ID"
+  std::string help = "";
+  char letter = '\0';  // short form
+  bool required = false;
+  bool repeated = false;
+  std::vector<std::string> choices = {};
+  std::string fallback = "";     // value when it is neither given nor in the environment
+  std::string environment = "";  // variable that stands in for the flag
+};
+
+using GetEnv = std::function<std::string(const std::string&)>;
+
+// What was given, checked. Asking for a value that Has() denies is a mistake of the program.
+class FlagValues {
+ public:
+  bool Has(const std::string& name) const { return values_.contains(name); }
+  // Empty when not given.
+  std::string Text(const std::string& name) const;
+  const std::vector<std::string>& All(const std::string& name) const;
+  int64_t Integer(const std::string& name) const;
+  absl::Duration Duration(const std::string& name) const;
+  absl::Time Time(const std::string& name) const;
+  std::vector<std::pair<std::string, std::string>> Pairs(const std::string& name) const;
+
+  void Add(const std::string& name, std::string value) {
+    values_[name].push_back(std::move(value));
+  }
+
+ private:
+  std::map<std::string, std::vector<std::string>> values_;
+};
+
+// How a word is compared with choices: " PAYMENT_FAILED" → "payment-failed".
+std::string ToChoice(absl::string_view word);
+
+// Takes flags off the front of `args` into `values` until a word that is no flag (`stop_at_word`),
+// or takes all of them, with the words between them in `words`. `args` keeps what was not looked
+// at. The error is a sentence for the user, without a full stop.
+absl::Status ParseFlags(const std::vector<Flag>& flags, bool stop_at_word,
+                        std::vector<std::string>* args, std::vector<std::string>* words,
+                        FlagValues* values);
+
+// After the last ParseFlags: environment and fallback for what is missing, then the required ones.
+absl::Status CompleteFlags(const std::vector<Flag>& flags, const GetEnv& getenv,
+                           FlagValues* values);
+
+// The help's lines for `flags`, aligned, each ended by a newline.
+std::string DescribeFlags(const std::vector<Flag>& flags);
+
+// "; did you mean X?" when a known word is near, else empty. `prefix` goes before the word ("--").
+std::string Suggestion(absl::string_view word, const std::vector<std::string>& known,
+                       absl::string_view prefix);
+
+}  // namespace ipp::ippctl

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+#include "kustom/ipp/v1/device.pb.h"
+#include "kustom/ipp/v1/session.pb.h"
+#include "kustom/ipp/v1/session_event.pb.h"
+
+// The contract's resources as text for a person. No secret is in any of them.
+namespace ipp::ippctl {
+
+std::string PlatformText(const kustom::ipp::v1::Device& device);
+std::string StatusText(const kustom::ipp::v1::Session& session);
+std::string RenderDevice(const kustom::ipp::v1::Device& device);
+// Amounts in major and minor units.
+std::string RenderSession(const kustom::ipp::v1::Session& session);
+// One line of a watched session, ended by a newline.
+std::string RenderStep(const kustom::ipp::v1::WatchSessionResponse& step);
+// One line, in columns that stay aligned from event to event as long as nothing is longer than
+// usual.
+std::string RenderEvent(const kustom::ipp::v1::SessionEvent& event);
+
+}  // namespace ipp::ippctl

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+
+#include "client/error.h"
+
+// What a failed call looks like to the user, and to a script.
+namespace ipp::ippctl {
+
+// Exit codes, the class of the gRPC code.
+enum ExitCode : int {
+  kExitOk = 0,
+  kExitOther = 1,
+  kExitUsage = 2,
+  kExitInvalid = 3,      // INVALID_ARGUMENT, OUT_OF_RANGE, FAILED_PRECONDITION
+  kExitNotFound = 4,     // NOT_FOUND
+  kExitDenied = 5,       // PERMISSION_DENIED, UNAUTHENTICATED
+  kExitUnavailable = 6,  // UNAVAILABLE, DEADLINE_EXCEEDED
+  kExitUnknown = 7,      // it may or may not have been done, whatever the code
+};
+
+// What was tried: for a call that must happen at most once the advice differs.
+struct Attempt {
+  bool at_most_once = false;
+  std::string request_id = "";  // empty: the call has none
+};
+
+// Fills in what the gateway could not say: an at-most-once call that ended without an answer
+// (deadline, broken off) has an unknown outcome.
+client::Error WithVerdict(client::Error error, const Attempt& attempt);
+
+ExitCode ExitCodeOf(const client::Error& error);
+
+// One line; then the violations, one a line; outcome, retry advice and request id as far as known.
+std::string DescribeError(const client::Error& error, const Attempt& attempt);
+
+}  // namespace ipp::ippctl

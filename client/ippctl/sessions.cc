@@ -1,0 +1,129 @@
+#include "client/ippctl/command.h"
+#include "client/ippctl/create_session.h"
+#include "client/ippctl/render.h"
+#include "client/ippctl/text.h"
+#include "kustom/ipp/v1/session.grpc.pb.h"
+
+namespace ipp::ippctl {
+namespace {
+
+namespace v1 = ::kustom::ipp::v1;
+using Service = v1::SessionService;
+
+int Create(Invocation& invocation) {
+  const auto request = BuildCreateSession(invocation.flags(), invocation.in());
+  if (!request.ok()) return invocation.Misused(request.status().message());
+  v1::CreateSessionResponse response;
+  const grpc::Status status =
+      invocation.Unary<Service>(&Service::Stub::CreateSession, *request, &response);
+  if (!status.ok()) {
+    return invocation.Fail(status, {.at_most_once = true, .request_id = request->request_id()});
+  }
+  if (invocation.json()) {
+    invocation.PrintJson(response, false);
+    return kExitOk;
+  }
+  Properties properties;
+  properties.Add("Request id", request->request_id());
+  if (response.replayed()) properties.Add("Replayed", "yes: it was made by an earlier call");
+  invocation.out() << properties.Render() << RenderSession(response.session());
+  return kExitOk;
+}
+
+// Get and Cancel: an id in, a session out.
+template <typename Request, typename Response>
+int ForOne(Invocation& invocation,
+           grpc::Status (Service::Stub::*method)(grpc::ClientContext*, const Request&, Response*)) {
+  Request request;
+  request.set_session_id(invocation.words()[0]);
+  Response response;
+  const grpc::Status status = invocation.Unary<Service>(method, request, &response);
+  if (!status.ok()) return invocation.Fail(status);
+  if (invocation.json()) {
+    invocation.PrintJson(response, false);
+  } else {
+    invocation.out() << RenderSession(response.session());
+  }
+  return kExitOk;
+}
+
+int Get(Invocation& invocation) { return ForOne(invocation, &Service::Stub::GetSession); }
+int Cancel(Invocation& invocation) { return ForOne(invocation, &Service::Stub::CancelSession); }
+
+int Watch(Invocation& invocation) {
+  const FlagValues& flags = invocation.flags();
+  if (invocation.words().empty() != flags.Has("request-id")) {
+    return invocation.Misused("give one of SESSION_ID and --request-id");
+  }
+  v1::WatchSessionRequest request;
+  if (flags.Has("request-id")) {
+    request.set_request_id(flags.Text("request-id"));
+  } else {
+    request.set_session_id(invocation.words()[0]);
+  }
+  grpc::ClientContext context;
+  const auto stub = Service::NewStub(invocation.channel());
+  const OnInterrupt cancel(invocation.interrupt(), [&context] { context.TryCancel(); });
+  const auto reader = stub->WatchSession(&context, request);
+  v1::WatchSessionResponse step;
+  while (reader->Read(&step)) {
+    if (invocation.json()) {
+      invocation.PrintJson(step, true);
+    } else {
+      invocation.out() << RenderStep(step) << std::flush;
+    }
+  }
+  const grpc::Status status = reader->Finish();
+  if (status.ok() || invocation.interrupt()->triggered()) return kExitOk;
+  return invocation.Fail(status);
+}
+
+}  // namespace
+
+std::vector<Command> SessionCommands() {
+  return {
+      {.group = "sessions",
+       .name = "create",
+       .summary = "Put a payment request on a phone",
+       .flags = CreateSessionFlags(),
+       .details =
+           "The tax inside a line is total × rate ÷ (10000 + rate). Types: physical, discount,\n"
+           "digital, shipping-fee, surcharge. When the outcome is not known, run it again with\n"
+           "the request id that was printed: the payment request is made at most once.",
+       .examples =
+           {"ippctl sessions create --device 550e8400-e29b-41d4-a716-446655440000 --amount 25000 "
+            "--currency SEK --tax-rate 2500",
+            "ippctl sessions create --device 550e8400-e29b-41d4-a716-446655440000 --currency SEK "
+            "\\\n"
+            "    --item 'Coffee,2,4500,1200' --item 'Staff discount,1,-1000,1200,discount' "
+            "--reference A-1001",
+            "ippctl sessions create --from-json order.json -o json"},
+       .run = Create},
+      {.group = "sessions",
+       .name = "get",
+       .summary = "Show a session",
+       .words = {"SESSION_ID"},
+       .examples = {"ippctl sessions get 7c2d4f0e-54a8-4b0e-8d39-1f0d9f0f6a11"},
+       .run = Get},
+      {.group = "sessions",
+       .name = "cancel",
+       .summary = "End a session without payment; shows what became true",
+       .words = {"SESSION_ID"},
+       .examples = {"ippctl sessions cancel 7c2d4f0e-54a8-4b0e-8d39-1f0d9f0f6a11"},
+       .run = Cancel},
+      {.group = "sessions",
+       .name = "watch",
+       .summary = "Follow a session until it is paid, cancelled, expired or failed",
+       .words = {"[SESSION_ID]"},
+       .flags = {{.name = "request-id",
+                  .value = "UUID",
+                  .help = "instead: the request id of the call that makes, or will make, it"}},
+       .details =
+           "JSON output is one WatchSessionResponse a line. Ctrl-C ends it with exit code 0.",
+       .examples = {"ippctl sessions watch 7c2d4f0e-54a8-4b0e-8d39-1f0d9f0f6a11",
+                    "ippctl sessions watch --request-id 3f1c2b7a-0a51-4b0e-9d39-1f0d9f0f6a11"},
+       .run = Watch},
+  };
+}
+
+}  // namespace ipp::ippctl

@@ -1,0 +1,7 @@
+#include "client/version.h"
+
+namespace ipp::client {
+
+const char* Version() { return IPP_VERSION; }
+
+}  // namespace ipp::client
