@@ -1,0 +1,98 @@
+#include "server/sessions/session_book.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/sessions/session_news.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/fake_store.h"
+
+namespace ipp::sessions {
+namespace {
+
+using namespace fixtures;  // NOLINT: the words of these tests
+using store::FakeStore;
+using testing::HasSubstr;
+
+class SessionBookTest : public testing::Test {
+ protected:
+  absl::StatusOr<Verdict> Record(News news) {
+    std::optional<absl::StatusOr<Verdict>> answer;
+    book_.Record(std::move(news),
+                 [&](absl::StatusOr<Verdict> verdict) { answer = std::move(verdict); });
+    EXPECT_FALSE(answer.has_value()) << "answered inside the call";
+    store_.RunAll();
+    return answer.value_or(absl::InternalError("no answer"));
+  }
+  double Count(const std::string& source, const std::string& verdict) {
+    return metrics_
+        .counter("ipp_session_news_total", "", {{"source", source}, {"verdict", verdict}})
+        .value();
+  }
+
+  FakeClock clock_{kHeardAt};
+  Metrics metrics_;
+  FakeStore store_{&clock_, FakeStore::Mode::kManual};
+  SessionBook book_{&store_, &clock_, &metrics_};
+};
+
+TEST_F(SessionBookTest, WritesRecordAndEventDown) {
+  EXPECT_EQ(*Record(Webhook(v1::SESSION_EVENT_TYPE_ACTIVATED)), Verdict::kAdvanced);
+  ASSERT_EQ(store_.events().size(), 1u);
+  EXPECT_EQ(store_.events()[0].event_id(), "kevt_1");
+  EXPECT_EQ(*Record(Answer(v1::SESSION_STATUS_FINALIZED)), Verdict::kAdvanced);
+  ASSERT_EQ(store_.events().size(), 2u);
+  EXPECT_EQ(store_.events()[1].session().status(), v1::SESSION_STATUS_FINALIZED);
+}
+
+TEST_F(SessionBookTest, TakesAWebhookOnceByMerchantAndEventId) {
+  EXPECT_EQ(*Record(Webhook(v1::SESSION_EVENT_TYPE_PAYMENT_FAILED)), Verdict::kAttempt);
+  EXPECT_EQ(*Record(Webhook(v1::SESSION_EVENT_TYPE_PAYMENT_FAILED)), Verdict::kRepeated);
+  EXPECT_EQ(store_.events().size(), 1u);
+
+  News other = Webhook(v1::SESSION_EVENT_TYPE_PAYMENT_FAILED);
+  other.merchant_id = "PM2";
+  EXPECT_EQ(*Record(other), Verdict::kAttempt);
+  EXPECT_EQ(store_.events().size(), 2u);
+}
+
+TEST_F(SessionBookTest, CountsNewsAndEventsOnceDurable) {
+  ASSERT_TRUE(Record(Webhook(v1::SESSION_EVENT_TYPE_ACTIVATED)).ok());
+  ASSERT_TRUE(Record(Webhook(v1::SESSION_EVENT_TYPE_ACTIVATED)).ok());
+  ASSERT_TRUE(Record(Answer(v1::SESSION_STATUS_CREATED)).ok());
+  EXPECT_EQ(Count("webhook", "advanced"), 1);
+  EXPECT_EQ(Count("webhook", "repeated"), 1);
+  EXPECT_EQ(Count("api", "completed"), 1);
+  EXPECT_EQ(Count("reconciliation", "disagrees"), 0);
+  EXPECT_THAT(metrics_.Text(),
+              HasSubstr("ipp_session_events_total{source=\"webhook\",type=\"activated\"} 1"));
+}
+
+TEST_F(SessionBookTest, PassesOnThatTheStoreFailedAndTakesTheNewsAgain) {
+  store_.FailCommits(absl::UnavailableError("disk full"));
+  EXPECT_TRUE(absl::IsUnavailable(Record(Webhook(v1::SESSION_EVENT_TYPE_FINALIZED)).status()));
+  EXPECT_EQ(Count("webhook", "advanced"), 0);
+  EXPECT_EQ(*Record(Webhook(v1::SESSION_EVENT_TYPE_FINALIZED)), Verdict::kAdvanced);
+  EXPECT_EQ(store_.events().size(), 1u);
+}
+
+TEST_F(SessionBookTest, PassesOnAnEventOfNoSessionOnce) {
+  News news = Webhook(v1::SESSION_EVENT_TYPE_UNSPECIFIED);
+  news.session_id = "";
+  EXPECT_EQ(*Record(news), Verdict::kRecorded);
+  EXPECT_EQ(*Record(news), Verdict::kRepeated);
+  EXPECT_EQ(store_.events().size(), 1u);
+}
+
+TEST_F(SessionBookTest, FillsInWhenItHeard) {
+  News news = Answer(v1::SESSION_STATUS_CREATED);
+  news.heard_at = absl::Time();
+  ASSERT_TRUE(Record(news).ok());
+  EXPECT_EQ(store_.events().at(0).occurred_at().seconds(), absl::ToUnixSeconds(kHeardAt));
+}
+
+}  // namespace
+}  // namespace ipp::sessions

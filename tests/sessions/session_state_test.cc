@@ -1,0 +1,353 @@
+#include "server/sessions/session_state.h"
+
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "server/store/proto_time.h"
+#include "tests/sessions/session_news.h"
+
+namespace ipp::sessions {
+namespace {
+
+using namespace fixtures;  // NOLINT: the words of these tests
+using store::FromTimestamp;
+using store::SessionRecord;
+
+using Known = std::optional<SessionRecord>;
+
+// ---- Every state × every news. ----
+
+// What is known before; then a letter for what each of kNews does to it, webhooks and reads.
+// A advanced, T attempt, R recorded, C completed, = repeated, L late, X disagrees.
+struct StateCase {
+  const char* name;
+  bool known;
+  bool complete;
+  v1::SessionStatus status;
+  const char* webhooks;
+  const char* reads;
+};
+constexpr StateCase kStates[] = {
+    {"Nothing", false, false, v1::SESSION_STATUS_UNSPECIFIED, "AATAAR", "AAAAAAC"},
+    {"ThinCreated", true, false, v1::SESSION_STATUS_CREATED, "=ATAAR", "CAAAAAC"},
+    {"ThinActive", true, false, v1::SESSION_STATUS_ACTIVE, "L=TAAR", "CCAAAAC"},
+    {"ThinFinalized", true, false, v1::SESSION_STATUS_FINALIZED, "LLL=XR", "CCCXXXC"},
+    {"ThinCancelled", true, false, v1::SESSION_STATUS_CANCELLED, "LLLX=R", "CCXCXXC"},
+    {"Created", true, true, v1::SESSION_STATUS_CREATED, "=ATAAR", "=AAAAA="},
+    {"Active", true, true, v1::SESSION_STATUS_ACTIVE, "L=TAAR", "L=AAAA="},
+    {"Finalized", true, true, v1::SESSION_STATUS_FINALIZED, "LLL=XR", "LL=XXX="},
+    {"Cancelled", true, true, v1::SESSION_STATUS_CANCELLED, "LLLX=R", "LLX=XX="},
+    {"Expired", true, true, v1::SESSION_STATUS_EXPIRED, "LLLXXR", "LLXX=X="},
+    {"Failed", true, true, v1::SESSION_STATUS_FAILED, "LLLXXR", "LLXXX=="},
+    {"UnknownWord", true, true, v1::SESSION_STATUS_UNSPECIFIED, "AATAAR", "AAAAAA="},
+};
+
+// What is heard.
+struct NewsCase {
+  const char* name;
+  bool whole;
+  v1::SessionEventType type;
+  v1::SessionStatus status;
+};
+constexpr NewsCase kNews[] = {
+    {"WebhookCreated", false, v1::SESSION_EVENT_TYPE_CREATED, {}},
+    {"WebhookActivated", false, v1::SESSION_EVENT_TYPE_ACTIVATED, {}},
+    {"WebhookPaymentFailed", false, v1::SESSION_EVENT_TYPE_PAYMENT_FAILED, {}},
+    {"WebhookFinalized", false, v1::SESSION_EVENT_TYPE_FINALIZED, {}},
+    {"WebhookCancelled", false, v1::SESSION_EVENT_TYPE_CANCELLED, {}},
+    {"WebhookUnknown", false, v1::SESSION_EVENT_TYPE_UNSPECIFIED, {}},
+    {"ReadCreated", true, {}, v1::SESSION_STATUS_CREATED},
+    {"ReadActive", true, {}, v1::SESSION_STATUS_ACTIVE},
+    {"ReadFinalized", true, {}, v1::SESSION_STATUS_FINALIZED},
+    {"ReadCancelled", true, {}, v1::SESSION_STATUS_CANCELLED},
+    {"ReadExpired", true, {}, v1::SESSION_STATUS_EXPIRED},
+    {"ReadFailed", true, {}, v1::SESSION_STATUS_FAILED},
+    {"ReadUnknownWord", true, {}, v1::SESSION_STATUS_UNSPECIFIED},
+};
+
+char Letter(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kAdvanced:
+      return 'A';
+    case Verdict::kAttempt:
+      return 'T';
+    case Verdict::kRecorded:
+      return 'R';
+    case Verdict::kCompleted:
+      return 'C';
+    case Verdict::kRepeated:
+      return '=';
+    case Verdict::kLate:
+      return 'L';
+    case Verdict::kDisagrees:
+      return 'X';
+  }
+  return '?';
+}
+
+Known MakeKnown(const StateCase& state) {
+  if (!state.known) return std::nullopt;
+  SessionRecord record;
+  record.merchant_id = "PM1";
+  if (state.complete) {
+    record.session = WholeSession(state.status);
+  } else {
+    record.session.set_session_id("s1");
+    record.session.set_status(state.status);
+    if (state.status == v1::SESSION_STATUS_FINALIZED) record.session.set_order_id("o1");
+  }
+  record.complete = state.complete;
+  record.open = !IsFinal(state.status);
+  record.created_at = kHeardAt - absl::Minutes(1);
+  return record;
+}
+
+class EveryStateAndNews : public testing::TestWithParam<std::tuple<int, int>> {};
+
+INSTANTIATE_TEST_SUITE_P(SessionState, EveryStateAndNews,
+                         testing::Combine(testing::Range(0, static_cast<int>(std::size(kStates))),
+                                          testing::Range(0, static_cast<int>(std::size(kNews)))),
+                         [](const auto& info) {
+                           return absl::StrCat(kStates[std::get<0>(info.param)].name, "Hears",
+                                               kNews[std::get<1>(info.param)].name);
+                         });
+
+TEST_P(EveryStateAndNews, GivesTheVerdictOfTheTable) {
+  const StateCase& state = kStates[std::get<0>(GetParam())];
+  const NewsCase& heard = kNews[std::get<1>(GetParam())];
+  const char verdict = absl::StrCat(state.webhooks, state.reads).at(std::get<1>(GetParam()));
+  const Known known = MakeKnown(state);
+  const v1::SessionStatus told = heard.whole ? heard.status : StatusAfter(heard.type);
+
+  const Step step = Advance(known, heard.whole ? Answer(heard.status) : Webhook(heard.type));
+
+  EXPECT_EQ(Letter(step.verdict), verdict);
+  v1::SessionStatus after = verdict == 'A' ? told : state.status;
+  if (!state.known && verdict == 'T') after = v1::SESSION_STATUS_CREATED;
+  if (step.record) {
+    EXPECT_EQ(step.record->session.status(), after);
+    EXPECT_EQ(step.record->open, !IsFinal(after));
+    EXPECT_EQ(step.record->session.session_id(), "s1");
+    EXPECT_EQ(step.record->merchant_id, "PM1");
+  } else {
+    EXPECT_NE(std::string("=LR").find(verdict), std::string::npos);
+  }
+  // Only a step, a failed payment and what we do not know are told.
+  const bool tells = std::string("ATR").find(verdict) != std::string::npos;
+  ASSERT_EQ(step.events.size(), tells ? 1u : 0u);
+  if (tells) {
+    const v1::SessionEvent& event = step.events[0].event;
+    EXPECT_EQ(event.type(), heard.whole ? EventFor(told) : heard.type);
+    EXPECT_EQ(event.session().status(), after);
+    EXPECT_EQ(event.session_id(), "s1");
+  }
+}
+
+// ---- What a step holds. ----
+
+TEST(SessionState, MakesAThinRecordOfAFirstWebhook) {
+  const Step step = Advance({}, Webhook(v1::SESSION_EVENT_TYPE_ACTIVATED));
+  ASSERT_TRUE(step.record);
+  EXPECT_FALSE(step.record->complete);
+  EXPECT_EQ(step.record->created_at, kHeardAt);
+  EXPECT_EQ(step.record->updated_at, kHeardAt);
+  EXPECT_EQ(step.record->next_check_at, kHeardAt + kFirstCheck);
+  EXPECT_EQ(step.record->session.device_id(), "");
+}
+
+TEST(SessionState, KeepsWhatAWebhookSaysInItsEvent) {
+  News news = Webhook(v1::SESSION_EVENT_TYPE_FINALIZED);
+  const v1::SessionEvent event = Advance({}, news).events.at(0).event;
+  EXPECT_EQ(event.event_id(), "kevt_1");
+  EXPECT_EQ(event.upstream_type(), "ipp.word");
+  EXPECT_EQ(event.merchant_id(), "PM1");
+  EXPECT_EQ(event.order_id(), "o1");
+  EXPECT_EQ(event.session().order_id(), "o1");
+  EXPECT_EQ(FromTimestamp(event.occurred_at()), kOccurredAt);
+  EXPECT_EQ(event.source(), v1::SESSION_EVENT_SOURCE_WEBHOOK);
+}
+
+TEST(SessionState, MakesAThinWebhookRichWithWhatIsKnown) {
+  News created = Answer(v1::SESSION_STATUS_CREATED);
+  created.request_id = "request-1";
+  const Known known = Advance({}, created).record;
+  const v1::SessionEvent event =
+      Advance(known, Webhook(v1::SESSION_EVENT_TYPE_ACTIVATED)).events.at(0).event;
+  EXPECT_EQ(event.session().device_id(), "d1");
+  EXPECT_EQ(event.session().order_amount(), 1000);
+  EXPECT_EQ(event.session().status(), v1::SESSION_STATUS_ACTIVE);
+  EXPECT_EQ(event.request_id(), "request-1");
+}
+
+TEST(SessionState, TellsOfACreateThatWasAnswered) {
+  News created = Answer(v1::SESSION_STATUS_CREATED);
+  created.request_id = "request-1";
+  const Step step = Advance({}, created);
+  const v1::SessionEvent& event = step.events.at(0).event;
+  EXPECT_EQ(event.type(), v1::SESSION_EVENT_TYPE_CREATED);
+  EXPECT_EQ(event.source(), v1::SESSION_EVENT_SOURCE_API);
+  EXPECT_EQ(event.event_id(), "gevt_PM1_s1_created");
+  EXPECT_EQ(event.upstream_type(), "");
+  EXPECT_EQ(event.request_id(), "request-1");
+  EXPECT_EQ(FromTimestamp(event.occurred_at()), kHeardAt);
+  EXPECT_TRUE(step.record->complete);
+  EXPECT_EQ(step.record->request_id, "request-1");
+}
+
+TEST(SessionState, CompletesWhenWebhooksOvertookTheAnswer) {
+  const Known paid = Advance({}, Webhook(v1::SESSION_EVENT_TYPE_FINALIZED)).record;
+  News created = Answer(v1::SESSION_STATUS_CREATED);
+  created.request_id = "request-1";
+  const Step step = Advance(paid, created);
+  EXPECT_EQ(step.verdict, Verdict::kCompleted);
+  EXPECT_TRUE(step.events.empty());
+  EXPECT_TRUE(step.record->complete);
+  EXPECT_EQ(step.record->session.status(), v1::SESSION_STATUS_FINALIZED);
+  EXPECT_EQ(step.record->session.order_id(), "o1");
+  EXPECT_EQ(step.record->session.device_id(), "d1");
+  EXPECT_EQ(step.record->request_id, "request-1");
+  EXPECT_EQ(step.record->next_check_at, absl::InfiniteFuture());
+}
+
+TEST(SessionState, DoesNotLetAnOldAnswerUndoDetails) {
+  v1::Session now = WholeSession(v1::SESSION_STATUS_ACTIVE);
+  now.set_order_amount(2000);
+  const Known known = Advance({}, Answer(now)).record;
+  const Step step = Advance(known, Answer(v1::SESSION_STATUS_CREATED));
+  EXPECT_EQ(step.verdict, Verdict::kLate);
+  EXPECT_FALSE(step.record);
+}
+
+TEST(SessionState, LearnsTheRequestIdFromALateAnswerOfTheCreate) {
+  const Known known = Advance({}, Answer(v1::SESSION_STATUS_ACTIVE)).record;
+  News created = Answer(v1::SESSION_STATUS_CREATED);
+  created.request_id = "request-1";
+  const Step step = Advance(known, created);
+  EXPECT_EQ(step.verdict, Verdict::kCompleted);
+  EXPECT_EQ(step.record->request_id, "request-1");
+  EXPECT_EQ(step.record->session.status(), v1::SESSION_STATUS_ACTIVE);
+}
+
+TEST(SessionState, DatesAReadPurchaseAtItsCompletion) {
+  v1::Session paid = WholeSession(v1::SESSION_STATUS_FINALIZED);
+  *paid.mutable_purchase_completed_at() = store::ToTimestamp(kOccurredAt);
+  const v1::SessionEvent event =
+      Advance({}, Answer(paid, v1::SESSION_EVENT_SOURCE_RECONCILIATION)).events.at(0).event;
+  EXPECT_EQ(FromTimestamp(event.occurred_at()), kOccurredAt);
+  EXPECT_EQ(event.event_id(), "gevt_PM1_s1_finalized");
+  EXPECT_EQ(event.order_id(), "o1");
+  EXPECT_EQ(event.source(), v1::SESSION_EVENT_SOURCE_RECONCILIATION);
+}
+
+TEST(SessionState, TellsOfAFailedPaymentAndStaysWhereItIs) {
+  const Known known = Advance({}, Answer(v1::SESSION_STATUS_CREATED)).record;
+  News failed = Webhook(v1::SESSION_EVENT_TYPE_PAYMENT_FAILED);
+  failed.failure_reason = "declined";
+  failed.heard_at += absl::Minutes(1);
+  const Step step = Advance(known, failed);
+  EXPECT_EQ(step.events.at(0).event.failure_reason(), "declined");
+  EXPECT_EQ(step.record->session.status(), v1::SESSION_STATUS_CREATED);
+  EXPECT_EQ(step.record->next_check_at, failed.heard_at + kFirstCheck);
+  // So that the step is still told when it is heard of.
+  EXPECT_EQ(Advance(step.record, Webhook(v1::SESSION_EVENT_TYPE_ACTIVATED)).verdict,
+            Verdict::kAdvanced);
+}
+
+TEST(SessionState, PassesOnAnEventThatBelongsToNoSession) {
+  News news = Webhook(v1::SESSION_EVENT_TYPE_UNSPECIFIED);
+  news.session_id = "";
+  news.upstream_type = "dispute.created";
+  const Step step = Advance({}, news);
+  EXPECT_EQ(step.verdict, Verdict::kRecorded);
+  EXPECT_FALSE(step.record);
+  EXPECT_FALSE(step.events.at(0).event.has_session());
+  EXPECT_EQ(step.events.at(0).event.upstream_type(), "dispute.created");
+}
+
+TEST(SessionState, AsksForALookWhenFinalStatusesDisagree) {
+  const Known known = Advance({}, Answer(v1::SESSION_STATUS_FINALIZED)).record;
+  Step step = Advance(known, Webhook(v1::SESSION_EVENT_TYPE_CANCELLED));
+  EXPECT_EQ(step.verdict, Verdict::kDisagrees);
+  EXPECT_EQ(step.record->next_check_at, kHeardAt);
+  EXPECT_EQ(step.record->session.SerializeAsString(), known->session.SerializeAsString());
+  EXPECT_FALSE(step.record->open);
+
+  // The look agrees with what is recorded.
+  const Step settled = Advance(step.record, Answer(v1::SESSION_STATUS_FINALIZED));
+  EXPECT_EQ(settled.verdict, Verdict::kRepeated);
+  EXPECT_EQ(settled.record->next_check_at, absl::InfiniteFuture());
+  // It does not: it is counted, and not asked for again.
+  step = Advance(step.record,
+                 Answer(v1::SESSION_STATUS_CANCELLED, v1::SESSION_EVENT_SOURCE_RECONCILIATION));
+  EXPECT_EQ(step.verdict, Verdict::kDisagrees);
+  EXPECT_EQ(step.record->next_check_at, absl::InfiniteFuture());
+}
+
+TEST(SessionState, KeepsAnUnknownStatusWordUntilItKnowsBetter) {
+  Step step = Advance({}, Answer(v1::SESSION_STATUS_UNSPECIFIED));
+  EXPECT_EQ(step.record->session.status_raw(), "PAUSED");
+  EXPECT_TRUE(step.record->open);
+  step = Advance(step.record, Answer(v1::SESSION_STATUS_ACTIVE));
+  EXPECT_EQ(step.record->session.status_raw(), "");
+  step = Advance(Advance({}, Webhook(v1::SESSION_EVENT_TYPE_ACTIVATED)).record,
+                 Answer(v1::SESSION_STATUS_UNSPECIFIED));
+  EXPECT_EQ(step.verdict, Verdict::kCompleted);
+  EXPECT_EQ(step.record->session.status(), v1::SESSION_STATUS_ACTIVE);
+  EXPECT_EQ(step.record->session.status_raw(), "");
+  EXPECT_EQ(step.record->session.device_id(), "d1");
+}
+
+TEST(SessionState, LearnsTheOrderFromARepeatedWebhook) {
+  News bare = Webhook(v1::SESSION_EVENT_TYPE_FINALIZED);
+  bare.order_id = "";
+  const Known known = Advance({}, bare).record;
+  const Step step = Advance(known, Webhook(v1::SESSION_EVENT_TYPE_FINALIZED));
+  EXPECT_EQ(step.verdict, Verdict::kCompleted);
+  EXPECT_EQ(step.record->session.order_id(), "o1");
+  EXPECT_TRUE(step.events.empty());
+}
+
+TEST(SessionState, StartsCheckingAnewAfterAStep) {
+  Known known = Advance({}, Answer(v1::SESSION_STATUS_CREATED)).record;
+  known->checks = 5;
+  EXPECT_EQ(Advance(known, Webhook(v1::SESSION_EVENT_TYPE_ACTIVATED)).record->checks, 0);
+}
+
+struct WordCase {
+  const char* upstream;
+  v1::SessionEventType type;
+};
+class UpstreamWord : public testing::TestWithParam<WordCase> {};
+INSTANTIATE_TEST_SUITE_P(
+    SessionState, UpstreamWord,
+    testing::Values(WordCase{"ipp.session.created", v1::SESSION_EVENT_TYPE_CREATED},
+                    WordCase{"session.created", v1::SESSION_EVENT_TYPE_CREATED},
+                    WordCase{"ipp.session.activated", v1::SESSION_EVENT_TYPE_ACTIVATED},
+                    WordCase{"ipp.payment.failed", v1::SESSION_EVENT_TYPE_PAYMENT_FAILED},
+                    WordCase{"payment.failed", v1::SESSION_EVENT_TYPE_PAYMENT_FAILED},
+                    WordCase{"ipp.session.finalized", v1::SESSION_EVENT_TYPE_FINALIZED},
+                    WordCase{"session.cancelled", v1::SESSION_EVENT_TYPE_CANCELLED},
+                    WordCase{"ipp.session.cancelled", v1::SESSION_EVENT_TYPE_CANCELLED},
+                    WordCase{"order.created", v1::SESSION_EVENT_TYPE_UNSPECIFIED},
+                    WordCase{"ipp.session.", v1::SESSION_EVENT_TYPE_UNSPECIFIED},
+                    WordCase{"ipp.ipp.session.created", v1::SESSION_EVENT_TYPE_UNSPECIFIED},
+                    WordCase{"IPP.SESSION.CREATED", v1::SESSION_EVENT_TYPE_UNSPECIFIED},
+                    WordCase{"", v1::SESSION_EVENT_TYPE_UNSPECIFIED}));
+TEST_P(UpstreamWord, IsReadAsInTheTable) {
+  EXPECT_EQ(TypeFromUpstream(GetParam().upstream), GetParam().type);
+}
+
+TEST(SessionState, LeadsFromEveryStatusToItsEventAndBack) {
+  for (int s = 1; s < v1::SessionStatus_ARRAYSIZE; ++s) {
+    const auto status = static_cast<v1::SessionStatus>(s);
+    EXPECT_EQ(StatusAfter(EventFor(status)), status);
+  }
+  EXPECT_EQ(EventFor(v1::SESSION_STATUS_UNSPECIFIED), v1::SESSION_EVENT_TYPE_UNSPECIFIED);
+}
+
+}  // namespace
+}  // namespace ipp::sessions
