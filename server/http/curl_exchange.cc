@@ -272,9 +272,10 @@ SteadyTime CurlExchange::due() const {
   return handed_out_at_ + absl::ToChronoMicroseconds(limit);
 }
 
-// CURLINFO_REQUEST_SIZE would be a little sharper (a connection that breaks at the first write),
-// but is of the last attempt: when libcurl sends a request, loses the connection and cannot connect
-// again, the code is "could not connect". Handed out once is handed out.
+// Handed out once is handed out, whatever the code says afterwards: "could not connect" may be of
+// libcurl's second attempt. CURLINFO_REQUEST_SIZE == 0 would be a little sharper, for a connection
+// that breaks at the very first write; but libcurl adds to it only once a write has succeeded, and
+// with HTTP/2 a failed one may have left something behind.
 RequestFate CurlExchange::fate() const {
   if (!handed_out_) return RequestFate::kNotSent;
   return answer_began_ ? RequestFate::kSent : RequestFate::kUnknown;

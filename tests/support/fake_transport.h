@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -65,8 +66,9 @@ class FakeTransport final : public HttpTransport {
   // The request waits for Release(), Cancel() or its deadline.
   void Hold() { Push({true, {}}); }
 
-  // Answers each request for which nothing is scripted. Runs inside Run(); must not call back.
-  void HandleWith(std::function<HttpResult(const HttpRequest&)> handler) {
+  // Answers each request for which nothing is scripted; without a value it waits, as with Hold().
+  // Runs inside Run(); must not call back.
+  void HandleWith(std::function<std::optional<HttpResult>(const HttpRequest&)> handler) {
     MutexLock lock(&mutex_);
     handler_ = std::move(handler);
   }
@@ -170,7 +172,9 @@ class FakeTransport final : public HttpTransport {
         next = std::move(script_.front());
         script_.pop_front();
       } else if (handler_) {
-        next = {false, handler_(call.request)};
+        if (auto result = handler_(call.request); result.has_value()) {
+          next = {false, *std::move(result)};
+        }
       }
       call.answered = !next.hold;
       call.result = std::move(next.result);
@@ -206,7 +210,7 @@ class FakeTransport final : public HttpTransport {
   mutable Mutex mutex_;
   std::deque<std::shared_ptr<FakeCall>> calls_ ABSL_GUARDED_BY(mutex_);
   std::deque<Scripted> script_ ABSL_GUARDED_BY(mutex_);
-  std::function<HttpResult(const HttpRequest&)> handler_ ABSL_GUARDED_BY(mutex_);
+  std::function<std::optional<HttpResult>(const HttpRequest&)> handler_ ABSL_GUARDED_BY(mutex_);
   std::vector<HttpRequest> requests_ ABSL_GUARDED_BY(mutex_);
 };
 
