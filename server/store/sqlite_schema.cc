@@ -22,9 +22,10 @@ constexpr const char* kMigrations[] = {
 CREATE TABLE log (
   id TEXT NOT NULL,                  -- the log's identity; one row
   trimmed_through INTEGER NOT NULL,  -- last position that was removed
-  trimmed_at INTEGER NOT NULL        -- its recorded_at
+  trimmed_at INTEGER NOT NULL,       -- its recorded_at
+  probes INTEGER NOT NULL            -- counts up when the store tries whether it can write
 );
-INSERT INTO log VALUES (lower(hex(randomblob(8))), 0, 0);
+INSERT INTO log VALUES (lower(hex(randomblob(8))), 0, 0, 0);
 
 CREATE TABLE events (
   position INTEGER PRIMARY KEY,

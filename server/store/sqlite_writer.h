@@ -34,7 +34,7 @@ class SqliteWriter {
   // One small step; true when there may be more to remove.
   absl::StatusOr<bool> Trim(const Cutoffs& cutoffs);
 
-  // Writes without changing anything, to see whether a commit could be made.
+  // Commits a change that nobody sees, to find out whether a commit can be made.
   absl::Status Probe();
 
   const std::string& log_id() const { return log_id_; }

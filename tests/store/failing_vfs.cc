@@ -13,6 +13,7 @@ namespace {
 std::atomic<int> write_error{SQLITE_OK};
 std::atomic<int> sync_error{SQLITE_OK};
 std::atomic<int> sync_count{0};
+std::atomic<int> failure_count{0};
 
 // A copy of a method table with two entries replaced. First member: found again from a file.
 struct Patched {
@@ -26,14 +27,19 @@ const sqlite3_io_methods* OriginalOf(sqlite3_file* file) {
 
 int Write(sqlite3_file* file, const void* data, int size, sqlite3_int64 offset) {
   const int error = write_error;
-  return error != SQLITE_OK ? error : OriginalOf(file)->xWrite(file, data, size, offset);
+  if (error == SQLITE_OK) return OriginalOf(file)->xWrite(file, data, size, offset);
+  ++failure_count;
+  return error;
 }
 
 int Sync(sqlite3_file* file, int flags) {
   const int error = sync_error;
-  if (error != SQLITE_OK) return error;
-  ++sync_count;
-  return OriginalOf(file)->xSync(file, flags);
+  if (error == SQLITE_OK) {
+    ++sync_count;
+    return OriginalOf(file)->xSync(file, flags);
+  }
+  ++failure_count;
+  return error;
 }
 
 const sqlite3_io_methods* Patch(const sqlite3_io_methods* original) {
@@ -76,6 +82,7 @@ void FailingVfs::Heal() {
   write_error = SQLITE_OK;
   sync_error = SQLITE_OK;
 }
+int FailingVfs::failures() { return failure_count; }
 int FailingVfs::syncs() { return sync_count; }
 
 }  // namespace ipp::store::contract

@@ -11,6 +11,8 @@ class FailingVfs {
   static void FailWrites(int code);
   static void FailSyncs(int code);
   static void Heal();
+  // Writes and syncs that were made to fail so far.
+  static int failures();
   // Successful syncs so far: what each commit pays for.
   static int syncs();
 };
