@@ -1,12 +1,11 @@
 #pragma once
 
+#include <array>
 #include <functional>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
@@ -37,7 +36,12 @@ struct SigningKey {
 // timestamp; 400 not an event; 403 signed with the key of another merchant than the one in the
 // event; 503 when the store fails, so that the upstream delivers again. Event types that we do not
 // know are kept and passed on as UNSPECIFIED events; those without a session id (orders, captures,
-// refunds of the same account) are acknowledged and counted, not kept. Thread-safe. Never blocks.
+// refunds of the same account) are acknowledged and counted, not kept; `ipp.session.*` and
+// `ipp.payment.*` without one are no events. Thread-safe. Never blocks. Borrows all that it is
+// given, until every `done` has run.
+//
+// Metrics: ipp_webhooks_total{result = accepted, duplicate, ignored, bad_signature, malformed,
+// wrong_merchant, store_failed}.
 class Receiver {
  public:
   // `keys` is asked for each delivery, since secrets are re-read when their file changes.
@@ -48,11 +52,13 @@ class Receiver {
   void Take(Delivery delivery, absl::AnyInvocable<void(Answer) &&> done);
 
  private:
-  std::function<std::vector<SigningKey>()> keys_;
-  absl::Duration tolerance_;
-  sessions::SessionBook* book_;
-  Clock* clock_;
-  Metrics* metrics_;
+  static constexpr size_t kResults = 7;
+
+  const std::function<std::vector<SigningKey>()> keys_;
+  const absl::Duration tolerance_;
+  sessions::SessionBook* const book_;
+  Clock* const clock_;
+  std::array<Counter*, kResults> counters_;  // by result, as in the table in receiver.cc
 };
 
 }  // namespace ipp::webhook

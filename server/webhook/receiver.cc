@@ -1,0 +1,129 @@
+#include "server/webhook/receiver.h"
+
+#include <iterator>
+#include <set>
+#include <utility>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/log.h"
+#include "server/webhook/event_reader.h"
+#include "server/webhook/signature.h"
+
+namespace ipp::webhook {
+namespace {
+
+enum Result {
+  kAccepted,
+  kDuplicate,
+  kIgnored,
+  kBadSignature,
+  kMalformed,
+  kWrongMerchant,
+  kStoreFailed,
+};
+
+struct ResultRow {
+  const char* label;
+  int http_code;
+};
+
+constexpr ResultRow kTable[] = {
+    {"accepted", 200},  {"duplicate", 200},      {"ignored", 200},      {"bad_signature", 401},
+    {"malformed", 400}, {"wrong_merchant", 403}, {"store_failed", 503},
+};
+
+Answer Say(Result result, std::string text) {
+  return {.http_code = kTable[result].http_code, .text = std::move(text)};
+}
+
+// The merchants of whose keys one has signed the delivery.
+absl::StatusOr<std::set<std::string>> Signers(const Delivery& delivery,
+                                              const std::vector<SigningKey>& keys, absl::Time now,
+                                              absl::Duration tolerance) {
+  const SignedHeaders headers{delivery.id, delivery.timestamp, delivery.signature};
+  std::set<std::string> signers;
+  absl::Status refused = Verify(headers, delivery.body, {}, now, tolerance);  // when there are none
+  for (const SigningKey& key : keys) {
+    absl::Status verified = Verify(headers, delivery.body, {key.key}, now, tolerance);
+    if (verified.ok()) {
+      signers.insert(key.merchant_id);
+    } else {
+      refused = std::move(verified);
+    }
+  }
+  if (signers.empty()) return refused;
+  return signers;
+}
+
+}  // namespace
+
+Receiver::Receiver(std::function<std::vector<SigningKey>()> keys, absl::Duration tolerance,
+                   sessions::SessionBook* book, Clock* clock, Metrics* metrics)
+    : keys_(std::move(keys)), tolerance_(tolerance), book_(book), clock_(clock) {
+  static_assert(std::size(kTable) == kResults);
+  for (size_t i = 0; i < kResults; ++i) {
+    counters_[i] = &metrics->counter("ipp_webhooks_total", "Webhooks by what became of them.",
+                                     {{"result", kTable[i].label}});
+  }
+}
+
+void Receiver::Take(Delivery delivery, absl::AnyInvocable<void(Answer) &&> done) {
+  const absl::Time now = clock_->Now();
+  const auto answer = [this, &done](Result result, std::string text) {
+    counters_[result]->Add();
+    std::move(done)(Say(result, std::move(text)));
+  };
+
+  const auto signers = Signers(delivery, keys_(), now, tolerance_);
+  if (!signers.ok()) {
+    const std::string why(signers.status().message());
+    LogWarning("webhook refused", {{"reason", why}});
+    return answer(kBadSignature, why);
+  }
+
+  auto read = ReadEvent(delivery.body, *signers, now);
+  if (const auto* ignored = std::get_if<Ignored>(&read)) {
+    LogDebug("webhook ignored", {{"type", ignored->type}});
+    return answer(kIgnored, "ignored");
+  }
+  if (const auto* malformed = std::get_if<Malformed>(&read)) {
+    LogWarning("webhook is not an event",
+               {{"webhook_id", delivery.id}, {"reason", malformed->why}});
+    return answer(kMalformed, malformed->why);
+  }
+  if (std::holds_alternative<WrongMerchant>(read)) {
+    LogWarning("webhook is signed with the key of another merchant", {{"webhook_id", delivery.id}});
+    return answer(kWrongMerchant, "signed with the key of another merchant");
+  }
+
+  sessions::News& news = std::get<sessions::News>(read);
+  const std::string event_id = news.event_id;
+  const std::string type = news.upstream_type;
+  book_->Record(std::move(news), [counters = counters_, event_id, type, done = std::move(done)](
+                                     absl::StatusOr<sessions::Verdict> verdict) mutable {
+    Result result = kAccepted;
+    std::string text = "accepted";
+    if (!verdict.ok()) {
+      LogError("webhook could not be stored", {{"event_id", event_id},
+                                               {"type", type},
+                                               {"error", std::string(verdict.status().message())}});
+      result = kStoreFailed;
+      text = "not stored, deliver it again";
+    } else {
+      if (*verdict == sessions::Verdict::kRepeated) {
+        result = kDuplicate;
+        text = "known already";
+      }
+      LogDebug("webhook taken", {{"event_id", event_id},
+                                 {"type", type},
+                                 {"verdict", std::string(sessions::VerdictName(*verdict))}});
+    }
+    counters[result]->Add();
+    std::move(done)(Say(result, std::move(text)));
+  });
+}
+
+}  // namespace ipp::webhook
