@@ -1,0 +1,55 @@
+#include "server/admin/admin.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+
+namespace ipp::admin {
+namespace {
+
+constexpr char kIndex[] =
+    "ipp-gateway\n"
+    "/livez    the process answers\n"
+    "/readyz   every check passes\n"
+    "/metrics  for Prometheus\n"
+    "/configz  the configuration in force, secrets masked\n";
+
+Page Readiness(const std::vector<AdminPages::Check>& checks) {
+  Page page;
+  for (const AdminPages::Check& check : checks) {
+    const absl::Status status = check.ready();
+    if (!status.ok()) page.code = 503;
+    const std::string said =
+        status.ok() ? "ok" : status.ToString(absl::StatusToStringMode::kWithNoExtraData);
+    // One line a check, whatever a message holds.
+    absl::StrAppend(&page.body, check.name, ": ",
+                    absl::StrReplaceAll(said, {{"\r", " "}, {"\n", " "}}), "\n");
+  }
+  if (checks.empty()) page.body = "ok\n";
+  return page;
+}
+
+}  // namespace
+
+AdminPages::AdminPages(Metrics* metrics, std::vector<Check> checks,
+                       std::function<std::string()> config_text)
+    : metrics_(metrics), checks_(std::move(checks)), config_text_(std::move(config_text)) {}
+
+Page AdminPages::Get(absl::string_view method, absl::string_view path) const {
+  const bool known = path == "/" || path == "/livez" || path == "/readyz" || path == "/metrics" ||
+                     path == "/configz";
+  if (!known) return {.code = 404, .body = "no such page; / lists them\n"};
+  if (method != "GET" && method != "HEAD") return {.code = 405, .body = "GET or HEAD only\n"};
+  if (path == "/livez") return {.body = "ok\n"};
+  if (path == "/readyz") return Readiness(checks_);
+  if (path == "/metrics") {
+    return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics_->Text()};
+  }
+  if (path == "/configz") {
+    return {.content_type = "text/yaml; charset=utf-8", .body = config_text_()};
+  }
+  return {.body = kIndex};
+}
+
+}  // namespace ipp::admin
