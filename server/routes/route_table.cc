@@ -242,6 +242,10 @@ bool Route::Succeeded(int http_code) const {
          options_.success().end();
 }
 
+int Route::ItemCount(const Message& response) const {
+  return response.GetReflection()->FieldSize(response, response_);
+}
+
 absl::Status Route::ReadAnswer(absl::string_view text, Message* response, PageEnvelope* envelope,
                                const json::ReadOptions& options) const {
   if (response_ == nullptr) return absl::OkStatus();

@@ -50,6 +50,9 @@ class Route {
 
   bool Succeeded(int http_code) const;
 
+  // How many items a paged route's response holds.
+  int ItemCount(const google::protobuf::Message& response) const;
+
   // Puts the answer to a success into `response` (of the RPC's response type); a paged route's
   // surroundings into `envelope`.
   absl::Status ReadAnswer(absl::string_view text, google::protobuf::Message* response,

@@ -1,0 +1,212 @@
+#include "server/app.h"
+
+#include <atomic>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/admin/admin.h"
+#include "server/app_secrets.h"
+#include "server/base/log.h"
+#include "server/base/status_macros.h"
+#include "server/config/config.h"
+#include "server/http/curl_transport.h"
+#include "server/rpc/rpc_server.h"
+#include "server/store/sqlite_store.h"
+#include "server/web/web_listener.h"
+#include "server/webhook/receiver.h"
+
+namespace ipp {
+namespace {
+
+constexpr absl::Duration kWebDrain = absl::Seconds(5);
+
+class AppImpl final : public App {
+ public:
+  explicit AppImpl(const config::Config& config) : config_(config) {}
+
+  ~AppImpl() override {
+    // First whoever takes work in; then the transport, whose last completions still need all the
+    // rest.
+    rpc_.reset();
+    webhooks_.reset();
+    admin_.reset();
+    transport_.reset();
+  }
+
+  absl::Status Start() {
+    IPP_ASSIGN_OR_RETURN(routes_, routes::RouteTable::CompileContract());
+    IPP_ASSIGN_OR_RETURN(secrets_, OpenSecrets(config_, routes_->Permissions(), Clock::Real()));
+    IPP_RETURN_IF_ERROR(StartStore());
+    IPP_RETURN_IF_ERROR(StartUpstream());
+    IPP_RETURN_IF_ERROR(StartRpc());
+    IPP_RETURN_IF_ERROR(StartWebhooks());
+    IPP_RETURN_IF_ERROR(StartAdmin());
+    started_ = true;
+    return absl::OkStatus();
+  }
+
+  int grpc_port() const override { return rpc_->port(); }
+  int webhook_port() const override { return webhooks_->port(); }
+  int admin_port() const override { return admin_->port(); }
+
+  void Drain() override {
+    draining_ = true;
+    rpc_->Drain(config::ToDuration(config_.drain_timeout()));
+    webhooks_->Drain(kWebDrain);
+    admin_->Drain(kWebDrain);
+  }
+
+ private:
+  absl::Status StartStore() {
+    store::SqliteOptions options;
+    options.path = config_.store().sqlite().path();
+    options.event_retention = config::ToDuration(config_.events().retention());
+    IPP_ASSIGN_OR_RETURN(store_,
+                         store::OpenSqliteStore(std::move(options), Clock::Real(), &metrics_));
+    book_ = std::make_unique<sessions::SessionBook>(store_.get(), Clock::Real(), &metrics_);
+    observer_ = std::make_unique<sessions::ReadObserver>(book_.get());
+    hub_ = std::make_unique<events::EventHub>(store_.get(), events::HubOptions(), &metrics_);
+    return absl::OkStatus();
+  }
+
+  absl::Status StartUpstream() {
+    const config::Upstream& upstream = config_.upstream();
+    http::CurlOptions options;
+    options.base_url = upstream.base_url();
+    options.ca_file = upstream.ca_file();
+    options.loops = upstream.loops();
+    options.connections = upstream.connections();
+    options.max_in_flight = static_cast<size_t>(upstream.max_in_flight());
+    // A create that outlives its caller must not outlive a drain by much.
+    options.mutation_limit = config::ToDuration(config_.drain_timeout());
+    options.user_agent = "ipp-gateway/" IPP_VERSION;
+    IPP_ASSIGN_OR_RETURN(transport_, http::NewCurlTransport(std::move(options), &metrics_));
+    upstream::UpstreamOptions client;
+    client.timeout = config::ToDuration(upstream.timeout());
+    client.retry.attempts = upstream.read_attempts();
+    upstream_ = std::make_unique<upstream::UpstreamClient>(transport_.get(), &secrets_.credentials,
+                                                           routes_.get(), Clock::Real(),
+                                                           &scheduler_, &metrics_, client);
+    devices_ = std::make_unique<upstream::DeviceDirectory>(upstream_.get(), routes_.get());
+    return absl::OkStatus();
+  }
+
+  absl::Status StartRpc() {
+    const config::Events& events = config_.events();
+    rpc::Gateway gateway{.routes = routes_.get(),
+                         .upstream = upstream_.get(),
+                         .devices = devices_.get(),
+                         .book = book_.get(),
+                         .observer = observer_.get(),
+                         .store = store_.get(),
+                         .hub = hub_.get(),
+                         .callers = secrets_.callers.get(),
+                         .clock = Clock::Real(),
+                         .scheduler = &scheduler_,
+                         .metrics = &metrics_,
+                         .options = {}};
+    gateway.options.heartbeat_interval = config::ToDuration(events.heartbeat_interval());
+    gateway.options.max_write_stall = config::ToDuration(events.max_write_stall());
+    gateway.options.max_stream_age = config::ToDuration(events.max_stream_age());
+    gateway.options.max_subscribers = events.max_subscribers();
+    rpc::ServerOptions options;
+    options.listen = config_.listen();
+    options.cert_file = config_.tls().cert_file();
+    options.key_file = config_.tls().key_file();
+    IPP_ASSIGN_OR_RETURN(rpc_, rpc::RpcServer::Start(options, gateway));
+    return absl::OkStatus();
+  }
+
+  absl::Status StartWebhooks() {
+    receiver_ = std::make_unique<webhook::Receiver>(
+        [this] { return SigningKeys(secrets_); },
+        config::ToDuration(config_.webhooks().tolerance()), book_.get(), Clock::Real(), &metrics_);
+    web::WebOptions options;
+    options.address = config_.webhooks().listen();
+    options.max_body_bytes = static_cast<size_t>(config_.webhooks().max_body_bytes());
+    options.max_connections = config_.webhooks().max_connections();
+    auto handler = [this](web::WebRequest request, web::WebReply reply) {
+      if (request.path() != config_.webhooks().path()) {
+        return std::move(reply)({.code = 404, .body = "not found\n", .headers = {}});
+      }
+      if (request.method != "POST") {
+        return std::move(reply)(
+            {.code = 405, .body = "method not allowed\n", .headers = {{"Allow", "POST"}}});
+      }
+      webhook::Delivery delivery{.id = std::string(request.header("webhook-id")),
+                                 .timestamp = std::string(request.header("webhook-timestamp")),
+                                 .signature = std::string(request.header("webhook-signature")),
+                                 .body = std::move(request.body)};
+      receiver_->Take(
+          std::move(delivery), [reply = std::move(reply)](webhook::Answer answer) mutable {
+            std::move(reply)(
+                {.code = answer.http_code, .body = absl::StrCat(answer.text, "\n"), .headers = {}});
+          });
+    };
+    IPP_ASSIGN_OR_RETURN(webhooks_, web::WebListener::Start(options, std::move(handler)));
+    return absl::OkStatus();
+  }
+
+  absl::Status StartAdmin() {
+    pages_ = std::make_unique<admin::AdminPages>(
+        &metrics_,
+        std::vector<admin::AdminPages::Check>{{"serving",
+                                               [this] {
+                                                 if (draining_)
+                                                   return absl::UnavailableError("draining");
+                                                 return started_
+                                                            ? absl::OkStatus()
+                                                            : absl::UnavailableError("starting");
+                                               }},
+                                              {"store", [this] { return store_->health(); }}},
+        [this] { return config::MaskedYaml(config_); });
+    web::WebOptions options;
+    options.address = config_.admin().listen();
+    auto handler = [this](web::WebRequest request, web::WebReply reply) {
+      admin::Page page = pages_->Get(request.method, request.path());
+      std::move(reply)({.code = page.code,
+                        .content_type = std::move(page.content_type),
+                        .body = std::move(page.body),
+                        .headers = {}});
+    };
+    IPP_ASSIGN_OR_RETURN(admin_, web::WebListener::Start(options, std::move(handler)));
+    return absl::OkStatus();
+  }
+
+  const config::Config config_;
+  std::atomic<bool> started_ = false;
+  std::atomic<bool> draining_ = false;
+  Metrics metrics_;
+  ThreadScheduler scheduler_;
+  std::unique_ptr<routes::RouteTable> routes_;
+  Secrets secrets_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<sessions::SessionBook> book_;
+  std::unique_ptr<sessions::ReadObserver> observer_;
+  std::unique_ptr<events::EventHub> hub_;
+  std::unique_ptr<http::HttpTransport> transport_;
+  std::unique_ptr<upstream::UpstreamClient> upstream_;
+  std::unique_ptr<upstream::DeviceDirectory> devices_;
+  std::unique_ptr<rpc::RpcServer> rpc_;
+  std::unique_ptr<webhook::Receiver> receiver_;
+  std::unique_ptr<web::WebListener> webhooks_;
+  std::unique_ptr<admin::AdminPages> pages_;
+  std::unique_ptr<web::WebListener> admin_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<App>> App::Start(const config::Config& config) {
+  auto app = std::make_unique<AppImpl>(config);
+  IPP_RETURN_IF_ERROR(app->Start());
+  return app;
+}
+
+absl::Status App::Check(const config::Config& config) {
+  IPP_ASSIGN_OR_RETURN(const auto routes, routes::RouteTable::CompileContract());
+  return OpenSecrets(config, routes->Permissions(), Clock::Real()).status();
+}
+
+}  // namespace ipp

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/statusor.h"
+#include "kustom/ipp/v1/session_event.pb.h"
+#include "server/store/store.h"
+
+namespace ipp::events {
+
+// Which events a subscriber sees. Immutable.
+class EventFilter {
+ public:
+  // `merchants`: the ones that the caller may see, already narrowed; an event of another merchant
+  // never matches. INVALID_ARGUMENT naming the field for a list that is too long (1,000), an empty
+  // value, or a type that does not exist.
+  static absl::StatusOr<EventFilter> Create(const kustom::ipp::v1::SessionEventFilter& filter,
+                                            std::vector<std::string> merchants);
+
+  bool Matches(const store::StoredEvent& event) const;
+
+ private:
+  using Set = absl::flat_hash_set<std::string>;
+  Set merchants_;
+  Set sessions_;
+  Set devices_;
+  Set references_;
+  uint64_t types_ = 0;  // a bit each; 0: all
+};
+
+}  // namespace ipp::events

@@ -1,0 +1,51 @@
+#include "server/events/log_event.h"
+
+#include <utility>
+
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/wire_format_lite.h"
+#include "server/events/cursor.h"
+
+namespace ipp::events {
+namespace {
+
+namespace v1 = kustom::ipp::v1;
+using google::protobuf::internal::WireFormatLite;
+using google::protobuf::io::CodedOutputStream;
+
+// protobuf's wire format: a tag, a length, the bytes.
+void AppendLengthDelimited(int field, size_t size, std::string* out) {
+  uint8_t head[20];
+  uint8_t* end = CodedOutputStream::WriteTagToArray(
+      WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED), head);
+  end = CodedOutputStream::WriteVarint32ToArray(static_cast<uint32_t>(size), end);
+  out->append(reinterpret_cast<const char*>(head), static_cast<size_t>(end - head));
+}
+
+}  // namespace
+
+EventPtr LogEvent::Make(store::StoredEvent row, absl::string_view log_id) {
+  auto event = std::make_shared<LogEvent>();
+  std::string cursor_head;
+  AppendLengthDelimited(v1::SessionEvent::kCursorFieldNumber, kCursorSize, &cursor_head);
+  const size_t size = row.payload.size() + cursor_head.size() + kCursorSize;
+  event->message.reserve(size + 8);
+  AppendLengthDelimited(v1::SubscribeSessionEventsResponse::kEventFieldNumber, size,
+                        &event->message);
+  event->message += row.payload;
+  event->message += cursor_head;
+  event->message += EncodeCursor(log_id, row.position);
+  // The bytes live in `message` from here on.
+  row.payload.clear();
+  row.payload.shrink_to_fit();
+  event->row = std::move(row);
+  return event;
+}
+
+v1::SessionEvent LogEvent::Parse() const {
+  v1::SubscribeSessionEventsResponse response;
+  response.ParseFromString(message);
+  return std::move(*response.mutable_event());
+}
+
+}  // namespace ipp::events

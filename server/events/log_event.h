@@ -1,0 +1,27 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "kustom/ipp/v1/session_event.pb.h"
+#include "server/store/store.h"
+
+namespace ipp::events {
+
+// An event as it goes out, made once for all subscribers. Immutable.
+struct LogEvent {
+  store::StoredEvent row;
+  std::string
+      message;  // a serialized SubscribeSessionEventsResponse with this event and its cursor
+
+  // Built from bytes: no message is parsed on the way from the store to the wire.
+  static std::shared_ptr<const LogEvent> Make(store::StoredEvent row, absl::string_view log_id);
+
+  // The event itself, with its cursor.
+  kustom::ipp::v1::SessionEvent Parse() const;
+};
+
+using EventPtr = std::shared_ptr<const LogEvent>;
+
+}  // namespace ipp::events

@@ -1,0 +1,92 @@
+#include <utility>
+
+#include "kustom/ipp/v1/device.grpc.pb.h"
+#include "server/rpc/list_call.h"
+#include "server/rpc/services.h"
+
+namespace ipp::rpc {
+namespace {
+
+namespace v1 = kustom::ipp::v1;
+using Context = grpc::CallbackServerContext;
+using Reactor = grpc::ServerUnaryReactor;
+
+void GetDeviceWork(UnaryCall* call, const v1::GetDeviceRequest& request,
+                   v1::GetDeviceResponse* response) {
+  const auto context = call->Upstream();
+  if (!context) return;
+  call->CancelWithCaller(call->edge().gateway.devices->Find(
+      request.device_id(), *context, [call, response](absl::StatusOr<v1::Device> device) {
+        if (device.ok()) *response->mutable_device() = *std::move(device);
+        call->Finish(device.status());
+      }));
+}
+
+// What the upstream's PUT must carry: everything, since it replaces.
+v1::UpdateDeviceRequest Merge(const v1::UpdateDeviceRequest& change, const v1::Device& device) {
+  v1::UpdateDeviceRequest merged;
+  merged.set_device_id(change.device_id());
+  v1::DeviceSettings* settings = merged.mutable_settings();
+  settings->set_name(device.name());
+  if (!device.location_id().empty()) settings->set_location_id(device.location_id());
+  *settings->mutable_metadata() = device.metadata();
+  for (const std::string& path : change.update_mask().paths()) {
+    if (path == "name") {
+      settings->set_name(change.settings().name());
+    } else if (path == "metadata") {
+      *settings->mutable_metadata() = change.settings().metadata();
+    } else if (change.settings().location_id().empty()) {
+      settings->clear_location_id();
+    } else {
+      settings->set_location_id(change.settings().location_id());
+    }
+  }
+  return merged;
+}
+
+void UpdateDeviceWork(UnaryCall* call, const v1::UpdateDeviceRequest& request,
+                      v1::UpdateDeviceResponse* response) {
+  if (!request.has_update_mask()) return Forward(call, request, response);
+  const auto context = call->Upstream();
+  if (!context) return;
+  call->CancelWithCaller(call->edge().gateway.devices->Find(
+      request.device_id(), *context,
+      [call, &request, response, context = *context](absl::StatusOr<v1::Device> device) {
+        if (!device.ok()) return call->Finish(device.status());
+        call->Send(Merge(request, *device), response, context,
+                   [call](upstream::CallResult) { call->Finish(absl::OkStatus()); });
+      }));
+}
+
+class DeviceServiceImpl final : public v1::DeviceService::CallbackService {
+ public:
+  explicit DeviceServiceImpl(const Edge* edge) : edge_(*edge) {}
+
+  Reactor* ListDevices(Context* context, const v1::ListDevicesRequest* request,
+                       v1::ListDevicesResponse* response) override {
+    return Serve(edge_, context, request, response, &ListPage);
+  }
+  Reactor* GetDevice(Context* context, const v1::GetDeviceRequest* request,
+                     v1::GetDeviceResponse* response) override {
+    return Serve(edge_, context, request, response, &GetDeviceWork);
+  }
+  Reactor* UpdateDevice(Context* context, const v1::UpdateDeviceRequest* request,
+                        v1::UpdateDeviceResponse* response) override {
+    return Serve(edge_, context, request, response, &UpdateDeviceWork);
+  }
+  Reactor* DeleteDevice(Context* context, const v1::DeleteDeviceRequest* request,
+                        v1::DeleteDeviceResponse* response) override {
+    return Serve(edge_, context, request, response, &Forward);
+  }
+
+ private:
+  const Edge& edge_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> NewDeviceService(const Edge* edge) {
+  return std::make_unique<DeviceServiceImpl>(edge);
+}
+
+}  // namespace ipp::rpc

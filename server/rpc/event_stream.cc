@@ -1,0 +1,248 @@
+#include "server/rpc/event_stream.h"
+
+#include <grpcpp/support/proto_buffer_reader.h>
+
+#include <utility>
+
+#include "absl/random/random.h"
+#include "server/base/error.h"
+#include "server/rpc/grpc_status.h"
+
+namespace ipp::rpc {
+namespace {
+
+// A tenth either way, so that the streams of a fleet do not end together.
+absl::Duration Jittered(absl::Duration age) {
+  thread_local absl::BitGen random;
+  return age * absl::Uniform<double>(random, 0.9, 1.1);
+}
+
+absl::Status Ended(absl::string_view reason, absl::string_view message) {
+  return MakeError(absl::StatusCode::kUnavailable, message,
+                   {.reason = std::string(reason),
+                    .metadata = {{"retry_safe", "true"}},
+                    .violations = {},
+                    .retry_after = std::nullopt});
+}
+
+}  // namespace
+
+absl::Status ParseRequest(const grpc::ByteBuffer& buffer, google::protobuf::MessageLite* request) {
+  grpc::ByteBuffer copy(buffer);  // reading takes the buffer's slices
+  grpc::ProtoBufferReader reader(&copy);
+  if (reader.status().ok() && request->ParseFromZeroCopyStream(&reader)) return absl::OkStatus();
+  return InvalidRequest({{"request", "is not the message that this RPC takes"}});
+}
+
+absl::Status Draining() {
+  return Ended("DRAINING", "the gateway is stopping; reconnect with the last cursor");
+}
+
+grpc::ByteBuffer Serialize(const google::protobuf::MessageLite& message) {
+  const std::string bytes = message.SerializeAsString();
+  const grpc::Slice slice(bytes);
+  return grpc::ByteBuffer(&slice, 1);
+}
+
+grpc::ByteBuffer ShareMessage(events::EventPtr event) {
+  const std::string& bytes = event->message;
+  auto* reference = new events::EventPtr(std::move(event));
+  const grpc::Slice slice(
+      const_cast<char*>(bytes.data()), bytes.size(),
+      [](void* pointer) { delete static_cast<events::EventPtr*>(pointer); }, reference);
+  return grpc::ByteBuffer(&slice, 1);
+}
+
+EventStream::EventStream(const Edge& edge, StreamRegistry* streams, const Method& method,
+                         grpc::CallbackServerContext* context)
+    : edge_(edge),
+      streams_(streams),
+      method_(method),
+      context_(context),
+      started_(edge.gateway.clock->Now()),
+      ends_(started_ + Jittered(edge.gateway.options.max_stream_age)),
+      last_write_(started_) {
+  method_.started->Add();
+  method_.received->Add();
+}
+
+void EventStream::Open(std::unique_ptr<events::Subscription> subscription, grpc::ByteBuffer first) {
+  const absl::Status added = streams_->Add(shared_from_this());
+  Action action;
+  {
+    MutexLock lock(&mutex_);
+    beginning_ = false;
+    subscription_ = std::move(subscription);
+    last_ = subscription_ == nullptr;
+    if (!added.ok()) {
+      action = Finished(added);
+    } else if (cancelled_) {
+      action = Finished(absl::OkStatus());
+    } else {
+      action = Write(std::move(first));
+    }
+  }
+  Do(std::move(action));
+}
+
+void EventStream::Fail(const absl::Status& status) {
+  Action action;
+  {
+    MutexLock lock(&mutex_);
+    beginning_ = false;
+    action = Finished(status);
+  }
+  Do(std::move(action));
+}
+
+EventStream::Action EventStream::Write(grpc::ByteBuffer message) {
+  writing_ = true;
+  last_write_ = edge_.gateway.clock->Now();
+  out_ = std::move(message);
+  return {Action::kWrite, absl::OkStatus()};
+}
+
+EventStream::Action EventStream::Finished(absl::Status status) {
+  if (finished_) return {};
+  finished_ = true;
+  return {Action::kFinish, std::move(status)};
+}
+
+void EventStream::Do(Action action) {
+  switch (action.kind) {
+    case Action::kNothing:
+      return;
+    case Action::kWrite:
+      method_.sent->Add();
+      return StartWrite(&out_);
+    case Action::kFinish:
+      const grpc::Status status = ToGrpcStatus(action.status);
+      code_ = status.error_code();
+      return Finish(status);
+  }
+}
+
+// Nothing is in flight and no event is waited for: what next?
+EventStream::Action EventStream::Step() {
+  if (cancelled_) return Finished(absl::OkStatus());
+  if (last_) return Finished(final_);
+  if (closing_) {
+    auto [reason, status] = *std::exchange(closing_, std::nullopt);
+    std::optional<grpc::ByteBuffer> goodbye = Goodbye(subscription_->position(), reason);
+    if (!goodbye) return Finished(std::move(status));
+    last_ = true;
+    final_ = std::move(status);
+    return Write(*std::move(goodbye));
+  }
+  while (true) {
+    waiting_ = true;
+    events::EventPtr event =
+        subscription_->Next([self = shared_from_this()](absl::StatusOr<events::EventPtr> later) {
+          self->GotEvent(std::move(later));
+        });
+    if (event == nullptr) return {};
+    waiting_ = false;
+    std::optional<grpc::ByteBuffer> message = ForEvent(std::move(event), &last_);
+    if (message) return Write(*std::move(message));
+  }
+}
+
+EventStream::Action EventStream::StepAfterEvent(events::EventPtr event) {
+  if (cancelled_) return Finished(absl::OkStatus());
+  std::optional<grpc::ByteBuffer> message = ForEvent(std::move(event), &last_);
+  return message ? Write(*std::move(message)) : Step();
+}
+
+void EventStream::GotEvent(absl::StatusOr<events::EventPtr> event) {
+  Action action;
+  {
+    MutexLock lock(&mutex_);
+    waiting_ = false;
+    action = event.ok() ? StepAfterEvent(*std::move(event)) : Finished(event.status());
+  }
+  Do(std::move(action));
+}
+
+void EventStream::OnWriteDone(bool ok) {
+  Action action;
+  {
+    MutexLock lock(&mutex_);
+    writing_ = false;
+    action = ok ? Step() : Finished(absl::OkStatus());
+  }
+  Do(std::move(action));
+}
+
+void EventStream::OnCancel() {
+  Action action;
+  bool beginning = false;
+  {
+    MutexLock lock(&mutex_);
+    cancelled_ = true;
+    beginning = beginning_;
+    // In flight: the write's end finishes. About to get an event: GotEvent does.
+    if (!beginning && !writing_ && (!waiting_ || subscription_->Withdraw())) {
+      waiting_ = false;
+      action = Finished(absl::OkStatus());
+    }
+  }
+  if (beginning) OnCancelled();
+  Do(std::move(action));
+}
+
+void EventStream::Tick(absl::Time now) {
+  Action action;
+  bool cancel = false;
+  {
+    MutexLock lock(&mutex_);
+    if (finished_ || cancelled_ || beginning_) return;
+    if (writing_) {
+      // gRPC ends a write of a reader that does not read only when the connection goes.
+      cancel = !stalled_ && now - last_write_ >= edge_.gateway.options.max_write_stall;
+      stalled_ = stalled_ || cancel;
+    } else if (!closing_ && now >= ends_) {
+      closing_.emplace("stream_age", Ended("STREAM_AGE",
+                                           "the stream has reached its age; reconnect "
+                                           "with the last cursor"));
+    }
+    if (!writing_ && waiting_ && (closing_ || now - last_write_ >= heartbeat_interval_) &&
+        subscription_->Withdraw()) {
+      waiting_ = false;
+      action = closing_ ? Step() : Write(Heartbeat(subscription_->position()));
+    }
+  }
+  if (cancel) {
+    streams_->slow_readers().Add();
+    context_->TryCancel();
+  }
+  Do(std::move(action));
+}
+
+void EventStream::Close(absl::string_view reason, absl::Status status) {
+  Action action;
+  {
+    MutexLock lock(&mutex_);
+    if (finished_ || closing_) return;
+    closing_.emplace(std::string(reason), std::move(status));
+    if (!beginning_ && !writing_ && waiting_ && subscription_->Withdraw()) {
+      waiting_ = false;
+      action = Step();
+    }
+  }
+  Do(std::move(action));
+}
+
+void EventStream::OnDone() {
+  method_.handled[static_cast<size_t>(code_)]->Add();
+  method_.seconds->Observe(absl::ToDoubleSeconds(edge_.gateway.clock->Now() - started_));
+  std::unique_ptr<events::Subscription> ended;
+  {
+    MutexLock lock(&mutex_);
+    ended = std::move(subscription_);
+  }
+  streams_->Remove(this);
+  // The last line: nothing of this is there afterwards, unless a tick still looks at it.
+  const std::shared_ptr<EventStream> self = std::move(self_);
+}
+
+}  // namespace ipp::rpc

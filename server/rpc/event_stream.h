@@ -1,0 +1,116 @@
+#pragma once
+
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "google/protobuf/message_lite.h"
+#include "server/base/mutex.h"
+#include "server/events/event_hub.h"
+#include "server/rpc/edge.h"
+#include "server/rpc/stream_registry.h"
+
+namespace ipp::rpc {
+
+// The request of a raw method. INVALID_ARGUMENT when it is not one.
+absl::Status ParseRequest(const grpc::ByteBuffer& buffer, google::protobuf::MessageLite* request);
+
+// UNAVAILABLE / DRAINING.
+absl::Status Draining();
+
+grpc::ByteBuffer Serialize(const google::protobuf::MessageLite& message);
+// Shares the event's bytes, no copy.
+grpc::ByteBuffer ShareMessage(events::EventPtr event);
+
+// One stream of events to a caller. One write in flight, nothing buffered: the next event is asked
+// for when the last one has left. What is sent for an event is the subclass's business. Kept alive
+// by its registry and by itself until gRPC is done with it.
+class EventStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
+                    public std::enable_shared_from_this<EventStream> {
+ public:
+  // To be called once, before the stream is handed to gRPC.
+  void KeepUntilDone() { self_ = shared_from_this(); }
+
+  // For the registry, on its thread.
+  void Tick(absl::Time now);
+  // Ends the stream: a goodbye when nothing is in flight, then `status`.
+  void Close(absl::string_view reason, absl::Status status);
+
+ protected:
+  EventStream(const Edge& edge, StreamRegistry* streams, const Method& method,
+              grpc::CallbackServerContext* context);
+
+  const Edge& edge() const { return edge_; }
+  grpc::CallbackServerContext* context() const { return context_; }
+  absl::string_view log_id() const { return edge_.gateway.store->log_id(); }
+
+  // Called once by the subclass, on any thread, to end the beginning: either with a subscription
+  // and the first message, or with an error. A status that is OK without a subscription sends
+  // `first` and ends the stream.
+  void Open(std::unique_ptr<events::Subscription> subscription, grpc::ByteBuffer first);
+  void Fail(const absl::Status& status);
+
+  // How long the stream may be silent; infinite: no heartbeats.
+  void set_heartbeat_interval(absl::Duration interval) { heartbeat_interval_ = interval; }
+
+  // The message for an event; nothing: the event is passed over. `*last`: the stream ends with OK
+  // after it.
+  virtual std::optional<grpc::ByteBuffer> ForEvent(events::EventPtr event, bool* last) = 0;
+  virtual grpc::ByteBuffer Heartbeat(int64_t position) = 0;
+  // Nothing: none is sent.
+  virtual std::optional<grpc::ByteBuffer> Goodbye(int64_t position, absl::string_view reason) = 0;
+  // The caller has gone while the subclass was still beginning.
+  virtual void OnCancelled() {}
+
+ private:
+  // What to do once the lock is let go: gRPC may run a reaction inside StartWrite.
+  struct Action {
+    enum Kind { kNothing, kWrite, kFinish } kind = kNothing;
+    absl::Status status;
+  };
+
+  void OnWriteDone(bool ok) final;
+  void OnCancel() final;
+  void OnDone() final;
+
+  void Do(Action action) ABSL_LOCKS_EXCLUDED(mutex_);
+  void GotEvent(absl::StatusOr<events::EventPtr> event) ABSL_LOCKS_EXCLUDED(mutex_);
+  Action Write(grpc::ByteBuffer message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Action Finished(absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Action Step() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Action StepAfterEvent(events::EventPtr event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Edge& edge_;
+  StreamRegistry* const streams_;
+  const Method& method_;
+  grpc::CallbackServerContext* const context_;
+  const absl::Time started_;
+  const absl::Time ends_;  // of its age
+  absl::Duration heartbeat_interval_ = absl::InfiniteDuration();
+  std::shared_ptr<EventStream> self_;  // until OnDone
+  int code_ = 0;
+
+  // The only lock under which the hub is called (its lock comes second); gRPC never is.
+  Mutex mutex_;
+  std::unique_ptr<events::Subscription> subscription_ ABSL_GUARDED_BY(mutex_);
+  grpc::ByteBuffer out_;  // the message in flight; touched by whoever set writing_
+  bool beginning_ ABSL_GUARDED_BY(mutex_) = true;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool waiting_ ABSL_GUARDED_BY(mutex_) = false;  // for the next event
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  bool last_ ABSL_GUARDED_BY(mutex_) = false;  // the message in flight is the last one
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stalled_ ABSL_GUARDED_BY(mutex_) = false;
+  std::optional<std::pair<std::string, absl::Status>> closing_ ABSL_GUARDED_BY(mutex_);
+  absl::Status final_ ABSL_GUARDED_BY(mutex_);  // after the last message
+  absl::Time last_write_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace ipp::rpc

@@ -1,0 +1,42 @@
+#pragma once
+
+#include "absl/time/time.h"
+#include "server/auth/caller_table.h"
+#include "server/base/clock.h"
+#include "server/base/metrics.h"
+#include "server/base/scheduler.h"
+#include "server/events/event_hub.h"
+#include "server/routes/route_table.h"
+#include "server/sessions/read_observer.h"
+#include "server/sessions/session_book.h"
+#include "server/store/store.h"
+#include "server/upstream/device_directory.h"
+#include "server/upstream/upstream_client.h"
+
+namespace ipp::rpc {
+
+struct RpcOptions {
+  absl::Duration default_deadline = absl::Seconds(30);  // for a call that came without one
+  absl::Duration heartbeat_interval = absl::Seconds(15);
+  absl::Duration max_write_stall = absl::Seconds(30);
+  absl::Duration max_stream_age = absl::Minutes(30);
+  int max_subscribers = 10000;
+};
+
+// What the RPCs stand on; all borrowed, all outlive the server.
+struct Gateway {
+  const routes::RouteTable* routes;
+  upstream::UpstreamClient* upstream;
+  upstream::DeviceDirectory* devices;
+  sessions::SessionBook* book;
+  sessions::ReadObserver* observer;
+  store::Store* store;
+  events::EventHub* hub;
+  const auth::CallerTable* callers;
+  Clock* clock;
+  Scheduler* scheduler;
+  Metrics* metrics;
+  RpcOptions options;
+};
+
+}  // namespace ipp::rpc

@@ -1,0 +1,32 @@
+#include "server/rpc/grpc_status.h"
+
+#include <string>
+
+#include "absl/strings/cord.h"
+#include "server/base/error.h"
+#include "server/base/error_details.pb.h"
+#include "server/base/log.h"
+
+namespace ipp::rpc {
+
+grpc::Status ToGrpcStatus(const absl::Status& status) {
+  if (status.ok()) return grpc::Status::OK;
+  if (GetErrorDetail(status).reason.empty()) {
+    LogError("an error without details reached the edge", {{"status", status.ToString()}});
+    return ToGrpcStatus(MakeError(
+        absl::StatusCode::kInternal, "internal error",
+        {.reason = "INTERNAL", .metadata = {}, .violations = {}, .retry_after = std::nullopt}));
+  }
+  google::rpc::Status packed;
+  packed.set_code(static_cast<int>(status.code()));
+  packed.set_message(std::string(status.message()));
+  status.ForEachPayload([&packed](absl::string_view url, const absl::Cord& payload) {
+    auto* any = packed.add_details();
+    any->set_type_url(std::string(url));
+    any->set_value(std::string(payload));
+  });
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()),
+                      packed.SerializeAsString());
+}
+
+}  // namespace ipp::rpc

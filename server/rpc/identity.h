@@ -1,0 +1,27 @@
+#pragma once
+
+#include <grpcpp/server_context.h>
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "server/auth/caller_table.h"
+#include "server/rpc/gateway.h"
+#include "server/rpc/method_table.h"
+
+namespace ipp::rpc {
+
+// The first value of a metadata key; empty when there is none.
+absl::string_view MetadataValue(const grpc::CallbackServerContext& context, const char* key);
+
+// Who calls; the errors of auth/caller_table.h.
+absl::StatusOr<auth::Caller> Identify(const Gateway& gateway, const Method& method,
+                                      const grpc::CallbackServerContext& context);
+
+// For whom and how long: the merchant that the caller chose, the caller's deadline or the default.
+absl::StatusOr<upstream::CallContext> ContextOf(const Gateway& gateway, const auth::Caller& caller,
+                                                const grpc::CallbackServerContext& context);
+
+}  // namespace ipp::rpc

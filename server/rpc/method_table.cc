@@ -1,0 +1,39 @@
+#include "server/rpc/method_table.h"
+
+namespace ipp::rpc {
+namespace {
+
+// google.rpc.Code by number, as metric labels spell them.
+constexpr std::array<const char*, 17> kCodeNames = {
+    "OK",       "Canceled",       "Unknown",          "InvalidArgument",   "DeadlineExceeded",
+    "NotFound", "AlreadyExists",  "PermissionDenied", "ResourceExhausted", "FailedPrecondition",
+    "Aborted",  "OutOfRange",     "Unimplemented",    "Internal",          "Unavailable",
+    "DataLoss", "Unauthenticated"};
+
+}  // namespace
+
+MethodTable::MethodTable(const routes::RouteTable& routes, Metrics* metrics) {
+  for (const auto& [name, route] : routes.routes()) {
+    const google::protobuf::MethodDescriptor* descriptor = route.method();
+    const Labels labels = {
+        {"grpc_type", descriptor->server_streaming() ? "server_stream" : "unary"},
+        {"grpc_service", descriptor->service()->full_name()},
+        {"grpc_method", descriptor->name()}};
+    Method& method = methods_[descriptor->input_type()];
+    method.route = &route;
+    method.started = &metrics->counter("grpc_server_started_total", "RPCs started.", labels);
+    method.received =
+        &metrics->counter("grpc_server_msg_received_total", "Messages received.", labels);
+    method.sent = &metrics->counter("grpc_server_msg_sent_total", "Messages sent.", labels);
+    method.seconds = &metrics->histogram("grpc_server_handling_seconds",
+                                         "From an RPC's arrival to its end.", labels);
+    for (size_t code = 0; code < kCodeNames.size(); ++code) {
+      Labels with_code = labels;
+      with_code["grpc_code"] = kCodeNames[code];
+      method.handled[code] =
+          &metrics->counter("grpc_server_handled_total", "RPCs ended, by code.", with_code);
+    }
+  }
+}
+
+}  // namespace ipp::rpc

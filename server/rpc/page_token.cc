@@ -1,0 +1,69 @@
+#include "server/rpc/page_token.h"
+
+#include <cstring>
+#include <memory>
+
+#include "absl/strings/escaping.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "server/base/error.h"
+
+namespace ipp::rpc {
+namespace {
+
+constexpr size_t kTokenSize = 8 + 8 + 4;  // digest of the request, number, checksum
+
+const google::protobuf::FieldDescriptor* TokenField(const google::protobuf::Message& request) {
+  return request.GetDescriptor()->FindFieldByName("page_token");
+}
+
+uint64_t Fnv(absl::string_view bytes, uint64_t hash = 14695981039346656037u) {
+  for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  return hash;
+}
+
+uint64_t Digest(const google::protobuf::Message& request, absl::string_view scope) {
+  std::unique_ptr<google::protobuf::Message> rest(request.New());
+  rest->CopyFrom(request);
+  rest->GetReflection()->ClearField(rest.get(), TokenField(request));
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);  // maps in one order
+    rest->SerializeToCodedStream(&coded);
+  }
+  return Fnv(scope, Fnv(bytes));
+}
+
+std::string Bytes(uint64_t digest, int64_t number) {
+  std::string raw(kTokenSize, '\0');
+  std::memcpy(raw.data(), &digest, 8);
+  std::memcpy(raw.data() + 8, &number, 8);
+  const auto check = static_cast<uint32_t>(Fnv(absl::string_view(raw).substr(0, 16)));
+  std::memcpy(raw.data() + 16, &check, 4);
+  return raw;
+}
+
+}  // namespace
+
+std::string EncodePageToken(const google::protobuf::Message& request, absl::string_view scope,
+                            int64_t number) {
+  return absl::WebSafeBase64Escape(Bytes(Digest(request, scope), number));
+}
+
+absl::StatusOr<int64_t> DecodePageToken(const google::protobuf::Message& request,
+                                        absl::string_view scope) {
+  const std::string token = request.GetReflection()->GetString(request, TokenField(request));
+  if (token.empty()) return 0;
+  std::string raw;
+  int64_t number = 0;
+  if (absl::WebSafeBase64Unescape(token, &raw) && raw.size() == kTokenSize) {
+    std::memcpy(&number, raw.data() + 8, 8);
+    if (number >= 0 && raw == Bytes(Digest(request, scope), number)) return number;
+  }
+  return InvalidRequest(
+      {{"page_token", "is not the next_page_token of a list with these parameters"}});
+}
+
+}  // namespace ipp::rpc

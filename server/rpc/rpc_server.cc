@@ -1,0 +1,92 @@
+#include "server/rpc/rpc_server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_credentials_options.h>
+
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/rpc/services.h"
+
+namespace ipp::rpc {
+namespace {
+
+constexpr unsigned kCertificateRefreshSeconds = 30;
+
+std::shared_ptr<grpc::ServerCredentials> Credentials(const ServerOptions& options) {
+  if (options.cert_file.empty()) return grpc::InsecureServerCredentials();
+  using grpc::experimental::FileWatcherCertificateProvider;
+  auto provider = std::make_shared<FileWatcherCertificateProvider>(
+      options.key_file, options.cert_file, kCertificateRefreshSeconds);
+  grpc::experimental::TlsServerCredentialsOptions tls(provider);
+  tls.watch_identity_key_cert_pairs();
+  tls.set_cert_request_type(GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
+  return grpc::experimental::TlsServerCredentials(tls);
+}
+
+class RpcServerImpl final : public RpcServer {
+ public:
+  explicit RpcServerImpl(const Gateway& gateway)
+      : edge_(gateway),
+        streams_(gateway.options.max_subscribers, gateway.clock, gateway.scheduler,
+                 gateway.metrics) {}
+
+  absl::Status Listen(const ServerOptions& options) {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    services_.push_back(NewDeviceService(&edge_));
+    services_.push_back(NewEnrollmentService(&edge_));
+    services_.push_back(NewLocationService(&edge_));
+    services_.push_back(NewSessionService(&edge_, &streams_));
+    services_.push_back(NewSessionEventService(&edge_, &streams_));
+    services_.push_back(NewSimulationService(&edge_));
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort(options.listen, Credentials(options), &port_);
+    for (const auto& service : services_) builder.RegisterService(service.get());
+    builder.SetMaxReceiveMessageSize(options.max_message_bytes);
+    // A subscriber that vanished without a word is noticed by a ping, not by the next event.
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
+    // A second gateway on the same port is an error, not a way to share it.
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    server_ = builder.BuildAndStart();
+    if (server_ == nullptr || port_ == 0) {
+      return absl::UnavailableError(absl::StrCat("cannot listen on ", options.listen));
+    }
+    return absl::OkStatus();
+  }
+
+  int port() const override { return port_; }
+
+  void Drain(absl::Duration limit) override {
+    server_->GetHealthCheckService()->SetServingStatus(false);
+    streams_.Drain();
+    server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(limit));
+    server_->Wait();
+  }
+
+ private:
+  const Edge edge_;
+  StreamRegistry streams_;
+  std::vector<std::unique_ptr<grpc::Service>> services_;
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const ServerOptions& options,
+                                                            const Gateway& gateway) {
+  auto server = std::make_unique<RpcServerImpl>(gateway);
+  if (absl::Status status = server->Listen(options); !status.ok()) return status;
+  return server;
+}
+
+}  // namespace ipp::rpc

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "server/base/clock.h"
+#include "server/base/metrics.h"
+#include "server/base/mutex.h"
+#include "server/base/scheduler.h"
+
+namespace ipp::rpc {
+
+class EventStream;
+
+// Every open stream. One periodic tick looks after heartbeats, stalls and ages of all of them: a
+// timer per write would cost more than the write. Thread-safe.
+class StreamRegistry {
+ public:
+  StreamRegistry(int max_streams, Clock* clock, Scheduler* scheduler, Metrics* metrics);
+  ~StreamRegistry();  // every stream has ended by then
+
+  // RESOURCE_EXHAUSTED / TOO_MANY_SUBSCRIBERS when full; UNAVAILABLE / DRAINING when the gateway
+  // stops.
+  absl::Status Add(const std::shared_ptr<EventStream>& stream);
+  void Remove(const EventStream* stream);
+
+  // Says goodbye to every stream and takes no new one.
+  void Drain();
+
+  Counter& slow_readers() { return slow_readers_; }
+
+ private:
+  void Tick();
+  std::vector<std::shared_ptr<EventStream>> Snapshot() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  const int max_streams_;
+  Clock* const clock_;
+  Scheduler* const scheduler_;
+  Counter& slow_readers_;
+  Mutex mutex_;
+  CondVar ticked_;
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ticking_ ABSL_GUARDED_BY(mutex_) = false;
+  Scheduler::TaskId tick_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<std::shared_ptr<EventStream>> streams_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace ipp::rpc

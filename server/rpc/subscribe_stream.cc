@@ -1,0 +1,110 @@
+#include "server/rpc/subscribe_stream.h"
+
+#include <utility>
+
+#include "server/base/error.h"
+#include "server/base/protobuf_time.h"
+#include "server/base/status_macros.h"
+#include "server/events/cursor.h"
+
+namespace ipp::rpc {
+namespace {
+
+namespace v1 = kustom::ipp::v1;
+
+class SubscribeStream final : public EventStream {
+ public:
+  SubscribeStream(const Edge& edge, StreamRegistry* streams, grpc::CallbackServerContext* context)
+      : EventStream(edge, streams, edge.methods.Find<v1::SubscribeSessionEventsRequest>(),
+                    context) {}
+
+  void Begin(const grpc::ByteBuffer& buffer) {
+    v1::SubscribeSessionEventsRequest request;
+    const absl::Status status = Prepare(buffer, &request);
+    if (!status.ok()) return Fail(status);
+    if (request.has_start_time()) {
+      // The reference is kept by the stream itself: gRPC is done with it only after Open or Fail.
+      return edge().gateway.store->FindPosition(
+          FromTimestamp(request.start_time()), [this](absl::StatusOr<int64_t> position) {
+            position.ok() ? OpenAt(*position, false) : Fail(position.status());
+          });
+    }
+    const store::LogBounds bounds = edge().gateway.store->bounds();
+    if (request.has_position()) {
+      return OpenAt(
+          request.position() == v1::START_POSITION_FROM_NOW ? bounds.latest : bounds.oldest - 1,
+          false);
+    }
+    const absl::StatusOr<int64_t> position =
+        events::DecodeCursor(request.after_cursor(), log_id(), bounds, "after_cursor");
+    if (position.ok()) return OpenAt(*position, false);
+    if (absl::IsOutOfRange(position.status()) &&
+        request.on_cursor_expired() == v1::CURSOR_EXPIRED_POLICY_SKIP_TO_OLDEST) {
+      return OpenAt(bounds.oldest - 1, true);
+    }
+    Fail(position.status());
+  }
+
+ private:
+  absl::Status Prepare(const grpc::ByteBuffer& buffer, v1::SubscribeSessionEventsRequest* request) {
+    IPP_ASSIGN_OR_RETURN(
+        const auth::Caller caller,
+        Identify(edge().gateway, edge().methods.Find<v1::SubscribeSessionEventsRequest>(),
+                 *context()));
+    IPP_RETURN_IF_ERROR(ParseRequest(buffer, request));
+    IPP_RETURN_IF_ERROR(Validate(*request));
+    const auto& asked = request->filter().merchant_ids();
+    IPP_ASSIGN_OR_RETURN(std::vector<std::string> merchants,
+                         auth::NarrowMerchants(caller, {asked.begin(), asked.end()}));
+    IPP_ASSIGN_OR_RETURN(events::EventFilter filter,
+                         events::EventFilter::Create(request->filter(), std::move(merchants)));
+    filter_.emplace(std::move(filter));
+    set_heartbeat_interval(request->has_heartbeat_interval()
+                               ? absl::Seconds(request->heartbeat_interval().seconds()) +
+                                     absl::Nanoseconds(request->heartbeat_interval().nanos())
+                               : edge().gateway.options.heartbeat_interval);
+    return absl::OkStatus();
+  }
+
+  void OpenAt(int64_t position, bool skipped) {
+    v1::SubscribeSessionEventsResponse first;
+    v1::SubscriptionStarted* started = first.mutable_started();
+    started->set_cursor(events::EncodeCursor(log_id(), position));
+    started->set_oldest_cursor(
+        events::EncodeCursor(log_id(), edge().gateway.store->bounds().oldest - 1));
+    started->set_skipped(skipped);
+    Open(edge().gateway.hub->Subscribe(*std::move(filter_), position), Serialize(first));
+  }
+
+  std::optional<grpc::ByteBuffer> ForEvent(events::EventPtr event, bool* /*last*/) override {
+    return ShareMessage(std::move(event));
+  }
+
+  grpc::ByteBuffer Heartbeat(int64_t position) override {
+    v1::SubscribeSessionEventsResponse message;
+    message.mutable_heartbeat()->set_cursor(events::EncodeCursor(log_id(), position));
+    return Serialize(message);
+  }
+
+  std::optional<grpc::ByteBuffer> Goodbye(int64_t position, absl::string_view reason) override {
+    v1::SubscribeSessionEventsResponse message;
+    message.mutable_goodbye()->set_cursor(events::EncodeCursor(log_id(), position));
+    message.mutable_goodbye()->set_reason(std::string(reason));
+    return Serialize(message);
+  }
+
+  std::optional<events::EventFilter> filter_;
+};
+
+}  // namespace
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* StartSubscribeStream(
+    const Edge& edge, StreamRegistry* streams, grpc::CallbackServerContext* context,
+    const grpc::ByteBuffer* request) {
+  auto stream = std::make_shared<SubscribeStream>(edge, streams, context);
+  stream->KeepUntilDone();
+  stream->Begin(*request);
+  return stream.get();
+}
+
+}  // namespace ipp::rpc

@@ -1,0 +1,75 @@
+#include "server/rpc/unary_call.h"
+
+#include "server/rpc/grpc_status.h"
+
+namespace ipp::rpc {
+
+UnaryCall::UnaryCall(const Edge* edge, const Method& method, grpc::CallbackServerContext* context)
+    : edge_(edge), method_(method), context_(context), started_(edge->gateway.clock->Now()) {
+  method_.started->Add();
+  method_.received->Add();
+}
+
+std::optional<upstream::CallContext> UnaryCall::Upstream() {
+  absl::StatusOr<upstream::CallContext> context = ContextOf(edge_->gateway, caller_, *context_);
+  if (context.ok()) return *std::move(context);
+  Finish(context.status());
+  return std::nullopt;
+}
+
+void UnaryCall::NameRequest(std::string request_id) {
+  request_id_ = std::move(request_id);
+  context_->AddTrailingMetadata("x-request-id", request_id_);
+}
+
+void UnaryCall::CancelWithCaller(std::shared_ptr<upstream::UpstreamClient::Call> handle) {
+  {
+    MutexLock lock(&mutex_);
+    if (!cancelled_) {
+      handle_ = std::move(handle);
+      return;
+    }
+  }
+  handle->Cancel();
+}
+
+void UnaryCall::Send(const google::protobuf::Message& request, google::protobuf::Message* response,
+                     const upstream::CallContext& context,
+                     absl::AnyInvocable<void(upstream::CallResult) &&> then,
+                     std::optional<routes::PageQuery> page) {
+  CancelWithCaller(edge_->gateway.upstream->Start(
+      route(), request, response, context,
+      [this, then = std::move(then)](upstream::CallResult result) mutable {
+        if (!result.status.ok()) return Finish(result.status);
+        std::move(then)(std::move(result));
+      },
+      page));
+}
+
+void UnaryCall::Finish(const absl::Status& status) {
+  if (status.ok()) method_.sent->Add();
+  const grpc::Status out = ToGrpcStatus(status.ok() || request_id_.empty()
+                                            ? status
+                                            : WithMetadata(status, {{"request_id", request_id_}}));
+  code_ = out.error_code();
+  ServerUnaryReactor::Finish(out);
+}
+
+void UnaryCall::OnCancel() {
+  std::shared_ptr<upstream::UpstreamClient::Call> handle;
+  {
+    MutexLock lock(&mutex_);
+    cancelled_ = true;
+    handle = handle_;
+  }
+  // The completion finishes the RPC.
+  if (handle != nullptr) handle->Cancel();
+}
+
+void UnaryCall::OnDone() {
+  method_.handled[static_cast<size_t>(code_)]->Add();
+  method_.seconds->Observe(absl::ToDoubleSeconds(edge_->gateway.clock->Now() - started_));
+  delete this;
+}
+
+}  // namespace ipp::rpc

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <grpcpp/support/server_callback.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/functional/any_invocable.h"
+#include "server/base/mutex.h"
+#include "server/rpc/edge.h"
+#include "server/upstream/upstream_client.h"
+
+namespace ipp::rpc {
+
+// One unary RPC: the caller is known and the request valid; whoever works on it calls Finish
+// exactly once, on any thread. Deletes itself when gRPC is done with it, so `request` and
+// `response` live until Finish.
+class UnaryCall final : public grpc::ServerUnaryReactor {
+ public:
+  UnaryCall(const Edge* edge, const Method& method, grpc::CallbackServerContext* context);
+
+  const Edge& edge() const { return *edge_; }
+  const routes::Route& route() const { return *method_.route; }
+  const auth::Caller& caller() const { return caller_; }
+  void set_caller(auth::Caller caller) { caller_ = std::move(caller); }
+
+  // The merchant, trace and deadline for calls upstream; fails the RPC and returns nothing when the
+  // merchant is not clear.
+  std::optional<upstream::CallContext> Upstream();
+
+  // Names this creation: in the trailer `x-request-id` and in every error from now on.
+  void NameRequest(std::string request_id);
+  const std::string& request_id() const { return request_id_; }
+
+  // `handle` is cancelled when the caller goes away; at once when it has.
+  void CancelWithCaller(std::shared_ptr<upstream::UpstreamClient::Call> handle);
+
+  // Sends `request` as this RPC's REST call; `then` runs when it succeeded, an error finishes the
+  // RPC.
+  void Send(const google::protobuf::Message& request, google::protobuf::Message* response,
+            const upstream::CallContext& context,
+            absl::AnyInvocable<void(upstream::CallResult) &&> then,
+            std::optional<routes::PageQuery> page = std::nullopt);
+
+  void Finish(const absl::Status& status);
+
+ private:
+  void OnCancel() override;
+  void OnDone() override;
+
+  const Edge* const edge_;
+  const Method& method_;
+  grpc::CallbackServerContext* const context_;
+  const absl::Time started_;
+  auth::Caller caller_;
+  std::string request_id_;
+  int code_ = 0;
+
+  Mutex mutex_;
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  std::shared_ptr<upstream::UpstreamClient::Call> handle_ ABSL_GUARDED_BY(mutex_);
+};
+
+// The way into every unary RPC: who calls, may they, is the request valid; then `work`.
+template <typename Request, typename Response>
+grpc::ServerUnaryReactor* Serve(const Edge& edge, grpc::CallbackServerContext* context,
+                                const Request* request, Response* response,
+                                void (*work)(UnaryCall*, const Request&, Response*)) {
+  const Method& method = edge.methods.Find<Request>();
+  auto* call = new UnaryCall(&edge, method, context);
+  absl::StatusOr<auth::Caller> caller = Identify(edge.gateway, method, *context);
+  absl::Status status = caller.ok() ? Validate(*request) : caller.status();
+  if (status.ok()) {
+    call->set_caller(*std::move(caller));
+    work(call, *request, response);
+  } else {
+    call->Finish(status);
+  }
+  return call;
+}
+
+// The work of an RPC that is one REST call and nothing else.
+template <typename Request, typename Response>
+void Forward(UnaryCall* call, const Request& request, Response* response) {
+  if (const auto context = call->Upstream()) {
+    call->Send(request, response, *context,
+               [call](upstream::CallResult) { call->Finish(absl::OkStatus()); });
+  }
+}
+
+}  // namespace ipp::rpc

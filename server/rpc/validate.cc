@@ -1,0 +1,293 @@
+#include "server/rpc/validate.h"
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/map.h"
+#include "server/base/error.h"
+
+namespace ipp::rpc {
+namespace {
+
+namespace v1 = kustom::ipp::v1;
+using StringMap = google::protobuf::Map<std::string, std::string>;
+
+constexpr int kMaxFilters = 5;  // metadata filters a list, by the upstream's documentation
+constexpr int kMaxPageSize = 100;
+constexpr int kMaxEventPageSize = 1000;
+constexpr int64_t kMinHeartbeatSeconds = 1;
+constexpr int64_t kMaxHeartbeatSeconds = 300;
+
+bool IsUuid(const std::string& text) {
+  if (text.size() != 36) return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    if (dash ? text[i] != '-' : !absl::ascii_isxdigit(static_cast<unsigned char>(text[i]))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// Collects violations; the checks read as the rules do.
+class Checker {
+ public:
+  Checker& Require(bool holds, std::string field, std::string otherwise) {
+    if (!holds) violations_.push_back({std::move(field), std::move(otherwise)});
+    return *this;
+  }
+  Checker& Uuid(const std::string& value, std::string field) {
+    return Require(IsUuid(value), std::move(field),
+                   value.empty() ? "is required" : "must be a UUID");
+  }
+  Checker& OptionalUuid(const std::string& value, std::string field) {
+    return Require(value.empty() || IsUuid(value), std::move(field), "must be a UUID");
+  }
+  Checker& PageSize(int size, int most) {
+    return Require(size >= 0 && size <= most, "page_size",
+                   absl::StrCat("must be from 0 to ", most));
+  }
+  Checker& Keys(const StringMap& metadata, const std::string& field) {
+    for (const auto& [key, value] : metadata) {
+      Require(!key.empty(), field, "has an empty key");
+    }
+    return *this;
+  }
+  Checker& Filters(const StringMap& metadata) {
+    Require(
+        metadata.size() <= kMaxFilters, "metadata",
+        absl::StrCat("has ", metadata.size(), " filters, at most ", kMaxFilters, " are allowed"));
+    for (const auto& [key, value] : metadata) {
+      // The upstream splits `key:value` at the first colon.
+      Require(key.find(':') == std::string::npos, absl::StrCat("metadata[", key, "]"),
+              "a key must not hold a colon");
+    }
+    return Keys(metadata, "metadata");
+  }
+  template <typename Timestamp>
+  Checker& Time(bool present, const Timestamp& time, std::string field) {
+    constexpr int64_t kFirst = -62135596800, kLast = 253402300799;  // years 1 to 9999
+    return Require(!present || (time.seconds() >= kFirst && time.seconds() <= kLast &&
+                                time.nanos() >= 0 && time.nanos() <= 999'999'999),
+                   std::move(field), "is not a time between the years 1 and 9999");
+  }
+
+  // The verdict; once.
+  absl::Status Take() {
+    if (violations_.empty()) return absl::OkStatus();
+    return InvalidRequest(std::move(violations_));
+  }
+
+ private:
+  std::vector<FieldViolation> violations_;
+};
+
+bool IsCurrency(const std::string& text) {
+  if (text.size() != 3) return false;
+  for (const char c : text) {
+    if (c < 'A' || c > 'Z') return false;
+  }
+  return true;
+}
+
+void CheckItem(const v1::OrderItem& item, int index, Checker* check) {
+  const std::string at = absl::StrCat("order_items[", index, "].");
+  check->Require(!item.name().empty(), at + "name", "is required");
+  check->Require(v1::OrderItemType_IsValid(item.type()), at + "type", "is no order item type");
+  check->Require(item.quantity() >= 1, at + "quantity", "must be 1 or more");
+  check->Require(item.tax_rate() >= 0, at + "tax_rate", "must not be negative");
+  check->Require(item.total_discount_amount() >= 0, at + "total_discount_amount",
+                 "must not be negative");
+  int64_t gross = 0;
+  int64_t net = 0;
+  const bool fits = !__builtin_mul_overflow(item.unit_price(), item.quantity(), &gross) &&
+                    !__builtin_sub_overflow(gross, item.total_discount_amount(), &net);
+  check->Require(fits, at + "total_amount", "is out of range");
+  if (fits) {
+    check->Require(net == item.total_amount(), at + "total_amount",
+                   absl::StrCat("must be unit_price * quantity - total_discount_amount = ", net));
+  }
+}
+
+}  // namespace
+
+absl::Status Validate(const v1::ListDevicesRequest& request) {
+  return Checker()
+      .PageSize(request.page_size(), kMaxPageSize)
+      .OptionalUuid(request.location_id(), "location_id")
+      .Filters(request.metadata())
+      .Take();
+}
+
+absl::Status Validate(const v1::GetDeviceRequest& request) {
+  return Checker().Uuid(request.device_id(), "device_id").Take();
+}
+
+absl::Status Validate(const v1::UpdateDeviceRequest& request) {
+  Checker check;
+  check.Uuid(request.device_id(), "device_id");
+  const v1::DeviceSettings& settings = request.settings();
+  check.Require(request.has_settings() || request.has_update_mask(), "settings",
+                "is required without an update_mask");
+  check.Require(!settings.has_name() || !settings.name().empty(), "settings.name",
+                "must not be empty");
+  check.OptionalUuid(settings.location_id(), "settings.location_id");
+  check.Require(
+      request.has_update_mask() || !settings.has_location_id() || !settings.location_id().empty(),
+      "settings.location_id", "must not be empty; leave it out to detach the device");
+  check.Keys(settings.metadata(), "settings.metadata");
+  if (request.has_update_mask()) {
+    check.Require(request.update_mask().paths_size() > 0, "update_mask", "names no field");
+    for (int i = 0; i < request.update_mask().paths_size(); ++i) {
+      const std::string& path = request.update_mask().paths(i);
+      check.Require(path == "name" || path == "location_id" || path == "metadata",
+                    absl::StrCat("update_mask.paths[", i, "]"),
+                    "is none of name, location_id, metadata");
+      check.Require(path != "name" || settings.has_name(), "settings.name", "cannot be cleared");
+    }
+  }
+  return check.Take();
+}
+
+absl::Status Validate(const v1::DeleteDeviceRequest& request) {
+  return Checker().Uuid(request.device_id(), "device_id").Take();
+}
+
+absl::Status Validate(const v1::CreateEnrollmentRequest& request) {
+  Checker check;
+  check.OptionalUuid(request.request_id(), "request_id");
+  const bool ttl = request.ttl() != v1::ENROLLMENT_TTL_UNSPECIFIED;
+  check.Require(!ttl || v1::EnrollmentTtl_IsValid(request.ttl()), "ttl", "is no lifetime");
+  check.Require(ttl || request.has_expires_in(), "ttl", "is required, unless expires_in is set");
+  check.Require(!ttl || !request.has_expires_in(), "expires_in", "must not be set beside ttl");
+  check.Require(!request.has_expires_in() || request.expires_in() > 0, "expires_in",
+                "must be 1 millisecond or more");
+  check.OptionalUuid(request.location_id(), "location_id");
+  check.Keys(request.metadata(), "metadata");
+  return check.Take();
+}
+
+absl::Status Validate(const v1::ListEnrollmentsRequest& request) {
+  return Checker()
+      .PageSize(request.page_size(), kMaxPageSize)
+      .OptionalUuid(request.location_id(), "location_id")
+      .Filters(request.metadata())
+      .Take();
+}
+
+absl::Status Validate(const v1::DeleteEnrollmentRequest& request) {
+  return Checker().Uuid(request.enrollment_id(), "enrollment_id").Take();
+}
+
+absl::Status Validate(const v1::ListLocationsRequest& request) {
+  return Checker().PageSize(request.page_size(), kMaxPageSize).Take();
+}
+
+absl::Status Validate(const v1::GetLocationRequest& request) {
+  return Checker().Uuid(request.location_id(), "location_id").Take();
+}
+
+absl::Status Validate(const v1::CreateSessionRequest& request) {
+  Checker check;
+  check.OptionalUuid(request.request_id(), "request_id");
+  check.OptionalUuid(request.location_id(), "location_id");
+  check.Uuid(request.device_id(), "device_id");
+  check.Require(IsCurrency(request.purchase_currency()), "purchase_currency",
+                request.purchase_currency().empty() ? "is required"
+                                                    : "must be three capital letters (ISO 4217)");
+  check.Time(request.has_purchase_started_at(), request.purchase_started_at(),
+             "purchase_started_at");
+  check.Time(request.has_purchase_completed_at(), request.purchase_completed_at(),
+             "purchase_completed_at");
+  check.Require(request.order_items_size() > 0, "order_items", "must have at least one line");
+  int64_t sum = 0;
+  bool fits = true;
+  for (int i = 0; i < request.order_items_size(); ++i) {
+    CheckItem(request.order_items(i), i, &check);
+    fits = fits && !__builtin_add_overflow(sum, request.order_items(i).total_amount(), &sum);
+  }
+  check.Require(fits, "order_amount", "the lines' sum is out of range");
+  check.Require(request.order_amount() >= 0, "order_amount", "must not be negative");
+  if (fits && request.order_items_size() > 0) {
+    check.Require(sum == request.order_amount(), "order_amount",
+                  absl::StrCat("must be the sum of the lines' total_amount, ", sum));
+  }
+  return check.Take();
+}
+
+absl::Status Validate(const v1::GetSessionRequest& request) {
+  return Checker().Uuid(request.session_id(), "session_id").Take();
+}
+
+absl::Status Validate(const v1::CancelSessionRequest& request) {
+  return Checker().Uuid(request.session_id(), "session_id").Take();
+}
+
+absl::Status Validate(const v1::WatchSessionRequest& request) {
+  switch (request.target_case()) {
+    case v1::WatchSessionRequest::kSessionId:
+      return Checker().Uuid(request.session_id(), "session_id").Take();
+    case v1::WatchSessionRequest::kRequestId:
+      return Checker().Uuid(request.request_id(), "request_id").Take();
+    case v1::WatchSessionRequest::TARGET_NOT_SET:
+      break;
+  }
+  return InvalidRequest({{"target", "session_id or request_id is required"}});
+}
+
+absl::Status Validate(const v1::SubscribeSessionEventsRequest& request) {
+  Checker check;
+  switch (request.start_case()) {
+    case v1::SubscribeSessionEventsRequest::kAfterCursor:
+      check.Require(!request.after_cursor().empty(), "after_cursor",
+                    "must not be empty; use position to start without a cursor");
+      break;
+    case v1::SubscribeSessionEventsRequest::kPosition:
+      check.Require(request.position() == v1::START_POSITION_FROM_NOW ||
+                        request.position() == v1::START_POSITION_FROM_OLDEST,
+                    "position", "must be FROM_NOW or FROM_OLDEST");
+      break;
+    case v1::SubscribeSessionEventsRequest::kStartTime:
+      check.Time(true, request.start_time(), "start_time");
+      break;
+    case v1::SubscribeSessionEventsRequest::START_NOT_SET:
+      check.Require(false, "start", "after_cursor, position or start_time is required");
+      break;
+  }
+  check.Require(v1::CursorExpiredPolicy_IsValid(request.on_cursor_expired()), "on_cursor_expired",
+                "must be FAIL or SKIP_TO_OLDEST");
+  const auto& heartbeat = request.heartbeat_interval();
+  check.Require(!request.has_heartbeat_interval() ||
+                    (heartbeat.seconds() >= kMinHeartbeatSeconds && heartbeat.nanos() >= 0 &&
+                     heartbeat.seconds() + (heartbeat.nanos() > 0 ? 1 : 0) <= kMaxHeartbeatSeconds),
+                "heartbeat_interval", "must be from 1 second to 5 minutes");
+  return check.Take();
+}
+
+absl::Status Validate(const v1::ListSessionEventsRequest& request) {
+  return Checker()
+      .PageSize(request.page_size(), kMaxEventPageSize)
+      .Time(request.has_start_time(), request.start_time(), "start_time")
+      .Take();
+}
+
+absl::Status Validate(const v1::CreateSimulatedDeviceRequest& request) {
+  return Checker()
+      .OptionalUuid(request.request_id(), "request_id")
+      .Require(!request.name().empty(), "name", "is required")
+      .OptionalUuid(request.location_id(), "location_id")
+      .Keys(request.metadata(), "metadata")
+      .Take();
+}
+
+absl::Status Validate(const v1::SimulateCardTapRequest& request) {
+  return Checker()
+      .Uuid(request.session_id(), "session_id")
+      .Require(v1::TapOutcome_IsValid(request.outcome()), "outcome", "is no tap outcome")
+      .Take();
+}
+
+}  // namespace ipp::rpc

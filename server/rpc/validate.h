@@ -1,0 +1,34 @@
+#pragma once
+
+#include "absl/status/status.h"
+#include "kustom/ipp/v1/device.pb.h"
+#include "kustom/ipp/v1/enrollment.pb.h"
+#include "kustom/ipp/v1/location.pb.h"
+#include "kustom/ipp/v1/session.pb.h"
+#include "kustom/ipp/v1/session_event.pb.h"
+#include "kustom/ipp/v1/simulation.pb.h"
+
+// What can be refused without asking the upstream is refused here, before anything is sent:
+// INVALID_ARGUMENT with every violation found. The rules are the upstream's documented ones; where
+// a limit is not known, nothing is refused.
+namespace ipp::rpc {
+
+absl::Status Validate(const kustom::ipp::v1::ListDevicesRequest& request);
+absl::Status Validate(const kustom::ipp::v1::GetDeviceRequest& request);
+absl::Status Validate(const kustom::ipp::v1::UpdateDeviceRequest& request);
+absl::Status Validate(const kustom::ipp::v1::DeleteDeviceRequest& request);
+absl::Status Validate(const kustom::ipp::v1::CreateEnrollmentRequest& request);
+absl::Status Validate(const kustom::ipp::v1::ListEnrollmentsRequest& request);
+absl::Status Validate(const kustom::ipp::v1::DeleteEnrollmentRequest& request);
+absl::Status Validate(const kustom::ipp::v1::ListLocationsRequest& request);
+absl::Status Validate(const kustom::ipp::v1::GetLocationRequest& request);
+absl::Status Validate(const kustom::ipp::v1::CreateSessionRequest& request);
+absl::Status Validate(const kustom::ipp::v1::GetSessionRequest& request);
+absl::Status Validate(const kustom::ipp::v1::CancelSessionRequest& request);
+absl::Status Validate(const kustom::ipp::v1::WatchSessionRequest& request);
+absl::Status Validate(const kustom::ipp::v1::SubscribeSessionEventsRequest& request);
+absl::Status Validate(const kustom::ipp::v1::ListSessionEventsRequest& request);
+absl::Status Validate(const kustom::ipp::v1::CreateSimulatedDeviceRequest& request);
+absl::Status Validate(const kustom::ipp::v1::SimulateCardTapRequest& request);
+
+}  // namespace ipp::rpc

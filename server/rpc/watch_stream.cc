@@ -1,0 +1,137 @@
+#include "server/rpc/watch_stream.h"
+
+#include <utility>
+
+#include "server/base/error.h"
+#include "server/base/status_macros.h"
+#include "server/sessions/session_state.h"
+
+namespace ipp::rpc {
+namespace {
+
+namespace v1 = kustom::ipp::v1;
+
+// How often a session that is yet to be created is looked for.
+constexpr absl::Duration kLookAgain = absl::Milliseconds(500);
+
+class WatchStream final : public EventStream {
+ public:
+  WatchStream(const Edge& edge, StreamRegistry* streams, grpc::CallbackServerContext* context)
+      : EventStream(edge, streams, edge.methods.Find<v1::WatchSessionRequest>(), context) {}
+
+  void Begin(const grpc::ByteBuffer& buffer) {
+    v1::WatchSessionRequest request;
+    const absl::Status status = Prepare(buffer, &request);
+    if (!status.ok()) return Fail(status);
+    request_id_ = request.request_id();
+    request_id_.empty() ? ReadState(request.session_id()) : FindByRequest();
+  }
+
+ private:
+  // gRPC is done with the stream only after Open or Fail, so `this` is safe in every callback
+  // before that.
+  absl::Status Prepare(const grpc::ByteBuffer& buffer, v1::WatchSessionRequest* request) {
+    IPP_ASSIGN_OR_RETURN(
+        const auth::Caller caller,
+        Identify(edge().gateway, edge().methods.Find<v1::WatchSessionRequest>(), *context()));
+    IPP_RETURN_IF_ERROR(ParseRequest(buffer, request));
+    IPP_RETURN_IF_ERROR(Validate(*request));
+    IPP_ASSIGN_OR_RETURN(upstream_, ContextOf(edge().gateway, caller, *context()));
+    return absl::OkStatus();
+  }
+
+  void FindByRequest() {
+    edge().gateway.store->FindSessionByRequest(
+        upstream_.merchant_id, request_id_, [this](absl::StatusOr<store::SessionRecord> record) {
+          if (record.ok()) return ReadState(record->session.session_id());
+          if (!absl::IsNotFound(record.status())) return Fail(record.status());
+          if (context()->IsCancelled()) return Fail(absl::OkStatus());
+          edge().gateway.scheduler->RunAfter(kLookAgain, [this] { FindByRequest(); });
+        });
+  }
+
+  void ReadState(const std::string& session_id) {
+    // Taken before the state is read: no step can fall between the two.
+    position_ = edge().gateway.store->bounds().latest;
+    v1::GetSessionRequest request;
+    request.set_session_id(session_id);
+    auto call = edge().gateway.upstream->Start(
+        *edge().methods.Find<v1::GetSessionRequest>().route, request, &read_, upstream_,
+        [this, session_id](upstream::CallResult result) { GotState(session_id, result.status); });
+    if (context()->IsCancelled()) call->Cancel();
+  }
+
+  void GotState(const std::string& session_id, const absl::Status& status) {
+    if (status.ok()) {
+      sessions::News news;
+      news.source = v1::SESSION_EVENT_SOURCE_API;
+      news.merchant_id = upstream_.merchant_id;
+      news.session_id = session_id;
+      news.heard_at = edge().gateway.clock->Now();
+      news.session = read_.session();
+      edge().gateway.observer->Observe(std::move(news));
+      return OpenWith(std::move(*read_.mutable_session()));
+    }
+    if (absl::IsNotFound(status)) return Fail(status);
+    // The upstream cannot be asked now: what was heard last will do, and the steps still come.
+    edge().gateway.store->FindSession(upstream_.merchant_id, session_id,
+                                      [this, status](absl::StatusOr<store::SessionRecord> record) {
+                                        record.ok() ? OpenWith(std::move(record->session))
+                                                    : Fail(status);
+                                      });
+  }
+
+  void OpenWith(v1::Session session) {
+    session_ = std::move(session);
+    v1::WatchSessionResponse first;
+    *first.mutable_session() = session_;
+    if (sessions::IsFinal(session_.status())) return Open(nullptr, Serialize(first));
+    v1::SessionEventFilter filter;
+    filter.add_session_ids(session_.session_id());
+    absl::StatusOr<events::EventFilter> made =
+        events::EventFilter::Create(filter, {upstream_.merchant_id});
+    if (!made.ok()) return Fail(made.status());
+    Open(edge().gateway.hub->Subscribe(*std::move(made), position_), Serialize(first));
+  }
+
+  std::optional<grpc::ByteBuffer> ForEvent(events::EventPtr event, bool* last) override {
+    const v1::SessionEvent news = event->Parse();
+    const v1::SessionStatus status = sessions::StatusAfter(news.type());
+    const bool attempt = news.type() == v1::SESSION_EVENT_TYPE_PAYMENT_FAILED;
+    // Steps are numbered by the status; what the first message told already is passed over.
+    if (!attempt && status <= session_.status()) return std::nullopt;
+    if (!news.session().device_id().empty()) session_ = news.session();
+    if (!attempt) session_.set_status(status);
+    if (!news.order_id().empty()) session_.set_order_id(news.order_id());
+    *last = sessions::IsFinal(session_.status());
+    v1::WatchSessionResponse step;
+    *step.mutable_session() = session_;
+    step.set_failure_reason(news.failure_reason());
+    return Serialize(step);
+  }
+
+  grpc::ByteBuffer Heartbeat(int64_t /*position*/) override { return {}; }  // none is asked for
+  std::optional<grpc::ByteBuffer> Goodbye(int64_t, absl::string_view) override {
+    return std::nullopt;
+  }
+
+  upstream::CallContext upstream_;
+  std::string request_id_;
+  int64_t position_ = 0;
+  v1::GetSessionResponse read_;
+  v1::Session session_;  // as last sent
+};
+
+}  // namespace
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* StartWatchStream(const Edge& edge,
+                                                             StreamRegistry* streams,
+                                                             grpc::CallbackServerContext* context,
+                                                             const grpc::ByteBuffer* request) {
+  auto stream = std::make_shared<WatchStream>(edge, streams, context);
+  stream->KeepUntilDone();
+  stream->Begin(*request);
+  return stream.get();
+}
+
+}  // namespace ipp::rpc
