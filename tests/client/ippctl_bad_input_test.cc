@@ -1,0 +1,271 @@
+#include <gtest/gtest.h>
+
+#include "tests/client/fake_gateway.h"
+#include "tests/client/ippctl_run.h"
+
+namespace ipp::ippctl {
+namespace {
+
+// Nothing of this reaches a gateway: there is none.
+struct BadInput {
+  const char* name;
+  std::vector<std::string> args;
+  const char* err;
+  const char* input = "";
+};
+
+class IppctlRefuses : public ::testing::TestWithParam<BadInput> {};
+
+TEST_P(IppctlRefuses, WrongUsage) {
+  const RunResult run = RunAt("127.0.0.1:1", GetParam().args, GetParam().input);
+  EXPECT_EQ(run.exit_code, 2);
+  EXPECT_EQ(run.out, "");
+  EXPECT_EQ(run.err, GetParam().err);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, IppctlRefuses,
+    ::testing::ValuesIn(std::vector<BadInput>{
+        {"NoCommand", {}, "ippctl: a command is missing\nSee ippctl --help\n"},
+        {"UnknownGroup",
+         {"sesions"},
+         "ippctl: unknown command sesions; did you mean sessions?\nSee ippctl --help\n"},
+        {"UnknownCommand",
+         {"sessions", "crate"},
+         "ippctl: unknown command sessions crate; did you mean create?\nSee ippctl sessions "
+         "--help\n"},
+        {"NoCommandInGroup",
+         {"events"},
+         "ippctl: events needs a command\nSee ippctl events --help\n"},
+        {"UnknownGlobalFlag",
+         {"--adress", "x", "devices", "list"},
+         "ippctl: unknown flag --adress; did you mean --address?\nSee ippctl --help\n"},
+        {"UnknownFlag",
+         {"devices", "list", "--locaton", "x"},
+         "ippctl: unknown flag --locaton; did you mean --location?\nSee ippctl devices list "
+         "--help\n"},
+        {"MissingWord",
+         {"devices", "get"},
+         "ippctl: DEVICE_ID is missing\nSee ippctl devices get --help\n"},
+        {"ExtraWord",
+         {"devices", "get", "a", "b"},
+         "ippctl: unexpected argument b\nSee ippctl devices get --help\n"},
+        {"EmptyWord",
+         {"sessions", "get", ""},
+         "ippctl: SESSION_ID is empty\nSee ippctl sessions get --help\n"},
+        {"Output",
+         {"devices", "list", "-o", "yaml"},
+         "ippctl: --output: 'yaml' is not one of table, json\nSee ippctl devices list --help\n"},
+        {"Timeout",
+         {"devices", "list", "--timeout", "0s"},
+         "ippctl: --timeout: '0s' is not a duration such as 10s or 1h30m\n"
+         "See ippctl devices list --help\n"},
+        {"Limit",
+         {"devices", "list", "--limit", "0"},
+         "ippctl: --limit: '0' is not 1 or more\nSee ippctl devices list --help\n"},
+        {"TokenFile",
+         {"devices", "list", "--token-file", "/nonexistent/token"},
+         "ippctl: cannot read a token from /nonexistent/token\nSee ippctl --help\n"},
+        {"Merchant",
+         {"devices", "list", "--merchant", "a b"},
+         "ippctl: the merchant has characters that a header cannot carry\nSee ippctl --help\n"},
+        {"NothingToUpdate", {"devices", "update", "d"}, "ippctl: nothing to change\n"},
+        {"UpdateContradiction",
+         {"devices", "update", "d", "--name", "x", "--clear", "name"},
+         "ippctl: --name and --clear name contradict each other\n"},
+        {"ReplaceAndClear",
+         {"devices", "update", "d", "--replace", "--clear", "name"},
+         "ippctl: --replace clears what is not given: leave out --clear\n"},
+        {"NoTtl", {"enrollments", "create"}, "ippctl: give one of --ttl and --expires-in\n"},
+        {"WrongTtl",
+         {"enrollments", "create", "--ttl", "3h"},
+         "ippctl: --ttl: '3h' is not one of 2h, 24h, 48h, 72h; did you mean 2h?\n"
+         "See ippctl enrollments create --help\n"},
+        {"BothTtls",
+         {"enrollments", "create", "--ttl", "2h", "--expires-in", "1h"},
+         "ippctl: give one of --ttl and --expires-in\n"},
+        {"NoDevice",
+         {"sessions", "create", "--amount", "1", "--currency", "SEK"},
+         "ippctl: --device is required\n"},
+        {"NoAmount",
+         {"sessions", "create", "--device", "d", "--currency", "SEK"},
+         "ippctl: give --amount or --item\n"},
+        {"AmountNotWhole",
+         {"sessions", "create", "--device", "d", "--currency", "SEK", "--amount", "250.00"},
+         "ippctl: --amount: '250.00' is not a whole number\nSee ippctl sessions create --help\n"},
+        {"SumMismatch",
+         {"sessions", "create", "--device", "d", "--currency", "SEK", "--amount", "1", "--item",
+          "Tea,2,3,0"},
+         "ippctl: --amount is 1, but the items sum up to 6\n"},
+        {"TaxRate",
+         {"sessions", "create", "--device", "d", "--currency", "SEK", "--amount", "1", "--tax-rate",
+          "-1"},
+         "ippctl: tax rate -1 is not 0 to 10000 basis points (2500 is 25 %)\n"},
+        {"ItemAndName",
+         {"sessions", "create", "--device", "d", "--currency", "SEK", "--item", "Tea,2,3,0",
+          "--name", "x"},
+         "ippctl: --name and --item exclude each other\n"},
+        {"SumTooLarge",
+         {"sessions", "create", "--device", "d", "--currency", "SEK", "--item",
+          "A,1,9223372036854775807,0", "--item", "B,1,1,0"},
+         "ippctl: the sum of the items is too large\n"},
+        {"JsonAndAmount",
+         {"sessions", "create", "--from-json", "-", "--amount", "1"},
+         "ippctl: --amount and --from-json exclude each other\n"},
+        {"JsonFile",
+         {"sessions", "create", "--from-json", "/nonexistent/order.json"},
+         "ippctl: cannot read /nonexistent/order.json\n"},
+        {"WatchNothing",
+         {"sessions", "watch"},
+         "ippctl: give one of SESSION_ID and --request-id\n"},
+        {"WatchTwo",
+         {"sessions", "watch", "s", "--request-id", "r"},
+         "ippctl: give one of SESSION_ID and --request-id\n"},
+        {"TailFrom",
+         {"events", "tail", "--from", "yesterday"},
+         "ippctl: --from: 'yesterday' is not oldest, now or a time such as 2026-01-31T08:00:00Z\n"},
+        {"TailTwoStarts",
+         {"events", "tail", "--from", "now", "--after", "c"},
+         "ippctl: --after and --from exclude each other\n"},
+        {"TapOutcome",
+         {"simulate", "tap", "s", "--outcome", "lost"},
+         "ippctl: --outcome: 'lost' is not one of success, declined-generic, insufficient-funds, "
+         "lost-card, stolen-card, expired-card, incorrect-cvc, processing-error, incorrect-number, "
+         "card-velocity-exceeded; did you mean lost-card?\nSee ippctl simulate tap --help\n"},
+        {"DeviceName",
+         {"simulate", "device"},
+         "ippctl: --name is required\nSee ippctl simulate device --help\n"}}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(IppctlJson, RefusesWhatIsNotARequest) {
+  const RunResult run =
+      RunAt("127.0.0.1:1", {"sessions", "create", "--from-json", "-"}, "{\"amount\": 1}");
+  EXPECT_EQ(run.exit_code, 2);
+  EXPECT_EQ(run.err.rfind("ippctl: standard input is not a CreateSessionRequest: ", 0), 0u)
+      << run.err;
+}
+
+// What the gateway answers → exit code and text.
+struct BadAnswer {
+  const char* name;
+  absl::StatusCode code;
+  ErrorDetail detail;
+  int exit_code;
+  const char* err;
+};
+
+ErrorDetail Detail(std::string reason, std::map<std::string, std::string> metadata,
+                   std::vector<FieldViolation> violations = {},
+                   std::optional<absl::Duration> retry_after = std::nullopt) {
+  return {std::move(reason), std::move(metadata), std::move(violations), retry_after};
+}
+
+class IppctlReports : public ::testing::TestWithParam<BadAnswer> {};
+
+TEST_P(IppctlReports, AnErrorOfTheGateway) {
+  client::FakeGateway gateway;
+  gateway.sessions.create = [](auto*, const auto&, auto*) {
+    return client::GatewayError(MakeError(GetParam().code, "it failed", GetParam().detail));
+  };
+  const RunResult run =
+      RunAt(gateway.address(), {"sessions", "create", "--device", "d", "--currency", "SEK",
+                                "--amount", "1", "--request-id", "r-1"});
+  EXPECT_EQ(run.exit_code, GetParam().exit_code);
+  EXPECT_EQ(run.out, "");
+  EXPECT_EQ(run.err, GetParam().err);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, IppctlReports,
+    ::testing::ValuesIn(std::vector<BadAnswer>{
+        {"Violations", absl::StatusCode::kInvalidArgument,
+         Detail("INVALID_REQUEST", {{"outcome", "NOT_SENT"}, {"retry_safe", "true"}},
+                {{"device_id", "is not a UUID"}, {"order_items[0].name", "is\nempty"}}),
+         3,
+         "ippctl: INVALID_ARGUMENT (INVALID_REQUEST): it failed\n"
+         "  device_id: is not a UUID\n"
+         "  order_items[0].name: is\uFFFDempty\n"
+         "outcome: NOT_SENT, nothing was sent\n"
+         "retry: safe\n"
+         "request id: r-1\n"},
+        {"State", absl::StatusCode::kFailedPrecondition,
+         Detail("CONFLICT", {{"outcome", "REJECTED"}, {"retry_safe", "false"}}), 3,
+         "ippctl: FAILED_PRECONDITION (CONFLICT): it failed\n"
+         "outcome: REJECTED, it was refused, nothing was done\n"
+         "retry: not safe\n"
+         "request id: r-1\n"},
+        {"Range", absl::StatusCode::kOutOfRange,
+         Detail("CURSOR_EXPIRED", {{"oldest_cursor", "o"}, {"latest_cursor", "l"}}), 3,
+         "ippctl: OUT_OF_RANGE (CURSOR_EXPIRED): it failed\n"
+         "oldest_cursor: o\nlatest_cursor: l\nrequest id: r-1\n"},
+        {"NotFound", absl::StatusCode::kNotFound, Detail("DEVICE_NOT_FOUND", {}), 4,
+         "ippctl: NOT_FOUND (DEVICE_NOT_FOUND): it failed\nrequest id: r-1\n"},
+        {"Denied", absl::StatusCode::kPermissionDenied, Detail("PERMISSION", {}), 5,
+         "ippctl: PERMISSION_DENIED (PERMISSION): it failed\nrequest id: r-1\n"},
+        {"Anonymous", absl::StatusCode::kUnauthenticated, Detail("NO_TOKEN", {}), 5,
+         "ippctl: UNAUTHENTICATED (NO_TOKEN): it failed\nrequest id: r-1\n"},
+        {"NotSent", absl::StatusCode::kUnavailable,
+         Detail("UPSTREAM_UNAVAILABLE", {{"outcome", "NOT_SENT"}, {"retry_safe", "true"}}, {},
+                absl::Seconds(3)),
+         6,
+         "ippctl: UNAVAILABLE (UPSTREAM_UNAVAILABLE): it failed\n"
+         "outcome: NOT_SENT, nothing was sent\n"
+         "retry: safe after 3s\n"
+         "request id: r-1\n"},
+        {"Unknown", absl::StatusCode::kUnknown,
+         Detail("OUTCOME_UNKNOWN",
+                {{"outcome", "UNKNOWN"}, {"retry_safe", "false"}, {"request_id", "r-1"}}),
+         7,
+         "ippctl: UNKNOWN (OUTCOME_UNKNOWN): it failed\n"
+         "outcome: UNKNOWN, it may or may not have been done\n"
+         "retry: safe with --request-id r-1, which is done at most once\n"
+         "request id: r-1\n"},
+        {"MalformedAnswer", absl::StatusCode::kInternal,
+         Detail("UPSTREAM_MALFORMED", {{"outcome", "UNKNOWN"}}), 7,
+         "ippctl: INTERNAL (UPSTREAM_MALFORMED): it failed\n"
+         "outcome: UNKNOWN, it may or may not have been done\n"
+         "retry: safe with --request-id r-1, which is done at most once\n"
+         "request id: r-1\n"},
+        {"LateWithoutVerdict", absl::StatusCode::kDeadlineExceeded, Detail("", {}), 7,
+         "ippctl: DEADLINE_EXCEEDED: it failed\n"
+         "outcome: UNKNOWN, it may or may not have been done\n"
+         "retry: safe with --request-id r-1, which is done at most once\n"
+         "request id: r-1\n"},
+        {"Credentials", absl::StatusCode::kInternal,
+         Detail("UPSTREAM_CREDENTIALS", {{"outcome", "REJECTED"}, {"retry_safe", "false"}}), 1,
+         "ippctl: INTERNAL (UPSTREAM_CREDENTIALS): it failed\n"
+         "outcome: REJECTED, it was refused, nothing was done\n"
+         "retry: not safe\n"
+         "request id: r-1\n"},
+        {"Busy", absl::StatusCode::kResourceExhausted,
+         Detail("RATE_LIMITED", {}, {}, absl::Seconds(2)), 1,
+         "ippctl: RESOURCE_EXHAUSTED (RATE_LIMITED): it failed\n"
+         "retry: safe after 2s\n"
+         "request id: r-1\n"}}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(IppctlReports, AReadThatWasTooLateAsUnavailable) {
+  client::FakeGateway gateway;
+  gateway.sessions.get = [](auto*, const auto&, auto*) {
+    return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "late");
+  };
+  const RunResult run = RunAt(gateway.address(), {"sessions", "get", "s"});
+  EXPECT_EQ(run.exit_code, 6);
+  EXPECT_EQ(run.err, "ippctl: DEADLINE_EXCEEDED: late\n");
+}
+
+TEST(IppctlReports, ATapWithoutAnswerAsSomethingToLookAt) {
+  client::FakeGateway gateway;
+  gateway.simulation.tap = [](auto*, const auto&, auto*) {
+    return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "late");
+  };
+  const RunResult run = RunAt(gateway.address(), {"simulate", "tap", "s"});
+  EXPECT_EQ(run.exit_code, 7);
+  EXPECT_EQ(run.err,
+            "ippctl: DEADLINE_EXCEEDED: late\n"
+            "outcome: UNKNOWN, it may or may not have been done\n"
+            "retry: look first whether it was done\n");
+}
+
+}  // namespace
+}  // namespace ipp::ippctl
