@@ -68,4 +68,14 @@ inline HttpRequest Post(std::string target, std::string body,
           std::move(body), Repeatable::kNo,   deadline};
 }
 
+inline void SayOk(const GateRequest&, GatePeer& peer) { peer.Respond(200, "ok"); }
+
+// One request, over a transport of its own.
+inline HttpResult CallOnce(CurlOptions options, HttpRequest request) {
+  Metrics metrics;
+  auto transport = NewCurlTransport(std::move(options), &metrics);
+  EXPECT_TRUE(transport.ok()) << transport.status();
+  return Call(**transport, std::move(request));
+}
+
 }  // namespace ipp::http

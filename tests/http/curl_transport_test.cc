@@ -1,0 +1,179 @@
+// What the real transport refuses, and what it says when no request could leave.
+
+#include "server/http/curl_transport.h"
+
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "tests/http/http_upstream.h"
+
+namespace ipp::http {
+namespace {
+
+struct BadOptions {
+  const char* name;
+  void (*spoil)(CurlOptions& options);
+  absl::StatusCode code;
+};
+
+class CurlOptionsCheck : public testing::TestWithParam<BadOptions> {};
+
+TEST_P(CurlOptionsCheck, RefusesToStart) {
+  CurlOptions options;
+  options.base_url = "https://upstream.test";
+  GetParam().spoil(options);
+  Metrics metrics;
+  EXPECT_EQ(NewCurlTransport(options, &metrics).status().code(), GetParam().code);
+}
+
+constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+INSTANTIATE_TEST_SUITE_P(
+    Every, CurlOptionsCheck,
+    testing::Values(
+        BadOptions{"NoUrl", [](CurlOptions& o) { o.base_url = ""; }, kInvalid},
+        BadOptions{"NoScheme", [](CurlOptions& o) { o.base_url = "upstream.test"; }, kInvalid},
+        BadOptions{"OtherScheme", [](CurlOptions& o) { o.base_url = "ftp://up.test"; }, kInvalid},
+        BadOptions{"NoHost", [](CurlOptions& o) { o.base_url = "https://"; }, kInvalid},
+        BadOptions{"Path", [](CurlOptions& o) { o.base_url += "/v1"; }, kInvalid},
+        BadOptions{"Slash", [](CurlOptions& o) { o.base_url += "/"; }, kInvalid},
+        BadOptions{"Query", [](CurlOptions& o) { o.base_url += "?a=b"; }, kInvalid},
+        BadOptions{"User", [](CurlOptions& o) { o.base_url = "https://me:pw@up.test"; }, kInvalid},
+        BadOptions{"NoLoops", [](CurlOptions& o) { o.loops = 0; }, kInvalid},
+        BadOptions{"NoConnections", [](CurlOptions& o) { o.connections = 0; }, kInvalid},
+        BadOptions{"NothingInFlight", [](CurlOptions& o) { o.max_in_flight = 0; }, kInvalid},
+        BadOptions{"NoCaFile", [](CurlOptions& o) { o.ca_file = "/nonexistent/ca.pem"; },
+                   absl::StatusCode::kFailedPrecondition}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+struct BadRequest {
+  const char* name;
+  void (*spoil)(HttpRequest& request);
+};
+
+class CurlRequestCheck : public testing::TestWithParam<BadRequest> {};
+
+TEST_P(CurlRequestCheck, SendsNothing) {
+  HttpUpstream upstream(Wire::kHttp1, &SayOk);
+  HttpRequest request = Post("/p", "{}");
+  GetParam().spoil(request);
+  const HttpResult result = CallOnce(upstream.options, request);
+  EXPECT_EQ(result.status.code(), kInvalid) << result.status;
+  EXPECT_EQ(result.fate, RequestFate::kNotSent);
+  EXPECT_EQ(upstream.relay->accepted(), 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Every, CurlRequestCheck,
+    testing::Values(BadRequest{"NoTarget", [](HttpRequest& r) { r.target = ""; }},
+                    BadRequest{"OtherHost", [](HttpRequest& r) { r.target = "@evil.test/"; }},
+                    BadRequest{"Space", [](HttpRequest& r) { r.target = "/a b"; }},
+                    BadRequest{"LineBreak", [](HttpRequest& r) { r.target = "/a\r\nx: y"; }},
+                    BadRequest{"Fragment", [](HttpRequest& r) { r.target = "/a#b"; }},
+                    BadRequest{"HeaderLineBreak",
+                               [](HttpRequest& r) {
+                                 r.headers = {{"a", "b\r\nc: d"}};
+                               }},
+                    BadRequest{"HeaderNul",
+                               [](HttpRequest& r) {
+                                 r.headers = {{"a", std::string("b\0c", 3)}};
+                               }},
+                    BadRequest{"HeaderNameLineBreak",
+                               [](HttpRequest& r) {
+                                 r.headers = {{"a\n", "b"}};
+                               }},
+                    BadRequest{"HeaderNameColon",
+                               [](HttpRequest& r) {
+                                 r.headers = {{"a:b", "c"}};
+                               }},
+                    BadRequest{"HeaderWithoutName",
+                               [](HttpRequest& r) {
+                                 r.headers = {{"", "c"}};
+                               }}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+TEST(CurlTransport, TellsThatNobodyListens) {
+  CurlOptions options;
+  options.base_url = absl::StrCat("http://127.0.0.1:", Listener().port);  // closed again
+  const HttpResult result = CallOnce(options, Post("/p?secret=1", "{}"));
+  EXPECT_EQ(result.status.code(), absl::StatusCode::kUnavailable) << result.status;
+  EXPECT_EQ(result.fate, RequestFate::kNotSent);
+  EXPECT_FALSE(absl::StrContains(result.status.message(), "secret"));
+}
+
+TEST(CurlTransport, TellsThatTheHostIsUnknown) {
+  CurlOptions options;
+  // A label of more than 63 characters: no name server need be asked.
+  options.base_url = absl::StrCat("http://", std::string(64, 'a'), ".test");
+  const HttpResult result = CallOnce(options, Post("/p", "{}"));
+  EXPECT_EQ(result.status.code(), absl::StatusCode::kUnavailable) << result.status;
+  EXPECT_EQ(result.fate, RequestFate::kNotSent);
+}
+
+// One that takes the connection and never says a word: neither TLS nor connect timeout is the
+// caller's deadline.
+TEST(CurlTransport, GivesUpOnASilentHandshake) {
+  const Listener silent;
+  CurlOptions options;
+  options.base_url = absl::StrCat("https://127.0.0.1:", silent.port);
+  options.connect_timeout = absl::Milliseconds(50);
+  const HttpResult result = CallOnce(options, Post("/p", "{}"));
+  EXPECT_EQ(result.status.code(), absl::StatusCode::kUnavailable) << result.status;
+  EXPECT_EQ(result.fate, RequestFate::kNotSent);
+}
+
+class Tls : public testing::TestWithParam<Wire> {};
+
+TEST_P(Tls, RefusesAnIssuerThatItDoesNotTrust) {
+  HttpUpstream upstream(GetParam(), &SayOk);
+  const TestCertificate other;
+  upstream.options.ca_file = other.cert_file();
+  const HttpResult result = CallOnce(upstream.options, Post("/p", "{}"));
+  EXPECT_EQ(result.status.code(), absl::StatusCode::kFailedPrecondition) << result.status;
+  EXPECT_EQ(result.fate, RequestFate::kNotSent);
+  EXPECT_TRUE(upstream.gate.requests().empty());
+}
+
+TEST_P(Tls, RefusesACertificateOfAnotherHost) {
+  HttpGate gate(&SayOk);
+  const TestCertificate other("DNS:other.test");
+  const TlsFront front({gate.port(), GetParam() == Wire::kHttp2Tls}, other);
+  CurlOptions options;
+  options.base_url = front.base_url();
+  options.ca_file = other.cert_file();
+  const HttpResult result = CallOnce(options, Post("/p", "{}"));
+  EXPECT_EQ(result.status.code(), absl::StatusCode::kFailedPrecondition) << result.status;
+  EXPECT_EQ(result.fate, RequestFate::kNotSent);
+  EXPECT_TRUE(gate.requests().empty());
+}
+
+TEST_P(Tls, RefusesAnOldVersion) {
+  HttpGate gate(&SayOk);
+  const TestCertificate certificate;
+  const TlsFront front({.backend_port = gate.port(),
+                        .http2 = GetParam() == Wire::kHttp2Tls,
+                        .flags = {"--tls-min-proto-version=TLSv1.0",
+                                  "--tls-max-proto-version=TLSv1.1", "--ciphers=ALL:@SECLEVEL=0"}},
+                       certificate);
+  CurlOptions options;
+  options.base_url = front.base_url();
+  options.ca_file = certificate.cert_file();
+  const HttpResult result = CallOnce(options, Post("/p", "{}"));
+  EXPECT_EQ(result.status.code(), absl::StatusCode::kUnavailable) << result.status;
+  EXPECT_EQ(result.fate, RequestFate::kNotSent);
+}
+
+// nghttpx tells the upstream in Via what it spoke in front.
+TEST_P(Tls, SpeaksHttp2WhereItIsOffered) {
+  HttpUpstream upstream(GetParam(), &SayOk);
+  EXPECT_EQ(CallOnce(upstream.options, Get("/")).response.code, 200);
+  EXPECT_EQ(upstream.gate.requests().at(0).header("via"),
+            GetParam() == Wire::kHttp2Tls ? "2 nghttpx" : "1.1 nghttpx");
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, Tls, testing::Values(Wire::kHttp1Tls, Wire::kHttp2Tls),
+                         [](const auto& info) { return WireName(info.param); });
+
+}  // namespace
+}  // namespace ipp::http
