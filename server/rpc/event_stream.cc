@@ -17,6 +17,13 @@ absl::Duration Jittered(absl::Duration age) {
   return age * absl::Uniform<double>(random, 0.9, 1.1);
 }
 
+// Nobody is there to read it; it is for the metrics.
+absl::Status CallerGone() {
+  return MakeError(
+      absl::StatusCode::kCancelled, "the caller has gone",
+      {.reason = "CANCELLED", .metadata = {}, .violations = {}, .retry_after = std::nullopt});
+}
+
 absl::Status Ended(absl::string_view reason, absl::string_view message) {
   return MakeError(absl::StatusCode::kUnavailable, message,
                    {.reason = std::string(reason),
@@ -77,7 +84,7 @@ void EventStream::Open(std::unique_ptr<events::Subscription> subscription, grpc:
     if (!added.ok()) {
       action = Finished(added);
     } else if (cancelled_) {
-      action = Finished(absl::OkStatus());
+      action = Finished(CallerGone());
     } else {
       action = Write(std::move(first));
     }
@@ -124,7 +131,7 @@ void EventStream::Do(Action action) {
 
 // Nothing is in flight and no event is waited for: what next?
 EventStream::Action EventStream::Step() {
-  if (cancelled_) return Finished(absl::OkStatus());
+  if (cancelled_) return Finished(CallerGone());
   if (last_) return Finished(final_);
   if (closing_) {
     auto [reason, status] = *std::exchange(closing_, std::nullopt);
@@ -148,7 +155,7 @@ EventStream::Action EventStream::Step() {
 }
 
 EventStream::Action EventStream::StepAfterEvent(events::EventPtr event) {
-  if (cancelled_) return Finished(absl::OkStatus());
+  if (cancelled_) return Finished(CallerGone());
   std::optional<grpc::ByteBuffer> message = ForEvent(std::move(event), &last_);
   return message ? Write(*std::move(message)) : Step();
 }
@@ -168,7 +175,7 @@ void EventStream::OnWriteDone(bool ok) {
   {
     MutexLock lock(&mutex_);
     writing_ = false;
-    action = ok ? Step() : Finished(absl::OkStatus());
+    action = ok ? Step() : Finished(CallerGone());
   }
   Do(std::move(action));
 }
@@ -183,7 +190,7 @@ void EventStream::OnCancel() {
     // In flight: the write's end finishes. About to get an event: GotEvent does.
     if (!beginning && !writing_ && (!waiting_ || subscription_->Withdraw())) {
       waiting_ = false;
-      action = Finished(absl::OkStatus());
+      action = Finished(CallerGone());
     }
   }
   if (beginning) OnCancelled();

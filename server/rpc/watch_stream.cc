@@ -45,7 +45,7 @@ class WatchStream final : public EventStream {
         upstream_.merchant_id, request_id_, [this](absl::StatusOr<store::SessionRecord> record) {
           if (record.ok()) return ReadState(record->session.session_id());
           if (!absl::IsNotFound(record.status())) return Fail(record.status());
-          if (context()->IsCancelled()) return Fail(absl::OkStatus());
+          if (context()->IsCancelled()) return Fail(Draining());
           edge().gateway.scheduler->RunAfter(kLookAgain, [this] { FindByRequest(); });
         });
   }
@@ -58,7 +58,21 @@ class WatchStream final : public EventStream {
     auto call = edge().gateway.upstream->Start(
         *edge().methods.Find<v1::GetSessionRequest>().route, request, &read_, upstream_,
         [this, session_id](upstream::CallResult result) { GotState(session_id, result.status); });
+    {
+      MutexLock lock(&mutex_);
+      call_ = call;
+    }
+    // It may have been cancelled before there was a call to cancel.
     if (context()->IsCancelled()) call->Cancel();
+  }
+
+  void OnCancelled() override {
+    std::shared_ptr<upstream::UpstreamClient::Call> call;
+    {
+      MutexLock lock(&mutex_);
+      call = call_;
+    }
+    if (call != nullptr) call->Cancel();
   }
 
   void GotState(const std::string& session_id, const absl::Status& status) {
@@ -114,6 +128,9 @@ class WatchStream final : public EventStream {
   std::optional<grpc::ByteBuffer> Goodbye(int64_t, absl::string_view) override {
     return std::nullopt;
   }
+
+  Mutex mutex_;
+  std::shared_ptr<upstream::UpstreamClient::Call> call_ ABSL_GUARDED_BY(mutex_);  // the read
 
   upstream::CallContext upstream_;
   std::string request_id_;

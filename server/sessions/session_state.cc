@@ -5,7 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "server/store/proto_time.h"
+#include "server/base/protobuf_time.h"
 
 namespace ipp::sessions {
 namespace {
@@ -91,7 +91,7 @@ SessionEvent WebhookEvent(const News& news) {
   event.set_upstream_type(news.upstream_type);
   event.set_order_id(news.order_id);
   event.set_failure_reason(news.failure_reason);
-  *event.mutable_occurred_at() = store::ToTimestamp(news.occurred_at);
+  *event.mutable_occurred_at() = ToTimestamp(news.occurred_at);
   return event;
 }
 
@@ -106,7 +106,7 @@ SessionEvent ProvenEvent(const News& news, const Session& session) {
   const bool paid = type == kustom::ipp::v1::SESSION_EVENT_TYPE_FINALIZED;
   *event.mutable_occurred_at() = paid && session.has_purchase_completed_at()
                                      ? session.purchase_completed_at()
-                                     : store::ToTimestamp(news.heard_at);
+                                     : ToTimestamp(news.heard_at);
   return event;
 }
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "server/store/proto_time.h"
+#include "server/base/protobuf_time.h"
 
 namespace ipp::store {
 

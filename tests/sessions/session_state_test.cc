@@ -7,14 +7,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
-#include "server/store/proto_time.h"
+#include "server/base/protobuf_time.h"
 #include "tests/sessions/session_news.h"
 
 namespace ipp::sessions {
 namespace {
 
 using namespace fixtures;  // NOLINT: the words of these tests
-using store::FromTimestamp;
+using FromTimestamp;
 using store::SessionRecord;
 
 using Known = std::optional<SessionRecord>;
@@ -234,7 +234,7 @@ TEST(SessionState, LearnsTheRequestIdFromALateAnswerOfTheCreate) {
 
 TEST(SessionState, DatesAReadPurchaseAtItsCompletion) {
   v1::Session paid = WholeSession(v1::SESSION_STATUS_FINALIZED);
-  *paid.mutable_purchase_completed_at() = store::ToTimestamp(kOccurredAt);
+  *paid.mutable_purchase_completed_at() = ToTimestamp(kOccurredAt);
   const v1::SessionEvent event =
       Advance({}, Answer(paid, v1::SESSION_EVENT_SOURCE_RECONCILIATION)).events.at(0).event;
   EXPECT_EQ(FromTimestamp(event.occurred_at()), kOccurredAt);

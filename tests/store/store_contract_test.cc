@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "gmock/gmock.h"
-#include "server/store/proto_time.h"
+#include "server/base/protobuf_time.h"
 
 namespace ipp::store {
 namespace {
