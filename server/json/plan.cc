@@ -74,6 +74,23 @@ Kind KindOf(const FieldDescriptor* field) {
                                                                            : Kind::kMessage;
 }
 
+Written WrittenWhen(const FieldPlan& plan) {
+  if (plan.field->has_presence() || plan.field->is_repeated()) return Written::kWhenPresent;
+  switch (plan.kind) {
+    case Kind::kString:
+      return Written::kUnlessEmpty;
+    case Kind::kInt32:
+    case Kind::kInt64:
+    case Kind::kUint32:
+    case Kind::kUint64:
+    case Kind::kFloat:
+    case Kind::kDouble:
+      return Written::kAlways;
+    default:
+      return Written::kWhenPresent;
+  }
+}
+
 class PlanTable {
  public:
   const MessagePlan* Get(const Descriptor* type) {
@@ -126,8 +143,7 @@ class PlanTable {
       } else if (field->is_repeated()) {
         added.shape = Shape::kRepeated;
       }
-      added.always_written =
-          added.kind <= Kind::kDouble && !field->has_presence() && !field->is_repeated();
+      added.written = WrittenWhen(added);
       if (added.kind == Kind::kEnum) {
         added.words = Words(field->enum_type());
         const auto raw = raws.find(field->name());

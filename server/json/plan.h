@@ -15,7 +15,7 @@ namespace ipp::json {
 struct MessagePlan;
 
 enum class Kind : uint8_t {
-  kInt32,  // the numbers come first
+  kInt32,
   kInt64,
   kUint32,
   kUint64,
@@ -31,6 +31,13 @@ enum class Kind : uint8_t {
 
 enum class Shape : uint8_t { kSingular, kRepeated, kMap };
 
+// When a singular field is written.
+enum class Written : uint8_t {
+  kWhenPresent,
+  kUnlessEmpty,  // a string without presence: looking at it tells, which saves asking
+  kAlways        // a number without presence: its 0 means something
+};
+
 struct EnumWordPlan {
   std::string word;
   int number;
@@ -41,8 +48,8 @@ struct FieldPlan {
   std::string name;  // in JSON
   Kind kind = Kind::kString;
   Shape shape = Shape::kSingular;
-  bool always_written = false;  // number without presence: its 0 means something
-  bool text_values = false;     // map with string values
+  Written written = Written::kWhenPresent;
+  bool text_values = false;                                // map with string values
   const google::protobuf::FieldDescriptor* raw = nullptr;  // an enum's `raw_of` sibling
   std::vector<EnumWordPlan> words;                         // of an enum; by declaration, no aliases
   const MessagePlan* child = nullptr;  // of a message field or a map (its entry)

@@ -19,6 +19,8 @@
 //  * kParseIterativeFlag: nesting takes heap, not stack, and the handler refuses it at max_depth.
 //  * Its own UTF-8 validation reads up to three bytes past the end of a text that stops inside a
 //    character, and lets an escaped half of a surrogate pair through: Utf8 below replaces it.
+//  * The stream is handed on by reference (no StreamTraits): copies of it, as RapidJSON makes them
+//    around every token, cost more than the pointers in registers gain.
 //  * Lengths fit its 32-bit SizeType: Read refuses longer texts.
 namespace ipp::json {
 
@@ -55,18 +57,40 @@ class InPlaceText {
   bool spoilt_ = false;
 };
 
-// Where the writer puts its text.
+// Where the writer puts its text: a buffer of its own, then the string. Nothing is lost as long as
+// Flush is called at the end.
 class StringSink {
  public:
   using Ch = char;
 
   explicit StringSink(std::string* out) : out_(out) {}
-  void Put(char c) { out_->push_back(c); }
-  void Append(const char* run, size_t size) { out_->append(run, size); }
-  void Flush() {}
+  StringSink(const StringSink&) = delete;
+  StringSink& operator=(const StringSink&) = delete;
+
+  void Put(char c) {
+    if (used_ == sizeof(buffer_)) Flush();
+    buffer_[used_++] = c;
+  }
+  void Append(const char* run, size_t size) {
+    if (size > sizeof(buffer_) - used_) {
+      Flush();
+      if (size > sizeof(buffer_)) {
+        out_->append(run, size);
+        return;
+      }
+    }
+    std::memcpy(buffer_ + used_, run, size);
+    used_ += size;
+  }
+  void Flush() {
+    out_->append(buffer_, used_);
+    used_ = 0;
+  }
 
  private:
   std::string* out_;
+  size_t used_ = 0;
+  char buffer_[1024];
 };
 
 // UTF-8 as RFC 3629 has it, a run of characters at a time. Both directions use it; both end in a
@@ -152,9 +176,3 @@ inline constexpr unsigned kReadFlags =
     rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag;
 
 }  // namespace ipp::json
-
-// Lets RapidJSON keep the two pointers in registers while it is inside a string or a number.
-template <>
-struct rapidjson::StreamTraits<ipp::json::InPlaceText> {
-  enum { copyOptimization = 1 };
-};

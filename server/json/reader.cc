@@ -5,8 +5,8 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "google/protobuf/timestamp.pb.h"
 #include "server/json/compact.h"
+#include "server/json/map_keys.h"
 
 namespace ipp::json {
 namespace {
@@ -100,7 +100,8 @@ bool Reader::Null() {
 bool Reader::Bool(bool value) { return Scalar(Token::kBool, value ? "true" : "false"); }
 
 bool Reader::RawNumber(const char* text, rapidjson::SizeType size, bool) {
-  return Scalar(Token::kNumber, View(text, size));
+  // The stream being shared, RapidJSON asks it for the number's begin when it stands at the end.
+  return Scalar(Token::kNumber, View(text - size, size));
 }
 
 bool Reader::String(const char* text, rapidjson::SizeType size, bool) {
@@ -174,10 +175,12 @@ bool Reader::StartArray() {
   Frame& top = frames_.back();
   if (top.field == nullptr) return Skip(false);
   if (top.shape == Shape::kMap && top.field->text_values) return Skip(true);
-  if (top.shape == Shape::kRepeated) ++top.index;
-  if (top.shape != Shape::kSingular || top.field->shape != Shape::kRepeated) {
+  if (top.shape == Shape::kMap) return Expected(top.field->child->value());
+  if (top.shape == Shape::kRepeated) {
+    ++top.index;
     return Expected(*top.field);
   }
+  if (top.field->shape != Shape::kRepeated) return Expected(*top.field);
   frames_.push_back({Shape::kRepeated, top.message, top.plan, top.field});
   return true;
 }
@@ -185,11 +188,13 @@ bool Reader::StartArray() {
 bool Reader::EndObject(rapidjson::SizeType) {
   --depth_;
   if (skip_depth_ > 0) return EndSkipped();
+  const Frame& top = frames_.back();
+  if (top.shape == Shape::kMap) DropRepeatedKeys(*top.field, *top.plan, top.message);
   frames_.pop_back();
   return true;
 }
 
-bool Reader::EndArray(rapidjson::SizeType members) { return EndObject(members); }
+bool Reader::EndArray(rapidjson::SizeType elements) { return EndObject(elements); }
 
 bool Reader::Nest() {
   if (++depth_ <= options_.max_depth) return true;

@@ -7,6 +7,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/timestamp.pb.h"
+#include "server/json/map_keys.h"
 #include "server/json/timestamp.h"
 
 namespace ipp::json {
@@ -18,30 +19,6 @@ using google::protobuf::Reflection;
 
 rapidjson::SizeType Size(absl::string_view text) {
   return static_cast<rapidjson::SizeType>(text.size());
-}
-
-std::string KeyText(const MessagePlan& entry_plan, const Message& entry) {
-  const Reflection* reflection = entry_plan.reflection;
-  const FieldDescriptor* key = entry_plan.key().field;
-  switch (entry_plan.key().kind) {
-    case Kind::kInt32:
-      return absl::StrCat(reflection->GetInt32(entry, key));
-    case Kind::kInt64:
-      return absl::StrCat(reflection->GetInt64(entry, key));
-    case Kind::kUint32:
-      return absl::StrCat(reflection->GetUInt32(entry, key));
-    case Kind::kUint64:
-      return absl::StrCat(reflection->GetUInt64(entry, key));
-    case Kind::kBool:
-      return reflection->GetBool(entry, key) ? "true" : "false";
-    default:
-      return reflection->GetString(entry, key);
-  }
-}
-
-bool Present(const FieldPlan& field, const MessagePlan& plan, const Message& message) {
-  return field.shape == Shape::kSingular ? plan.reflection->HasField(message, field.field)
-                                         : plan.reflection->FieldSize(message, field.field) > 0;
 }
 
 }  // namespace
@@ -59,7 +36,6 @@ bool Writer::WriteMessage(const MessagePlan& plan, const Message& message,
                           const FieldFilter* filter) {
   sax_.StartObject();
   for (const FieldPlan& field : plan.fields) {
-    if (!field.always_written && !Present(field, plan, message)) continue;
     if (filter != nullptr && !(*filter)(field.field)) continue;
     if (!WriteField(field, plan, message)) return FailedIn(field.name);
   }
@@ -68,9 +44,20 @@ bool Writer::WriteMessage(const MessagePlan& plan, const Message& message,
 }
 
 bool Writer::WriteField(const FieldPlan& field, const MessagePlan& plan, const Message& message) {
-  sax_.Key(field.name.data(), Size(field.name));
+  if (field.written == Written::kUnlessEmpty) {
+    std::string scratch;
+    const std::string& text = plan.reflection->GetStringReference(message, field.field, &scratch);
+    if (text.empty()) return true;
+    WriteKey(field);
+    return WriteString(text);
+  }
   switch (field.shape) {
     case Shape::kSingular:
+      if (field.written == Written::kWhenPresent &&
+          !plan.reflection->HasField(message, field.field)) {
+        return true;
+      }
+      WriteKey(field);
       return WriteValue(field, plan, message, -1);
     case Shape::kRepeated:
       return WriteRepeated(field, plan, message);
@@ -80,10 +67,14 @@ bool Writer::WriteField(const FieldPlan& field, const MessagePlan& plan, const M
   return WriteMap(field, plan, message);
 }
 
+void Writer::WriteKey(const FieldPlan& field) { sax_.Key(field.name.data(), Size(field.name)); }
+
 bool Writer::WriteRepeated(const FieldPlan& field, const MessagePlan& plan,
                            const Message& message) {
-  sax_.StartArray();
   const int size = plan.reflection->FieldSize(message, field.field);
+  if (size == 0) return true;
+  WriteKey(field);
+  sax_.StartArray();
   for (int i = 0; i < size; ++i) {
     if (!WriteValue(field, plan, message, i)) return FailedIn(absl::StrCat("[", i, "]"));
   }
@@ -93,15 +84,17 @@ bool Writer::WriteRepeated(const FieldPlan& field, const MessagePlan& plan,
 
 // Sorted by key: the same message always gives the same text.
 bool Writer::WriteMap(const FieldPlan& field, const MessagePlan& plan, const Message& message) {
+  const int size = plan.reflection->FieldSize(message, field.field);
+  if (size == 0) return true;
   const MessagePlan& entry_plan = *field.child;
   absl::InlinedVector<std::pair<std::string, const Message*>, 8> entries;
-  const int size = plan.reflection->FieldSize(message, field.field);
   for (int i = 0; i < size; ++i) {
     const Message& entry = plan.reflection->GetRepeatedMessage(message, field.field, i);
-    entries.emplace_back(KeyText(entry_plan, entry), &entry);
+    entries.emplace_back(MapKeyText(entry_plan, entry), &entry);
   }
   std::sort(entries.begin(), entries.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
+  WriteKey(field);
   sax_.StartObject();
   for (const auto& [key, entry] : entries) {
     if (!sax_.Key(key.data(), Size(key))) return Fail("a key that is not UTF-8");

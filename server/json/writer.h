@@ -24,8 +24,10 @@ class Writer {
  private:
   bool WriteMessage(const MessagePlan& plan, const google::protobuf::Message& message,
                     const FieldFilter* filter);
+  // With its key, or not at all when the message does not have it.
   bool WriteField(const FieldPlan& field, const MessagePlan& plan,
                   const google::protobuf::Message& message);
+  void WriteKey(const FieldPlan& field);
   bool WriteRepeated(const FieldPlan& field, const MessagePlan& plan,
                      const google::protobuf::Message& message);
   bool WriteMap(const FieldPlan& field, const MessagePlan& plan,
