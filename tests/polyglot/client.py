@@ -1,0 +1,120 @@
+#!/usr/bin/python3
+"""A Python client of the gateway: one call of every service, and a payment followed to its end.
+
+    PYTHONPATH=<stubs> client.py 127.0.0.1:50051
+
+The gateway must be connected to the playground or to ipp-simulator, where a card can be tapped by a call.
+Exit code 0 when the session was FINALIZED.
+"""
+
+import sys
+import uuid
+
+import grpc
+from kustom.ipp.v1 import device_pb2, device_pb2_grpc
+from kustom.ipp.v1 import enrollment_pb2, enrollment_pb2_grpc
+from kustom.ipp.v1 import location_pb2, location_pb2_grpc
+from kustom.ipp.v1 import session_pb2, session_pb2_grpc
+from kustom.ipp.v1 import session_event_pb2, session_event_pb2_grpc
+from kustom.ipp.v1 import simulation_pb2, simulation_pb2_grpc
+
+CALL_SECONDS = 10  # a call without a deadline may wait for ever
+STREAM_SECONDS = 30
+
+
+def event_name(event):
+    return session_event_pb2.SessionEventType.Name(event.type).removeprefix("SESSION_EVENT_TYPE_")
+
+
+def main(address):
+    with grpc.insecure_channel(address) as channel:
+        # Location, enrollment, device: plain reads. A page token would ask for the next page.
+        locations = location_pb2_grpc.LocationServiceStub(channel).ListLocations(
+            location_pb2.ListLocationsRequest(page_size=10), timeout=CALL_SECONDS)
+        print(f"python: {locations.total_size} locations")
+
+        enrollments = enrollment_pb2_grpc.EnrollmentServiceStub(channel).ListEnrollments(
+            enrollment_pb2.ListEnrollmentsRequest(page_size=10), timeout=CALL_SECONDS)
+        print(f"python: {enrollments.total_size} enrollments")
+
+        # A request_id on everything that creates: repeated with the same one, nothing is made twice.
+        simulation = simulation_pb2_grpc.SimulationServiceStub(channel)
+        made = simulation.CreateSimulatedDevice(
+            simulation_pb2.CreateSimulatedDeviceRequest(
+                request_id=str(uuid.uuid4()), name="Till from Python"),
+            timeout=CALL_SECONDS)
+
+        device = device_pb2_grpc.DeviceServiceStub(channel).GetDevice(
+            device_pb2.GetDeviceRequest(device_id=made.device.id), timeout=CALL_SECONDS).device
+        print(f"python: device {device.id} is called {device.name}")
+
+        # The stream is opened before the session is made, and its first message awaited, so that no
+        # event can be missed.
+        events = session_event_pb2_grpc.SessionEventServiceStub(channel)
+        stream = events.SubscribeSessionEvents(
+            session_event_pb2.SubscribeSessionEventsRequest(
+                position=session_event_pb2.START_POSITION_FROM_NOW),
+            timeout=STREAM_SECONDS)
+        first = next(stream)
+        if first.WhichOneof("message") != "started":
+            raise RuntimeError("the stream did not begin with `started`")
+
+        # Minor units, tax included: 250.00 SEK with 25 % tax in it.
+        session = session_pb2_grpc.SessionServiceStub(channel).CreateSession(
+            session_pb2.CreateSessionRequest(
+                request_id=str(uuid.uuid4()),
+                device_id=device.id,
+                order_amount=25000,
+                order_tax_amount=5000,
+                purchase_currency="SEK",
+                order_items=[session_pb2.OrderItem(
+                    type=session_pb2.ORDER_ITEM_TYPE_PHYSICAL,
+                    name="Coffee beans",
+                    quantity=1,
+                    unit_price=25000,
+                    total_amount=25000,
+                    tax_rate=2500,
+                    total_tax_amount=5000)],
+                merchant_reference1="python-1"),
+            timeout=CALL_SECONDS).session
+        print(f"python: session {session.session_id} of 250.00 SEK")
+
+        simulation.SimulateCardTap(
+            simulation_pb2.SimulateCardTapRequest(
+                session_id=session.session_id, outcome=simulation_pb2.TAP_OUTCOME_SUCCESS),
+            timeout=CALL_SECONDS)
+
+        finalized = follow(stream, session.session_id)
+        stream.cancel()
+
+        history = events.ListSessionEvents(
+            session_event_pb2.ListSessionEventsRequest(
+                filter=session_event_pb2.SessionEventFilter(session_ids=[session.session_id])),
+            timeout=CALL_SECONDS).events
+        print(f"python: history: {', '.join(event_name(event) for event in history)}")
+        print(f"python: FINALIZED, order {finalized.order_id}, cursor {finalized.cursor}")
+
+
+def follow(stream, session_id):
+    """Reads on until the session has ended. The cursor of the last message seen resumes a stream."""
+    for response in stream:
+        if response.WhichOneof("message") != "event" or response.event.session_id != session_id:
+            continue
+        event = response.event
+        print(f"python: event {event_name(event)}")
+        if event.type == session_event_pb2.SESSION_EVENT_TYPE_FINALIZED:
+            return event
+        if event_name(event) in ("CANCELLED", "EXPIRED", "FAILED"):
+            raise RuntimeError(f"the session ended as {event_name(event)}")
+    raise RuntimeError("the stream ended before the session")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: client.py HOST:PORT")
+    try:
+        main(sys.argv[1])
+    except grpc.RpcError as error:
+        sys.exit(f"python: {error.code().name}: {error.details()}")
+    except RuntimeError as error:
+        sys.exit(f"python: {error}")
