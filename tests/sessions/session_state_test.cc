@@ -14,7 +14,6 @@ namespace ipp::sessions {
 namespace {
 
 using namespace fixtures;  // NOLINT: the words of these tests
-using FromTimestamp;
 using store::SessionRecord;
 
 using Known = std::optional<SessionRecord>;
