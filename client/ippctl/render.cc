@@ -72,7 +72,8 @@ std::string RenderDevice(const v1::Device& device) {
   return properties.Render();
 }
 
-std::string RenderSession(const v1::Session& session) {
+std::string RenderSession(const v1::Session& session, const std::string& request_id,
+                          bool replayed) {
   const std::string& currency = session.purchase_currency();
   Properties properties;
   properties.Add("Session", session.session_id());
@@ -86,6 +87,8 @@ std::string RenderSession(const v1::Session& session) {
   properties.Add("Merchant data", session.merchant_data());
   properties.Add("Started", FormatTimestamp(session.purchase_started_at()));
   properties.Add("Completed", FormatTimestamp(session.purchase_completed_at()));
+  properties.Add("Request id", request_id);
+  properties.Add("Replayed", replayed ? "yes: an earlier call made it" : "");
   return properties.Render() + RenderLines(session);
 }
 

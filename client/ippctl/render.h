@@ -12,8 +12,9 @@ namespace ipp::ippctl {
 std::string PlatformText(const kustom::ipp::v1::Device& device);
 std::string StatusText(const kustom::ipp::v1::Session& session);
 std::string RenderDevice(const kustom::ipp::v1::Device& device);
-// Amounts in major and minor units.
-std::string RenderSession(const kustom::ipp::v1::Session& session);
+// Amounts in major and minor units. `request_id` and `replayed` are for the answer to a create.
+std::string RenderSession(const kustom::ipp::v1::Session& session,
+                          const std::string& request_id = "", bool replayed = false);
 // One line of a watched session, ended by a newline.
 std::string RenderStep(const kustom::ipp::v1::WatchSessionResponse& step);
 // One line, in columns that stay aligned from event to event as long as nothing is longer than

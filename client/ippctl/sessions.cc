@@ -1,7 +1,6 @@
 #include "client/ippctl/command.h"
 #include "client/ippctl/create_session.h"
 #include "client/ippctl/render.h"
-#include "client/ippctl/text.h"
 #include "kustom/ipp/v1/session.grpc.pb.h"
 
 namespace ipp::ippctl {
@@ -23,10 +22,7 @@ int Create(Invocation& invocation) {
     invocation.PrintJson(response, false);
     return kExitOk;
   }
-  Properties properties;
-  properties.Add("Request id", request->request_id());
-  if (response.replayed()) properties.Add("Replayed", "yes: it was made by an earlier call");
-  invocation.out() << properties.Render() << RenderSession(response.session());
+  invocation.out() << RenderSession(response.session(), request->request_id(), response.replayed());
   return kExitOk;
 }
 
