@@ -1,9 +1,11 @@
 #include "server/config/reader.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <numeric>
+#include <sstream>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -107,6 +109,40 @@ const char* SetScalar(const std::string& text, const FieldDescriptor* field, Mes
   }
 }
 
+// Ends the reading of a text that begins with a comma, say: yaml-cpp 0.7 finds one empty document
+// after another there and never moves on.
+class ProgressCheck final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (mark.pos <= last_) throw YAML::ParserException(mark, "unexpected character");
+    last_ = mark.pos;
+  }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+ private:
+  int last_ = -1;
+};
+
+// Throws YAML::Exception.
+std::vector<YAML::Node> LoadDocuments(const std::string& yaml) {
+  std::istringstream in(yaml);
+  YAML::Parser parser(in);
+  ProgressCheck check;
+  while (parser.HandleNextDocument(check)) {
+  }
+  return YAML::LoadAll(yaml);
+}
+
 // Reads one text: a file, or the value of a variable.
 class Reader {
  public:
@@ -117,7 +153,7 @@ class Reader {
   // All documents of the text; none when it is not YAML, which is then noted.
   std::vector<YAML::Node> Documents(absl::string_view yaml, const std::string& path) {
     try {
-      return YAML::LoadAll(std::string(yaml));
+      return LoadDocuments(std::string(yaml));
     } catch (const YAML::Exception& e) {
       Note(Source(e.mark), path, absl::StrCat("not valid YAML: ", e.msg));
       return {};

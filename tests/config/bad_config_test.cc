@@ -67,6 +67,8 @@ constexpr char kHostPort[] = "must be host:port, for example 127.0.0.1:50051 or 
 
 const BadRow kRead[] = {
     {"NotYaml", "a: [", {}, "", "g.yaml:1: not valid YAML: end of sequence flow not found"},
+    {"BeginsWithComma", ", a", {}, "", "g.yaml:1: not valid YAML: unexpected character"},
+    {"NestedTooDeep", std::string(5000, '['), {}, "", "g.yaml:1: not valid YAML: bad file"},
     {"RootIsText", "hello", {}, "", "g.yaml:1: must be a mapping of keys"},
     {"RootIsList", "- a", {}, "", "g.yaml:1: must be a mapping of keys"},
     {"KeyIsList", "[a, b]: c", {}, "", "g.yaml:1: a key must be a word"},
