@@ -4,7 +4,6 @@
 #include <map>
 #include <ostream>
 #include <string>
-#include <vector>
 
 #include "absl/strings/str_replace.h"
 #include "server/base/error.h"
@@ -385,17 +384,6 @@ std::string NameOf(const ::testing::TestParamInfo<BadRow>& info) { return info.p
 INSTANTIATE_TEST_SUITE_P(Read, BadConfig, ::testing::ValuesIn(kRead), NameOf);
 INSTANTIATE_TEST_SUITE_P(Rules, BadConfig, ::testing::ValuesIn(kRules), NameOf);
 
-TEST(BadConfigs, AreReportedAllTogether) {
-  const absl::Status status =
-      Parse("listen: a\nlog_level: b\nevents: {max_subscribers: 0}", "g.yaml", {}).status();
-  std::vector<std::string> fields;
-  for (const FieldViolation& violation : GetErrorDetail(status).violations) {
-    fields.push_back(violation.field);
-  }
-  EXPECT_THAT(fields, ::testing::ElementsAre("listen", "log_level", "upstream.base_url",
-                                             "merchants", "store", "events.max_subscribers"));
-}
-
 TEST(BadConfigs, NeverRepeatAPassword) {
   for (const std::string& yaml :
        {WithUrl("https://me:hunter2@api.kustom.co"), WithUrl("hunter2://me@api.kustom.co"),
@@ -407,14 +395,6 @@ TEST(BadConfigs, NeverRepeatAPassword) {
     EXPECT_EQ(GetErrorDetail(status).reason, "INVALID_CONFIG");
     EXPECT_THAT(std::string(status.message()), Not(HasSubstr("hunter2")));
   }
-}
-
-TEST(BadConfigs, MadeInCodeAreRefusedWithoutAPlace) {
-  const absl::Status status = Validate(Defaults());
-  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(std::string(status.message()),
-            "upstream.base_url: is required\nmerchants: at least one is required\n"
-            "store: is required, for example {sqlite: {path: gateway.db}}");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <vector>
 
 #include "server/base/error.h"
 #include "server/config/address.h"
@@ -129,6 +130,25 @@ TEST(ConfigFile, ThatIsHugeIsRefused) {
   const std::string path = testing::TempDir() + "huge-gateway.yaml";
   std::ofstream(path) << std::string(1024 * 1024 + 1, '#');
   EXPECT_EQ(Load(path, {}).status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(ConfigViolations, AreReportedAllTogether) {
+  const absl::Status status =
+      Parse("listen: a\nlog_level: b\nevents: {max_subscribers: 0}", "g.yaml", {}).status();
+  std::vector<std::string> fields;
+  for (const FieldViolation& violation : GetErrorDetail(status).violations) {
+    fields.push_back(violation.field);
+  }
+  EXPECT_THAT(fields, ::testing::ElementsAre("listen", "log_level", "upstream.base_url",
+                                             "merchants", "store", "events.max_subscribers"));
+}
+
+TEST(ConfigViolations, MadeInCodeAreRefusedWithoutAPlace) {
+  const absl::Status status = Validate(Defaults());
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(std::string(status.message()),
+            "upstream.base_url: is required\nmerchants: at least one is required\n"
+            "store: is required, for example {sqlite: {path: gateway.db}}");
 }
 
 TEST(ConfigEnvironment, OverridesTheFile) {
