@@ -69,7 +69,6 @@ const BadRow kRead[] = {
     {"BeginsWithComma", ", a", {}, "", "g.yaml:1: not valid YAML: unexpected character"},
     {"NestedTooDeep", std::string(5000, '['), {}, "", "g.yaml:1: not valid YAML: bad file"},
     {"RootIsText", "hello", {}, "", "g.yaml:1: must be a mapping of keys"},
-    {"RootIsList", "- a", {}, "", "g.yaml:1: must be a mapping of keys"},
     {"KeyIsList", "[a, b]: c", {}, "", "g.yaml:1: a key must be a word"},
     {"UnknownKey", "+colour: red", {}, "colour", "g.yaml:4: colour: no such key"},
     {"UnknownNestedKey",
