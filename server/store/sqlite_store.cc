@@ -87,10 +87,13 @@ class SqliteStore final : public Store {
   const std::string log_id_;
   ListenerSlot listener_;
   bool trim_more_ = false;  // writer thread only
+  bool failing_ = false;    // writer thread only
 
   mutable Mutex mutex_;
   LogBounds bounds_ ABSL_GUARDED_BY(mutex_);
-  absl::Status health_ ABSL_GUARDED_BY(mutex_);
+  // Why it cannot be written; empty when it can. Not an absl::Status: threads would share its
+  // reference count, which the thread sanitizer cannot see in the packaged library.
+  std::string trouble_ ABSL_GUARDED_BY(mutex_);
 
   Inbox<Write> writes_;
   Inbox<Read> reads_;
@@ -192,7 +195,7 @@ void SqliteStore::CommitBatch(absl::Span<Write> batch) {
 
 void SqliteStore::Maintain() {
   trim_more_ = false;
-  if (!health().ok()) {
+  if (failing_) {
     Publish(writer_->Probe());
     return;
   }
@@ -208,14 +211,13 @@ void SqliteStore::Maintain() {
 }
 
 void SqliteStore::Publish(const absl::Status& status) {
-  bool changed = false;
   {
     MutexLock lock(&mutex_);
     bounds_ = writer_->bounds();
-    changed = health_.ok() != status.ok();
-    health_ = ForCaller(status);
+    trouble_ = std::string(ForCaller(status).message());
   }
-  if (!changed) return;
+  if (failing_ == !status.ok()) return;
+  failing_ = !status.ok();
   if (status.ok()) {
     LogInfo("store can be written again", {{"path", options_.path}});
   } else {
@@ -289,7 +291,7 @@ LogBounds SqliteStore::bounds() const {
 
 absl::Status SqliteStore::health() const {
   MutexLock lock(&mutex_);
-  return health_;
+  return trouble_.empty() ? absl::OkStatus() : absl::UnavailableError(trouble_);
 }
 
 }  // namespace
