@@ -19,6 +19,7 @@ using google::protobuf::DescriptorPool;
 using google::protobuf::EnumDescriptor;
 using google::protobuf::EnumValueDescriptor;
 using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
 using google::protobuf::MessageFactory;
 
 size_t Hash(absl::string_view name) {
@@ -122,7 +123,8 @@ class PlanTable {
     if (owned != nullptr) return owned.get();
     owned = std::make_unique<MessagePlan>();
     MessagePlan* plan = owned.get();
-    plan->reflection = MessageFactory::generated_factory()->GetPrototype(type)->GetReflection();
+    plan->prototype = MessageFactory::generated_factory()->GetPrototype(type);
+    plan->reflection = plan->prototype->GetReflection();
     absl::flat_hash_map<absl::string_view, const FieldDescriptor*> raws;
     for (int i = 0; i < type->field_count(); ++i) {
       const FieldDescriptor* field = type->field(i);
@@ -186,6 +188,12 @@ const FieldPlan* MessagePlan::Find(absl::string_view name, size_t* hint) const {
     }
   }
   return nullptr;
+}
+
+Message* AddChild(const FieldPlan& field, const MessagePlan& plan, Message* message) {
+  Message* child = field.child->prototype->New(message->GetArena());
+  plan.reflection->AddAllocatedMessage(message, field.field, child);
+  return child;
 }
 
 const MessagePlan* PlanOf(const Descriptor* type) {

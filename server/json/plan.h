@@ -56,6 +56,7 @@ struct FieldPlan {
 };
 
 struct MessagePlan {
+  const google::protobuf::Message* prototype = nullptr;
   const google::protobuf::Reflection* reflection = nullptr;
   std::vector<FieldPlan> fields;  // without the `raw_of` ones: they are in no JSON
 
@@ -73,5 +74,10 @@ struct MessagePlan {
 // The plan of a generated message type, kept for ever; null for a type that is not generated (its
 // descriptor could go away). Thread-safe; takes no lock once the plan is there.
 const MessagePlan* PlanOf(const google::protobuf::Descriptor* type);
+
+// Adds an element to a repeated message field, or an entry to a map. Reflection's own AddMessage
+// looks the element's prototype up under a process-wide lock.
+google::protobuf::Message* AddChild(const FieldPlan& field, const MessagePlan& plan,
+                                    google::protobuf::Message* message);
 
 }  // namespace ipp::json

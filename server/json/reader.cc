@@ -1,5 +1,6 @@
 #include "server/json/reader.h"
 
+#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -62,12 +63,12 @@ absl::Status Reader::Run(absl::string_view text) {
   char small[4096];
   std::unique_ptr<char[]> large;
   char* copy = small;
-  if (text.size() >= sizeof(small)) {
-    large.reset(new char[text.size() + 1]);
+  if (text.size() + InPlaceText::kPadding > sizeof(small)) {
+    large.reset(new char[text.size() + InPlaceText::kPadding]);
     copy = large.get();
   }
   text.copy(copy, text.size());
-  copy[text.size()] = '\0';
+  std::memset(copy + text.size(), 0, InPlaceText::kPadding);
   InPlaceText stream(copy);
   stream_ = &stream;
 
@@ -144,7 +145,7 @@ bool Reader::StartObject() {
   if (top.shape == Shape::kRepeated) {
     ++top.index;
     if (field.kind != Kind::kMessage) return Expected(field);
-    Enter(field.child, reflection->AddMessage(top.message, field.field));
+    Enter(field.child, AddChild(field, *top.plan, top.message));
     return true;
   }
   if (top.shape == Shape::kMap) {
@@ -245,7 +246,7 @@ bool Reader::Scalar(Token token, absl::string_view text) {
 
 Message* Reader::AddEntry(Frame& map) {
   const MessagePlan& plan = *map.field->child;
-  Message* entry = map.plan->reflection->AddMessage(map.message, map.field->field);
+  Message* entry = AddChild(*map.field, *map.plan, map.message);
   // JSON has no other keys than strings: a number or a boolean stands in quotes.
   Token token = Token::kString;
   if (plan.key().kind == Kind::kBool) {
