@@ -17,12 +17,12 @@ struct CurlOptions {
   std::string ca_file;   // PEM; empty: the system's
   int loops = 1;         // threads, one curl multi handle each; they share nothing
   int connections = 2;   // per loop
-  size_t max_in_flight =
-      512;  // of all loops: sent or queued; more are refused with RESOURCE_EXHAUSTED
-  size_t max_response_bytes = 8 * 1024 * 1024;
+  // Of all loops, sent or queued; more are refused with RESOURCE_EXHAUSTED.
+  size_t max_in_flight = 512;
+  size_t max_response_bytes = 8 * 1024 * 1024;  // of the body; headers have 64 KiB
   absl::Duration connect_timeout = absl::Seconds(5);
-  // How long a request with Repeatable::kNo may go on after its deadline or Cancel(), counted from
-  // the send.
+  // How long a request with Repeatable::kNo may go on in spite of its deadline and Cancel(),
+  // counted from the send.
   absl::Duration mutation_limit = absl::Seconds(60);
   absl::Duration max_connection_age = absl::Minutes(5);
   absl::Duration max_connection_idle = absl::Seconds(45);
@@ -37,7 +37,9 @@ struct CurlOptions {
 // callback whose seek fails once a byte was handed out. A read may be repeated on a new connection.
 //
 // The destructor ends what is under way: each `done` runs (CANCELLED, with its fate) before it
-// returns.
+// returns. It must not run inside a `done`. `metrics` must outlive the transport.
+//
+// INVALID_ARGUMENT when an option makes no sense, FAILED_PRECONDITION when ca_file cannot be read.
 absl::StatusOr<std::unique_ptr<HttpTransport>> NewCurlTransport(CurlOptions options,
                                                                 Metrics* metrics);
 
