@@ -1,0 +1,60 @@
+# Starts the real binaries on free ports and stops them by their process ids. Sourced; needs $BUILD.
+WORK=$(mktemp -d)
+SIM_LOG=$WORK/simulator.log
+GATEWAY_LOG=$WORK/gateway.log
+PIDS=()
+
+stop_all() {
+  local pid
+  for pid in "${PIDS[@]}"; do kill -TERM "$pid" 2>/dev/null; done
+  for pid in "${PIDS[@]}"; do wait "$pid" 2>/dev/null; done
+  rm -rf "$WORK"
+}
+trap stop_all EXIT
+
+# await FILE PATTERN PID: until the line is there; fails when the process ends first.
+await() {
+  local tries
+  for ((tries = 0; tries < 600; tries++)); do
+    grep -qE "$2" "$1" 2>/dev/null && return 0
+    kill -0 "$3" 2>/dev/null || break
+    sleep 0.05
+  done
+  echo "no line matches '$2' in $1:" >&2
+  cat "$1" >&2
+  return 1
+}
+
+# start_simulator [FLAGS...]: sets SIM (host:port).
+start_simulator() {
+  echo whsec_ZGVtby1zaWduaW5nLWtleS1mb3ItdGhlLXNpbXVsYXRvcg== >"$WORK/webhook-secrets"
+  echo kco_test_api_simulator >"$WORK/api-key"
+  "$BUILD/simulator/ipp-simulator" --listen "127.0.0.1:${SIM_PORT:-0}" \
+    --webhook-secret-file "$WORK/webhook-secrets" "$@" >"$SIM_LOG" 2>&1 &
+  PIDS+=($!)
+  await "$SIM_LOG" '^listening on ' $! || return 1
+  SIM=$(sed -n 's/^listening on //p' "$SIM_LOG")
+}
+
+# start_gateway [YAML LINES...]: sets GRPC, WEBHOOKS, ADMIN (host:port) and GATEWAY_PID; tells the simulator.
+start_gateway() {
+  cat >"$WORK/gateway.yaml" <<YAML
+listen: 127.0.0.1:${GRPC_PORT:-0}
+upstream: {base_url: "http://$SIM"}
+merchants: [{id: PM00000001, api_key_file: $WORK/api-key, webhook_secrets_file: $WORK/webhook-secrets}]
+store: {sqlite: {path: $WORK/gateway.db}}
+webhooks: {listen: "127.0.0.1:${WEBHOOK_PORT:-0}"}
+admin: {listen: "127.0.0.1:${ADMIN_PORT:-0}"}
+YAML
+  "$BUILD/server/ipp-gateway" --config "$WORK/gateway.yaml" >"$GATEWAY_LOG" 2>&1 &
+  GATEWAY_PID=$!
+  PIDS+=("$GATEWAY_PID")
+  await "$GATEWAY_LOG" '^listening ' "$GATEWAY_PID" || return 1
+  local line
+  line=$(grep '^listening ' "$GATEWAY_LOG")
+  GRPC=127.0.0.1:$(sed 's/.*grpc=\([0-9]*\).*/\1/' <<<"$line")
+  WEBHOOKS=127.0.0.1:$(sed 's/.*webhooks=\([0-9]*\).*/\1/' <<<"$line")
+  ADMIN=127.0.0.1:$(sed 's/.*admin=\([0-9]*\).*/\1/' <<<"$line")
+  curl -sSf -X PUT "http://$SIM/_sim/webhooks" \
+    --json "{\"urls\":[\"http://$WEBHOOKS/webhooks/kustom\"]}" >/dev/null
+}
