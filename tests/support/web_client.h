@@ -73,13 +73,6 @@ class WebClient {
     return true;
   }
 
-  bool SendByteByByte(absl::string_view bytes) {
-    for (size_t i = 0; i < bytes.size(); ++i) {
-      if (!Send(bytes.substr(i, 1))) return false;
-    }
-    return true;
-  }
-
   // Sends `bytes` over and over, with a moment between, until something arrives from the peer.
   void SendUntilAnswered(absl::string_view bytes) {
     pollfd waiting{.fd = fd_, .events = POLLIN, .revents = 0};

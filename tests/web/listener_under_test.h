@@ -3,12 +3,15 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "server/base/mutex.h"
 #include "server/web/web_listener.h"
+#include "tests/support/web_client.h"
 
 namespace ipp::web {
 
@@ -31,6 +34,17 @@ inline WebResponse Text(std::string body) {
 inline void Echo(WebRequest request, WebReply reply) {
   std::move(reply)(
       Text(absl::StrCat(request.method, " ", request.target, " [", request.body, "]")));
+}
+
+// Sends a byte at a time; the call on another connection in between makes the listener's one thread
+// read each by itself.
+inline void SendByteByByte(WebClient* client, const WebListener& listener,
+                           absl::string_view bytes) {
+  WebClient other(listener.port());
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    ASSERT_TRUE(client->Send(bytes.substr(i, 1)));
+    ASSERT_EQ(other.Call(kGet).code, 200);
+  }
 }
 
 // Keeps the replies until the test wants them. Must outlive the listener.

@@ -189,8 +189,8 @@ TEST(WebListener, DoesNotAskForABodyThatHasBegun) {
 TEST(WebListener, ReadsARequestThatComesByteByByte) {
   const auto listener = StartListener(Echo);
   WebClient client(listener->port());
-  ASSERT_TRUE(
-      client.SendByteByByte("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"));
+  SendByteByByte(&client, *listener,
+                 "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello");
   EXPECT_EQ(client.Receive().body, "POST /a [hello]");
 }
 
@@ -201,7 +201,7 @@ TEST(WebListener, JoinsTheChunksOfABody) {
       "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
       "5\r\nhello\r\n1;name=\"value\"\r\n \r\n00A\r\nto you all\r\n0\r\n\r\n";
   EXPECT_EQ(client.Call(request).body, "POST /a [hello to you all]");
-  ASSERT_TRUE(client.SendByteByByte(request));
+  SendByteByByte(&client, *listener, request);
   EXPECT_EQ(client.Receive().body, "POST /a [hello to you all]");
 }
 
@@ -210,7 +210,7 @@ TEST(WebListener, ReadsAnEmptyChunkedBodyByteByByte) {
   WebClient client(listener->port());
   for (int i = 0; i < 5; ++i) {
     ASSERT_TRUE(client.Send("POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"));
-    ASSERT_TRUE(client.SendByteByByte("0\r\n\r\n"));
+    SendByteByByte(&client, *listener, "0\r\n\r\n");
     EXPECT_EQ(client.Receive().body, "POST /a []");
   }
 }

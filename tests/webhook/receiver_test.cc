@@ -5,12 +5,14 @@
 
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "google/protobuf/util/time_util.h"
+#include "server/base/mutex.h"
 #include "server/sessions/session_book.h"
 #include "server/webhook/signature.h"
 #include "tests/support/fake_clock.h"
@@ -211,6 +213,38 @@ TEST_F(ReceiverTest, LooksAtTheSignatureBeforeTheBody) {
   EXPECT_EQ(Take(delivery).http_code, 400);
   delivery.signature = "v1,AAAA";
   EXPECT_EQ(Take(delivery).http_code, 401);
+}
+
+TEST(Receiver, TakesDeliveriesFromManyThreads) {
+  FakeClock clock(kExampleTime);
+  Metrics metrics;
+  store::FakeStore store(&clock);
+  sessions::SessionBook book(&store, &clock, &metrics);
+  Receiver receiver(
+      [] {
+        return std::vector<SigningKey>{{kMerchant, ExampleKey()}};
+      },
+      absl::Minutes(5), &book, &clock, &metrics);
+  Mutex mutex;
+  CondVar changed;
+  int accepted = 0;
+  int known = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&] {
+      receiver.Take({kExampleId, kExampleTimestamp, kExampleSignature, kExampleBody},
+                    [&](Answer answer) {
+                      MutexLock lock(&mutex);
+                      ++(answer.text == "accepted" ? accepted : known);
+                      changed.SignalAll();
+                    });
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  MutexLock lock(&mutex);
+  while (accepted + known < 8) changed.Wait(&mutex);
+  EXPECT_EQ(accepted, 1);
+  EXPECT_THAT(store.events(), SizeIs(1));
 }
 
 struct Row {
