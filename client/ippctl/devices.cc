@@ -27,10 +27,10 @@ int List(Invocation& invocation) {
   }
   Table table({"ID", "NAME", "PLATFORM", "LOCATION", "REGISTER", "CREATED"});
   for (const v1::Device& device : all.devices()) {
-    table.Add({device.id(), device.name(), PlatformText(device), device.location_id(),
-               device.has_open_cash_register_id() ? absl::StrCat(device.open_cash_register_id())
-                                                  : "closed",
-               FormatTimestamp(device.created_at())});
+    table.Add(
+        {device.id(), device.name(), PlatformText(device), device.location_id(),
+         device.has_open_cash_register_id() ? absl::StrCat(device.open_cash_register_id()) : "none",
+         FormatTimestamp(device.created_at())});
   }
   invocation.out() << table.Render();
   return kExitOk;

@@ -65,7 +65,7 @@ std::string RenderDevice(const v1::Device& device) {
   properties.Add("Location", device.location_id().empty() ? "none" : device.location_id());
   properties.Add("Cash register", device.has_open_cash_register_id()
                                       ? absl::StrCat(device.open_cash_register_id())
-                                      : "closed: it cannot sell");
+                                      : "none open");
   properties.Add("Hardware", device.hardware_id());
   properties.Add("Metadata", MapText(device.metadata()));
   properties.Add("Created", FormatTimestamp(device.created_at()));

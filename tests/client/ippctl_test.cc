@@ -88,7 +88,7 @@ TEST_F(IppctlTest, ListsDevicesOverPages) {
   EXPECT_EQ(Out({"devices", "list", "--location", "l-1", "--metadata", "floor=2"}),
             "ID    NAME        PLATFORM  LOCATION  REGISTER  CREATED\n"
             "d-1   Kassa 北京  ANDROID   l-1       7         2026-01-31T08:00:00Z\n"
-            "d-22              WATCH               closed\n");
+            "d-22              WATCH               none\n");
   ASSERT_EQ(requests.size(), 2u);
   EXPECT_EQ(requests[0].location_id(), "l-1");
   EXPECT_THAT(requests[0].metadata(), ElementsAre(Pair("floor", "2")));
