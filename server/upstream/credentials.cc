@@ -19,15 +19,13 @@ absl::Status Credentials::Add(std::string merchant_id, std::string username, std
 absl::StatusOr<Credentials::Key> Credentials::Find(absl::string_view merchant_id) const {
   const auto it = entries_.find(std::string(merchant_id));
   if (it == entries_.end()) return absl::NotFoundError("merchant is not configured");
-  Key key;
-  key.secret = it->second.key->value();
+  const std::string secret = it->second.key->value();
   const std::string& user = it->second.username;
   // The upstream takes the raw key behind `Basic `, or ordinary HTTP Basic with the Portal's user
   // name.
-  key.authorization = absl::StrCat(
-      "Basic ",
-      user.empty() ? key.secret : absl::Base64Escape(absl::StrCat(user, ":", key.secret)));
-  return key;
+  const std::string sent =
+      user.empty() ? secret : absl::Base64Escape(absl::StrCat(user, ":", secret));
+  return Key{.authorization = absl::StrCat("Basic ", sent), .secrets = {sent, secret}};
 }
 
 }  // namespace ipp::upstream

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -20,8 +21,9 @@ class Credentials {
 
   struct Key {
     std::string
-        authorization;   // the header's value: `Basic <key>`, or `Basic base64(username:key)`
-    std::string secret;  // the key itself, to keep it out of what the upstream echoes
+        authorization;  // the header's value: `Basic <key>`, or `Basic base64(username:key)`
+    // Every form in which the key is sent, to keep it out of what the upstream echoes.
+    std::vector<std::string> secrets;
   };
   // NOT_FOUND for a merchant that is not configured.
   absl::StatusOr<Key> Find(absl::string_view merchant_id) const;

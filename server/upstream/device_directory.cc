@@ -69,21 +69,26 @@ class DeviceDirectory::Walk final : public UpstreamClient::Call,
 
  private:
   void GotPage(CallResult result) {
-    if (!result.status.ok()) return std::move(done_)(std::move(result.status));
+    if (!result.status.ok()) return Tell(std::move(result.status));
     for (v1::Device& device : *response_.mutable_devices()) {
-      if (device.id() == device_id_) return std::move(done_)(std::move(device));
+      if (device.id() == device_id_) return Tell(std::move(device));
     }
     const routes::PageQuery asked{.number = page_, .size = kPageSize};
     if (!HasNextPage(result.page, asked, response_.devices_size()) || page_ + 1 >= kMaxPages) {
-      return std::move(done_)(
-          MakeError(absl::StatusCode::kNotFound, "no device of the merchant has this id",
-                    {.reason = "DEVICE_NOT_FOUND",
-                     .metadata = {{"outcome", "REJECTED"}, {"retry_safe", "true"}},
-                     .violations = {},
-                     .retry_after = std::nullopt}));
+      return Tell(MakeError(absl::StatusCode::kNotFound, "no device of the merchant has this id",
+                            {.reason = "DEVICE_NOT_FOUND",
+                             .metadata = {{"outcome", "REJECTED"}, {"retry_safe", "true"}},
+                             .violations = {},
+                             .retry_after = std::nullopt}));
     }
     ++page_;
     ReadPage();
+  }
+
+  // As in UpstreamClient: what `done` holds ends with its run.
+  void Tell(absl::StatusOr<v1::Device> device) {
+    Done done = std::move(done_);
+    std::move(done)(std::move(device));
   }
 
   UpstreamClient* const client_;

@@ -17,7 +17,7 @@ namespace {
 using absl::StatusCode;
 namespace v1 = kustom::ipp::v1;
 
-constexpr size_t kMaxEchoed = 500;  // characters of the upstream's own words in an error
+constexpr size_t kMaxEchoed = 500;  // bytes of the upstream's own words in an error
 
 struct Row {
   int code;
@@ -78,30 +78,30 @@ Failure Make(StatusCode code, std::string reason, absl::string_view message, Out
 }
 
 // The upstream's words, made fit for an error: short, printable, without our key.
-std::string Echo(absl::string_view text, absl::string_view secret) {
-  std::string clean(text.substr(0, kMaxEchoed));
-  while (!clean.empty() && (static_cast<unsigned char>(clean.back()) & 0xC0) == 0x80 &&
-         text.size() > kMaxEchoed) {
-    clean.pop_back();  // the rest of a character that was cut
+std::string Echo(absl::string_view text, const std::vector<std::string>& secrets) {
+  std::string clean(text);
+  // Before the cut, which could leave a part of a key.
+  for (const std::string& secret : secrets) {
+    if (!secret.empty()) clean = absl::StrReplaceAll(clean, {{secret, "***"}});
   }
-  if (text.size() > kMaxEchoed && !clean.empty() &&
-      static_cast<unsigned char>(clean.back()) >= 0xC0) {
-    clean.pop_back();
+  if (clean.size() > kMaxEchoed) {
+    size_t end = kMaxEchoed;  // not inside a character
+    while (end > 0 && (static_cast<unsigned char>(clean[end]) & 0xC0) == 0x80) --end;
+    clean.resize(end);
   }
   std::replace_if(
       clean.begin(), clean.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
-  if (!secret.empty()) clean = absl::StrReplaceAll(clean, {{secret, "***"}});
   return clean;
 }
 
 std::vector<FieldViolation> Violations(const Problem& problem, absl::string_view body_field,
-                                       absl::string_view secret) {
+                                       const std::vector<std::string>& secrets) {
   const std::string prefix =
       body_field.empty() || body_field == "*" ? "" : absl::StrCat(body_field, ".");
   std::map<std::string, std::string> sorted(problem.errors().begin(), problem.errors().end());
   std::vector<FieldViolation> violations;
   for (const auto& [field, text] : sorted) {
-    violations.push_back({absl::StrCat(prefix, Echo(field, secret)), Echo(text, secret)});
+    violations.push_back({absl::StrCat(prefix, Echo(field, secrets)), Echo(text, secrets)});
   }
   return violations;
 }
@@ -115,12 +115,12 @@ std::optional<absl::Duration> ParseRetryAfter(absl::string_view value) {
 }
 
 Failure FromResponse(const http::HttpResponse& response, v1::Repeat repeat,
-                     absl::string_view body_field, absl::string_view secret) {
+                     absl::string_view body_field, const std::vector<std::string>& secrets) {
   const Row row = RowFor(response.code);
   Problem problem;
   // Any body will do, also none: the code alone decides.
   if (!json::Read(response.body, &problem).ok()) problem.Clear();
-  std::string said = Echo(problem.detail().empty() ? problem.title() : problem.detail(), secret);
+  std::string said = Echo(problem.detail().empty() ? problem.title() : problem.detail(), secrets);
 
   ErrorDetail detail;
   detail.metadata["http_status"] = absl::StrCat(response.code);
@@ -129,9 +129,10 @@ Failure FromResponse(const http::HttpResponse& response, v1::Repeat repeat,
   HideFromBlindRetries(repeat, row.outcome, &code, &reason);
   const std::optional<absl::Duration> retry_after = ParseRetryAfter(response.header("retry-after"));
   if (code == StatusCode::kInvalidArgument) {
-    detail.violations = Violations(problem, body_field, secret);
+    detail.violations = Violations(problem, body_field, secrets);
   }
-  if (row.retriable) detail.retry_after = retry_after;
+  // A wait reads as leave to send again.
+  if (row.retriable && RetrySafe(row.outcome, repeat)) detail.retry_after = retry_after;
   if (code == StatusCode::kResourceExhausted && !retry_after) detail.retry_after = absl::Seconds(1);
   std::string message;
   if (reason == "UPSTREAM_CREDENTIALS") {

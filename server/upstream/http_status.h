@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -21,10 +22,10 @@ struct Failure {
   std::optional<absl::Duration> retry_after;  // how long the upstream asked to wait
 };
 
-// An answer whose code is not one of the route's successes. `secret` is struck out of everything
-// that the upstream said.
+// An answer whose code is not one of the route's successes. The `secrets` are struck out of
+// everything that the upstream said.
 Failure FromResponse(const http::HttpResponse& response, kustom::ipp::v1::Repeat repeat,
-                     absl::string_view body_field, absl::string_view secret);
+                     absl::string_view body_field, const std::vector<std::string>& secrets);
 
 // No whole answer.
 Failure FromTransport(const http::HttpResult& result, kustom::ipp::v1::Repeat repeat);

@@ -105,7 +105,7 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
         done_(std::move(done)) {}
 
   void Start(routes::RestRequest rest, const Credentials::Key& key) {
-    secret_ = key.secret;
+    secrets_ = key.secrets;
     request_.method = route_.options().method();
     request_.target = std::move(rest.target);
     request_.body = std::move(rest.body);
@@ -184,7 +184,7 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     if (!route_.Succeeded(result.response.code)) {
       Count(EndingOf(result.response.code));
       return RetryOrFinish(FromResponse(result.response, route_.options().repeat(),
-                                        route_.options().body(), secret_),
+                                        route_.options().body(), secrets_),
                            now);
     }
     CallResult done;
@@ -199,7 +199,7 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     Count(Ending::kOk);
     if (route_.is_read()) shared_->budget.Succeeded();
     done.outcome = Outcome::kExecuted;
-    std::move(done_)(std::move(done));
+    Tell(std::move(done));
   }
 
   void RetryOrFinish(Failure failure, absl::Time now) {
@@ -215,7 +215,9 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     metrics_.retries->Add();
     response_->Clear();
     MutexLock lock(&mutex_);
-    pause_ = shared_->scheduler->RunAfter(*pause, [self = shared_from_this()] { self->Send(); });
+    // A cancellation that came since is not made to wait.
+    pause_ = shared_->scheduler->RunAfter(cancelled_ ? absl::ZeroDuration() : *pause,
+                                          [self = shared_from_this()] { self->Send(); });
   }
 
   bool Cancelled() {
@@ -229,7 +231,13 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     CallResult result;
     result.status = std::move(status);
     result.outcome = outcome;
-    std::move(done_)(std::move(result));
+    Tell(std::move(result));
+  }
+
+  // What `done` holds ends with its run: it may hold whoever holds the handle, that is us.
+  void Tell(CallResult result) {
+    Done done = std::move(done_);
+    std::move(done)(std::move(result));
   }
 
   Shared* const shared_;
@@ -238,7 +246,7 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
   google::protobuf::Message* const response_;
   const CallContext context_;
   Done done_;
-  std::string secret_;
+  std::vector<std::string> secrets_;
   http::HttpRequest request_;
   int attempt_ = 0;
   absl::Time started_;
