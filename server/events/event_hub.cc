@@ -131,9 +131,10 @@ std::vector<EventHub::Delivery> EventHub::Append(std::vector<EventPtr> batch) {
   return deliveries;
 }
 
-// Moves the reader over the tail to its next event, or to the end. The reader's position is inside
-// the tail or at its end.
+// Moves the reader over the tail to its next event, or to the end. The reader's position is not
+// before the tail; it may be ahead of it, having come from the store.
 EventPtr EventHub::FindInTail(Reader* reader) {
+  if (reader->position >= tail_last_) return nullptr;
   const int64_t first = tail_last_ + 1 - static_cast<int64_t>(tail_.size());
   for (auto it = tail_.begin() + (reader->position + 1 - first); it != tail_.end(); ++it) {
     reader->position = (*it)->row.position;
@@ -159,11 +160,7 @@ EventPtr EventHub::FindOrWait(const std::shared_ptr<Reader>& reader) {
   if (EventPtr event = FindInPage(reader.get())) return event;
   const int64_t first = tail_last_ + 1 - static_cast<int64_t>(tail_.size());
   if (reader->position + 1 < first) return nullptr;
-  if (reader->position < tail_last_) {
-    if (EventPtr event = FindInTail(reader.get())) return event;
-  }
-  // Ahead of the tail is possible: a subscriber starts at the store's end before the hub has read
-  // that far.
+  if (EventPtr event = FindInTail(reader.get())) return event;
   reader->waits = true;
   reader->place = waiting_.insert(waiting_.end(), reader.get());
   return nullptr;
