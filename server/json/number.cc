@@ -1,5 +1,6 @@
 #include "server/json/number.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdint>

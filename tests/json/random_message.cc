@@ -1,6 +1,7 @@
 #include "tests/json/random_message.h"
 
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
 #include <string>
 #include <vector>

@@ -1,13 +1,17 @@
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <memory>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "google/protobuf/dynamic_message.h"
 #include "gtest/gtest.h"
 #include "kustom/ipp/v1/device.pb.h"
 #include "kustom/ipp/v1/enrollment.pb.h"
-#include "kustom/ipp/v1/session.pb.h"
+#include "kustom/ipp/v1/session_event.pb.h"
+#include "kustom/ipp/v1/simulation.pb.h"
 #include "server/json/message_json.h"
 #include "tests/json/kinds.pb.h"
 
@@ -201,6 +205,24 @@ INSTANTIATE_TEST_SUITE_P(
         WordRow{test::Colour_descriptor(), test::GREEN, "GREEN"},
         WordRow{test::PaperSize_descriptor(), test::PAPER_SIZE_US_LETTER, "us_letter"}),
     [](const auto& info) { return info.param.type->FindValueByNumber(info.param.number)->name(); });
+
+TEST(JsonPlan, IsSharedByThreadsThatNeedItAtOnce) {
+  std::vector<std::thread> threads;
+  std::atomic<int> right = 0;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&right] {
+      v1::SubscribeSessionEventsResponse message;
+      v1::SimulateCardTapRequest request;
+      std::string out;
+      const bool ok =
+          Read(R"({"event":{"session":{"order_items":[{"quantity":3}]}}})", &message).ok() &&
+          Read(R"({"outcome":"LOST_CARD"})", &request).ok() && Write(request, &out).ok();
+      if (ok && message.event().session().order_items(0).quantity() == 3) ++right;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(right, 8);
+}
 
 TEST(JsonPlan, RefusesTypesThatAreNotGenerated) {
   google::protobuf::DescriptorPool pool(google::protobuf::DescriptorPool::generated_pool());
