@@ -28,10 +28,6 @@ Config Defaults() {
   events.mutable_max_stream_age()->set_seconds(30 * kMinute);
   events.set_max_subscribers(10'000);
 
-  Reconcile& reconcile = *config.mutable_reconcile();
-  reconcile.mutable_first()->set_seconds(30);
-  reconcile.mutable_max()->set_seconds(kHour);
-  reconcile.mutable_watched()->set_seconds(5);
 
   Webhooks& webhooks = *config.mutable_webhooks();
   webhooks.set_listen("127.0.0.1:8080");

@@ -31,7 +31,6 @@ class Validator {
     CheckMerchants(config);
     CheckStore(config.store());
     CheckEvents(config.events());
-    CheckReconcile(config.reconcile());
     CheckTls(config);
     CheckCallers(config);
     CheckWebhooks(config.webhooks());
@@ -165,19 +164,6 @@ class Validator {
     Between("events.max_stream_age", events.max_stream_age(), absl::Seconds(1),
             absl::Hours(24 * 7));
     Between("events.max_subscribers", events.max_subscribers(), 1, 1'000'000);
-  }
-
-  void CheckReconcile(const Reconcile& reconcile) {
-    const absl::Duration least = absl::Milliseconds(100);
-    Between("reconcile.first", reconcile.first(), least, absl::Hours(24));
-    Between("reconcile.max", reconcile.max(), least, absl::Hours(24 * 7));
-    Between("reconcile.watched", reconcile.watched(), least, absl::Hours(1));
-    for (const auto& [name, value] :
-         {std::pair{"first", reconcile.first()}, {"watched", reconcile.watched()}}) {
-      if (ToDuration(value) > ToDuration(reconcile.max())) {
-        Add(absl::StrCat("reconcile.", name), "must not be longer than reconcile.max");
-      }
-    }
   }
 
   void CheckTls(const Config& config) {

@@ -13,6 +13,7 @@ void ReadObserver::Observe(News news) {
       news.session->status() == kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED) {
     return;
   }
+  news.overheard = true;
   std::string key = absl::StrCat(news.merchant_id, "/", news.session_id);
   const size_t digest = std::hash<std::string>()(news.session->SerializeAsString());
   {

@@ -193,6 +193,9 @@ Session Merge(const SessionRecord& record, const News& news) {
 
 Step AdvanceByWholeSession(const std::optional<SessionRecord>& known, const News& news) {
   const SessionStatus told = news.session->status();
+  if (!known && news.overheard && IsFinal(told)) {
+    return {.verdict = Verdict::kLate, .record = {}, .events = {}};
+  }
   SessionRecord record =
       known ? *known : NewRecord(news, kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED);
   const SessionStatus status = record.session.status();

@@ -31,6 +31,9 @@ struct News {
   // A whole session; `type` and the like are empty then.
   std::optional<kustom::ipp::v1::Session> session;
   std::string request_id;  // of the create that this answers; empty otherwise
+  // A caller read it, nobody did anything: of a session that we do not know and that has ended it
+  // is no news. We may have told its end long ago and forgotten it since.
+  bool overheard = false;
 };
 
 // What the news did to what we knew.

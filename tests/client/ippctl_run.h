@@ -24,7 +24,7 @@ inline RunResult RunAt(const std::string& address, std::vector<std::string> args
   std::ostringstream err;
   Interrupt none;
   const auto getenv = [&](const std::string& name) {
-    return name == "IPP_ADDRESS" ? address : std::string();
+    return name == "IPPCTL_ADDRESS" ? address : std::string();
   };
   const int exit_code =
       RunIppctl(std::move(args), {in, out, err, getenv, interrupt == nullptr ? &none : interrupt});

@@ -59,10 +59,6 @@ events:
   max_write_stall: 30s
   max_stream_age: 30m
   max_subscribers: 10000
-reconcile:
-  first: 30s
-  max: 1h
-  watched: 5s
 callers: []
 webhooks:
   listen: 127.0.0.1:8080

@@ -242,6 +242,20 @@ TEST(SessionState, DatesAReadPurchaseAtItsCompletion) {
   EXPECT_EQ(event.source(), v1::SESSION_EVENT_SOURCE_RECONCILIATION);
 }
 
+TEST(SessionState, DoesNotTellTheEndOfASessionThatACallerOnlyRead) {
+  News read = Answer(v1::SESSION_STATUS_FINALIZED);
+  read.overheard = true;
+  const Step step = Advance({}, read);
+  EXPECT_FALSE(step.record);
+  EXPECT_TRUE(step.events.empty());
+  // One that goes on is worth knowing, and the end of one that is known is news.
+  News open = Answer(v1::SESSION_STATUS_ACTIVE);
+  open.overheard = true;
+  const Known known = Advance({}, open).record;
+  ASSERT_TRUE(known);
+  EXPECT_EQ(Advance(known, read).verdict, Verdict::kAdvanced);
+}
+
 TEST(SessionState, TellsOfAFailedPaymentAndStaysWhereItIs) {
   const Known known = Advance({}, Answer(v1::SESSION_STATUS_CREATED)).record;
   News failed = Webhook(v1::SESSION_EVENT_TYPE_PAYMENT_FAILED);

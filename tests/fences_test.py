@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Who may include whom. One way only; third parties each behind one door."""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SERVER = ROOT / "server"
+
+# Module → modules of server/ that it may include. The processes' own files (server/*.cc) may include all.
+MODULES = {
+    "base": set(),
+    "json": {"base"},
+    "routes": {"json", "base"},
+    "http": {"base"},
+    "upstream": {"routes", "json", "http", "base"},
+    "store": {"base"},
+    "sessions": {"store", "base"},
+    "events": {"store", "base"},
+    "web": {"base"},
+    "webhook": {"sessions", "store", "json", "base"},
+    "admin": {"base"},
+    "auth": {"base"},
+    "config": {"base"},
+    "rpc": {"upstream", "sessions", "events", "store", "auth", "routes", "base"},
+}
+
+# Include prefix → folders that may use it.
+THIRD_PARTIES = {
+    r"grpc(pp)?/": {"server/rpc", "client"},
+    r".*\.grpc\.pb\.h": {"server/rpc", "client"},
+    r"rapidjson/": {"server/json"},
+    r"curl/": {"server/http"},
+    r"sqlite3\.h": {"server/store"},
+    r"libpq": {"server/store"},
+    r"boost/": {"server/web", "simulator"},
+    r"yaml-cpp/": {"server/config"},
+    r"(spdlog|prometheus)/": {"server/base"},
+    r"google/protobuf/util/json_util": {"client"},
+}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+[<"]([^>"]+)[>"]')
+
+
+def includes(path):
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        match = INCLUDE.match(line)
+        if match:
+            yield number, match.group(1)
+
+
+def breaches(root):
+    """Yields a line for each include that crosses a fence."""
+    for path in sorted(p for top in ("server", "client", "simulator") for p in (root / top).rglob("*.[ch]*")):
+        relative = path.relative_to(root).as_posix()
+        folder = relative.split("/")
+        module = folder[1] if folder[0] == "server" and len(folder) > 2 else None
+        if module is not None and module not in MODULES:
+            yield f"{relative}: module {module} is not in tests/fences_test.py"
+            continue
+        for number, name in includes(path):
+            where = f"{relative}:{number}: "
+            target = re.match(r"server/(\w+)/", name)
+            if folder[0] == "simulator" and name.startswith(("server/", "kustom/")):
+                yield where + "the simulator shares no code with the gateway"
+            if folder[0] == "client" and name.startswith("server/") and target.group(1) != "base":
+                yield where + f"client may include server/base only, not {name}"
+            if module and target and target.group(1) not in MODULES[module] | {module}:
+                yield where + f"{module} may not include {target.group(1)}"
+            for pattern, allowed in THIRD_PARTIES.items():
+                if re.match(pattern, name) and not any(relative.startswith(a + "/") for a in allowed):
+                    yield where + f"{name} belongs behind {sorted(allowed) or 'no door of ours'}"
+
+
+def self_test(tmp):
+    """The check finds what it is for."""
+    bad = {
+        "server/json/a.cc": '#include "server/http/b.h"\n',
+        "server/store/a.cc": "#include <curl/curl.h>\n",
+        "server/upstream/a.cc": '#include "kustom/ipp/v1/device.grpc.pb.h"\n',
+        "simulator/a.cc": '#include "server/base/clock.h"\n',
+        "client/a.cc": '#include "server/store/store.h"\n',
+        "server/newmodule/a.cc": "",
+    }
+    for name, text in bad.items():
+        (tmp / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp / name).write_text(text)
+    found = {line.split(":")[0] for line in breaches(tmp)}
+    assert found == set(bad), set(bad) - found
+
+
+def main():
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as tmp:
+        self_test(pathlib.Path(tmp))
+    found = list(breaches(ROOT))
+    print("\n".join(found) if found else "include fences hold")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
