@@ -4,7 +4,7 @@
 #include <chrono>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "server/base/error.h"
 #include "server/base/log.h"
 #include "server/events/cursor.h"
 
@@ -93,6 +93,14 @@ void EventHub::Run() {
       while (!read.rows) read.done.Wait(&read.mutex);
       rows = *std::move(read.rows);
     }
+    if (rows.ok()) {
+      // Retention was faster than the hub when the next event is gone.
+      const int64_t first = rows->empty() ? store_->bounds().oldest : rows->front().position;
+      if (first > after + 1) {
+        Deliver(SkipTo(first));
+        if (rows->empty()) continue;
+      }
+    }
     if (!rows.ok() || rows->empty()) {
       read_failures_.Add();
       LogWarning("cannot read the event log", {{"status", rows.status().ToString()}});
@@ -105,10 +113,28 @@ void EventHub::Run() {
     for (store::StoredEvent& row : *rows) {
       batch.push_back(LogEvent::Make(std::move(row), store_->log_id()));
     }
-    for (Delivery& delivery : Append(std::move(batch))) {
-      std::move(delivery.later)(std::move(delivery.event));
-    }
+    Deliver(Append(std::move(batch)));
   }
+}
+
+void EventHub::Deliver(std::vector<Delivery> deliveries) {
+  for (Delivery& delivery : deliveries) std::move(delivery.later)(std::move(delivery.event));
+}
+
+std::vector<EventHub::Delivery> EventHub::SkipTo(int64_t first) {
+  const absl::Status expired = CursorExpired(store_->log_id(), store_->bounds(), "after_cursor");
+  std::vector<Delivery> deliveries;
+  MutexLock lock(&mutex_);
+  tail_.clear();
+  tail_last_ = first - 1;
+  for (auto it = waiting_.begin(); it != waiting_.end();) {
+    Reader* reader = *it++;
+    if (reader->position >= tail_last_) continue;
+    waiting_.erase(reader->place);
+    reader->waits = false;
+    deliveries.push_back({std::exchange(reader->later, nullptr), expired});
+  }
+  return deliveries;
 }
 
 std::vector<EventHub::Delivery> EventHub::Append(std::vector<EventPtr> batch) {
@@ -191,7 +217,11 @@ void EventHub::GotPage(const std::shared_ptr<Reader>& reader,
     MutexLock lock(&mutex_);
     reader->reading = false;
     if (!rows.ok()) {
-      result = rows.status();
+      result = MakeError(rows.status().code(), "the event log cannot be read now",
+                         {.reason = "STORE_UNAVAILABLE",
+                          .metadata = {{"retry_safe", "true"}},
+                          .violations = {},
+                          .retry_after = std::nullopt});
     } else if (page.empty() || page.front()->row.position != reader->position + 1) {
       result = CursorExpired(store_->log_id(), store_->bounds(), "after_cursor");
     } else {

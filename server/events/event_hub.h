@@ -49,6 +49,9 @@ class EventHub {
   };
 
   void Run();
+  static void Deliver(std::vector<Delivery> deliveries);
+  // The events up to `first` were removed before the hub read them: whoever waits for one is told.
+  std::vector<Delivery> SkipTo(int64_t first) ABSL_LOCKS_EXCLUDED(mutex_);
   // Appends a batch to the tail and finds who gets what.
   std::vector<Delivery> Append(std::vector<EventPtr> batch) ABSL_LOCKS_EXCLUDED(mutex_);
   EventPtr FindInTail(Reader* reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -84,7 +87,8 @@ class Subscription {
 
   // The next event when it is at hand: then `later` is dropped. Otherwise nullptr, and `later` runs
   // once, on the hub's or the store's thread, with the event, or with OUT_OF_RANGE / CURSOR_EXPIRED
-  // when retention overtook this reader, or with the store's error (UNAVAILABLE).
+  // when retention overtook this reader, or with the store's code (UNAVAILABLE) and
+  // STORE_UNAVAILABLE.
   EventPtr Next(Later later);
 
   // Takes a pending wish back. True: `later` is dropped and will not run. False: none is pending,
