@@ -1,0 +1,196 @@
+#include "server/events/cursor.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <limits>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/error.h"
+
+namespace ipp::events {
+namespace {
+
+using absl::StatusCode;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+
+constexpr char kLog[] = "0123456789abcdef";
+constexpr char kOtherLog[] = "0123456789abcdee";
+constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+constexpr store::LogBounds kAll{.oldest = 1, .latest = kMax};
+
+class CursorPosition : public testing::TestWithParam<int64_t> {};
+
+TEST_P(CursorPosition, ComesBackFromACursorOfFixedSize) {
+  const std::string cursor = EncodeCursor(kLog, GetParam());
+  EXPECT_EQ(cursor.size(), kCursorSize);
+  EXPECT_EQ(cursor.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyz"
+                                     "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_"),
+            std::string::npos)
+      << cursor;
+  const auto position = DecodeCursor(cursor, kLog, kAll, "after_cursor");
+  ASSERT_TRUE(position.ok()) << position.status();
+  EXPECT_EQ(*position, GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Table, CursorPosition,
+                         testing::Values(0, 1, 127, 128, 255, 256, 65535, 65536, int64_t{1} << 32,
+                                         int64_t{1} << 56, kMax - 1, kMax));
+
+TEST(Cursor, IsTheSameForTheSamePlaceAndDiffersForAnother) {
+  EXPECT_EQ(EncodeCursor(kLog, 7), EncodeCursor(kLog, 7));
+  EXPECT_NE(EncodeCursor(kLog, 7), EncodeCursor(kLog, 8));
+  EXPECT_NE(EncodeCursor(kLog, 7), EncodeCursor(kOtherLog, 7));
+}
+
+void ExpectMalformed(const std::string& cursor) {
+  const absl::Status status = DecodeCursor(cursor, kLog, kAll, "after_cursor").status();
+  ASSERT_EQ(status.code(), StatusCode::kInvalidArgument) << cursor;
+  const ErrorDetail detail = GetErrorDetail(status);
+  EXPECT_EQ(detail.reason, "CURSOR_MALFORMED") << cursor;
+  ASSERT_EQ(detail.violations.size(), 1u);
+  EXPECT_EQ(detail.violations[0].field, "after_cursor");
+}
+
+TEST(Cursor, IsRefusedWithAnyCharacterChanged) {
+  const std::string alphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_ =+/.\n";
+  const std::string cursor = EncodeCursor(kLog, 4711);
+  for (size_t i = 0; i < cursor.size(); ++i) {
+    for (const char c : alphabet) {
+      std::string changed = cursor;
+      changed[i] = c;
+      if (changed != cursor) ExpectMalformed(changed);
+    }
+  }
+}
+
+TEST(Cursor, IsRefusedWithTwoCharactersSwapped) {
+  const std::string cursor = EncodeCursor(kLog, 4711);
+  for (size_t i = 1; i < cursor.size(); ++i) {
+    std::string changed = cursor;
+    std::swap(changed[i - 1], changed[i]);
+    if (changed != cursor) ExpectMalformed(changed);
+  }
+}
+
+TEST(Cursor, IsRefusedWhenCut) {
+  const std::string cursor = EncodeCursor(kLog, 4711);
+  for (size_t size = 0; size < cursor.size(); ++size) ExpectMalformed(cursor.substr(0, size));
+}
+
+TEST(Cursor, IsRefusedWithMoreBehindIt) {
+  for (const char* more : {"A", "=", " ", "\n", "AAAA"}) {
+    ExpectMalformed(absl::StrCat(EncodeCursor(kLog, 4711), more));
+  }
+}
+
+TEST(Cursor, IsRefusedWhenItIsSomethingElse) {
+  for (const std::string& text : {std::string("0"), std::string("latest"),
+                                  std::string(kCursorSize, 'A'), std::string(kCursorSize, '\0'),
+                                  std::string(kCursorSize, '\xff'), std::string(10000, 'x')}) {
+    ExpectMalformed(text);
+  }
+}
+
+struct PlaceRow {
+  std::string name;
+  std::string log;
+  int64_t position;
+  store::LogBounds bounds;
+  StatusCode code;
+  std::string reason;
+};
+
+void PrintTo(const PlaceRow& row, std::ostream* out) { *out << row.name; }
+
+class CursorPlace : public testing::TestWithParam<PlaceRow> {};
+
+TEST_P(CursorPlace, IsTakenOrRefused) {
+  const PlaceRow& row = GetParam();
+  const auto position =
+      DecodeCursor(EncodeCursor(row.log, row.position), kLog, row.bounds, "after_cursor");
+  ASSERT_EQ(position.status().code(), row.code) << position.status();
+  if (position.ok()) {
+    EXPECT_EQ(*position, row.position);
+  } else {
+    EXPECT_EQ(GetErrorDetail(position.status()).reason, row.reason);
+    EXPECT_THAT(std::string(position.status().message()), HasSubstr("after_cursor"));
+  }
+}
+
+constexpr store::LogBounds kEmpty{.oldest = 1, .latest = 0};
+constexpr store::LogBounds kMiddle{.oldest = 10, .latest = 20};
+constexpr store::LogBounds kForgotten{.oldest = 21, .latest = 20};
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, CursorPlace,
+    testing::ValuesIn(std::vector<PlaceRow>{
+        {"BeginOfAnEmptyLog", kLog, 0, kEmpty, StatusCode::kOk, ""},
+        {"AheadOfAnEmptyLog", kLog, 1, kEmpty, StatusCode::kInvalidArgument, "CURSOR_FOREIGN"},
+        {"InTheMiddle", kLog, 15, kMiddle, StatusCode::kOk, ""},
+        {"OldestKept", kLog, 10, kMiddle, StatusCode::kOk, ""},
+        {"JustBeforeTheOldest", kLog, 9, kMiddle, StatusCode::kOk, ""},
+        {"OneIsMissing", kLog, 8, kMiddle, StatusCode::kOutOfRange, "CURSOR_EXPIRED"},
+        {"BeginOfATrimmedLog", kLog, 0, kMiddle, StatusCode::kOutOfRange, "CURSOR_EXPIRED"},
+        {"Latest", kLog, 20, kMiddle, StatusCode::kOk, ""},
+        {"AheadOfTheLog", kLog, 21, kMiddle, StatusCode::kInvalidArgument, "CURSOR_FOREIGN"},
+        {"FarAheadOfTheLog", kLog, kMax, kMiddle, StatusCode::kInvalidArgument, "CURSOR_FOREIGN"},
+        {"Negative", kLog, -1, kMiddle, StatusCode::kInvalidArgument, "CURSOR_FOREIGN"},
+        {"LatestWithNothingKept", kLog, 20, kForgotten, StatusCode::kOk, ""},
+        {"OneIsMissingWithNothingKept", kLog, 19, kForgotten, StatusCode::kOutOfRange,
+         "CURSOR_EXPIRED"},
+        {"ForeignInTheMiddle", kOtherLog, 15, kMiddle, StatusCode::kInvalidArgument,
+         "CURSOR_FOREIGN"},
+        {"ForeignAndOld", kOtherLog, 1, kMiddle, StatusCode::kInvalidArgument, "CURSOR_FOREIGN"},
+    }),
+    [](const auto& info) { return info.param.name; });
+
+TEST(Cursor, OfAnotherVersionIsRefused) {
+  // The same bytes under version 2, with a right checksum.
+  std::string raw;
+  ASSERT_TRUE(absl::WebSafeBase64Unescape(EncodeCursor(kLog, 5), &raw));
+  raw[0] = 2;
+  uint32_t hash = 2166136261u;
+  for (size_t i = 0; i < 17; ++i) hash = (hash ^ static_cast<unsigned char>(raw[i])) * 16777619u;
+  for (int i = 0; i < 4; ++i) raw[17 + i] = static_cast<char>(hash >> (24 - 8 * i));
+  ExpectMalformed(absl::WebSafeBase64Escape(raw));
+  // Which shows that the checksum above is the one that is looked at.
+  raw[0] = 1;
+  hash = 2166136261u;
+  for (size_t i = 0; i < 17; ++i) hash = (hash ^ static_cast<unsigned char>(raw[i])) * 16777619u;
+  for (int i = 0; i < 4; ++i) raw[17 + i] = static_cast<char>(hash >> (24 - 8 * i));
+  EXPECT_EQ(absl::WebSafeBase64Escape(raw), EncodeCursor(kLog, 5));
+}
+
+TEST(Cursor, ThatExpiredTellsWhereToGoOn) {
+  const absl::Status status =
+      DecodeCursor(EncodeCursor(kLog, 3), kLog, kMiddle, "after_cursor").status();
+  const ErrorDetail detail = GetErrorDetail(status);
+  EXPECT_THAT(detail.metadata, ElementsAre(Pair("latest_cursor", EncodeCursor(kLog, 20)),
+                                           Pair("oldest_cursor", EncodeCursor(kLog, 9))));
+  EXPECT_THAT(detail.violations, IsEmpty());
+  // Both are cursors to go on with.
+  for (const auto& [name, cursor] : detail.metadata) {
+    EXPECT_TRUE(DecodeCursor(cursor, kLog, kMiddle, "after_cursor").ok()) << name;
+  }
+}
+
+TEST(Cursor, ThatExpiredTellsWhereToGoOnWithNothingKept) {
+  const absl::Status status =
+      DecodeCursor(EncodeCursor(kLog, 3), kLog, kForgotten, "after_cursor").status();
+  EXPECT_THAT(GetErrorDetail(status).metadata,
+              ElementsAre(Pair("latest_cursor", EncodeCursor(kLog, 20)),
+                          Pair("oldest_cursor", EncodeCursor(kLog, 20))));
+}
+
+}  // namespace
+}  // namespace ipp::events
