@@ -80,7 +80,7 @@ absl::StatusOr<int64_t> DecodeCursor(absl::string_view cursor, absl::string_view
       position > bounds.latest) {
     return Invalid("CURSOR_FOREIGN", field, "is a cursor of another event log");
   }
-  if (position + 1 < bounds.oldest) return CursorExpired(log_id, bounds, field);
+  if (position < bounds.oldest - 1) return CursorExpired(log_id, bounds, field);
   return position;
 }
 
