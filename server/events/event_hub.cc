@@ -4,9 +4,9 @@
 #include <chrono>
 #include <utility>
 
-#include "server/base/error.h"
 #include "server/base/log.h"
 #include "server/events/cursor.h"
+#include "server/store/store_error.h"
 
 namespace ipp::events {
 namespace {
@@ -217,11 +217,7 @@ void EventHub::GotPage(const std::shared_ptr<Reader>& reader,
     MutexLock lock(&mutex_);
     reader->reading = false;
     if (!rows.ok()) {
-      result = MakeError(rows.status().code(), "the event log cannot be read now",
-                         {.reason = "STORE_UNAVAILABLE",
-                          .metadata = {{"retry_safe", "true"}},
-                          .violations = {},
-                          .retry_after = std::nullopt});
+      result = store::ForCallers(rows.status());
     } else if (page.empty() || page.front()->row.position != reader->position + 1) {
       result = CursorExpired(store_->log_id(), store_->bounds(), "after_cursor");
     } else {

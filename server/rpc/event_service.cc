@@ -10,6 +10,7 @@
 #include "server/rpc/services.h"
 #include "server/rpc/subscribe_stream.h"
 #include "server/rpc/unary_call.h"
+#include "server/store/store_error.h"
 
 namespace ipp::rpc {
 namespace {
@@ -47,8 +48,9 @@ class EventPage : public std::enable_shared_from_this<EventPage> {
     if (!request_.has_start_time()) return ReadAfter(bounds.oldest - 1);
     store()->FindPosition(FromTimestamp(request_.start_time()),
                           [self = shared_from_this()](absl::StatusOr<int64_t> position) {
-                            position.ok() ? self->ReadAfter(*position)
-                                          : self->call_->Finish(position.status());
+                            position.ok()
+                                ? self->ReadAfter(*position)
+                                : self->call_->Finish(store::ForCallers(position.status()));
                           });
   }
 
@@ -59,7 +61,8 @@ class EventPage : public std::enable_shared_from_this<EventPage> {
     store()->ReadEvents(position, kReadEvents,
                         [self = shared_from_this(),
                          position](absl::StatusOr<std::vector<store::StoredEvent>> rows) {
-                          if (!rows.ok()) return self->call_->Finish(rows.status());
+                          if (!rows.ok())
+                            return self->call_->Finish(store::ForCallers(rows.status()));
                           self->Take(position, *std::move(rows));
                         });
   }

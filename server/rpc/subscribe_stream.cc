@@ -6,6 +6,7 @@
 #include "server/base/protobuf_time.h"
 #include "server/base/status_macros.h"
 #include "server/events/cursor.h"
+#include "server/store/store_error.h"
 
 namespace ipp::rpc {
 namespace {
@@ -26,7 +27,7 @@ class SubscribeStream final : public EventStream {
       // The reference is kept by the stream itself: gRPC is done with it only after Open or Fail.
       return edge().gateway.store->FindPosition(
           FromTimestamp(request.start_time()), [this](absl::StatusOr<int64_t> position) {
-            position.ok() ? OpenAt(*position, false) : Fail(position.status());
+            position.ok() ? OpenAt(*position, false) : Fail(store::ForCallers(position.status()));
           });
     }
     const store::LogBounds bounds = edge().gateway.store->bounds();

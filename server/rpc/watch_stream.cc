@@ -5,6 +5,7 @@
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
 #include "server/sessions/session_state.h"
+#include "server/store/store_error.h"
 
 namespace ipp::rpc {
 namespace {
@@ -44,7 +45,7 @@ class WatchStream final : public EventStream {
     edge().gateway.store->FindSessionByRequest(
         upstream_.merchant_id, request_id_, [this](absl::StatusOr<store::SessionRecord> record) {
           if (record.ok()) return ReadState(record->session.session_id());
-          if (!absl::IsNotFound(record.status())) return Fail(record.status());
+          if (!absl::IsNotFound(record.status())) return Fail(store::ForCallers(record.status()));
           if (context()->IsCancelled()) return Fail(Draining());
           edge().gateway.scheduler->RunAfter(kLookAgain, [this] { FindByRequest(); });
         });
