@@ -8,6 +8,27 @@
 #include "server/base/log.h"
 
 namespace ipp::rpc {
+namespace {
+
+// gRPC takes 8 KiB of metadata by default, the details in base64 and the message with them. A
+// larger error reaches the caller as RESOURCE_EXHAUSTED with nothing in it.
+constexpr size_t kMaxDetails = 4096;
+
+void KeepTheViolationsThatFit(google::rpc::Status* packed) {
+  size_t size = packed->ByteSizeLong();
+  for (auto& any : *packed->mutable_details()) {
+    google::rpc::BadRequest bad;
+    if (size <= kMaxDetails || !any.UnpackTo(&bad)) continue;
+    auto* rows = bad.mutable_field_violations();
+    while (size > kMaxDetails && !rows->empty()) {
+      size -= rows->rbegin()->ByteSizeLong();
+      rows->RemoveLast();
+    }
+    any.set_value(bad.SerializeAsString());
+  }
+}
+
+}  // namespace
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
@@ -25,6 +46,7 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
     any->set_type_url(std::string(url));
     any->set_value(std::string(payload));
   });
+  KeepTheViolationsThatFit(&packed);
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()),
                       packed.SerializeAsString());
 }

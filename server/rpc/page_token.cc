@@ -58,7 +58,9 @@ absl::StatusOr<int64_t> DecodePageToken(const google::protobuf::Message& request
   if (token.empty()) return 0;
   std::string raw;
   int64_t number = 0;
-  if (absl::WebSafeBase64Unescape(token, &raw) && raw.size() == kTokenSize) {
+  // The second look: the decoder passes over spaces, padding and bits that mean nothing.
+  if (absl::WebSafeBase64Unescape(token, &raw) && raw.size() == kTokenSize &&
+      absl::WebSafeBase64Escape(raw) == token) {
     std::memcpy(&number, raw.data() + 8, 8);
     if (number >= 0 && raw == Bytes(Digest(request, scope), number)) return number;
   }

@@ -21,17 +21,6 @@ constexpr int kMaxEventPageSize = 1000;
 constexpr int64_t kMinHeartbeatSeconds = 1;
 constexpr int64_t kMaxHeartbeatSeconds = 300;
 
-bool IsUuid(const std::string& text) {
-  if (text.size() != 36) return false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash ? text[i] != '-' : !absl::ascii_isxdigit(static_cast<unsigned char>(text[i]))) {
-      return false;
-    }
-  }
-  return true;
-}
-
 // Collects violations; the checks read as the rules do.
 class Checker {
  public:
@@ -113,6 +102,17 @@ void CheckItem(const v1::OrderItem& item, int index, Checker* check) {
 }
 
 }  // namespace
+
+bool IsUuid(const std::string& text) {
+  if (text.size() != 36) return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    if (dash ? text[i] != '-' : !absl::ascii_isxdigit(static_cast<unsigned char>(text[i]))) {
+      return false;
+    }
+  }
+  return true;
+}
 
 absl::Status Validate(const v1::ListDevicesRequest& request) {
   return Checker()
@@ -260,10 +260,12 @@ absl::Status Validate(const v1::SubscribeSessionEventsRequest& request) {
   check.Require(v1::CursorExpiredPolicy_IsValid(request.on_cursor_expired()), "on_cursor_expired",
                 "must be FAIL or SKIP_TO_OLDEST");
   const auto& heartbeat = request.heartbeat_interval();
-  check.Require(!request.has_heartbeat_interval() ||
-                    (heartbeat.seconds() >= kMinHeartbeatSeconds && heartbeat.nanos() >= 0 &&
-                     heartbeat.seconds() + (heartbeat.nanos() > 0 ? 1 : 0) <= kMaxHeartbeatSeconds),
-                "heartbeat_interval", "must be from 1 second to 5 minutes");
+  check.Require(
+      !request.has_heartbeat_interval() ||
+          (heartbeat.seconds() >= kMinHeartbeatSeconds &&
+           heartbeat.seconds() <= kMaxHeartbeatSeconds && heartbeat.nanos() >= 0 &&
+           heartbeat.nanos() <= (heartbeat.seconds() == kMaxHeartbeatSeconds ? 0 : 999'999'999)),
+      "heartbeat_interval", "must be from 1 second to 5 minutes");
   return check.Take();
 }
 
