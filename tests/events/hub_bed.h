@@ -1,18 +1,19 @@
 #pragma once
 
+#include <chrono>
 #include <future>
+#include <limits>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "server/base/metrics.h"
 #include "server/events/event_hub.h"
 #include "tests/store/store_contract.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/fake_store.h"
 
 // What the suites over the hub stand on.
 namespace ipp::events::fixtures {
@@ -103,5 +104,26 @@ inline void AppendAndCatchUp(EventHub& hub, store::Store& store) {
   Append(store, 1);
   ASSERT_TRUE(wish.Wait().ok());
 }
+
+// Over a store in memory that waits and fails when told.
+class HubBed : public testing::Test {
+ protected:
+  void Open(HubOptions options = {.tail_events = 8, .page_events = 5}) {
+    hub_ = std::make_unique<EventHub>(&store_, options, &metrics_);
+  }
+  double Subscribers() { return metrics_.gauge("ipp_events_subscribers", "").value(); }
+  // No read works, until ReadsWork().
+  void ReadsFail() {
+    store_.FailReads(absl::UnavailableError("disk"), std::numeric_limits<int>::max());
+  }
+  void ReadsWork() { store_.FailReads(absl::OkStatus(), 0); }
+  // Everything that the store was asked for before has been answered.
+  void Settle() { (void)store::contract::Read(store_, 0, 1); }
+
+  FakeClock clock_;
+  Metrics metrics_;
+  store::FakeStore store_{&clock_};
+  std::unique_ptr<EventHub> hub_;
+};
 
 }  // namespace ipp::events::fixtures

@@ -1,0 +1,149 @@
+#include "server/rpc/page_token.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "kustom/ipp/v1/device.pb.h"
+#include "kustom/ipp/v1/session_event.pb.h"
+#include "server/base/error.h"
+
+namespace ipp::rpc {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::Field;
+namespace v1 = kustom::ipp::v1;
+
+v1::ListDevicesRequest Request() {
+  v1::ListDevicesRequest request;
+  request.set_page_size(10);
+  request.set_location_id("6f1c7a3e-4b1d-4c56-9d6b-0a2f5c1b7e90");
+  (*request.mutable_metadata())["store"] = "1";
+  (*request.mutable_metadata())["floor"] = "2";
+  return request;
+}
+
+void ExpectRefused(const v1::ListDevicesRequest& request, absl::string_view scope = "PM1") {
+  const absl::Status status = DecodePageToken(request, scope).status();
+  ASSERT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << request.page_token();
+  EXPECT_THAT(GetErrorDetail(status).violations,
+              ElementsAre(Field(&FieldViolation::field, "page_token")));
+}
+
+class PageNumber : public testing::TestWithParam<int64_t> {};
+
+TEST_P(PageNumber, ComesBackFromItsToken) {
+  v1::ListDevicesRequest request = Request();
+  request.set_page_token(EncodePageToken(request, "PM1", GetParam()));
+  const auto number = DecodePageToken(request, "PM1");
+  ASSERT_TRUE(number.ok()) << number.status();
+  EXPECT_EQ(*number, GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Table, PageNumber,
+                         testing::Values(0, 1, 255, 256, int64_t{1} << 40,
+                                         std::numeric_limits<int64_t>::max()));
+
+TEST(PageToken, IsZeroWhenEmpty) { EXPECT_EQ(*DecodePageToken(Request(), "PM1"), 0); }
+
+TEST(PageToken, OfEachPageIsBoundToTheListAndNotToTheTokenBefore) {
+  v1::ListDevicesRequest request = Request();
+  request.set_page_token(EncodePageToken(request, "PM1", 1));
+  request.set_page_token(EncodePageToken(request, "PM1", 2));
+  EXPECT_EQ(*DecodePageToken(request, "PM1"), 2);
+}
+
+TEST(PageToken, DoesNotDependOnTheOrderOfAMap) {
+  v1::ListDevicesRequest one, other;
+  for (int i = 0; i < 5; ++i) (*one.mutable_metadata())[absl::StrCat(i)] = "x";
+  for (int i = 4; i >= 0; --i) (*other.mutable_metadata())[absl::StrCat(i)] = "x";
+  EXPECT_EQ(EncodePageToken(one, "PM1", 1), EncodePageToken(other, "PM1", 1));
+}
+
+TEST(PageToken, IsRefusedWithNegativeNumbers) {
+  for (const int64_t number : {int64_t{-1}, std::numeric_limits<int64_t>::min()}) {
+    v1::ListDevicesRequest request = Request();
+    request.set_page_token(EncodePageToken(request, "PM1", number));
+    ExpectRefused(request);
+  }
+}
+
+TEST(PageToken, IsRefusedForAnotherMerchant) {
+  v1::ListDevicesRequest request = Request();
+  request.set_page_token(EncodePageToken(request, "PM1", 1));
+  ExpectRefused(request, "PM2");
+  ExpectRefused(request, "");
+}
+
+struct OtherRow {
+  std::string name;
+  std::function<void(v1::ListDevicesRequest*)> change;
+};
+
+void PrintTo(const OtherRow& row, std::ostream* out) { *out << row.name; }
+
+class OtherList : public testing::TestWithParam<OtherRow> {};
+
+TEST_P(OtherList, RefusesTheToken) {
+  v1::ListDevicesRequest request = Request();
+  request.set_page_token(EncodePageToken(request, "PM1", 1));
+  GetParam().change(&request);
+  ExpectRefused(request);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, OtherList,
+    testing::ValuesIn(std::vector<OtherRow>{
+        {"PageSize", [](auto* r) { r->set_page_size(11); }},
+        {"NoLocation", [](auto* r) { r->clear_location_id(); }},
+        {"OtherLocation", [](auto* r) { r->set_location_id("x"); }},
+        {"OtherFilterValue", [](auto* r) { (*r->mutable_metadata())["store"] = "2"; }},
+        {"OneMoreFilter", [](auto* r) { (*r->mutable_metadata())["wing"] = "3"; }},
+        {"OneFilterLess", [](auto* r) { r->mutable_metadata()->erase("store"); }},
+    }),
+    [](const auto& info) { return info.param.name; });
+
+TEST(PageToken, IsRefusedInAListOfAnotherKind) {
+  v1::ListDevicesRequest devices = Request();
+  v1::ListSessionEventsRequest events;
+  events.set_page_size(10);
+  events.set_page_token(EncodePageToken(devices, "PM1", 1));
+  EXPECT_EQ(DecodePageToken(events, "PM1").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(PageToken, IsRefusedWithAnyCharacterChanged) {
+  v1::ListDevicesRequest request = Request();
+  const std::string token = EncodePageToken(request, "PM1", 7);
+  for (size_t i = 0; i < token.size(); ++i) {
+    for (const char c : std::string("ABCXYZabcxyz0189-_ =")) {
+      std::string changed = token;
+      changed[i] = c;
+      if (changed == token) continue;
+      request.set_page_token(changed);
+      ExpectRefused(request);
+    }
+  }
+}
+
+TEST(PageToken, IsRefusedWhenItIsNone) {
+  v1::ListDevicesRequest request = Request();
+  const std::string token = EncodePageToken(request, "PM1", 7);
+  for (const std::string& text :
+       {std::string("1"), std::string("next"), token.substr(1), token.substr(0, token.size() - 1),
+        token + "A", token + "=", token + " ", token + token, std::string(27, 'A'),
+        std::string(100000, 'x'), std::string("\xff\xfe"), std::string(27, '\0')}) {
+    request.set_page_token(text);
+    ExpectRefused(request);
+  }
+}
+
+}  // namespace
+}  // namespace ipp::rpc
