@@ -1,5 +1,4 @@
 #include "kustom/ipp/v1/enrollment.grpc.pb.h"
-#include "server/rpc/create_call.h"
 #include "server/rpc/list_call.h"
 #include "server/rpc/services.h"
 
@@ -16,7 +15,7 @@ class EnrollmentServiceImpl final : public v1::EnrollmentService::CallbackServic
 
   Reactor* CreateEnrollment(Context* context, const v1::CreateEnrollmentRequest* request,
                             v1::CreateEnrollmentResponse* response) override {
-    return Serve(edge_, context, request, response, &Create);
+    return Serve(edge_, context, request, response, &Forward);
   }
   Reactor* ListEnrollments(Context* context, const v1::ListEnrollmentsRequest* request,
                            v1::ListEnrollmentsResponse* response) override {

@@ -3,8 +3,8 @@
 #include "kustom/ipp/v1/session.grpc.pb.h"
 #include "server/base/log.h"
 #include "server/base/protobuf_time.h"
-#include "server/rpc/create_call.h"
 #include "server/rpc/services.h"
+#include "server/rpc/unary_call.h"
 #include "server/rpc/watch_stream.h"
 
 namespace ipp::rpc {
@@ -43,7 +43,6 @@ void RecordAndFinish(UnaryCall* call, const std::string& merchant_id, const v1::
 
 void CreateSessionWork(UnaryCall* call, const v1::CreateSessionRequest& request,
                        v1::CreateSessionResponse* response) {
-  NameCreation(call, request);
   const auto context = call->Upstream();
   if (!context) return;
   v1::CreateSessionRequest sent = request;

@@ -1,6 +1,6 @@
 #include "kustom/ipp/v1/simulation.grpc.pb.h"
-#include "server/rpc/create_call.h"
 #include "server/rpc/services.h"
+#include "server/rpc/unary_call.h"
 
 namespace ipp::rpc {
 namespace {
@@ -15,7 +15,7 @@ class SimulationServiceImpl final : public v1::SimulationService::CallbackServic
 
   Reactor* CreateSimulatedDevice(Context* context, const v1::CreateSimulatedDeviceRequest* request,
                                  v1::CreateSimulatedDeviceResponse* response) override {
-    return Serve(edge_, context, request, response, &Create);
+    return Serve(edge_, context, request, response, &Forward);
   }
   Reactor* SimulateCardTap(Context* context, const v1::SimulateCardTapRequest* request,
                            v1::SimulateCardTapResponse* response) override {

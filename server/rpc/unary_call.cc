@@ -1,6 +1,7 @@
 #include "server/rpc/unary_call.h"
 
 #include "server/rpc/grpc_status.h"
+#include "server/upstream/traceparent.h"
 
 namespace ipp::rpc {
 
@@ -17,8 +18,10 @@ std::optional<upstream::CallContext> UnaryCall::Upstream() {
   return std::nullopt;
 }
 
-void UnaryCall::NameRequest(std::string request_id) {
-  request_id_ = std::move(request_id);
+void UnaryCall::NameCreation(const std::string& request_id) {
+  // What is no UUID may be anything, also something that gRPC cannot send.
+  if (!request_id.empty() && !IsUuid(request_id)) return;
+  request_id_ = request_id.empty() ? upstream::NewUuid() : request_id;
   context_->AddTrailingMetadata("x-request-id", request_id_);
 }
 

@@ -30,8 +30,9 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   // merchant is not clear.
   std::optional<upstream::CallContext> Upstream();
 
-  // Names this creation: in the trailer `x-request-id` and in every error from now on.
-  void NameRequest(std::string request_id);
+  // Names this creation, after the caller's request_id or after a new one: in the trailer
+  // `x-request-id` and in every error from now on. A request_id that is none names nothing.
+  void NameCreation(const std::string& request_id);
   const std::string& request_id() const { return request_id_; }
 
   // `handle` is cancelled when the caller goes away; at once when it has.
@@ -70,6 +71,8 @@ grpc::ServerUnaryReactor* Serve(const Edge& edge, grpc::CallbackServerContext* c
                                 void (*work)(UnaryCall*, const Request&, Response*)) {
   const Method& method = edge.methods.Find<Request>();
   auto* call = new UnaryCall(&edge, method, context);
+  // Before anything can refuse it.
+  if constexpr (requires { request->request_id(); }) call->NameCreation(request->request_id());
   absl::StatusOr<auth::Caller> caller = Identify(edge.gateway, method, *context);
   absl::Status status = caller.ok() ? Validate(*request) : caller.status();
   if (status.ok()) {

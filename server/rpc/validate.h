@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "absl/status/status.h"
 #include "kustom/ipp/v1/device.pb.h"
 #include "kustom/ipp/v1/enrollment.pb.h"
@@ -12,6 +14,8 @@
 // INVALID_ARGUMENT with every violation found. The rules are the upstream's documented ones; where
 // a limit is not known, nothing is refused.
 namespace ipp::rpc {
+
+bool IsUuid(const std::string& text);
 
 absl::Status Validate(const kustom::ipp::v1::ListDevicesRequest& request);
 absl::Status Validate(const kustom::ipp::v1::GetDeviceRequest& request);
