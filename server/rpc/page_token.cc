@@ -33,7 +33,8 @@ uint64_t Digest(const google::protobuf::Message& request, absl::string_view scop
     coded.SetSerializationDeterministic(true);  // maps in one order
     rest->SerializeToCodedStream(&coded);
   }
-  return Fnv(scope, Fnv(bytes));
+  // The type too: requests of two lists can have the same bytes.
+  return Fnv(scope, Fnv(bytes, Fnv(request.GetDescriptor()->full_name())));
 }
 
 std::string Bytes(uint64_t digest, int64_t number) {
