@@ -45,19 +45,19 @@ absl::Status Draining() {
   return Ended("DRAINING", "the gateway is stopping; reconnect with the last cursor");
 }
 
-grpc::ByteBuffer Serialize(const google::protobuf::MessageLite& message) {
+void Serialize(const google::protobuf::MessageLite& message, grpc::ByteBuffer* out) {
   const std::string bytes = message.SerializeAsString();
   const grpc::Slice slice(bytes);
-  return grpc::ByteBuffer(&slice, 1);
+  grpc::ByteBuffer(&slice, 1).Swap(out);
 }
 
-grpc::ByteBuffer ShareMessage(events::EventPtr event) {
+void ShareMessage(events::EventPtr event, grpc::ByteBuffer* out) {
   const std::string& bytes = event->message;
   auto* reference = new events::EventPtr(std::move(event));
   const grpc::Slice slice(
       const_cast<char*>(bytes.data()), bytes.size(),
       [](void* pointer) { delete static_cast<events::EventPtr*>(pointer); }, reference);
-  return grpc::ByteBuffer(&slice, 1);
+  grpc::ByteBuffer(&slice, 1).Swap(out);
 }
 
 EventStream::EventStream(const Edge& edge, StreamRegistry* streams, const Method& method,
@@ -73,7 +73,8 @@ EventStream::EventStream(const Edge& edge, StreamRegistry* streams, const Method
   method_.received->Add();
 }
 
-void EventStream::Open(std::unique_ptr<events::Subscription> subscription, grpc::ByteBuffer first) {
+void EventStream::Open(std::unique_ptr<events::Subscription> subscription,
+                       const google::protobuf::MessageLite& first) {
   const absl::Status added = streams_->Add(shared_from_this());
   Action action;
   {
@@ -86,7 +87,8 @@ void EventStream::Open(std::unique_ptr<events::Subscription> subscription, grpc:
     } else if (cancelled_) {
       action = Finished(CallerGone());
     } else {
-      action = Write(std::move(first));
+      Serialize(first, &out_);
+      action = Write();
     }
   }
   Do(std::move(action));
@@ -102,10 +104,9 @@ void EventStream::Fail(const absl::Status& status) {
   Do(std::move(action));
 }
 
-EventStream::Action EventStream::Write(grpc::ByteBuffer message) {
+EventStream::Action EventStream::Write() {
   writing_ = true;
   last_write_ = edge_.gateway.clock->Now();
-  out_ = std::move(message);
   return {Action::kWrite, absl::OkStatus()};
 }
 
@@ -135,11 +136,10 @@ EventStream::Action EventStream::Step() {
   if (last_) return Finished(final_);
   if (closing_) {
     auto [reason, status] = *std::exchange(closing_, std::nullopt);
-    std::optional<grpc::ByteBuffer> goodbye = Goodbye(subscription_->position(), reason);
-    if (!goodbye) return Finished(std::move(status));
+    if (!Goodbye(subscription_->position(), reason, &out_)) return Finished(std::move(status));
     last_ = true;
     final_ = std::move(status);
-    return Write(*std::move(goodbye));
+    return Write();
   }
   while (true) {
     waiting_ = true;
@@ -149,15 +149,13 @@ EventStream::Action EventStream::Step() {
         });
     if (event == nullptr) return {};
     waiting_ = false;
-    std::optional<grpc::ByteBuffer> message = ForEvent(std::move(event), &last_);
-    if (message) return Write(*std::move(message));
+    if (ForEvent(std::move(event), &out_, &last_)) return Write();
   }
 }
 
 EventStream::Action EventStream::StepAfterEvent(events::EventPtr event) {
   if (cancelled_) return Finished(CallerGone());
-  std::optional<grpc::ByteBuffer> message = ForEvent(std::move(event), &last_);
-  return message ? Write(*std::move(message)) : Step();
+  return ForEvent(std::move(event), &out_, &last_) ? Write() : Step();
 }
 
 void EventStream::GotEvent(absl::StatusOr<events::EventPtr> event) {
@@ -215,7 +213,12 @@ void EventStream::Tick(absl::Time now) {
     if (!writing_ && waiting_ && (closing_ || now - last_write_ >= heartbeat_interval_) &&
         subscription_->Withdraw()) {
       waiting_ = false;
-      action = closing_ ? Step() : Write(Heartbeat(subscription_->position()));
+      if (closing_) {
+        action = Step();
+      } else {
+        Heartbeat(subscription_->position(), &out_);
+        action = Write();
+      }
     }
   }
   if (cancel) {

@@ -25,9 +25,10 @@ absl::Status ParseRequest(const grpc::ByteBuffer& buffer, google::protobuf::Mess
 // UNAVAILABLE / DRAINING.
 absl::Status Draining();
 
-grpc::ByteBuffer Serialize(const google::protobuf::MessageLite& message);
+// Out parameters, since grpc::ByteBuffer can be swapped but not moved.
+void Serialize(const google::protobuf::MessageLite& message, grpc::ByteBuffer* out);
 // Shares the event's bytes, no copy.
-grpc::ByteBuffer ShareMessage(events::EventPtr event);
+void ShareMessage(events::EventPtr event, grpc::ByteBuffer* out);
 
 // One stream of events to a caller. One write in flight, nothing buffered: the next event is asked
 // for when the last one has left. What is sent for an event is the subclass's business. Kept alive
@@ -54,18 +55,19 @@ class EventStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   // Called once by the subclass, on any thread, to end the beginning: either with a subscription
   // and the first message, or with an error. A status that is OK without a subscription sends
   // `first` and ends the stream.
-  void Open(std::unique_ptr<events::Subscription> subscription, grpc::ByteBuffer first);
+  void Open(std::unique_ptr<events::Subscription> subscription,
+            const google::protobuf::MessageLite& first);
   void Fail(const absl::Status& status);
 
   // How long the stream may be silent; infinite: no heartbeats.
   void set_heartbeat_interval(absl::Duration interval) { heartbeat_interval_ = interval; }
 
-  // The message for an event; nothing: the event is passed over. `*last`: the stream ends with OK
-  // after it.
-  virtual std::optional<grpc::ByteBuffer> ForEvent(events::EventPtr event, bool* last) = 0;
-  virtual grpc::ByteBuffer Heartbeat(int64_t position) = 0;
-  // Nothing: none is sent.
-  virtual std::optional<grpc::ByteBuffer> Goodbye(int64_t position, absl::string_view reason) = 0;
+  // Puts the message for an event into `out`; false: the event is passed over. `*last`: the stream
+  // ends with OK after it.
+  virtual bool ForEvent(events::EventPtr event, grpc::ByteBuffer* out, bool* last) = 0;
+  virtual void Heartbeat(int64_t position, grpc::ByteBuffer* out) = 0;
+  // False: none is sent.
+  virtual bool Goodbye(int64_t position, absl::string_view reason, grpc::ByteBuffer* out) = 0;
   // The caller has gone while the subclass was still beginning.
   virtual void OnCancelled() {}
 
@@ -82,7 +84,8 @@ class EventStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   void Do(Action action) ABSL_LOCKS_EXCLUDED(mutex_);
   void GotEvent(absl::StatusOr<events::EventPtr> event) ABSL_LOCKS_EXCLUDED(mutex_);
-  Action Write(grpc::ByteBuffer message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Sends what is in out_.
+  Action Write() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Action Finished(absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Action Step() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Action StepAfterEvent(events::EventPtr event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -74,24 +74,26 @@ class SubscribeStream final : public EventStream {
     started->set_oldest_cursor(
         events::EncodeCursor(log_id(), edge().gateway.store->bounds().oldest - 1));
     started->set_skipped(skipped);
-    Open(edge().gateway.hub->Subscribe(*std::move(filter_), position), Serialize(first));
+    Open(edge().gateway.hub->Subscribe(*std::move(filter_), position), first);
   }
 
-  std::optional<grpc::ByteBuffer> ForEvent(events::EventPtr event, bool* /*last*/) override {
-    return ShareMessage(std::move(event));
+  bool ForEvent(events::EventPtr event, grpc::ByteBuffer* out, bool* /*last*/) override {
+    ShareMessage(std::move(event), out);
+    return true;
   }
 
-  grpc::ByteBuffer Heartbeat(int64_t position) override {
+  void Heartbeat(int64_t position, grpc::ByteBuffer* out) override {
     v1::SubscribeSessionEventsResponse message;
     message.mutable_heartbeat()->set_cursor(events::EncodeCursor(log_id(), position));
-    return Serialize(message);
+    Serialize(message, out);
   }
 
-  std::optional<grpc::ByteBuffer> Goodbye(int64_t position, absl::string_view reason) override {
+  bool Goodbye(int64_t position, absl::string_view reason, grpc::ByteBuffer* out) override {
     v1::SubscribeSessionEventsResponse message;
     message.mutable_goodbye()->set_cursor(events::EncodeCursor(log_id(), position));
     message.mutable_goodbye()->set_reason(std::string(reason));
-    return Serialize(message);
+    Serialize(message, out);
+    return true;
   }
 
   std::optional<events::EventFilter> filter_;

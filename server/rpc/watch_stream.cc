@@ -100,21 +100,21 @@ class WatchStream final : public EventStream {
     session_ = std::move(session);
     v1::WatchSessionResponse first;
     *first.mutable_session() = session_;
-    if (sessions::IsFinal(session_.status())) return Open(nullptr, Serialize(first));
+    if (sessions::IsFinal(session_.status())) return Open(nullptr, first);
     v1::SessionEventFilter filter;
     filter.add_session_ids(session_.session_id());
     absl::StatusOr<events::EventFilter> made =
         events::EventFilter::Create(filter, {upstream_.merchant_id});
     if (!made.ok()) return Fail(made.status());
-    Open(edge().gateway.hub->Subscribe(*std::move(made), position_), Serialize(first));
+    Open(edge().gateway.hub->Subscribe(*std::move(made), position_), first);
   }
 
-  std::optional<grpc::ByteBuffer> ForEvent(events::EventPtr event, bool* last) override {
+  bool ForEvent(events::EventPtr event, grpc::ByteBuffer* out, bool* last) override {
     const v1::SessionEvent news = event->Parse();
     const v1::SessionStatus status = sessions::StatusAfter(news.type());
     const bool attempt = news.type() == v1::SESSION_EVENT_TYPE_PAYMENT_FAILED;
     // Steps are numbered by the status; what the first message told already is passed over.
-    if (!attempt && status <= session_.status()) return std::nullopt;
+    if (!attempt && status <= session_.status()) return false;
     if (!news.session().device_id().empty()) session_ = news.session();
     if (!attempt) session_.set_status(status);
     if (!news.order_id().empty()) session_.set_order_id(news.order_id());
@@ -122,13 +122,12 @@ class WatchStream final : public EventStream {
     v1::WatchSessionResponse step;
     *step.mutable_session() = session_;
     step.set_failure_reason(news.failure_reason());
-    return Serialize(step);
+    Serialize(step, out);
+    return true;
   }
 
-  grpc::ByteBuffer Heartbeat(int64_t /*position*/) override { return {}; }  // none is asked for
-  std::optional<grpc::ByteBuffer> Goodbye(int64_t, absl::string_view) override {
-    return std::nullopt;
-  }
+  void Heartbeat(int64_t, grpc::ByteBuffer*) override {}  // none is asked for
+  bool Goodbye(int64_t, absl::string_view, grpc::ByteBuffer*) override { return false; }
 
   Mutex mutex_;
   std::shared_ptr<upstream::UpstreamClient::Call> call_ ABSL_GUARDED_BY(mutex_);  // the read
