@@ -1,0 +1,173 @@
+"""The processes that the benchmark needs: started on free loopback ports, stopped by their ids."""
+import ctypes
+import hashlib
+import json
+import os
+import pathlib
+import re
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.request
+
+MERCHANT = "PM00000001"
+API_KEY = "kco_test_api_simulator"
+WEBHOOK_KEY = "aXBwLXNpbXVsYXRvci1kZWZhdWx0LXNlY3JldC0wMDE="
+TOKEN = "bench-token"
+LOCATION = "10c00000-0000-4000-8000-000000000001"
+PATIENCE = 60
+
+
+def _die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+class Process:
+    """A server that says on stdout that it is ready."""
+
+    def __init__(self, argv, ready, work, **options):
+        self.name = " ".join(pathlib.Path(word).name for word in argv[:2])
+        self.log = work / f"{pathlib.Path(argv[0]).name}-{time.monotonic_ns()}.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=log, stderr=log,
+                                            preexec_fn=_die_with_parent, **options)
+        self.pid = self.process.pid
+        self.ready = self.wait_for(ready) if ready else None
+
+    def wait_for(self, pattern):
+        end = time.monotonic() + PATIENCE
+        over = False
+        while not over:
+            # Looked at once more after the end: its last line may be the one.
+            over = time.monotonic() > end or self.process.poll() is not None
+            match = re.search(pattern, self.log.read_text(), re.M)
+            if match:
+                return match
+            time.sleep(0.01)
+        raise SystemExit(f"{self.name}: no line matches {pattern!r}:\n{self.log.read_text()}")
+
+    def cpu_us(self):
+        """CPU of all its threads: the clock of clock_getcpuclockid(3)."""
+        return time.clock_gettime_ns((~self.pid << 3) | 2) / 1000
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.process.stdin.close()
+
+
+class Bed:
+    """Simulator, its TLS front, and the gateway, with one session and one location to read."""
+
+    def __init__(self, build):
+        self.build = pathlib.Path(build).resolve()
+        self.tool = str(self.build / "tests/bench/gateway_bench")
+        self.work = pathlib.Path(tempfile.mkdtemp(prefix="ipp-bench-"))
+        self.processes = []
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a thousand subscribers
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process in reversed(self.processes):
+            process.stop()
+        shutil.rmtree(self.work)
+
+    def start(self, argv, ready, **options):
+        process = Process(argv, ready, self.work, **options)
+        self.processes.append(process)
+        return process
+
+    def stop(self, process):
+        self.processes.remove(process)
+        process.stop()
+
+    def start_gateway(self):
+        simulator = self.start([str(self.build / "simulator/ipp-simulator"),
+                                "--listen", "127.0.0.1:0"], r"^listening on (\S+)$")
+        self.simulator = simulator.ready[1]
+        self.start_tls_front(int(self.simulator.rpartition(":")[2]))
+        self.create_session()
+        files = {"api-key": API_KEY, "webhook-secrets": "whsec_" + WEBHOOK_KEY,
+                 "token": hashlib.sha256(TOKEN.encode()).hexdigest()}
+        for name, text in files.items():
+            (self.work / name).write_text(text + "\n")
+        config = self.work / "gateway.yaml"
+        config.write_text(f"""
+listen: 127.0.0.1:0
+log_level: warning
+upstream: {{base_url: "{self.upstream}", ca_file: {self.certificate}}}
+merchants:
+  - {{id: {MERCHANT}, api_key_file: {self.work}/api-key,
+      webhook_secrets_file: {self.work}/webhook-secrets}}
+callers:
+  - {{name: bench, token_sha256_file: {self.work}/token, merchants: [{MERCHANT}],
+      permissions: ["*"]}}
+store: {{sqlite: {{path: {self.work}/gateway.db}}}}
+webhooks: {{listen: "127.0.0.1:0"}}
+admin: {{listen: "127.0.0.1:0"}}
+""")
+        self.gateway = self.start([str(self.build / "server/ipp-gateway"), "--config", str(config)],
+                                  r"^listening grpc=(\d+) webhooks=(\d+) admin=(\d+)")
+        self.grpc = f"127.0.0.1:{self.gateway.ready[1]}"
+        self.webhook_port = int(self.gateway.ready[2])
+
+    def start_tls_front(self, backend_port):
+        key, self.certificate = self.work / "key.pem", self.work / "cert.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=bench",
+                        "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out",
+                        self.certificate], check=True, stderr=subprocess.DEVNULL)
+        # nghttpx takes no port 0, but a socket that listens already.
+        with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+            port = listener.getsockname()[1]
+            nghttpx = shutil.which("nghttpx", path="/usr/sbin:/usr/bin:/usr/local/bin")
+            if nghttpx is None:
+                raise SystemExit("nghttpx is needed (Debian package nghttp2-proxy)")
+            self.start([nghttpx, "--conf=/dev/null", "--single-process", "--no-ocsp",
+                        "--log-level=FATAL", "--accesslog-file=/dev/null", "--workers=1",
+                        f"--frontend=127.0.0.1,{port}", f"--backend=127.0.0.1,{backend_port}",
+                        "--npn-list=h2", str(key), str(self.certificate)], None,
+                       env={"NGHTTPX_ACCEPT_1": f"tcp,{listener.fileno()}"},
+                       pass_fds=[listener.fileno()])
+        self.upstream = f"https://127.0.0.1:{port}"
+
+    def create_session(self):
+        device = self.post("/ipp/v1/dev/devices", {"name": "Till 1", "location_id": LOCATION})
+        self.session = self.post("/ipp/v1/sessions", {
+            "device_id": device["id"], "order_amount": 25000, "order_tax_amount": 5000,
+            "purchase_currency": "SEK", "merchant_reference1": "SHOP-1001",
+            "order_items": [{"name": "Coffee", "quantity": 2, "unit_price": 12500,
+                             "total_amount": 25000, "tax_rate": 2500, "total_tax_amount": 5000}],
+        })["session_id"]
+
+    def post(self, path, body):
+        request = urllib.request.Request(
+            f"http://{self.simulator}{path}", json.dumps(body).encode(),
+            {"Authorization": f"Basic {API_KEY}", "Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            return json.load(answer)
+
+    def measure(self, mode, **flags):
+        """Runs one mode of gateway_bench to its end; its figures by name."""
+        argv = [self.tool, mode, *(f"--{k.replace('_', '-')}={v}" for k, v in flags.items())]
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                              timeout=2 * PATIENCE, preexec_fn=_die_with_parent)
+        if done.returncode != 0:
+            raise SystemExit(f"gateway_bench {mode} failed\n{self.gateway.log.read_text()[-2000:]}")
+        return figures(done.stdout)
+
+
+def figures(text):
+    return {name: float(value) for name, value in re.findall(r"(\w+)=([\d.]+)", text)}

@@ -1,0 +1,53 @@
+"""Server CPU of a unary RPC through the gateway, beside a bare gRPC server and a bare libcurl."""
+from bed import API_KEY, LOCATION, MERCHANT, TOKEN
+from table import medians, progress, show
+
+CONNECTIONS = 4  # of the load, as of four services that call
+WANTED = 1.5     # times the two floors together, at 128 in flight
+
+
+def run(bed, size):
+    bare = bed.start([bed.tool, "answers", f"--learn-from={bed.grpc}", f"--token={TOKEN}",
+                      f"--session={bed.session}", f"--location={LOCATION}"],
+                     r"^listening (\d+) (.*)$")
+    bare_address = f"127.0.0.1:{bare.ready[1]}"
+    # What the gateway sends upstream.
+    headers = "\n".join([f"authorization: Basic {API_KEY}", "accept: application/json",
+                         "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                         "user-agent: ipp-gateway/0.1.0"])
+    rpcs = {"GetSession": (bed.session, f"/ipp/v1/sessions/{bed.session}", headers),
+            "GetLocation": (LOCATION, f"/ipp/v1/locations/{LOCATION}",
+                            f"{headers}\nx-merchant-id: {MERCHANT}")}
+
+    def round_of(rpc, in_flight, calls):
+        identifier, target, lines = rpcs[rpc]
+        count = {"in_flight": in_flight, "calls": calls, "warm_up": max(calls // 10, in_flight)}
+        call = {"rpc": rpc, "id": identifier, "token": TOKEN, "connections": CONNECTIONS, **count}
+        gateway = bed.measure("calls", target=bed.grpc, server_pid=bed.gateway.pid, **call)
+        echo = bed.measure("calls", target=bare_address, server_pid=bare.pid, **call)
+        curl = bed.measure("curl", url=bed.upstream, ca=bed.certificate, target=target,
+                           headers=lines, **count)
+        return {**{f"gateway_{k}": v for k, v in gateway.items()},
+                **{f"echo_{k}": v for k, v in echo.items()},
+                **{f"curl_{k}": v for k, v in curl.items()}}
+
+    samples = {(rpc, n): [] for rpc in rpcs for n in size.unary}
+    for turn in range(size.rounds):
+        for (rpc, in_flight), taken in samples.items():
+            progress(f"unary: {rpc}, {in_flight} in flight, round {turn + 1}/{size.rounds}")
+            taken.append(round_of(rpc, in_flight, size.unary[in_flight]))
+    progress("")
+    rows = []
+    for (rpc, in_flight), taken in samples.items():
+        m = medians(taken)
+        ratio = m["gateway_cpu_us"] / (m["echo_cpu_us"] + m["curl_cpu_us"])
+        rows.append([rpc, f"{in_flight}", m["gateway_cpu_us"], m["echo_cpu_us"], m["curl_cpu_us"],
+                     f"{ratio:.2f}", m["gateway_p50_us"], m["gateway_p99_us"],
+                     m["gateway_per_second"], m["echo_p50_us"], m["echo_p99_us"],
+                     m["echo_per_second"], m["curl_per_second"]])
+    bed.stop(bare)
+    show("Unary RPCs: CPU µs of the server's process per RPC, latency µs, calls per second",
+         ["RPC", "in flight", "gateway", "echo", "curl", "ratio", "p50", "p99", "calls/s",
+          "echo p50", "echo p99", "calls/s", "curl/s"], rows,
+         [f"ratio: gateway / (echo + curl); wanted at 128 in flight: at most {WANTED}.",
+          f"Upstream: TLS, HTTP/2. Callers and metrics on. Answers: {bare.ready[2]}."])
