@@ -73,18 +73,23 @@ EventStream::EventStream(const Edge& edge, StreamRegistry* streams, const Method
   method_.received->Add();
 }
 
+absl::Status EventStream::Admit() { return streams_->Add(shared_from_this()); }
+
+absl::Status EventStream::StillWanted() {
+  MutexLock lock(&mutex_);
+  if (cancelled_) return CallerGone();
+  return closing_ ? closing_->second : absl::OkStatus();
+}
+
 void EventStream::Open(std::unique_ptr<events::Subscription> subscription,
                        const google::protobuf::MessageLite& first) {
-  const absl::Status added = streams_->Add(shared_from_this());
   Action action;
   {
     MutexLock lock(&mutex_);
     beginning_ = false;
     subscription_ = std::move(subscription);
     last_ = subscription_ == nullptr;
-    if (!added.ok()) {
-      action = Finished(added);
-    } else if (cancelled_) {
+    if (cancelled_) {
       action = Finished(CallerGone());
     } else {
       Serialize(first, &out_);
@@ -191,7 +196,7 @@ void EventStream::OnCancel() {
       action = Finished(CallerGone());
     }
   }
-  if (beginning) OnCancelled();
+  if (beginning) OnUnwanted();
   Do(std::move(action));
 }
 
@@ -200,7 +205,7 @@ void EventStream::Tick(absl::Time now) {
   bool cancel = false;
   {
     MutexLock lock(&mutex_);
-    if (finished_ || cancelled_ || beginning_) return;
+    if (finished_ || cancelled_) return;
     if (writing_) {
       // gRPC ends a write of a reader that does not read only when the connection goes.
       cancel = !stalled_ && now - last_write_ >= edge_.gateway.options.max_write_stall;
@@ -230,15 +235,18 @@ void EventStream::Tick(absl::Time now) {
 
 void EventStream::Close(absl::string_view reason, absl::Status status) {
   Action action;
+  bool beginning = false;
   {
     MutexLock lock(&mutex_);
     if (finished_ || closing_) return;
     closing_.emplace(std::string(reason), std::move(status));
-    if (!beginning_ && !writing_ && waiting_ && subscription_->Withdraw()) {
+    beginning = beginning_;
+    if (!beginning && !writing_ && waiting_ && subscription_->Withdraw()) {
       waiting_ = false;
       action = Step();
     }
   }
+  if (beginning) OnUnwanted();
   Do(std::move(action));
 }
 

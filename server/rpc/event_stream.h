@@ -52,9 +52,14 @@ class EventStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   grpc::CallbackServerContext* context() const { return context_; }
   absl::string_view log_id() const { return edge_.gateway.store->log_id(); }
 
+  // Called once by the subclass, before anything that takes time: from now on the stream counts,
+  // and a drain knows of it.
+  absl::Status Admit() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Why there is no sense in beginning any more: the caller has gone, or the gateway stops.
+  absl::Status StillWanted() ABSL_LOCKS_EXCLUDED(mutex_);
   // Called once by the subclass, on any thread, to end the beginning: either with a subscription
-  // and the first message, or with an error. A status that is OK without a subscription sends
-  // `first` and ends the stream.
+  // and the first message (after Admit), or with an error. A status that is OK without a
+  // subscription sends `first` and ends the stream.
   void Open(std::unique_ptr<events::Subscription> subscription,
             const google::protobuf::MessageLite& first);
   void Fail(const absl::Status& status);
@@ -68,8 +73,8 @@ class EventStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   virtual void Heartbeat(int64_t position, grpc::ByteBuffer* out) = 0;
   // False: none is sent.
   virtual bool Goodbye(int64_t position, absl::string_view reason, grpc::ByteBuffer* out) = 0;
-  // The caller has gone while the subclass was still beginning.
-  virtual void OnCancelled() {}
+  // StillWanted has turned to no while the subclass was still beginning.
+  virtual void OnUnwanted() {}
 
  private:
   // What to do once the lock is let go: gRPC may run a reaction inside StartWrite.

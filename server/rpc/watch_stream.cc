@@ -38,7 +38,7 @@ class WatchStream final : public EventStream {
     IPP_RETURN_IF_ERROR(ParseRequest(buffer, request));
     IPP_RETURN_IF_ERROR(Validate(*request));
     IPP_ASSIGN_OR_RETURN(upstream_, ContextOf(edge().gateway, caller, *context()));
-    return absl::OkStatus();
+    return Admit();
   }
 
   void FindByRequest() {
@@ -46,7 +46,7 @@ class WatchStream final : public EventStream {
         upstream_.merchant_id, request_id_, [this](absl::StatusOr<store::SessionRecord> record) {
           if (record.ok()) return ReadState(record->session.session_id());
           if (!absl::IsNotFound(record.status())) return Fail(store::ForCallers(record.status()));
-          if (context()->IsCancelled()) return Fail(Draining());
+          if (const absl::Status wanted = StillWanted(); !wanted.ok()) return Fail(wanted);
           edge().gateway.scheduler->RunAfter(kLookAgain, [this] { FindByRequest(); });
         });
   }
@@ -63,11 +63,11 @@ class WatchStream final : public EventStream {
       MutexLock lock(&mutex_);
       call_ = call;
     }
-    // It may have been cancelled before there was a call to cancel.
-    if (context()->IsCancelled()) call->Cancel();
+    // It may have become unwanted before there was a call to cancel.
+    if (!StillWanted().ok()) call->Cancel();
   }
 
-  void OnCancelled() override {
+  void OnUnwanted() override {
     std::shared_ptr<upstream::UpstreamClient::Call> call;
     {
       MutexLock lock(&mutex_);
