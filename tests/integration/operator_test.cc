@@ -1,0 +1,275 @@
+// What an operator sees: health, reflection, the admin port; and what nobody may see: the secrets.
+
+#include <grpcpp/generic/generic_stub.h>
+
+#include <memory>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "gmock/gmock.h"
+#include "google/protobuf/empty.pb.h"
+#include "google/protobuf/unknown_field_set.h"
+#include "kustom/ipp/v1/enrollment.grpc.pb.h"
+#include "kustom/ipp/v1/location.grpc.pb.h"
+#include "kustom/ipp/v1/session.grpc.pb.h"
+#include "server/base/log.h"
+#include "tests/support/gateway_streams.h"
+#include "tests/support/gateway_under_test.h"
+#include "tests/support/http_gate.h"
+
+namespace ipp {
+namespace {
+
+namespace v1 = kustom::ipp::v1;
+using testing::HasSubstr;
+using testing::Not;
+
+// A bidirectional stream of a service whose stubs Debian does not package, message by message.
+class RawStream {
+ public:
+  RawStream(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
+            const std::string& request)
+      : stub_(channel) {
+    Prepare({}, &context_);
+    stream_ = stub_.PrepareCall(&context_, method, &queue_);
+    stream_->StartCall(nullptr);
+    EXPECT_TRUE(Wait());
+    const grpc::Slice slice(request);
+    stream_->WriteLast(grpc::ByteBuffer(&slice, 1), {}, nullptr);
+    EXPECT_TRUE(Wait());
+  }
+  ~RawStream() {
+    context_.TryCancel();
+    grpc::Status status;
+    stream_->Finish(&status, nullptr);
+    Wait();
+    queue_.Shutdown();
+  }
+
+  // The next message; nothing at the end.
+  std::optional<std::string> Next() {
+    grpc::ByteBuffer buffer;
+    stream_->Read(&buffer, nullptr);
+    if (!Wait()) return std::nullopt;
+    std::vector<grpc::Slice> slices;
+    EXPECT_TRUE(buffer.Dump(&slices).ok());
+    std::string bytes;
+    for (const grpc::Slice& slice : slices) {
+      bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+    }
+    return bytes;
+  }
+
+ private:
+  bool Wait() {
+    void* tag = nullptr;
+    bool ok = false;
+    return queue_.Next(&tag, &ok) && ok;
+  }
+
+  grpc::GenericStub stub_;
+  grpc::CompletionQueue queue_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::GenericClientAsyncReaderWriter> stream_;
+};
+
+constexpr char kServing[] = "\x08\x01";     // HealthCheckResponse{status: SERVING}
+constexpr char kNotServing[] = "\x08\x02";  // HealthCheckResponse{status: NOT_SERVING}
+
+TEST(Health, IsServingUntilTheGatewayDrains) {
+  GatewayBed bed;
+  auto watch =
+      std::make_unique<RawStream>(bed.gateway.channel(), "/grpc.health.v1.Health/Watch", "");
+  EXPECT_EQ(watch->Next(), kServing);
+  std::thread drain([&] { bed.gateway.Drain(); });
+  EXPECT_EQ(watch->Next(), kNotServing);
+  watch.reset();
+  drain.join();
+}
+
+TEST(Readiness, Is503WhileTheGatewayDrains) {
+  http::Event let_go;
+  http::HttpGate gate([&](const http::GateRequest&, http::GatePeer& peer) {
+    let_go.Wait();
+    peer.Respond(200, R"({"content": [], "last": true})");
+  });
+  TestDirectory directory;
+  RunningGateway gateway(TestConfig(directory, absl::StrCat("http://127.0.0.1:", gate.port())));
+  EXPECT_EQ(CallHttp(gateway.app().admin_port(), "GET", "/readyz").code, 200);
+  RpcEnd slow;
+  std::thread call([&] {
+    slow = gateway.Call(&v1::LocationService::Stub::ListLocations, v1::ListLocationsRequest());
+  });
+  gate.WaitForRequests(1);
+  auto health =
+      std::make_unique<RawStream>(gateway.NewChannel(), "/grpc.health.v1.Health/Watch", "");
+  EXPECT_EQ(health->Next(), kServing);
+  std::thread drain([&] { gateway.Drain(); });
+  EXPECT_EQ(health->Next(), kNotServing);
+  const RawResponse ready = CallHttp(gateway.app().admin_port(), "GET", "/readyz");
+  EXPECT_EQ(ready.code, 503);
+  EXPECT_THAT(ready.body, HasSubstr("draining"));
+  EXPECT_EQ(CallHttp(gateway.app().admin_port(), "GET", "/livez").code, 200);
+  let_go.Set();
+  call.join();
+  EXPECT_TRUE(Ok(slow)) << "what was under way is finished";
+  health.reset();
+  drain.join();
+}
+
+TEST(Reflection, ListsTheSixServices) {
+  GatewayBed bed;
+  RawStream stream(bed.gateway.channel(),
+                   "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+                   std::string("\x3a\x01*"));  // ServerReflectionRequest{list_services: "*"}
+  const std::optional<std::string> bytes = stream.Next();
+  ASSERT_TRUE(bytes.has_value());
+  // ServerReflectionResponse.list_services_response (6) .service (1) .name (1)
+  const auto messages = [](const std::string& from, int number) {
+    google::protobuf::Empty message;
+    EXPECT_TRUE(message.ParseFromString(from));
+    std::vector<std::string> found;
+    const auto& fields = message.GetReflection()->GetUnknownFields(message);
+    for (int i = 0; i < fields.field_count(); ++i) {
+      if (fields.field(i).number() == number) found.push_back(fields.field(i).length_delimited());
+    }
+    return found;
+  };
+  std::vector<std::string> names;
+  for (const std::string& list : messages(*bytes, 6)) {
+    for (const std::string& service : messages(list, 1)) {
+      for (const std::string& name : messages(service, 1)) {
+        if (absl::StartsWith(name, "kustom.")) names.push_back(name);
+      }
+    }
+  }
+  EXPECT_THAT(names, testing::UnorderedElementsAre(
+                         "kustom.ipp.v1.DeviceService", "kustom.ipp.v1.EnrollmentService",
+                         "kustom.ipp.v1.LocationService", "kustom.ipp.v1.SessionService",
+                         "kustom.ipp.v1.SessionEventService", "kustom.ipp.v1.SimulationService"));
+}
+
+TEST(MetricsPage, CountsCallsRequestsWebhooksAndEvents) {
+  GatewayBed bed;
+  const std::string session = bed.NewSession();
+  bed.Tap(session);
+  bed.gateway.WaitForMetric("ipp_webhooks_total", 3);
+  v1::GetSessionRequest request;
+  request.set_session_id(kNobody);
+  bed.Call(&v1::SessionService::Stub::GetSession, request);
+  const RunningGateway& gateway = bed.gateway;
+  EXPECT_EQ(
+      gateway.Metric("grpc_server_handled_total", {R"(grpc_service="kustom.ipp.v1.SessionService")",
+                                                   R"(grpc_method="CreateSession")",
+                                                   R"(grpc_code="OK")", R"(grpc_type="unary")"}),
+      1);
+  EXPECT_EQ(gateway.Metric("grpc_server_handled_total", {R"(grpc_code="NotFound")"}), 1);
+  EXPECT_EQ(gateway.Metric("ipp_upstream_requests_total",
+                           {R"(operation="CreateSession")", R"(result="ok")"}),
+            1);
+  EXPECT_EQ(gateway.Metric("ipp_upstream_requests_total",
+                           {R"(operation="GetSession")", R"(result="rejected")"}),
+            1);
+  EXPECT_EQ(gateway.Metric("ipp_session_events_total"), 3);
+  EXPECT_EQ(gateway.Metric("ipp_webhooks_total", {R"(result="duplicate")"}), 1);
+  EXPECT_EQ(gateway.Metric("ipp_events_order_violations_total"), 0);
+}
+
+// Captures what the process writes to stderr, at the most talkative level.
+class LogCapture {
+ public:
+  LogCapture() {
+    EXPECT_TRUE(SetLogLevel("debug").ok());
+    testing::internal::CaptureStderr();
+  }
+  std::string End() {
+    ended_ = true;
+    EXPECT_TRUE(SetLogLevel("info").ok());
+    return testing::internal::GetCapturedStderr();
+  }
+  ~LogCapture() {
+    if (!ended_) End();
+  }
+
+ private:
+  bool ended_ = false;
+};
+
+// SHA-256 of token-of-shop.
+constexpr char kShopDigest[] = "49170cf4f02649b8b0903e6ce1ae4bfeb3a3053bc13145b0a0ac66b00dcac87f";
+
+TEST(Secrets, AreInNoLogNoMetricNoPageAndNoError) {
+  LogCapture log;
+  std::string said;  // by everything that speaks
+  std::string code;  // of an enrollment
+  {
+    GatewayBed bed({.configure = [](const TestDirectory& directory, config::Config& config) {
+      config.mutable_merchants(0)->set_username("PM00000001-till");
+      AddCaller(directory, "shop", {kMerchant}, {"*"}, &config);
+    }});
+    const CallOptions shop = AsCaller("shop");
+    const auto tell = [&said](const RpcEnd& end) {
+      absl::StrAppend(&said, end.message, "\n");
+      for (const auto& [key, value] : end.detail.metadata) absl::StrAppend(&said, value, "\n");
+      for (const auto& row : end.detail.violations) absl::StrAppend(&said, row.description, "\n");
+      for (const auto& [key, value] : end.trailers) absl::StrAppend(&said, value, "\n");
+    };
+    const std::string session = bed.NewSession(bed.NewDevice("Till", shop), shop);
+    bed.Tap(session, "LOST_CARD", shop);
+    bed.gateway.WaitForMetric("ipp_webhooks_total", 3);
+    const auto enrollment =
+        bed.Call(&v1::EnrollmentService::Stub::CreateEnrollment,
+                 Text<v1::CreateEnrollmentRequest>(
+                     absl::StrCat("ttl: ENROLLMENT_TTL_TWO_HOURS location_id: '", kLocation1, "'")),
+                 shop);
+    code = enrollment.response.enrollment().enrollment_code();
+    ASSERT_NE(code, "");
+    tell(enrollment);
+    v1::GetSessionRequest request;
+    request.set_session_id(kNobody);
+    tell(bed.Call(&v1::SessionService::Stub::GetSession, request, shop));
+    tell(bed.Call(&v1::SessionService::Stub::GetSession, request, AsCaller("stranger")));
+    tell(bed.Call(&v1::EnrollmentService::Stub::CreateEnrollment, v1::CreateEnrollmentRequest(),
+                  shop));
+    said += bed.gateway
+                .Webhook(SignedHeaders(
+                             "{}", "whsec_bm9ib2R5LWtub3dzLXRoaXMtc2VjcmV0LTAwMDE=", absl::Now()),
+                         "{}")
+                .body;
+    bed.simulator.Stop();
+    tell(bed.Call(&v1::SessionService::Stub::GetSession, request, shop));
+    for (const char* page : {"/", "/readyz", "/metrics", "/configz"}) {
+      said += bed.gateway.Admin(page);
+    }
+    EXPECT_THAT(bed.gateway.Admin("/configz"), HasSubstr("webhook_secrets_file"));
+  }
+  said += log.End();
+  EXPECT_THAT(said, HasSubstr("webhook refused")) << "the log was captured";
+  const std::string secret = std::string(simulator::Simulator::kDefaultSecret).substr(6);
+  std::string raw_secret;
+  ASSERT_TRUE(absl::Base64Unescape(secret, &raw_secret));
+  for (const std::string& hidden :
+       {std::string(kApiKey), absl::Base64Escape(absl::StrCat("PM00000001-till:", kApiKey)), secret,
+        raw_secret, std::string("token-of-"), code, std::string(kShopDigest)}) {
+    EXPECT_THAT(said, Not(HasSubstr(hidden)));
+  }
+}
+
+TEST(Secrets, ThatAnUpstreamRepeatsAreNotPassedOn) {
+  http::HttpGate gate([](const http::GateRequest& request, http::GatePeer& peer) {
+    peer.Respond(400, absl::StrCat(R"({"title": "Bad", "detail": "not with )",
+                                   request.header("authorization"), R"("})"));
+  });
+  TestDirectory directory;
+  RunningGateway gateway(TestConfig(directory, absl::StrCat("http://127.0.0.1:", gate.port())));
+  const auto reply =
+      gateway.Call(&v1::LocationService::Stub::ListLocations, v1::ListLocationsRequest());
+  EXPECT_TRUE(Refused(reply, grpc::StatusCode::INVALID_ARGUMENT, "UPSTREAM_REFUSED"));
+  EXPECT_THAT(reply.message, HasSubstr("not with Basic ***"));
+}
+
+}  // namespace
+}  // namespace ipp
