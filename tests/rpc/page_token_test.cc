@@ -12,7 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "kustom/ipp/v1/device.pb.h"
-#include "kustom/ipp/v1/session_event.pb.h"
+#include "kustom/ipp/v1/location.pb.h"
 #include "server/base/error.h"
 
 namespace ipp::rpc {
@@ -111,12 +111,14 @@ INSTANTIATE_TEST_SUITE_P(
     }),
     [](const auto& info) { return info.param.name; });
 
-TEST(PageToken, IsRefusedInAListOfAnotherKind) {
-  v1::ListDevicesRequest devices = Request();
-  v1::ListSessionEventsRequest events;
-  events.set_page_size(10);
-  events.set_page_token(EncodePageToken(devices, "PM1", 1));
-  EXPECT_EQ(DecodePageToken(events, "PM1").status().code(), absl::StatusCode::kInvalidArgument);
+TEST(PageToken, IsRefusedInAListOfAnotherKindThatLooksTheSame) {
+  v1::ListDevicesRequest devices;
+  devices.set_page_size(10);
+  v1::ListLocationsRequest locations;
+  locations.set_page_size(10);
+  ASSERT_EQ(devices.SerializeAsString(), locations.SerializeAsString());
+  locations.set_page_token(EncodePageToken(devices, "PM1", 1));
+  EXPECT_EQ(DecodePageToken(locations, "PM1").status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(PageToken, IsRefusedWithAnyCharacterChanged) {
