@@ -172,6 +172,11 @@ Failure FromTransport(const http::HttpResult& result, v1::Repeat repeat) {
       code = StatusCode::kUnavailable;
       reason = "UPSTREAM_UNTRUSTED";
       break;
+    case StatusCode::kInvalidArgument:
+      // A key file with a line break in it, for example: nothing that a retry or the caller could heal.
+      code = StatusCode::kInternal;
+      reason = "NOT_SENDABLE";
+      break;
     default:
       code = StatusCode::kUnavailable;
       retriable = true;

@@ -173,6 +173,8 @@ const TransportRow kTransportRows[] = {
      "UPSTREAM_UNTRUSTED", Outcome::kNotSent, true, false},
     {"NeverUntrusted", StatusCode::kFailedPrecondition, kNotSent, kNever, StatusCode::kUnavailable,
      "UPSTREAM_UNTRUSTED", Outcome::kNotSent, true, false},
+    {"NeverNotSendable", StatusCode::kInvalidArgument, kNotSent, kNever, StatusCode::kInternal,
+     "NOT_SENDABLE", Outcome::kNotSent, true, false},
 };
 
 class TransportFailure : public testing::TestWithParam<TransportRow> {};
