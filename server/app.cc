@@ -28,11 +28,14 @@ class AppImpl final : public App {
 
   ~AppImpl() override {
     // First whoever takes work in; then the transport, whose last completions still need all the
-    // rest.
+    // rest; then whoever reads the store on a thread of its own, and the store, whose last commits
+    // still tell the book, the observer and the receiver.
     rpc_.reset();
     webhooks_.reset();
     admin_.reset();
     transport_.reset();
+    hub_.reset();
+    store_.reset();
   }
 
   absl::Status Start() {
