@@ -174,7 +174,6 @@ TEST(MetricsPage, CountsCallsRequestsWebhooksAndEvents) {
                            {R"(operation="GetSession")", R"(result="rejected")"}),
             1);
   EXPECT_EQ(gateway.Metric("ipp_session_events_total"), 3);
-  EXPECT_EQ(gateway.Metric("ipp_webhooks_total", {R"(result="duplicate")"}), 1);
   EXPECT_EQ(gateway.Metric("ipp_events_order_violations_total"), 0);
 }
 
