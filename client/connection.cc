@@ -97,17 +97,14 @@ int Milliseconds(absl::Duration duration) {
   return static_cast<int>(absl::ToInt64Milliseconds(duration));
 }
 
-bool IsRepeatable(const google::protobuf::MethodDescriptor& method, bool creates_carry_request_id) {
-  if (method.full_name() == "kustom.ipp.v1.SessionEventService.SubscribeSessionEvents") {
-    return false;
-  }
-  if (method.options().GetExtension(v1::route).repeat() != v1::REPEAT_NEVER) return true;
-  return creates_carry_request_id && method.input_type()->FindFieldByName("request_id") != nullptr;
+bool IsRepeatable(const google::protobuf::MethodDescriptor& method) {
+  return method.full_name() != "kustom.ipp.v1.SessionEventService.SubscribeSessionEvents" &&
+         method.options().GetExtension(v1::route).repeat() != v1::REPEAT_NEVER;
 }
 
 }  // namespace
 
-std::string RetryServiceConfig(bool creates_carry_request_id) {
+std::string RetryServiceConfig() {
   std::vector<std::string> names;
   for (const google::protobuf::FileDescriptor* file :
        {v1::Device::descriptor()->file(), v1::Enrollment::descriptor()->file(),
@@ -116,7 +113,7 @@ std::string RetryServiceConfig(bool creates_carry_request_id) {
     for (int s = 0; s < file->service_count(); ++s) {
       const google::protobuf::ServiceDescriptor& service = *file->service(s);
       for (int m = 0; m < service.method_count(); ++m) {
-        if (!IsRepeatable(*service.method(m), creates_carry_request_id)) continue;
+        if (!IsRepeatable(*service.method(m))) continue;
         names.push_back(absl::StrCat("{\"service\":\"", service.full_name(), "\",\"method\":\"",
                                      service.method(m)->name(), "\"}"));
       }
@@ -152,7 +149,7 @@ absl::StatusOr<std::shared_ptr<Connection>> Connection::Create(const ConnectionO
   const std::string library = absl::StrCat("ippclient/", Version());
   args.SetUserAgentPrefix(
       options.user_agent.empty() ? library : absl::StrCat(options.user_agent, " ", library));
-  args.SetServiceConfigJSON(RetryServiceConfig(options.creates_carry_request_id));
+  args.SetServiceConfigJSON(RetryServiceConfig());
   // The retry rules are about money: they come from the contract, never from a DNS record.
   args.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
   // The gateway is an internal service: http_proxy in the environment is not meant for it.

@@ -39,11 +39,6 @@ struct ConnectionOptions {
 
   // Longest pause between two attempts to connect.
   absl::Duration max_connect_backoff = absl::Seconds(10);
-
-  // Promise that every create carries the caller's own `request_id`. Only then is a create repeated
-  // after UNAVAILABLE: a connection that breaks in mid-call is UNAVAILABLE too, and without a
-  // `request_id` the gateway could not tell the repetition from a second order.
-  bool creates_carry_request_id = false;
 };
 
 // A channel to the gateway with sane defaults, and what every call over it carries. Thread-safe;
@@ -71,8 +66,10 @@ class Connection {
 };
 
 // gRPC's service config (JSON), made from the contract's own `route` options: UNAVAILABLE is
-// repeated for everything but creates (unless `creates_carry_request_id` and the request has that
-// field), simulated taps, and SubscribeSessionEvents, which EventSubscription reconnects.
-std::string RetryServiceConfig(bool creates_carry_request_id);
+// repeated for everything but what must be done at most once (creates, simulated taps) and
+// SubscribeSessionEvents, which EventSubscription reconnects. Not for creates, although the gateway
+// answers them UNAVAILABLE only when a retry is safe: a connection to the gateway that breaks in
+// mid-call is UNAVAILABLE too.
+std::string RetryServiceConfig();
 
 }  // namespace ipp::client

@@ -23,7 +23,7 @@ struct Error {
   std::optional<Outcome> outcome;
   std::optional<bool> retry_safe;
   std::optional<int> http_status;  // what the upstream answered
-  std::string request_id;          // of the create; repeat with it and nothing happens twice
+  std::string request_id;          // of the create
   std::vector<FieldViolation> violations;
   std::optional<absl::Duration> retry_delay;    // wait at least this long
   std::map<std::string, std::string> metadata;  // all of ErrorInfo's, also what is above

@@ -113,7 +113,6 @@ absl::StatusOr<std::shared_ptr<client::Connection>> Connect(const FlagValues& fl
   options.merchant_id = flags.Text("merchant");
   options.timeout = flags.Duration("timeout");
   options.user_agent = absl::StrCat("ippctl/", client::Version());
-  options.creates_carry_request_id = true;
   if (const std::string path = flags.Text("token-file"); !path.empty()) {
     std::ifstream file(path);
     const std::string content{std::istreambuf_iterator<char>(file), {}};

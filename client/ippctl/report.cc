@@ -31,8 +31,8 @@ std::string Advice(const client::Error& error, const Attempt& attempt) {
   if (attempt.at_most_once && unsure) {
     return attempt.request_id.empty()
                ? "look first whether it was done"
-               : absl::StrCat("safe", wait, " with --request-id ", attempt.request_id,
-                              ", which is done at most once");
+               : absl::StrCat("not safe; look first whether it was done (request id ",
+                              attempt.request_id, ")");
   }
   if (!error.retry_safe) return error.retry_delay ? absl::StrCat("safe", wait) : "";
   return *error.retry_safe ? absl::StrCat("safe", wait) : "not safe";

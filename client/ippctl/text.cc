@@ -144,7 +144,7 @@ std::string FormatMoney(int64_t minor, absl::string_view currency) {
   if (decimals > 0) {
     const auto wanted = static_cast<size_t>(decimals) + 1;
     if (digits.size() < wanted) digits.insert(0, wanted - digits.size(), '0');
-    digits.insert(digits.size() - static_cast<size_t>(decimals), ".");
+    digits.insert(digits.size() - static_cast<size_t>(decimals), 1, '.');
   }
   return absl::StrCat(minor < 0 ? "-" : "", digits, currency.empty() ? "" : " ", currency);
 }

@@ -16,7 +16,8 @@ struct Page {
   std::string body;
 };
 
-// The operator's pages: / (lists them), /livez, /readyz, /metrics, /configz. Knows no HTTP library. Thread-safe.
+// The operator's pages: / (lists them), /livez, /readyz, /metrics, /configz. Knows no HTTP library.
+// Thread-safe.
 class AdminPages {
  public:
   struct Check {

@@ -28,7 +28,6 @@ Config Defaults() {
   events.mutable_max_stream_age()->set_seconds(30 * kMinute);
   events.set_max_subscribers(10'000);
 
-
   Webhooks& webhooks = *config.mutable_webhooks();
   webhooks.set_listen("127.0.0.1:8080");
   webhooks.set_path("/webhooks/kustom");

@@ -173,7 +173,8 @@ Failure FromTransport(const http::HttpResult& result, v1::Repeat repeat) {
       reason = "UPSTREAM_UNTRUSTED";
       break;
     case StatusCode::kInvalidArgument:
-      // A key file with a line break in it, for example: nothing that a retry or the caller could heal.
+      // A key file with a line break in it, for example: nothing that a retry or the caller could
+      // heal.
       code = StatusCode::kInternal;
       reason = "NOT_SENDABLE";
       break;

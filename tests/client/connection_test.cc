@@ -78,7 +78,7 @@ TEST(Connection, PrepareGivesTheDefaultDeadline) {
 
 // How often a method is tried when it answers UNAVAILABLE every time.
 template <typename Call>
-int Attempts(bool creates_carry_request_id, Call call) {
+int Attempts(Call call) {
   FakeGateway gateway;
   std::atomic<int> attempts = 0;
   const auto unavailable = [&](grpc::ServerContext*, const auto&, auto*) {
@@ -90,7 +90,6 @@ int Attempts(bool creates_carry_request_id, Call call) {
   gateway.simulation.tap = unavailable;
   ConnectionOptions options;
   options.address = gateway.address();
-  options.creates_carry_request_id = creates_carry_request_id;
   const auto connection = Connect(options);
   grpc::ClientContext context;
   const grpc::Status status = call(connection->channel(), &context);
@@ -113,23 +112,15 @@ grpc::Status Tap(const std::shared_ptr<grpc::Channel>& channel, grpc::ClientCont
   return v1::SimulationService::NewStub(channel)->SimulateCardTap(context, {}, &response);
 }
 
-TEST(ConnectionRetry, RepeatsReads) { EXPECT_EQ(Attempts(false, Get), 4); }
-TEST(ConnectionRetry, NeverRepeatsACreateWithoutRequestId) {
-  EXPECT_EQ(Attempts(false, Create), 1);
-}
-TEST(ConnectionRetry, RepeatsACreateThatCarriesItsRequestId) {
-  EXPECT_EQ(Attempts(true, Create), 4);
-}
-TEST(ConnectionRetry, NeverRepeatsATap) { EXPECT_EQ(Attempts(true, Tap), 1); }
+TEST(ConnectionRetry, RepeatsReads) { EXPECT_EQ(Attempts(Get), 4); }
+TEST(ConnectionRetry, NeverRepeatsACreate) { EXPECT_EQ(Attempts(Create), 1); }
+TEST(ConnectionRetry, NeverRepeatsATap) { EXPECT_EQ(Attempts(Tap), 1); }
 
 TEST(ConnectionRetry, LeavesTheSubscriptionToItsOwnReconnect) {
-  for (const bool promised : {false, true}) {
-    const std::string config = RetryServiceConfig(promised);
-    EXPECT_THAT(config, HasSubstr("\"method\":\"WatchSession\""));
-    EXPECT_THAT(config, HasSubstr("\"method\":\"ListSessionEvents\""));
-    EXPECT_THAT(config, Not(HasSubstr("SubscribeSessionEvents")));
-    EXPECT_THAT(config, Not(HasSubstr("SimulateCardTap")));
-  }
+  const std::string config = RetryServiceConfig();
+  EXPECT_THAT(config, HasSubstr("\"method\":\"WatchSession\""));
+  EXPECT_THAT(config, HasSubstr("\"method\":\"ListSessionEvents\""));
+  EXPECT_THAT(config, Not(HasSubstr("SubscribeSessionEvents")));
 }
 
 struct BadOptions {

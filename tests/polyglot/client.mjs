@@ -41,7 +41,7 @@ async function main(address) {
   );
   console.log(`node: ${enrollments.totalSize} enrollments`);
 
-  // A requestId on everything that creates: repeated with the same one, nothing is made twice.
+  // A requestId on everything that creates: it names the creation in errors and events.
   const simulation = createClient(SimulationService, transport);
   const made = await simulation.createSimulatedDevice(
     { requestId: randomUUID(), name: "Till from Node" },

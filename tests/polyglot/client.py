@@ -37,7 +37,7 @@ def main(address):
             enrollment_pb2.ListEnrollmentsRequest(page_size=10), timeout=CALL_SECONDS)
         print(f"python: {enrollments.total_size} enrollments")
 
-        # A request_id on everything that creates: repeated with the same one, nothing is made twice.
+        # A request_id on everything that creates: it names the creation in errors and events.
         simulation = simulation_pb2_grpc.SimulationServiceStub(channel)
         made = simulation.CreateSimulatedDevice(
             simulation_pb2.CreateSimulatedDeviceRequest(
