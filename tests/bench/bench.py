@@ -15,13 +15,15 @@ from bed import Bed
 class Size:
     rounds: int       # each figure is the median of so many, taken in turn
     min_time: float   # seconds of each benchmark in one process
-    unary: dict       # in flight → calls
+    unary: list       # (in flight, connections, calls)
     fanout: dict      # subscribers → events
 
 
-FULL = Size(3, 0.2, {1: 3000, 32: 15000, 128: 20000}, {100: 300, 1000: 60})
-QUICK = Size(1, 0.1, {1: 1500, 32: 8000, 128: 12000}, {100: 150, 1000: 20})
-SMOKE = Size(1, 0.001, {1: 20, 8: 50}, {5: 5})
+FULL = Size(3, 0.2, [(1, 1, 3000), (32, 1, 12000), (128, 1, 16000), (128, 4, 16000)],
+            {100: 300, 1000: 60})
+QUICK = Size(1, 0.1, [(1, 1, 1500), (32, 1, 6000), (128, 1, 10000), (128, 4, 10000)],
+             {100: 150, 1000: 20})
+SMOKE = Size(1, 0.001, [(1, 1, 20), (8, 2, 50)], {5: 5})
 
 SECTIONS = {"unary": unary.run, "json": micro.run_json, "store": micro.run_store,
             "fanout": fanout.run}

@@ -2,8 +2,7 @@
 from bed import API_KEY, LOCATION, MERCHANT, TOKEN
 from table import medians, progress, show
 
-CONNECTIONS = 4  # of the load, as of four services that call
-WANTED = 1.5     # times the two floors together, at 128 in flight
+WANTED = 1.5  # times the two floors together, at 128 in flight
 
 
 def run(bed, size):
@@ -19,10 +18,10 @@ def run(bed, size):
             "GetLocation": (LOCATION, f"/ipp/v1/locations/{LOCATION}",
                             f"{headers}\nx-merchant-id: {MERCHANT}")}
 
-    def round_of(rpc, in_flight, calls):
+    def round_of(rpc, in_flight, connections, calls):
         identifier, target, lines = rpcs[rpc]
         count = {"in_flight": in_flight, "calls": calls, "warm_up": max(calls // 10, in_flight)}
-        call = {"rpc": rpc, "id": identifier, "token": TOKEN, "connections": CONNECTIONS, **count}
+        call = {"rpc": rpc, "id": identifier, "token": TOKEN, "connections": connections, **count}
         gateway = bed.measure("calls", target=bed.grpc, server_pid=bed.gateway.pid, **call)
         echo = bed.measure("calls", target=bare_address, server_pid=bare.pid, **call)
         curl = bed.measure("curl", url=bed.upstream, ca=bed.certificate, target=target,
@@ -31,23 +30,24 @@ def run(bed, size):
                 **{f"echo_{k}": v for k, v in echo.items()},
                 **{f"curl_{k}": v for k, v in curl.items()}}
 
-    samples = {(rpc, n): [] for rpc in rpcs for n in size.unary}
+    samples = {(rpc, *case): [] for rpc in rpcs for case in size.unary}
     for turn in range(size.rounds):
-        for (rpc, in_flight), taken in samples.items():
-            progress(f"unary: {rpc}, {in_flight} in flight, round {turn + 1}/{size.rounds}")
-            taken.append(round_of(rpc, in_flight, size.unary[in_flight]))
+        for (rpc, *case), taken in samples.items():
+            progress(f"unary: {rpc}, {case[0]} in flight, round {turn + 1}/{size.rounds}")
+            taken.append(round_of(rpc, *case))
     progress("")
     rows = []
-    for (rpc, in_flight), taken in samples.items():
+    for (rpc, in_flight, connections, _), taken in samples.items():
         m = medians(taken)
         ratio = m["gateway_cpu_us"] / (m["echo_cpu_us"] + m["curl_cpu_us"])
-        rows.append([rpc, f"{in_flight}", m["gateway_cpu_us"], m["echo_cpu_us"], m["curl_cpu_us"],
+        rows.append([rpc, f"{in_flight}", f"{connections}", m["gateway_cpu_us"], m["echo_cpu_us"], m["curl_cpu_us"],
                      f"{ratio:.2f}", m["gateway_p50_us"], m["gateway_p99_us"],
                      m["gateway_per_second"], m["echo_p50_us"], m["echo_p99_us"],
                      m["echo_per_second"], m["curl_per_second"]])
     bed.stop(bare)
     show("Unary RPCs: CPU µs of the server's process per RPC, latency µs, calls per second",
-         ["RPC", "in flight", "gateway", "echo", "curl", "ratio", "p50", "p99", "calls/s",
-          "echo p50", "echo p99", "calls/s", "curl/s"], rows,
-         [f"ratio: gateway / (echo + curl); wanted at 128 in flight: at most {WANTED}.",
+         ["RPC", "in flight", "conns", "gateway", "echo", "curl", "ratio", "p50", "p99", "calls/s",
+          "echo p50", "echo p99", "echo/s", "curl/s"], rows,
+         [f"ratio: gateway / (echo + curl); wanted at 128 in flight: at most {WANTED}. p50 to "
+          "calls/s: gateway.",
           f"Upstream: TLS, HTTP/2. Callers and metrics on. Answers: {bare.ready[2]}."])
