@@ -50,6 +50,10 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
  private:
   void OnCancel() override;
   void OnDone() override;
+  // OnCancel and OnDone run on the thread of gRPC that noticed, as for its own default reactor:
+  // both are short and take no lock of anybody else. Otherwise each call costs a trip through
+  // gRPC's executor, a wakeup and a thread switch, as much CPU as a third of a bare call.
+  bool InternalInlineable() override { return true; }
 
   const Edge* const edge_;
   const Method& method_;
