@@ -110,6 +110,7 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     request_.target = std::move(rest.target);
     request_.body = std::move(rest.body);
     request_.repeatable = ToRepeatable(route_.options().repeat());
+    request_.headers.reserve(5);
     request_.headers.emplace_back("authorization", key.authorization);
     request_.headers.emplace_back("accept", "application/json");
     if (!request_.body.empty()) request_.headers.emplace_back("content-type", "application/json");
