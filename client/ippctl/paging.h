@@ -23,7 +23,7 @@ grpc::Status ListAll(Invocation& invocation,
     const int64_t missing = limit - (all->*rows)()->size();
     request.set_page_size(static_cast<int32_t>(std::min<int64_t>(missing, 100)));
     Response page;
-    const grpc::Status status = invocation.Unary<Service>(method, request, &page);
+    grpc::Status status = invocation.Unary<Service>(method, request, &page);
     if (!status.ok()) return status;
     request.set_page_token(page.next_page_token());
     all->MergeFrom(page);

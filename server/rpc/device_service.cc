@@ -17,8 +17,9 @@ void GetDeviceWork(UnaryCall* call, const v1::GetDeviceRequest& request,
   if (!context) return;
   call->CancelWithCaller(call->edge().gateway.devices->Find(
       request.device_id(), *context, [call, response](absl::StatusOr<v1::Device> device) {
-        if (device.ok()) *response->mutable_device() = *std::move(device);
-        call->Finish(device.status());
+        const absl::Status status = device.status();
+        if (status.ok()) *response->mutable_device() = *std::move(device);
+        call->Finish(status);
       }));
 }
 
