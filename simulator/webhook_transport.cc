@@ -131,7 +131,7 @@ class HttpWebhookTransport : public WebhookTransport {
     if (idle.empty()) return PostOn(NewConnection(), std::move(request), std::move(done));
     auto connection = std::move(idle.back());
     idle.pop_back();
-    PostOn(std::move(connection), std::move(request), std::move(done));
+    PostOn(connection, std::move(request), std::move(done));
   }
 
  private:
