@@ -232,6 +232,7 @@ bool CurlExchange::ParseHeaderLine(absl::string_view line) {
   if (absl::StartsWith(line, "HTTP/") && (headers_complete_ || !answer_began_)) {
     // An interim answer (1xx) may come before; only the last one counts.
     response_.headers.clear();
+    response_.headers.reserve(12);
     headers_complete_ = false;
     const size_t space = line.find(' ');
     response_.code = 0;

@@ -104,20 +104,10 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
         context_(context),
         done_(std::move(done)) {}
 
-  void Start(routes::RestRequest rest, const Credentials::Key& key) {
-    secrets_ = key.secrets;
-    request_.method = route_.options().method();
-    request_.target = std::move(rest.target);
-    request_.body = std::move(rest.body);
-    request_.repeatable = ToRepeatable(route_.options().repeat());
-    request_.headers.reserve(5);
-    request_.headers.emplace_back("authorization", key.authorization);
-    request_.headers.emplace_back("accept", "application/json");
-    if (!request_.body.empty()) request_.headers.emplace_back("content-type", "application/json");
-    if (route_.options().merchant_header()) {
-      request_.headers.emplace_back("x-merchant-id", context_.merchant_id);
-    }
-    request_.headers.emplace_back("traceparent", TraceparentOrNew(context_.traceparent));
+  void Start(routes::RestRequest rest, Credentials::Key key) {
+    rest_ = std::move(rest);
+    key_ = std::move(key);
+    traceparent_ = TraceparentOrNew(context_.traceparent);
     Send();
   }
 
@@ -152,10 +142,9 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     }
     const int attempt = ++attempt_;
     started_ = shared_->clock->Now();
-    request_.deadline = std::min(context_.deadline, started_ + shared_->options.timeout);
     const bool last = !route_.is_read() || attempt_ >= shared_->options.retry.attempts;
     // The answer may come before Send returns: from then on only `call` may be touched here.
-    auto call = shared_->transport->Send(last ? std::move(request_) : request_,
+    auto call = shared_->transport->Send(MakeRequest(last),
                                          [self = shared_from_this()](http::HttpResult result) {
                                            self->Answered(std::move(result));
                                          });
@@ -169,6 +158,26 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
       cancelled = cancelled_;
     }
     if (cancelled) call->Cancel();
+  }
+
+  // For one attempt; the last one takes the parts that it is made of.
+  http::HttpRequest MakeRequest(bool last) {
+    const auto take = [last](std::string& part) { return last ? std::move(part) : part; };
+    http::HttpRequest request;
+    request.method = route_.options().method();
+    request.target = take(rest_.target);
+    request.body = take(rest_.body);
+    request.repeatable = ToRepeatable(route_.options().repeat());
+    request.deadline = std::min(context_.deadline, started_ + shared_->options.timeout);
+    request.headers.reserve(5);
+    request.headers.emplace_back("authorization", take(key_.authorization));
+    request.headers.emplace_back("accept", "application/json");
+    if (!request.body.empty()) request.headers.emplace_back("content-type", "application/json");
+    if (route_.options().merchant_header()) {
+      request.headers.emplace_back("x-merchant-id", context_.merchant_id);
+    }
+    request.headers.emplace_back("traceparent", take(traceparent_));
+    return request;
   }
 
   void Answered(http::HttpResult result) {
@@ -185,7 +194,7 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     if (!route_.Succeeded(result.response.code)) {
       Count(EndingOf(result.response.code));
       return RetryOrFinish(FromResponse(result.response, route_.options().repeat(),
-                                        route_.options().body(), secrets_),
+                                        route_.options().body(), key_.secrets),
                            now);
     }
     CallResult done;
@@ -247,8 +256,9 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
   google::protobuf::Message* const response_;
   const CallContext context_;
   Done done_;
-  std::vector<std::string> secrets_;
-  http::HttpRequest request_;
+  routes::RestRequest rest_;
+  Credentials::Key key_;
+  std::string traceparent_;
   int attempt_ = 0;
   absl::Time started_;
 
@@ -302,7 +312,7 @@ std::shared_ptr<UpstreamClient::Call> UpstreamClient::Start(
     attempts->FailLater(rest.status());
     return attempts;
   }
-  const absl::StatusOr<Credentials::Key> key = shared_->credentials->Find(context.merchant_id);
+  absl::StatusOr<Credentials::Key> key = shared_->credentials->Find(context.merchant_id);
   if (!key.ok()) {
     attempts->FailLater(MakeError(absl::StatusCode::kInternal,
                                   "the merchant has no key with the upstream",
@@ -312,7 +322,7 @@ std::shared_ptr<UpstreamClient::Call> UpstreamClient::Start(
                                    .retry_after = std::nullopt}));
     return attempts;
   }
-  attempts->Start(*std::move(rest), *key);
+  attempts->Start(*std::move(rest), *std::move(key));
   return attempts;
 }
 
