@@ -85,8 +85,8 @@ class RpcServerImpl final : public RpcServer {
 
 absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const ServerOptions& options,
                                                             const Gateway& gateway) {
-  // gRPC's locks are absl's, and Debian builds absl with its search for lock cycles on: a graph kept
-  // up to date at every lock, for a report that would abort the process.
+  // gRPC's locks are absl's, and Debian builds absl with its search for lock cycles on: a graph
+  // kept up to date at every lock, for a report that would abort the process.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   auto server = std::make_unique<RpcServerImpl>(gateway);
   if (absl::Status status = server->Listen(options); !status.ok()) return status;
