@@ -138,20 +138,27 @@ INSTANTIATE_TEST_SUITE_P(Every, NobodyHomeAfterwards,
 // A new connection is no way out with HTTP/2: it counts as reused as soon as a second request has
 // joined it, and then libcurl would repeat even the one that opened it.
 TEST(AtMostOnceHttp2, HoldsForTheChangesThatShareANewConnection) {
-  HttpUpstream upstream(Wire::kHttp2Tls, [](const GateRequest&, GatePeer&) {});
-  upstream.options.connections = 1;
-  const auto transport = upstream.NewTransport();
-  Completion changes[6];
-  for (int i = 0; i < 6; ++i) {
-    transport->Send(Make(kChanges[5], absl::StrCat("/change", i)), changes[i].done());
+  // Whether libcurl would repeat depends on how it meets the reset, so a round may leave nothing to
+  // prevent; at most one request a change holds in every round.
+  constexpr int kRounds = 20;
+  bool prevented = false;
+  for (int round = 0; round < kRounds && !prevented; ++round) {
+    HttpUpstream upstream(Wire::kHttp2Tls, [](const GateRequest&, GatePeer&) {});
+    upstream.options.connections = 1;
+    const auto transport = upstream.NewTransport();
+    Completion changes[6];
+    for (int i = 0; i < 6; ++i) {
+      transport->Send(Make(kChanges[5], absl::StrCat("/change", i)), changes[i].done());
+    }
+    upstream.gate.WaitForRequests(6);
+    upstream.relay->CutAll(Cut::kReset);
+    for (int i = 0; i < 6; ++i) {
+      EXPECT_EQ(changes[i].Wait().fate, RequestFate::kUnknown) << changes[i].Wait().status;
+      EXPECT_EQ(upstream.Seen(absl::StrCat("/change", i)), 1);
+    }
+    prevented = upstream.metrics.counter("ipp_upstream_resends_prevented_total", "").value() >= 1;
   }
-  upstream.gate.WaitForRequests(6);
-  upstream.relay->CutAll(Cut::kReset);
-  for (int i = 0; i < 6; ++i) {
-    EXPECT_EQ(changes[i].Wait().fate, RequestFate::kUnknown) << changes[i].Wait().status;
-    EXPECT_EQ(upstream.Seen(absl::StrCat("/change", i)), 1);
-  }
-  EXPECT_GE(upstream.metrics.counter("ipp_upstream_resends_prevented_total", "").value(), 1);
+  EXPECT_TRUE(prevented) << "nothing was repeated, so nothing was shown";
 }
 
 }  // namespace
