@@ -40,6 +40,9 @@ void UnaryCall::Send(const google::protobuf::Message& request, google::protobuf:
                      const upstream::CallContext& context,
                      absl::AnyInvocable<void(upstream::CallResult) &&> then,
                      std::optional<routes::PageQuery> page) {
+  // The answer may come before Start returns: unless gRPC is still in the service method, the RPC
+  // can be over by then.
+  refs_.fetch_add(1, std::memory_order_relaxed);
   CancelWithCaller(edge_->gateway.upstream->Start(
       route(), request, response, context,
       [this, then = std::move(then)](upstream::CallResult result) mutable {
@@ -47,6 +50,7 @@ void UnaryCall::Send(const google::protobuf::Message& request, google::protobuf:
         std::move(then)(std::move(result));
       },
       page));
+  Unref();
 }
 
 void UnaryCall::Finish(const absl::Status& status) {
@@ -72,7 +76,11 @@ void UnaryCall::OnCancel() {
 void UnaryCall::OnDone() {
   method_.handled[static_cast<size_t>(code_)]->Add();
   method_.seconds->Observe(absl::ToDoubleSeconds(edge_->gateway.clock->Now() - started_));
-  delete this;
+  Unref();
+}
+
+void UnaryCall::Unref() {
+  if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
 }
 
 }  // namespace ipp::rpc

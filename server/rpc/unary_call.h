@@ -2,6 +2,7 @@
 
 #include <grpcpp/support/server_callback.h>
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -54,6 +55,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   // both are short and take no lock of anybody else. Otherwise each call costs a trip through
   // gRPC's executor, a wakeup and a thread switch, as much CPU as a third of a bare call.
   bool InternalInlineable() override { return true; }
+  void Unref();
 
   const Edge* const edge_;
   const Method& method_;
@@ -62,6 +64,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   auth::Caller caller_;
   std::string request_id_;
   int code_ = 0;
+  // gRPC's, until OnDone; and one for each Send that has not returned.
+  std::atomic<int> refs_{1};
 
   Mutex mutex_;
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;

@@ -56,6 +56,8 @@ class WatchStream final : public EventStream {
     position_ = edge().gateway.store->bounds().latest;
     v1::GetSessionRequest request;
     request.set_session_id(session_id);
+    // The answer may come before Start returns, and end the stream.
+    const auto self = shared_from_this();
     auto call = edge().gateway.upstream->Start(
         *edge().methods.Find<v1::GetSessionRequest>().route, request, &read_, upstream_,
         [this, session_id](upstream::CallResult result) { GotState(session_id, result.status); });
