@@ -177,6 +177,10 @@ void EventStream::OnWriteDone(bool ok) {
   Action action;
   {
     MutexLock lock(&mutex_);
+    if (cancelling_) {
+      write_ended_ = true;
+      return;
+    }
     writing_ = false;
     action = ok ? Step() : Finished(CallerGone());
   }
@@ -210,6 +214,7 @@ void EventStream::Tick(absl::Time now) {
       // gRPC ends a write of a reader that does not read only when the connection goes.
       cancel = !stalled_ && now - last_write_ >= edge_.gateway.options.max_write_stall;
       stalled_ = stalled_ || cancel;
+      cancelling_ = cancel;
     } else if (!closing_ && now >= ends_) {
       closing_.emplace("stream_age", Ended("STREAM_AGE",
                                            "the stream has reached its age; reconnect "
@@ -229,6 +234,12 @@ void EventStream::Tick(absl::Time now) {
   if (cancel) {
     streams_->slow_readers().Add();
     context_->TryCancel();
+    MutexLock lock(&mutex_);
+    cancelling_ = false;
+    if (write_ended_) {
+      writing_ = false;
+      action = Finished(CallerGone());
+    }
   }
   Do(std::move(action));
 }

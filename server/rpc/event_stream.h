@@ -116,6 +116,10 @@ class EventStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   bool last_ ABSL_GUARDED_BY(mutex_) = false;  // the message in flight is the last one
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   bool stalled_ ABSL_GUARDED_BY(mutex_) = false;
+  // A tick is cancelling the RPC for its stalled write. The stream must not end under it, since
+  // gRPC's context ends with the stream: what the write's end asks for waits for the tick.
+  bool cancelling_ ABSL_GUARDED_BY(mutex_) = false;
+  bool write_ended_ ABSL_GUARDED_BY(mutex_) = false;  // meanwhile
   std::optional<std::pair<std::string, absl::Status>> closing_ ABSL_GUARDED_BY(mutex_);
   absl::Status final_ ABSL_GUARDED_BY(mutex_);  // after the last message
   absl::Time last_write_ ABSL_GUARDED_BY(mutex_);
