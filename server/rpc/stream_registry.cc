@@ -29,7 +29,7 @@ StreamRegistry::~StreamRegistry() {
   MutexLock lock(&mutex_);
   stopping_ = true;
   if (scheduler_->Cancel(tick_)) return;
-  while (ticking_) ticked_.Wait(&mutex_);
+  while (tick_due_) ticked_.Wait(&mutex_);
 }
 
 absl::Status StreamRegistry::Add(const std::shared_ptr<EventStream>& stream) {
@@ -65,17 +65,15 @@ std::vector<std::shared_ptr<EventStream>> StreamRegistry::Snapshot() {
 }
 
 void StreamRegistry::Tick() {
-  {
-    MutexLock lock(&mutex_);
-    if (stopping_) return;
-    ticking_ = true;
-  }
   const absl::Time now = clock_->Now();
   for (const auto& stream : Snapshot()) stream->Tick(now);
   MutexLock lock(&mutex_);
-  ticking_ = false;
-  ticked_.SignalAll();
-  if (!stopping_) tick_ = scheduler_->RunAfter(kTick, [this] { Tick(); });
+  if (stopping_) {
+    tick_due_ = false;
+    ticked_.SignalAll();
+  } else {
+    tick_ = scheduler_->RunAfter(kTick, [this] { Tick(); });
+  }
 }
 
 void StreamRegistry::Drain() {

@@ -45,7 +45,7 @@ class StreamRegistry {
   CondVar ticked_;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  bool ticking_ ABSL_GUARDED_BY(mutex_) = false;
+  bool tick_due_ ABSL_GUARDED_BY(mutex_) = true;  // it waits with the scheduler, or runs
   Scheduler::TaskId tick_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<std::shared_ptr<EventStream>> streams_ ABSL_GUARDED_BY(mutex_);
 };

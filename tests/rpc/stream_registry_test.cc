@@ -1,0 +1,57 @@
+#include "server/rpc/stream_registry.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "absl/functional/any_invocable.h"
+#include "server/base/clock.h"
+#include "server/base/metrics.h"
+#include "server/base/scheduler.h"
+
+namespace ipp::rpc {
+namespace {
+
+// Has always just taken the task that is to be cancelled.
+class LateScheduler final : public Scheduler {
+ public:
+  ~LateScheduler() override {
+    if (thread_.joinable()) thread_.join();
+  }
+  TaskId RunAfter(absl::Duration, absl::AnyInvocable<void() &&> task) override {
+    task_ = std::move(task);
+    return 1;
+  }
+  bool Cancel(TaskId) override {
+    thread_ = std::thread(std::move(task_));
+    return false;
+  }
+
+ private:
+  absl::AnyInvocable<void() &&> task_;
+  std::thread thread_;
+};
+
+// Asked for the time by each tick.
+class WatchedClock final : public Clock {
+ public:
+  absl::Time Now() override {
+    asked = true;
+    return absl::UnixEpoch();
+  }
+  bool asked = false;
+};
+
+TEST(StreamRegistry, OutlivesATickThatIsAboutToRun) {
+  Metrics metrics;
+  WatchedClock clock;
+  LateScheduler scheduler;
+  auto registry = std::make_unique<StreamRegistry>(1, &clock, &scheduler, &metrics);
+  registry.reset();
+  EXPECT_TRUE(clock.asked);
+}
+
+}  // namespace
+}  // namespace ipp::rpc
