@@ -37,6 +37,11 @@ class RpcServerImpl final : public RpcServer {
         streams_(gateway.options.max_subscribers, gateway.clock, gateway.scheduler,
                  gateway.metrics) {}
 
+  ~RpcServerImpl() override {
+    // gRPC's own end would wait for every stream to reach its age.
+    if (server_ != nullptr && !drained_) RpcServerImpl::Drain(absl::ZeroDuration());
+  }
+
   absl::Status Listen(const ServerOptions& options) {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
@@ -67,6 +72,7 @@ class RpcServerImpl final : public RpcServer {
   int port() const override { return port_; }
 
   void Drain(absl::Duration limit) override {
+    drained_ = true;
     server_->GetHealthCheckService()->SetServingStatus(false);
     streams_.Drain();
     server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(limit));
@@ -78,6 +84,7 @@ class RpcServerImpl final : public RpcServer {
   StreamRegistry streams_;
   std::vector<std::unique_ptr<grpc::Service>> services_;
   int port_ = 0;
+  bool drained_ = false;
   std::unique_ptr<grpc::Server> server_;
 };
 

@@ -20,7 +20,8 @@ struct ServerOptions {
 // not.
 class RpcServer {
  public:
-  virtual ~RpcServer() = default;  // drained by then
+  // Drains without patience when nobody has.
+  virtual ~RpcServer() = default;
 
   static absl::StatusOr<std::unique_ptr<RpcServer>> Start(const ServerOptions& options,
                                                           const Gateway& gateway);

@@ -1,5 +1,6 @@
 // How streams end: with the gateway, with their caller, and when nobody reads.
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "tests/support/gateway_streams.h"
 #include "tests/support/gateway_under_test.h"
@@ -36,6 +37,22 @@ TEST(Drain, SaysGoodbyeWithTheCursorToGoOnFrom) {
   EventFeed again(bed.gateway.channel(), "after_cursor: '" + last + "'");
   bed.simulator.Step(session, "activate");
   EXPECT_EQ(again.NextEvent().type(), v1::SESSION_EVENT_TYPE_ACTIVATED);
+}
+
+// As when a later port is taken: the process must end, not serve until the streams are old.
+TEST(Drain, IsNotNeededForTheGatewayToEnd) {
+  TestDirectory directory;
+  absl::StatusOr<std::unique_ptr<App>> app =
+      App::Start(TestConfig(directory, "http://127.0.0.1:9"));
+  ASSERT_TRUE(app.ok()) << app.status();
+  EventFeed feed(grpc::CreateChannel(absl::StrCat("127.0.0.1:", (*app)->grpc_port()),
+                                     grpc::InsecureChannelCredentials()),
+                 kFromNow);
+  EXPECT_NE(feed.started().cursor(), "");
+  app->reset();
+  const RpcEnd end = feed.End();
+  EXPECT_FALSE(end.ok());
+  EXPECT_NE(end.code, StatusCode::DEADLINE_EXCEEDED);
 }
 
 TEST(StreamAge, EndsAStreamWithGoodbye) {
