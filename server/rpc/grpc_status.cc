@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
 #include "server/base/error.h"
 #include "server/base/error_details.pb.h"
 #include "server/base/log.h"
@@ -13,6 +14,16 @@ namespace {
 // gRPC takes 8 KiB of metadata by default, the details in base64 and the message with them. A
 // larger error reaches the caller as RESOURCE_EXHAUSTED with nothing in it.
 constexpr size_t kMaxDetails = 4096;
+// A violation's field may quote a key of the request's, as long as the request itself. Each byte of
+// the message can take three in its header.
+constexpr size_t kMaxMessage = 600;
+
+std::string Cut(absl::string_view text) {
+  if (text.size() <= kMaxMessage) return std::string(text);
+  size_t end = kMaxMessage;  // not inside a character
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return absl::StrCat(text.substr(0, end), "...");
+}
 
 void KeepTheViolationsThatFit(google::rpc::Status* packed) {
   size_t size = packed->ByteSizeLong();
@@ -40,14 +51,14 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
   }
   google::rpc::Status packed;
   packed.set_code(static_cast<int>(status.code()));
-  packed.set_message(std::string(status.message()));
+  packed.set_message(Cut(status.message()));
   status.ForEachPayload([&packed](absl::string_view url, const absl::Cord& payload) {
     auto* any = packed.add_details();
     any->set_type_url(std::string(url));
     any->set_value(std::string(payload));
   });
   KeepTheViolationsThatFit(&packed);
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()),
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), packed.message(),
                       packed.SerializeAsString());
 }
 

@@ -15,6 +15,7 @@
 namespace ipp::rpc {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -122,6 +123,17 @@ TEST(GrpcStatus, FitsAlsoWithLongViolations) {
                               .retry_after = std::nullopt}));
   EXPECT_LE(status.error_details().size(), 4096u);
   EXPECT_GE(Find<google::rpc::BadRequest>(Unpack(status)).field_violations_size(), 5);
+}
+
+TEST(GrpcStatus, FitsAlsoWithAFieldAsLongAsTheRequest) {
+  std::string key;
+  for (int i = 0; i < 100'000; ++i) key += "\u00e5";
+  const grpc::Status status = ToGrpcStatus(
+      InvalidRequest({{absl::StrCat("metadata[", key, "]"), "a key must not hold a colon"}}));
+  EXPECT_LE(status.error_message().size(), 603u);
+  EXPECT_THAT(status.error_message(), EndsWith("\u00e5..."));
+  EXPECT_LE(status.error_details().size(), 4096u);
+  EXPECT_EQ(Find<google::rpc::ErrorInfo>(Unpack(status)).reason(), "INVALID_REQUEST");
 }
 
 TEST(GrpcStatus, KeepsEveryViolationThatFits) {
