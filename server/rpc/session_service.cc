@@ -67,12 +67,11 @@ void GetSessionWork(UnaryCall* call, const v1::GetSessionRequest& request,
                     v1::GetSessionResponse* response) {
   const auto context = call->Upstream();
   if (!context) return;
-  call->Send(
-      request, response, *context,
-      [call, response, merchant_id = context->merchant_id](upstream::CallResult) {
-        call->edge().gateway.observer->Observe(NewsOf(*call, merchant_id, response->session()));
-        call->Finish(absl::OkStatus());
-      });
+  call->Send(request, response, *context,
+             [call, response, merchant_id = context->merchant_id](upstream::CallResult) {
+               call->edge().gateway.observer->Observe(merchant_id, response->session());
+               call->Finish(absl::OkStatus());
+             });
 }
 
 void CancelSessionWork(UnaryCall* call, const v1::CancelSessionRequest& request,

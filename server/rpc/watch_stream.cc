@@ -80,13 +80,7 @@ class WatchStream final : public EventStream {
 
   void GotState(const std::string& session_id, const absl::Status& status) {
     if (status.ok()) {
-      sessions::News news;
-      news.source = v1::SESSION_EVENT_SOURCE_API;
-      news.merchant_id = upstream_.merchant_id;
-      news.session_id = session_id;
-      news.heard_at = edge().gateway.clock->Now();
-      news.session = read_.session();
-      edge().gateway.observer->Observe(std::move(news));
+      edge().gateway.observer->Observe(upstream_.merchant_id, read_.session());
       return OpenWith(std::move(*read_.mutable_session()));
     }
     if (absl::IsNotFound(status)) return Fail(status);

@@ -8,14 +8,16 @@
 
 namespace ipp::sessions {
 
-void ReadObserver::Observe(News news) {
-  if (!news.session || news.session->session_id().empty() ||
-      news.session->status() == kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED) {
+void ReadObserver::Observe(const std::string& merchant_id,
+                           const kustom::ipp::v1::Session& session) {
+  if (session.session_id().empty() ||
+      session.status() == kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED) {
     return;
   }
-  news.overheard = true;
-  std::string key = absl::StrCat(news.merchant_id, "/", news.session_id);
-  const size_t digest = std::hash<std::string>()(news.session->SerializeAsString());
+  std::string key = absl::StrCat(merchant_id, "/", session.session_id());
+  thread_local std::string bytes;
+  session.SerializeToString(&bytes);
+  const size_t digest = std::hash<std::string>()(bytes);
   {
     MutexLock lock(&mutex_);
     if (last_.size() >= capacity_) last_.clear();
@@ -23,6 +25,12 @@ void ReadObserver::Observe(News news) {
     if (last == digest) return;
     last = digest;
   }
+  News news;
+  news.source = kustom::ipp::v1::SESSION_EVENT_SOURCE_API;
+  news.merchant_id = merchant_id;
+  news.session_id = session.session_id();
+  news.session = session;
+  news.overheard = true;
   book_->Record(std::move(news), [this, key = std::move(key)](absl::StatusOr<Verdict> verdict) {
     if (verdict.ok()) return;
     LogWarning("a read of a session could not be recorded",

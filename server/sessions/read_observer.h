@@ -18,10 +18,10 @@ class ReadObserver {
   explicit ReadObserver(SessionBook* book, size_t capacity = 65536)
       : book_(book), capacity_(capacity) {}
 
-  // Writes down what a read told, unless the read before told the same. Nobody waits for it; what
+  // Writes down what a caller read, unless the read before told the same. Nobody waits for it; what
   // cannot be written now is written by a later read. A session without an id or a status is
   // ignored.
-  void Observe(News news);
+  void Observe(const std::string& merchant_id, const kustom::ipp::v1::Session& session);
 
  private:
   SessionBook* const book_;

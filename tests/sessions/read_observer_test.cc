@@ -18,18 +18,17 @@ using store::FakeStore;
 class ReadObserverTest : public testing::Test {
  protected:
   // How many transactions the read cost.
-  int Observe(News news) {
+  int Observe(const v1::Session& session, const std::string& merchant_id = "PM1") {
     const int before = store_.commits();
-    observer_.Observe(std::move(news));
+    observer_.Observe(merchant_id, session);
     store_.RunAll();
     return store_.commits() - before;
   }
   // What a caller read of that session.
-  static News Read(v1::SessionStatus status, const std::string& session_id = "s1") {
-    News news = Answer(status);
-    news.session_id = session_id;
-    news.session->set_session_id(session_id);
-    return news;
+  static v1::Session Read(v1::SessionStatus status, const std::string& session_id = "s1") {
+    v1::Session session = WholeSession(status);
+    session.set_session_id(session_id);
+    return session;
   }
 
   FakeClock clock_{kHeardAt};
@@ -59,18 +58,16 @@ TEST_F(ReadObserverTest, WritesDownEveryChange) {
 }
 
 TEST_F(ReadObserverTest, NoticesAChangeThatIsNotOfTheStatus) {
-  News news = Read(v1::SESSION_STATUS_FINALIZED);
-  EXPECT_EQ(Observe(news), 1);
-  news.session->set_order_id("another");
-  EXPECT_EQ(Observe(news), 1);
+  v1::Session session = Read(v1::SESSION_STATUS_FINALIZED);
+  EXPECT_EQ(Observe(session), 1);
+  session.set_order_id("another");
+  EXPECT_EQ(Observe(session), 1);
 }
 
 TEST_F(ReadObserverTest, TellsSessionsAndMerchantsApart) {
   EXPECT_EQ(Observe(Read(v1::SESSION_STATUS_CREATED, "s1")), 1);
   EXPECT_EQ(Observe(Read(v1::SESSION_STATUS_CREATED, "s2")), 1);
-  News other = Read(v1::SESSION_STATUS_CREATED, "s1");
-  other.merchant_id = "PM2";
-  EXPECT_EQ(Observe(other), 1);
+  EXPECT_EQ(Observe(Read(v1::SESSION_STATUS_CREATED, "s1"), "PM2"), 1);
 }
 
 TEST_F(ReadObserverTest, WritesWithTheNextReadWhatCouldNotBeWritten) {
@@ -81,8 +78,8 @@ TEST_F(ReadObserverTest, WritesWithTheNextReadWhatCouldNotBeWritten) {
 }
 
 TEST_F(ReadObserverTest, AsksOnceForTwoReadsThatMeet) {
-  observer_.Observe(Read(v1::SESSION_STATUS_CREATED));
-  observer_.Observe(Read(v1::SESSION_STATUS_CREATED));
+  observer_.Observe("PM1", Read(v1::SESSION_STATUS_CREATED));
+  observer_.Observe("PM1", Read(v1::SESSION_STATUS_CREATED));
   EXPECT_EQ(store_.waiting(), 1u);
   store_.RunAll();
 }
@@ -100,12 +97,9 @@ TEST_F(ReadObserverTest, StartsAgainWhenItsMemoryIsFull) {
 
 TEST_F(ReadObserverTest, PassesOverAnswersThatTellNothing) {
   EXPECT_EQ(Observe(Read(v1::SESSION_STATUS_UNSPECIFIED)), 0);
-  News nameless = Read(v1::SESSION_STATUS_CREATED);
-  nameless.session->clear_session_id();
+  v1::Session nameless = Read(v1::SESSION_STATUS_CREATED);
+  nameless.clear_session_id();
   EXPECT_EQ(Observe(nameless), 0);
-  News empty = Read(v1::SESSION_STATUS_CREATED);
-  empty.session.reset();
-  EXPECT_EQ(Observe(empty), 0);
   EXPECT_EQ(store_.events().size(), 0u);
 }
 
