@@ -43,13 +43,13 @@ class EventPage : public std::enable_shared_from_this<EventPage> {
       if (*after + 1 < bounds.oldest) {
         return call_->Finish(events::CursorExpired(store()->log_id(), bounds, "page_token"));
       }
-      return ReadAfter(*after);
+      return ReadAfter(*after, true);
     }
-    if (!request_.has_start_time()) return ReadAfter(bounds.oldest - 1);
+    if (!request_.has_start_time()) return ReadAfter(bounds.oldest - 1, false);
     store()->FindPosition(FromTimestamp(request_.start_time()),
                           [self = shared_from_this()](absl::StatusOr<int64_t> position) {
                             position.ok()
-                                ? self->ReadAfter(*position)
+                                ? self->ReadAfter(*position, false)
                                 : self->call_->Finish(store::ForCallers(position.status()));
                           });
   }
@@ -57,17 +57,25 @@ class EventPage : public std::enable_shared_from_this<EventPage> {
  private:
   store::Store* store() { return call_->edge().gateway.store; }
 
-  void ReadAfter(int64_t position) {
+  // `continues`: what comes next must be there; otherwise the page begins with what is kept.
+  void ReadAfter(int64_t position, bool continues) {
     store()->ReadEvents(position, kReadEvents,
-                        [self = shared_from_this(),
-                         position](absl::StatusOr<std::vector<store::StoredEvent>> rows) {
-                          if (!rows.ok())
+                        [self = shared_from_this(), position,
+                         continues](absl::StatusOr<std::vector<store::StoredEvent>> rows) {
+                          if (!rows.ok()) {
                             return self->call_->Finish(store::ForCallers(rows.status()));
-                          self->Take(position, *std::move(rows));
+                          }
+                          self->Take(position, continues, *std::move(rows));
                         });
   }
 
-  void Take(int64_t position, std::vector<store::StoredEvent> rows) {
+  void Take(int64_t position, bool continues, std::vector<store::StoredEvent> rows) {
+    const store::LogBounds bounds = store()->bounds();
+    const bool gone =
+        rows.empty() ? position + 1 < bounds.oldest : rows.front().position != position + 1;
+    if (continues && gone) {
+      return call_->Finish(events::CursorExpired(store()->log_id(), bounds, "page_token"));
+    }
     if (rows.empty()) return call_->Finish(absl::OkStatus());
     for (store::StoredEvent& row : rows) {
       if (response_->events_size() == size_) return FinishAt(position);
@@ -76,7 +84,7 @@ class EventPage : public std::enable_shared_from_this<EventPage> {
       *response_->add_events() = events::LogEvent::Make(std::move(row), store()->log_id())->Parse();
     }
     if (response_->events_size() == size_ || ++reads_ >= kMaxReads) return FinishAt(position);
-    ReadAfter(position);
+    ReadAfter(position, true);
   }
 
   void FinishAt(int64_t position) {

@@ -29,13 +29,18 @@ sessions::News NewsOf(const UnaryCall& call, const std::string& merchant_id,
 
 // Writes the news down, then finishes the RPC. What the upstream has done is done: a store that
 // fails must not turn it into an error, and the webhook brings the same news again.
-void RecordAndFinish(UnaryCall* call, const std::string& merchant_id, const v1::Session& session) {
+void RecordAndFinish(UnaryCall* call, sessions::News news) {
   call->edge().gateway.book->Record(
-      NewsOf(*call, merchant_id, session),
-      [call, session_id = session.session_id()](absl::StatusOr<sessions::Verdict> verdict) {
+      news, [call, news](absl::StatusOr<sessions::Verdict> verdict) mutable {
+        if (absl::IsAlreadyExists(verdict.status())) {
+          // Another session bears this request_id: two creates were sent with it. This one is known
+          // by its own id only.
+          news.request_id.clear();
+          return RecordAndFinish(call, std::move(news));
+        }
         if (!verdict.ok()) {
           LogError("a session could not be recorded",
-                   {{"session_id", session_id}, {"status", verdict.status().ToString()}});
+                   {{"session_id", news.session_id}, {"status", verdict.status().ToString()}});
         }
         call->Finish(absl::OkStatus());
       });
@@ -59,7 +64,7 @@ void CreateSessionWork(UnaryCall* call, const v1::CreateSessionRequest& request,
                       .violations = {},
                       .retry_after = std::nullopt}));
                }
-               RecordAndFinish(call, merchant_id, response->session());
+               RecordAndFinish(call, NewsOf(*call, merchant_id, response->session()));
              });
 }
 
@@ -81,9 +86,12 @@ void CancelSessionWork(UnaryCall* call, const v1::CancelSessionRequest& request,
   call->Send(request, response, *context,
              [call, &request, response, merchant_id = context->merchant_id](upstream::CallResult) {
                if (response->session().session_id().empty()) {
+                 // Done, but not the whole session that is documented: nothing to write down. The
+                 // webhook tells.
                  response->mutable_session()->set_session_id(request.session_id());
+                 return call->Finish(absl::OkStatus());
                }
-               RecordAndFinish(call, merchant_id, response->session());
+               RecordAndFinish(call, NewsOf(*call, merchant_id, response->session()));
              });
 }
 

@@ -80,6 +80,7 @@ class WatchStream final : public EventStream {
 
   void GotState(const std::string& session_id, const absl::Status& status) {
     if (status.ok()) {
+      read_.mutable_session()->set_session_id(session_id);
       edge().gateway.observer->Observe(upstream_.merchant_id, read_.session());
       return OpenWith(std::move(*read_.mutable_session()));
     }
