@@ -29,7 +29,23 @@ struct SessionRecord {
   absl::Time updated_at;
   absl::Time next_check_at =
       absl::InfiniteFuture();  // when the reconciler shall read it; infinite: never
-  int32_t checks = 0;          // how often it was read without news
+  int32_t checks = 0;          // how often it was leased to be read since the last news
+};
+
+// A wish for sessions that are due to be read.
+struct Lease {
+  absl::Time now;
+  int limit = 1;
+  // How long a session that is taken is left alone. Runs on the store's thread, possibly more than
+  // once: pure and quick.
+  std::function<absl::Duration(const SessionRecord&)> pause;
+};
+
+// The sessions that have not ended yet.
+struct OpenSessions {
+  int64_t count = 0;
+  int64_t overdue = 0;                         // first heard of before the time asked for
+  absl::Time oldest = absl::InfiniteFuture();  // when the oldest was first heard of
 };
 
 // An event that a transaction appends. `event.cursor` and `event.recorded_at` are set by the store.
@@ -106,6 +122,16 @@ class Store {
       std::string merchant_id, std::string request_id,
       absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) = 0;
 
+  // Takes sessions whose `next_check_at` has come, the longest due first, and in the same commit
+  // puts each off: `checks` + 1, `next_check_at` = now + pause. So a session is handed out once,
+  // also among replicas, and is due again after its pause when whoever took it died. The records
+  // are as they are after that. Waits in the queue of commits.
+  virtual void LeaseDue(
+      Lease lease,
+      absl::AnyInvocable<void(absl::StatusOr<std::vector<SessionRecord>>) &&> done) = 0;
+  virtual void CountOpen(absl::Time overdue_before,
+                         absl::AnyInvocable<void(absl::StatusOr<OpenSessions>) &&> done) = 0;
+
   // Events with position > `after`, in order, at most `limit` and about 1 MiB of them.
   virtual void ReadEvents(
       int64_t after, int limit,
@@ -114,14 +140,17 @@ class Store {
   virtual void FindPosition(absl::Time time,
                             absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) = 0;
 
-  // From memory.
+  // From memory. Where several replicas share a log they may lag behind it a little: what is beyond
+  // `latest` here may have been given out elsewhere.
   virtual LogBounds bounds() const = 0;
+  // Asks the log itself; bounds() is at least as new afterwards.
+  virtual void RefreshBounds(absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) = 0;
   // Identity of this log, made when it was; 16 hex digits. A cursor of another log is foreign.
   virtual const std::string& log_id() const = 0;
 
-  // `listener(latest)` runs after each batch that appended events, on the writer's thread; it must
-  // not block nor call back. One listener; set before the first Commit, nullptr to end (waits for
-  // one that runs).
+  // `listener(latest)` runs after each batch that appended events, here or on another replica, on a
+  // thread of the store; it must not block nor call back. One listener; set before the first
+  // Commit, nullptr to end (waits for one that runs).
   virtual void SetListener(std::function<void(int64_t latest)> listener) = 0;
 
   // OK when a commit could be made now, as far as known without trying.
