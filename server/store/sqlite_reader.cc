@@ -32,6 +32,9 @@ absl::StatusOr<std::unique_ptr<SqliteReader>> SqliteReader::Open(const std::stri
       {&reader->by_request_,
        absl::StrCat("SELECT ", kSessionColumns,
                     " FROM sessions WHERE merchant_id = ? AND request_id = ?")},
+      {&reader->open_,
+       "SELECT count(*), count(*) FILTER (WHERE created_at < ?), min(created_at) FROM sessions "
+       "WHERE open = 1"},
       {&reader->events_, absl::StrCat("SELECT ", kEventColumns,
                                       " FROM events WHERE position > ? ORDER BY position LIMIT ?")},
       {&reader->recorded_at_, "SELECT recorded_at FROM events WHERE position = ?"},
@@ -50,6 +53,14 @@ absl::StatusOr<SessionRecord> SqliteReader::FindSession(const std::string& merch
 absl::StatusOr<SessionRecord> SqliteReader::FindSessionByRequest(const std::string& merchant_id,
                                                                  const std::string& request_id) {
   return FindOne(by_request_, merchant_id, request_id);
+}
+
+absl::StatusOr<OpenSessions> SqliteReader::CountOpen(absl::Time overdue_before) {
+  SqliteQuery query(open_);
+  IPP_RETURN_IF_ERROR(query.Bind(ToNanos(overdue_before)).Run());
+  OpenSessions open{.count = query.Int(0), .overdue = query.Int(1)};
+  if (open.count > 0) open.oldest = FromNanos(query.Int(2));
+  return open;
 }
 
 absl::StatusOr<std::vector<StoredEvent>> SqliteReader::ReadEvents(int64_t after, int limit) {

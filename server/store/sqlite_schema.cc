@@ -62,6 +62,7 @@ CREATE UNIQUE INDEX sessions_by_request ON sessions (merchant_id, request_id)
 CREATE INDEX sessions_due ON sessions (next_check_at) WHERE next_check_at IS NOT NULL;
 CREATE INDEX sessions_final ON sessions (updated_at) WHERE open = 0;
 )sql",
+    "CREATE INDEX sessions_open ON sessions (created_at) WHERE open = 1",
 };
 
 absl::StatusOr<int64_t> ReadNumber(SqliteDatabase* database, absl::string_view sql) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <thread>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -45,12 +46,20 @@ class SqliteStore final : public Store {
   void FindSessionByRequest(
       std::string merchant_id, std::string request_id,
       absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) override;
+  void LeaseDue(
+      Lease lease,
+      absl::AnyInvocable<void(absl::StatusOr<std::vector<SessionRecord>>) &&> done) override {
+    writes_.Push(LeaseCall{std::move(lease), std::move(done)});
+  }
+  void CountOpen(absl::Time overdue_before,
+                 absl::AnyInvocable<void(absl::StatusOr<OpenSessions>) &&> done) override;
   void ReadEvents(
       int64_t after, int limit,
       absl::AnyInvocable<void(absl::StatusOr<std::vector<StoredEvent>>) &&> done) override;
   void FindPosition(absl::Time time,
                     absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) override;
   LogBounds bounds() const override;
+  void RefreshBounds(absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) override;
   const std::string& log_id() const override { return log_id_; }
   void SetListener(std::function<void(int64_t latest)> listener) override {
     listener_.Set(std::move(listener));
@@ -58,10 +67,15 @@ class SqliteStore final : public Store {
   absl::Status health() const override;
 
  private:
-  struct Write {
+  struct CommitCall {
     Transaction transaction;
     absl::AnyInvocable<void(absl::StatusOr<Committed>) &&> done;
   };
+  struct LeaseCall {
+    Lease lease;
+    absl::AnyInvocable<void(absl::StatusOr<std::vector<SessionRecord>>) &&> done;
+  };
+  using Write = std::variant<CommitCall, LeaseCall>;
   // Gets a reader, or why there is none.
   using Read = absl::AnyInvocable<void(absl::StatusOr<SqliteReader*>) &&>;
 
@@ -71,7 +85,9 @@ class SqliteStore final : public Store {
 
   void WriteLoop();
   void ReadLoop();
-  void CommitBatch(absl::Span<Write> batch);
+  static void Refuse(Write& write, const absl::Status& status);
+  void DoWrites(std::vector<Write> writes);
+  void CommitBatch(absl::Span<CommitCall> batch);
   void Maintain();
   void Publish(const absl::Status& status);
 
@@ -137,7 +153,11 @@ SqliteStore::~SqliteStore() {
 
 void SqliteStore::Commit(Transaction transaction,
                          absl::AnyInvocable<void(absl::StatusOr<Committed>) &&> done) {
-  writes_.Push({std::move(transaction), std::move(done)});
+  writes_.Push(CommitCall{std::move(transaction), std::move(done)});
+}
+
+void SqliteStore::Refuse(Write& write, const absl::Status& status) {
+  std::visit([&](auto& call) { std::move(call.done)(status); }, write);
 }
 
 void SqliteStore::WriteLoop() {
@@ -147,13 +167,13 @@ void SqliteStore::WriteLoop() {
     const auto patience =
         trim_more_ ? steady_clock::duration::zero() : maintain_at - steady_clock::now();
     Inbox<Write>::Taken taken = writes_.Take(options_.max_batch, patience);
-    for (Write& write : taken.refused) std::move(write.done)(QueueFull());
+    for (Write& write : taken.refused) Refuse(write, QueueFull());
     if (taken.stopping) {
-      for (Write& write : taken.work) std::move(write.done)(Closing());
+      for (Write& write : taken.work) Refuse(write, Closing());
       return;
     }
     const bool idle = taken.work.empty();
-    if (!idle) CommitBatch(absl::MakeSpan(taken.work));
+    DoWrites(std::move(taken.work));
     // When there is always work, maintenance still gets a step now and then.
     if ((idle && trim_more_) || steady_clock::now() >= maintain_at) {
       Maintain();
@@ -162,10 +182,28 @@ void SqliteStore::WriteLoop() {
   }
 }
 
-void SqliteStore::CommitBatch(absl::Span<Write> batch) {
+// In the order of the calls: what lies between two leases is one commit.
+void SqliteStore::DoWrites(std::vector<Write> writes) {
+  std::vector<CommitCall> batch;
+  for (Write& write : writes) {
+    if (auto* commit = std::get_if<CommitCall>(&write)) {
+      batch.push_back(std::move(*commit));
+      continue;
+    }
+    if (!batch.empty()) CommitBatch(absl::MakeSpan(batch));
+    batch.clear();
+    auto& call = std::get<LeaseCall>(write);
+    absl::StatusOr<std::vector<SessionRecord>> due = writer_->LeaseDue(call.lease);
+    Publish(due.status());
+    std::move(call.done)(due.ok() ? std::move(due) : ForCaller(due.status()));
+  }
+  if (!batch.empty()) CommitBatch(absl::MakeSpan(batch));
+}
+
+void SqliteStore::CommitBatch(absl::Span<CommitCall> batch) {
   std::vector<const Transaction*> transactions;
   transactions.reserve(batch.size());
-  for (const Write& write : batch) transactions.push_back(&write.transaction);
+  for (const CommitCall& write : batch) transactions.push_back(&write.transaction);
 
   const auto start = steady_clock::now();
   absl::StatusOr<std::vector<Committed>> committed = writer_->Commit(transactions, clock_->Now());
@@ -173,14 +211,14 @@ void SqliteStore::CommitBatch(absl::Span<Write> batch) {
 
   if (absl::IsAlreadyExists(committed.status()) && batch.size() > 1) {
     // One of them cannot be written, ever: each on its own, so that it fails alone.
-    for (Write& write : batch) CommitBatch(absl::MakeSpan(&write, 1));
+    for (CommitCall& write : batch) CommitBatch(absl::MakeSpan(&write, 1));
     return;
   }
   // That one transaction broke a rule says nothing against the file.
   Publish(absl::IsAlreadyExists(committed.status()) ? absl::OkStatus() : committed.status());
   if (!committed.ok()) {
     commit_failures_.Add(static_cast<double>(batch.size()));
-    for (Write& write : batch) std::move(write.done)(ForCaller(committed.status()));
+    for (CommitCall& write : batch) std::move(write.done)(ForCaller(committed.status()));
     return;
   }
   commits_.Add(static_cast<double>(batch.size()));
@@ -267,6 +305,19 @@ void SqliteStore::FindSessionByRequest(
       [merchant_id = std::move(merchant_id), request_id = std::move(request_id)](
           SqliteReader* reader) { return reader->FindSessionByRequest(merchant_id, request_id); },
       std::move(done));
+}
+
+void SqliteStore::CountOpen(absl::Time overdue_before,
+                            absl::AnyInvocable<void(absl::StatusOr<OpenSessions>) &&> done) {
+  PushRead<OpenSessions>(
+      [overdue_before](SqliteReader* reader) { return reader->CountOpen(overdue_before); },
+      std::move(done));
+}
+
+// Nobody else writes to the file: memory is right.
+void SqliteStore::RefreshBounds(absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) {
+  PushRead<LogBounds>([this](SqliteReader*) -> absl::StatusOr<LogBounds> { return bounds(); },
+                      std::move(done));
 }
 
 void SqliteStore::ReadEvents(

@@ -62,6 +62,12 @@ absl::Status SqliteWriter::Prepare() {
        "checks = excluded.checks, session = excluded.session"},
       {&add_event_,
        absl::StrCat("INSERT INTO events (", kEventColumns, ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)")},
+      {&due_, absl::StrCat("SELECT ", kSessionColumns,
+                           " FROM sessions WHERE next_check_at <= ? ORDER BY next_check_at "
+                           "LIMIT ?")},
+      {&put_off_,
+       "UPDATE sessions SET next_check_at = ?, checks = ? WHERE merchant_id = ? AND session_id = "
+       "?"},
       {&old_events_,
        "SELECT max(position), max(recorded_at) FROM (SELECT position, recorded_at FROM events "
        "ORDER BY position LIMIT ?) WHERE recorded_at < ?"},
@@ -159,6 +165,33 @@ absl::StatusOr<Committed> SqliteWriter::Apply(const Transaction& transaction,
   }
   committed.session = std::move(writes.session ? writes.session : snapshot.session);
   return committed;
+}
+
+absl::StatusOr<std::vector<SessionRecord>> SqliteWriter::LeaseDue(const Lease& lease) {
+  std::vector<SessionRecord> due;
+  {
+    SqliteQuery query(due_);
+    query.Bind(ToNanos(lease.now)).Bind(lease.limit);
+    while (true) {
+      IPP_ASSIGN_OR_RETURN(const bool found, query.Step());
+      if (!found) break;
+      IPP_ASSIGN_OR_RETURN(due.emplace_back(), ReadSession(query));
+    }
+  }
+  if (due.empty()) return due;
+  // Nobody else writes: what was read still holds.
+  IPP_RETURN_IF_ERROR(database_->InTransaction([&]() -> absl::Status {
+    for (SessionRecord& record : due) {
+      record.next_check_at = lease.now + lease.pause(record);
+      ++record.checks;
+      SqliteQuery query(put_off_);
+      query.Bind(ToNanos(record.next_check_at)).Bind(record.checks);
+      query.Bind(record.merchant_id).Bind(record.session.session_id());
+      IPP_RETURN_IF_ERROR(query.Run());
+    }
+    return absl::OkStatus();
+  }));
+  return due;
 }
 
 absl::StatusOr<bool> SqliteWriter::Trim(const Cutoffs& cutoffs) {

@@ -26,6 +26,9 @@ class SqliteWriter {
   absl::StatusOr<std::vector<Committed>> Commit(absl::Span<const Transaction* const> batch,
                                                 absl::Time now);
 
+  // Store::LeaseDue.
+  absl::StatusOr<std::vector<SessionRecord>> LeaseDue(const Lease& lease);
+
   struct Cutoffs {
     absl::Time events;    // older events go, from the oldest on
     absl::Time sessions;  // sessions that were final by then
@@ -53,6 +56,7 @@ class SqliteWriter {
 
   const std::unique_ptr<SqliteDatabase> database_;
   SqliteStatement find_seen_, add_seen_, find_session_, put_session_, add_event_;
+  SqliteStatement due_, put_off_;
   SqliteStatement old_events_, trim_events_, move_start_, trim_sessions_, trim_seen_;
   std::string log_id_;
   LogBounds bounds_;

@@ -109,6 +109,17 @@ inline absl::StatusOr<std::vector<StoredEvent>> Read(Store& store, int64_t after
   });
 }
 
+inline absl::StatusOr<std::vector<SessionRecord>> LeaseDue(Store& store, Lease lease) {
+  return Await<std::vector<SessionRecord>>([&](Done<std::vector<SessionRecord>> done) {
+    store.LeaseDue(std::move(lease), std::move(done));
+  });
+}
+
+inline absl::StatusOr<OpenSessions> Open(Store& store, absl::Time overdue_before) {
+  return Await<OpenSessions>(
+      [&](Done<OpenSessions> done) { store.CountOpen(overdue_before, std::move(done)); });
+}
+
 inline absl::StatusOr<int64_t> PositionAt(Store& store, absl::Time time) {
   return Await<int64_t>([&](Done<int64_t> done) { store.FindPosition(time, std::move(done)); });
 }

@@ -156,6 +156,32 @@ class FakeStore final : public Store {
         std::move(done));
   }
 
+  void LeaseDue(
+      Lease lease,
+      absl::AnyInvocable<void(absl::StatusOr<std::vector<SessionRecord>>) &&> done) override {
+    Enqueue(
+        [this, lease = std::move(lease), done = std::move(done)](absl::Status admitted) mutable {
+          if (!admitted.ok()) return std::move(done)(admitted);
+          std::move(done)(Take(lease));
+        });
+  }
+
+  void CountOpen(absl::Time overdue_before,
+                 absl::AnyInvocable<void(absl::StatusOr<OpenSessions>) &&> done) override {
+    EnqueueRead<OpenSessions>(
+        [overdue_before](const FakeDisk& disk) -> absl::StatusOr<OpenSessions> {
+          OpenSessions open;
+          for (const auto& [key, record] : disk.sessions) {
+            if (!record.open) continue;
+            ++open.count;
+            if (record.created_at < overdue_before) ++open.overdue;
+            open.oldest = std::min(open.oldest, record.created_at);
+          }
+          return open;
+        },
+        std::move(done));
+  }
+
   void ReadEvents(
       int64_t after, int limit,
       absl::AnyInvocable<void(absl::StatusOr<std::vector<StoredEvent>>) &&> done) override {
@@ -190,6 +216,12 @@ class FakeStore final : public Store {
     MutexLock lock(&mutex_);
     const int64_t latest = disk_->latest;
     return {disk_->events.empty() ? latest + 1 : disk_->events.front().position, latest};
+  }
+  void RefreshBounds(absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) override {
+    Enqueue([this, done = std::move(done)](absl::Status admitted) mutable {
+      if (!admitted.ok()) return std::move(done)(admitted);
+      std::move(done)(bounds());
+    });
   }
   const std::string& log_id() const override { return log_id_; }
   void SetListener(std::function<void(int64_t latest)> listener) override {
@@ -282,6 +314,29 @@ class FakeStore final : public Store {
     }
     ++commits_;
     return committed;
+  }
+
+  absl::StatusOr<std::vector<SessionRecord>> Take(const Lease& lease) {
+    MutexLock lock(&mutex_);
+    if (commit_failures_ > 0) {
+      --commit_failures_;
+      return commit_failure_;
+    }
+    std::vector<SessionRecord*> due;
+    for (auto& [key, record] : disk_->sessions) {
+      if (record.next_check_at <= lease.now) due.push_back(&record);
+    }
+    std::stable_sort(due.begin(), due.end(), [](const SessionRecord* a, const SessionRecord* b) {
+      return a->next_check_at < b->next_check_at;
+    });
+    std::vector<SessionRecord> taken;
+    for (SessionRecord* record : due) {
+      if (static_cast<int>(taken.size()) == lease.limit) break;
+      record->next_check_at = lease.now + lease.pause(*record);
+      ++record->checks;
+      taken.push_back(*record);
+    }
+    return taken;
   }
 
   bool RunOne() {

@@ -1,0 +1,134 @@
+#include <utility>
+
+#include "gmock/gmock.h"
+#include "tests/store/store_contract.h"
+
+namespace ipp::store {
+namespace {
+
+using namespace contract;  // NOLINT: the words of these tests
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class LeaseContract : public testing::TestWithParam<std::unique_ptr<StoreBed> (*)()> {
+ protected:
+  void PutDue(const std::string& session_id, absl::Duration in) {
+    SessionRecord record = Record(session_id);
+    record.created_at = bed_->clock.Now();
+    record.next_check_at = bed_->clock.Now() + in;
+    ASSERT_TRUE(Commit(*store_, Put(std::move(record))).ok());
+  }
+
+  // Puts off by a minute for each check so far and one more.
+  Lease Now(int limit = 100) {
+    return {.now = bed_->clock.Now(), .limit = limit, .pause = [](const SessionRecord& record) {
+              return absl::Minutes(1 + record.checks);
+            }};
+  }
+
+  std::vector<std::string> Due(int limit = 100) {
+    std::vector<std::string> ids;
+    for (const SessionRecord& record : *LeaseDue(*store_, Now(limit))) {
+      ids.push_back(record.session.session_id());
+    }
+    return ids;
+  }
+
+  const std::unique_ptr<StoreBed> bed_ = GetParam()();
+  std::unique_ptr<Store> store_ = bed_->Open(10000);
+};
+
+INSTANTIATE_TEST_SUITE_P(Fake, LeaseContract, testing::Values(&MakeFakeBed));
+INSTANTIATE_TEST_SUITE_P(Sqlite, LeaseContract, testing::Values(&MakeSqliteBed));
+
+TEST_P(LeaseContract, HandsOutWhatIsDueTheLongestDueFirst) {
+  PutDue("later", absl::Seconds(5));
+  PutDue("first", -absl::Seconds(2));
+  PutDue("now", absl::ZeroDuration());
+  PutDue("second", -absl::Seconds(1));
+  ASSERT_TRUE(Commit(*store_, Put(Record("never"))).ok());
+
+  EXPECT_THAT(Due(2), ElementsAre("first", "second"));
+  EXPECT_THAT(Due(), ElementsAre("now"));
+  EXPECT_THAT(Due(), IsEmpty());
+  bed_->clock.Advance(absl::Seconds(5));
+  EXPECT_THAT(Due(), ElementsAre("later"));
+}
+
+TEST_P(LeaseContract, PutsOffWhatItHandsOutAndCountsIt) {
+  PutDue("s1", absl::ZeroDuration());
+  const auto first = *LeaseDue(*store_, Now());
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_EQ(first[0].checks, 1);
+  EXPECT_EQ(first[0].next_check_at, bed_->clock.Now() + absl::Minutes(1));
+
+  bed_->clock.Advance(absl::Minutes(1));
+  const auto second = *LeaseDue(*store_, Now());
+  ASSERT_EQ(second.size(), 1u);
+  EXPECT_EQ(second[0].checks, 2);
+  EXPECT_EQ(second[0].next_check_at, bed_->clock.Now() + absl::Minutes(2));
+
+  const auto kept = *Find(*store_, "s1");
+  EXPECT_EQ(kept.checks, 2);
+  EXPECT_EQ(kept.next_check_at, second[0].next_check_at);
+}
+
+TEST_P(LeaseContract, IsDurable) {
+  PutDue("s1", absl::ZeroDuration());
+  EXPECT_THAT(Due(), ElementsAre("s1"));
+  store_.reset();
+  store_ = bed_->Open(10000);
+  EXPECT_THAT(Due(), IsEmpty());
+  bed_->clock.Advance(absl::Minutes(1));
+  EXPECT_THAT(Due(), ElementsAre("s1"));
+}
+
+TEST_P(LeaseContract, SeesWhatWasCommittedBeforeTheCall) {
+  SessionRecord record = Record("s1");
+  record.next_check_at = bed_->clock.Now();
+  std::promise<void> put;
+  store_->Commit(Put(record), [&put](absl::StatusOr<Committed> committed) {
+    EXPECT_TRUE(committed.ok());
+    put.set_value();
+  });
+  EXPECT_THAT(Due(), ElementsAre("s1"));
+  put.get_future().wait();
+}
+
+TEST_P(LeaseContract, HandsOutNothingThatCannotBePutOff) {
+  PutDue("s1", absl::ZeroDuration());
+  bed_->Break();
+  EXPECT_TRUE(absl::IsUnavailable(LeaseDue(*store_, Now()).status()));
+  bed_->Repair();
+  EXPECT_THAT(Due(), ElementsAre("s1"));
+}
+
+TEST_P(LeaseContract, CountsOpenSessions) {
+  const absl::Time start = bed_->clock.Now();
+  EXPECT_EQ(Open(*store_, start)->count, 0);
+  EXPECT_EQ(Open(*store_, start)->oldest, absl::InfiniteFuture());
+  PutDue("a", absl::ZeroDuration());
+  bed_->clock.Advance(absl::Minutes(1));
+  PutDue("b", absl::ZeroDuration());
+  SessionRecord ended = Record("c");
+  ended.created_at = start - absl::Hours(1);
+  ended.open = false;
+  ASSERT_TRUE(Commit(*store_, Put(ended)).ok());
+
+  const OpenSessions open = *Open(*store_, start + absl::Seconds(30));
+  EXPECT_EQ(open.count, 2);
+  EXPECT_EQ(open.overdue, 1);
+  EXPECT_EQ(open.oldest, start);
+}
+
+TEST_P(LeaseContract, RefreshesItsBounds) {
+  ASSERT_TRUE(Commit(*store_, Append("a")).ok());
+  const auto bounds =
+      Await<LogBounds>([&](Done<LogBounds> done) { store_->RefreshBounds(std::move(done)); });
+  ASSERT_TRUE(bounds.ok()) << bounds.status();
+  EXPECT_EQ(bounds->oldest, 1);
+  EXPECT_EQ(bounds->latest, 1);
+}
+
+}  // namespace
+}  // namespace ipp::store
