@@ -16,7 +16,7 @@ using kustom::ipp::v1::SessionEventType;
 
 constexpr Verdict kVerdicts[] = {Verdict::kAdvanced,  Verdict::kAttempt,  Verdict::kRecorded,
                                  Verdict::kCompleted, Verdict::kRepeated, Verdict::kLate,
-                                 Verdict::kDisagrees};
+                                 Verdict::kDisagrees, Verdict::kCorrected};
 
 // "SESSION_EVENT_SOURCE_WEBHOOK" → "webhook".
 std::string Label(absl::string_view name, absl::string_view prefix) {
@@ -47,12 +47,14 @@ absl::string_view VerdictName(Verdict verdict) {
       return "late";
     case Verdict::kDisagrees:
       return "disagrees";
+    case Verdict::kCorrected:
+      return "corrected";
   }
   return "unknown";
 }
 
-SessionBook::SessionBook(store::Store* store, Clock* clock, Metrics* metrics)
-    : store_(store), clock_(clock) {
+SessionBook::SessionBook(store::Store* store, Clock* clock, Metrics* metrics, CheckTimes times)
+    : store_(store), clock_(clock), times_(times) {
   for (int s = 0; s < kustom::ipp::v1::SessionEventSource_ARRAYSIZE; ++s) {
     const auto source = static_cast<SessionEventSource>(s);
     const std::string source_label =
@@ -82,11 +84,11 @@ void SessionBook::Record(News news, absl::AnyInvocable<void(absl::StatusOr<Verdi
   transaction.merchant_id = news.merchant_id;
   transaction.session_id = news.session_id;
   auto outcome = std::make_shared<Told>();
-  transaction.decide = [news = std::make_shared<const News>(std::move(news)),
+  transaction.decide = [times = times_, news = std::make_shared<const News>(std::move(news)),
                         outcome](const store::Snapshot& snapshot) {
     *outcome = {};
     if (snapshot.already_seen) return store::Writes{};
-    Step step = Advance(snapshot.session, *news);
+    Step step = Advance(snapshot.session, *news, times);
     outcome->verdict = step.verdict;
     for (const store::NewEvent& event : step.events) outcome->events.push_back(event.event.type());
     return store::Writes{std::move(step.record), std::move(step.events)};

@@ -24,7 +24,7 @@ absl::string_view VerdictName(Verdict verdict);
 // counted when they are durable.
 class SessionBook {
  public:
-  SessionBook(store::Store* store, Clock* clock, Metrics* metrics);
+  SessionBook(store::Store* store, Clock* clock, Metrics* metrics, CheckTimes times = {});
 
   // `done` gets OK when the news is durable (or was already), with what it did. Runs on the store's
   // thread. News with an `event_id` is taken once, by merchant and event id. `heard_at` is filled
@@ -37,6 +37,7 @@ class SessionBook {
 
   store::Store* const store_;
   Clock* const clock_;
+  const CheckTimes times_;
   std::map<std::pair<Source, Verdict>, Counter*> news_;
   std::map<std::pair<Source, Type>, Counter*> events_;
 };

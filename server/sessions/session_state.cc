@@ -38,7 +38,16 @@ constexpr TypeRow kTypes[] = {
      "expired"},
     {kustom::ipp::v1::SESSION_EVENT_TYPE_FAILED, kustom::ipp::v1::SESSION_STATUS_FAILED, "",
      "failed"},
+    {kustom::ipp::v1::SESSION_EVENT_TYPE_CORRECTED, kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED, "",
+     "corrected"},
 };
+
+const char* NameOf(SessionEventType type) {
+  for (const TypeRow& row : kTypes) {
+    if (row.type == type) return row.name;
+  }
+  return "";
+}
 
 // How far a session is. All final statuses are equally far.
 int Rank(SessionStatus status) {
@@ -69,11 +78,14 @@ SessionRecord NewRecord(const News& news, SessionStatus status) {
 }
 
 // What follows from the status, and when it was last touched.
-void Settle(SessionRecord& record, absl::Time heard_at) {
+void Settle(SessionRecord& record, absl::Time heard_at, const CheckTimes& times) {
   record.open = !IsFinal(record.session.status());
   record.updated_at = heard_at;
-  record.next_check_at =
-      record.open || !record.complete ? heard_at + kFirstCheck : absl::InfiniteFuture();
+  if (!record.complete) {
+    record.next_check_at = heard_at + times.complete;
+  } else {
+    record.next_check_at = record.open ? heard_at + times.first : absl::InfiniteFuture();
+  }
 }
 
 SessionEvent BaseEvent(const News& news, SessionEventType type) {
@@ -98,11 +110,8 @@ SessionEvent WebhookEvent(const News& news) {
 SessionEvent ProvenEvent(const News& news, const Session& session) {
   const SessionEventType type = EventFor(session.status());
   SessionEvent event = BaseEvent(news, type);
-  const char* name = "";
-  for (const TypeRow& row : kTypes) {
-    if (row.type == type) name = row.name;
-  }
-  event.set_event_id(absl::StrCat("gevt_", news.merchant_id, "_", news.session_id, "_", name));
+  event.set_event_id(
+      absl::StrCat("gevt_", news.merchant_id, "_", news.session_id, "_", NameOf(type)));
   const bool paid = type == kustom::ipp::v1::SESSION_EVENT_TYPE_FINALIZED;
   *event.mutable_occurred_at() = paid && session.has_purchase_completed_at()
                                      ? session.purchase_completed_at()
@@ -120,8 +129,24 @@ store::NewEvent Tell(SessionEvent event, const SessionRecord& record) {
 
 Step Disagreement(const SessionRecord& known, const News& news) {
   Step step{.verdict = Verdict::kDisagrees, .record = known, .events = {}};
-  const bool was_the_look = news.source == kustom::ipp::v1::SESSION_EVENT_SOURCE_RECONCILIATION;
-  step.record->next_check_at = was_the_look ? absl::InfiniteFuture() : news.heard_at;
+  step.record->next_check_at = news.heard_at;
+  return step;
+}
+
+// The look that a disagreement asked for.
+Step Correction(const SessionRecord& known, const News& news, const CheckTimes& times) {
+  SessionRecord record = known;
+  record.session = *news.session;
+  record.session.set_session_id(news.session_id);
+  record.complete = true;
+  Settle(record, news.heard_at, times);
+  SessionEvent event = BaseEvent(news, kustom::ipp::v1::SESSION_EVENT_TYPE_CORRECTED);
+  event.set_event_id(absl::StrCat("gevt_", news.merchant_id, "_", news.session_id, "_corrected_",
+                                  NameOf(EventFor(record.session.status()))));
+  *event.mutable_occurred_at() = ToTimestamp(news.heard_at);
+  Step step{.verdict = Verdict::kCorrected, .record = {}, .events = {}};
+  step.events.push_back(Tell(std::move(event), record));
+  step.record = std::move(record);
   return step;
 }
 
@@ -136,18 +161,20 @@ Step AdvanceByUnknownType(const std::optional<SessionRecord>& known, const News&
   return {.verdict = Verdict::kRecorded, .record = {}, .events = {{std::move(event)}}};
 }
 
-Step AdvanceByFailedPayment(const std::optional<SessionRecord>& known, const News& news) {
+Step AdvanceByFailedPayment(const std::optional<SessionRecord>& known, const News& news,
+                            const CheckTimes& times) {
   if (known && !known->open) return {.verdict = Verdict::kLate, .record = {}, .events = {}};
   SessionRecord record = known ? *known : NewRecord(news, kustom::ipp::v1::SESSION_STATUS_CREATED);
   record.checks = 0;
-  Settle(record, news.heard_at);
+  Settle(record, news.heard_at, times);
   Step step{.verdict = Verdict::kAttempt, .record = {}, .events = {}};
   step.events.push_back(Tell(WebhookEvent(news), record));
   step.record = std::move(record);
   return step;
 }
 
-Step AdvanceByWebhook(const std::optional<SessionRecord>& known, const News& news) {
+Step AdvanceByWebhook(const std::optional<SessionRecord>& known, const News& news,
+                      const CheckTimes& times) {
   const SessionStatus told = StatusAfter(news.type);
   SessionRecord record = known ? *known : NewRecord(news, told);
   const SessionStatus status = record.session.status();
@@ -165,7 +192,7 @@ Step AdvanceByWebhook(const std::optional<SessionRecord>& known, const News& new
   record.session.set_status(told);
   record.session.clear_status_raw();
   record.checks = 0;
-  Settle(record, news.heard_at);
+  Settle(record, news.heard_at, times);
   Step step{.verdict = Verdict::kAdvanced, .record = {}, .events = {}};
   step.events.push_back(Tell(WebhookEvent(news), record));
   step.record = std::move(record);
@@ -191,7 +218,8 @@ Session Merge(const SessionRecord& record, const News& news) {
   return merged;
 }
 
-Step AdvanceByWholeSession(const std::optional<SessionRecord>& known, const News& news) {
+Step AdvanceByWholeSession(const std::optional<SessionRecord>& known, const News& news,
+                           const CheckTimes& times) {
   const SessionStatus told = news.session->status();
   if (!known && news.overheard && IsFinal(told)) {
     return {.verdict = Verdict::kLate, .record = {}, .events = {}};
@@ -199,7 +227,10 @@ Step AdvanceByWholeSession(const std::optional<SessionRecord>& known, const News
   SessionRecord record =
       known ? *known : NewRecord(news, kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED);
   const SessionStatus status = record.session.status();
-  if (Disagree(status, told)) return Disagreement(*known, news);
+  if (Disagree(status, told)) {
+    const bool is_the_look = news.source == kustom::ipp::v1::SESSION_EVENT_SOURCE_RECONCILIATION;
+    return is_the_look ? Correction(*known, news, times) : Disagreement(*known, news);
+  }
 
   bool learnt = !known;
   if (record.request_id.empty() && !news.request_id.empty()) {
@@ -228,7 +259,7 @@ Step AdvanceByWholeSession(const std::optional<SessionRecord>& known, const News
     step.verdict = behind ? Verdict::kLate : Verdict::kRepeated;
     if (!looked) return step;
   }
-  Settle(record, news.heard_at);
+  Settle(record, news.heard_at, times);
   if (step.verdict == Verdict::kAdvanced) {
     step.events.push_back(Tell(ProvenEvent(news, record.session), record));
   }
@@ -238,15 +269,15 @@ Step AdvanceByWholeSession(const std::optional<SessionRecord>& known, const News
 
 }  // namespace
 
-Step Advance(const std::optional<SessionRecord>& known, const News& news) {
-  if (news.session) return AdvanceByWholeSession(known, news);
+Step Advance(const std::optional<SessionRecord>& known, const News& news, const CheckTimes& times) {
+  if (news.session) return AdvanceByWholeSession(known, news, times);
   if (news.type == kustom::ipp::v1::SESSION_EVENT_TYPE_UNSPECIFIED || news.session_id.empty()) {
     return AdvanceByUnknownType(known, news);
   }
   if (StatusAfter(news.type) == kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED) {
-    return AdvanceByFailedPayment(known, news);
+    return AdvanceByFailedPayment(known, news, times);
   }
-  return AdvanceByWebhook(known, news);
+  return AdvanceByWebhook(known, news, times);
 }
 
 SessionStatus StatusAfter(SessionEventType type) {

@@ -45,10 +45,14 @@ enum class Verdict {
   kRepeated,   // told before
   kLate,       // a step that was passed already
   kDisagrees,  // another final status than the one recorded: a read must settle it
+  kCorrected,  // that read proved the other one
 };
 
-// How long after news a session that is open, or that we know from webhooks alone, shall be read.
-inline constexpr absl::Duration kFirstCheck = absl::Seconds(30);
+// How long after news a session shall be read.
+struct CheckTimes {
+  absl::Duration first = absl::Seconds(30);    // one that is open
+  absl::Duration complete = absl::Seconds(1);  // one that we know from webhooks alone
+};
 
 struct Step {
   Verdict verdict = Verdict::kRepeated;
@@ -57,9 +61,9 @@ struct Step {
 };
 
 // The session state machine, one pure function: CREATED → ACTIVE → FINALIZED | CANCELLED | EXPIRED
-// | FAILED. Monotonic: a step back is absorbed. A final status is recorded once and never changes,
-// so every session has at most one terminal event. A step that was skipped makes no event of its
-// own: an event tells only what was heard. `known` is absent for a session that was never heard of.
+// | FAILED. Monotonic: a step back is absorbed. Every session has at most one terminal event. A
+// step that was skipped makes no event of its own: an event tells only what was heard. `known` is
+// absent for a session that was never heard of.
 //
 // * A session first heard of by webhook gets a thin record (id, status); a whole session completes
 //   it, also when its status is behind by then. A whole session of an unknown status word
@@ -68,12 +72,14 @@ struct Step {
 //   makes it ACTIVE. After a final status it is late.
 // * A webhook of a type that we do not know is an event, and makes no record.
 // * Two final statuses that disagree: the first stays, and the session is due to be read at once.
-//   A reconciling read that disagrees has been that look: it is not asked for again.
+//   What the reconciling read says then is the truth; where it is the other status, the record
+//   takes it and a CORRECTED event, which is not a terminal one, tells of it.
 // * An event of a webhook keeps the upstream's id, word and time. One that a whole session proves
 //   has an id made of merchant, session and type, the same whenever it is computed again, and
 //   occurred when it was heard; FINALIZED at `purchase_completed_at` where the session tells it.
 // * The event carries the session as it is after it.
-Step Advance(const std::optional<store::SessionRecord>& known, const News& news);
+Step Advance(const std::optional<store::SessionRecord>& known, const News& news,
+             const CheckTimes& times = {});
 
 // CREATED, ACTIVE …: the status that an event type leads to; UNSPECIFIED for the others.
 kustom::ipp::v1::SessionStatus StatusAfter(kustom::ipp::v1::SessionEventType type);

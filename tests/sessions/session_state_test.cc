@@ -21,7 +21,8 @@ using Known = std::optional<SessionRecord>;
 // ---- Every state × every news. ----
 
 // What is known before; then a letter for what each of kNews does to it, webhooks and reads.
-// A advanced, T attempt, R recorded, C completed, = repeated, L late, X disagrees.
+// A advanced, T attempt, R recorded, C completed, = repeated, L late, X disagrees (a reconciling
+// read: corrected).
 struct StateCase {
   const char* name;
   bool known;
@@ -84,6 +85,8 @@ char Letter(Verdict verdict) {
       return 'L';
     case Verdict::kDisagrees:
       return 'X';
+    case Verdict::kCorrected:
+      return '!';
   }
   return '?';
 }
@@ -146,6 +149,25 @@ TEST_P(EveryStateAndNews, GivesTheVerdictOfTheTable) {
   }
 }
 
+// A reconciling read does what any read does, except that it settles a disagreement.
+TEST_P(EveryStateAndNews, GivesTheVerdictOfTheTableToTheReconciler) {
+  const StateCase& state = kStates[std::get<0>(GetParam())];
+  const NewsCase& heard = kNews[std::get<1>(GetParam())];
+  if (!heard.whole) return;  // the reconciler only reads
+  const char verdict = absl::StrCat(state.webhooks, state.reads).at(std::get<1>(GetParam()));
+
+  const Step step =
+      Advance(MakeKnown(state), Answer(heard.status, v1::SESSION_EVENT_SOURCE_RECONCILIATION));
+
+  EXPECT_EQ(Letter(step.verdict), verdict == 'X' ? '!' : verdict);
+  if (verdict != 'X') return;
+  EXPECT_EQ(step.record->session.status(), heard.status);
+  EXPECT_FALSE(step.record->open);
+  EXPECT_EQ(step.record->next_check_at, absl::InfiniteFuture());
+  ASSERT_EQ(step.events.size(), 1u);
+  EXPECT_EQ(step.events[0].event.type(), v1::SESSION_EVENT_TYPE_CORRECTED);
+}
+
 // ---- What a step holds. ----
 
 TEST(SessionState, MakesAThinRecordOfAFirstWebhook) {
@@ -154,7 +176,7 @@ TEST(SessionState, MakesAThinRecordOfAFirstWebhook) {
   EXPECT_FALSE(step.record->complete);
   EXPECT_EQ(step.record->created_at, kHeardAt);
   EXPECT_EQ(step.record->updated_at, kHeardAt);
-  EXPECT_EQ(step.record->next_check_at, kHeardAt + kFirstCheck);
+  EXPECT_EQ(step.record->next_check_at, kHeardAt + CheckTimes().complete);
   EXPECT_EQ(step.record->session.device_id(), "");
 }
 
@@ -264,7 +286,7 @@ TEST(SessionState, TellsOfAFailedPaymentAndStaysWhereItIs) {
   const Step step = Advance(known, failed);
   EXPECT_EQ(step.events.at(0).event.failure_reason(), "declined");
   EXPECT_EQ(step.record->session.status(), v1::SESSION_STATUS_CREATED);
-  EXPECT_EQ(step.record->next_check_at, failed.heard_at + kFirstCheck);
+  EXPECT_EQ(step.record->next_check_at, failed.heard_at + CheckTimes().first);
   // So that the step is still told when it is heard of.
   EXPECT_EQ(Advance(step.record, Webhook(v1::SESSION_EVENT_TYPE_ACTIVATED)).verdict,
             Verdict::kAdvanced);
@@ -293,11 +315,30 @@ TEST(SessionState, AsksForALookWhenFinalStatusesDisagree) {
   const Step settled = Advance(step.record, Answer(v1::SESSION_STATUS_FINALIZED));
   EXPECT_EQ(settled.verdict, Verdict::kRepeated);
   EXPECT_EQ(settled.record->next_check_at, absl::InfiniteFuture());
-  // It does not: it is counted, and not asked for again.
-  step = Advance(step.record,
-                 Answer(v1::SESSION_STATUS_CANCELLED, v1::SESSION_EVENT_SOURCE_RECONCILIATION));
-  EXPECT_EQ(step.verdict, Verdict::kDisagrees);
-  EXPECT_EQ(step.record->next_check_at, absl::InfiniteFuture());
+}
+
+TEST(SessionState, TellsOfACorrectionThatIsNotASecondEnd) {
+  News created = Answer(v1::SESSION_STATUS_CREATED);
+  created.request_id = "request-1";
+  Known known = Advance({}, created).record;
+  known = Advance(known, Webhook(v1::SESSION_EVENT_TYPE_CANCELLED)).record;
+  known = Advance(known, Webhook(v1::SESSION_EVENT_TYPE_FINALIZED)).record;
+  const Step step =
+      Advance(known, Answer(v1::SESSION_STATUS_FINALIZED, v1::SESSION_EVENT_SOURCE_RECONCILIATION));
+  EXPECT_EQ(step.verdict, Verdict::kCorrected);
+  const v1::SessionEvent& event = step.events.at(0).event;
+  EXPECT_EQ(event.type(), v1::SESSION_EVENT_TYPE_CORRECTED);
+  EXPECT_EQ(event.event_id(), "gevt_PM1_s1_corrected_finalized");
+  EXPECT_EQ(event.session().status(), v1::SESSION_STATUS_FINALIZED);
+  EXPECT_EQ(event.order_id(), "o1");
+  EXPECT_EQ(event.request_id(), "request-1");
+  EXPECT_EQ(event.source(), v1::SESSION_EVENT_SOURCE_RECONCILIATION);
+  EXPECT_FALSE(IsFinal(StatusAfter(event.type())));
+  // The same read again is nothing new.
+  const Step again = Advance(
+      step.record, Answer(v1::SESSION_STATUS_FINALIZED, v1::SESSION_EVENT_SOURCE_RECONCILIATION));
+  EXPECT_EQ(again.verdict, Verdict::kRepeated);
+  EXPECT_TRUE(again.events.empty());
 }
 
 TEST(SessionState, KeepsAnUnknownStatusWordUntilItKnowsBetter) {
