@@ -1,5 +1,6 @@
 #include "server/app.h"
 
+#include <algorithm>
 #include <atomic>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "server/http/curl_transport.h"
 #include "server/rpc/rpc_server.h"
 #include "server/store/sqlite_store.h"
+#include "server/upstream/session_reader.h"
 #include "server/web/web_listener.h"
 #include "server/webhook/receiver.h"
 
@@ -33,7 +35,9 @@ class AppImpl final : public App {
     rpc_.reset();
     webhooks_.reset();
     admin_.reset();
+    if (reconciler_ != nullptr) reconciler_->Stop();
     transport_.reset();
+    reconciler_.reset();
     hub_.reset();
     store_.reset();
   }
@@ -43,9 +47,11 @@ class AppImpl final : public App {
     IPP_ASSIGN_OR_RETURN(secrets_, OpenSecrets(config_, routes_->Permissions(), Clock::Real()));
     IPP_RETURN_IF_ERROR(StartStore());
     IPP_RETURN_IF_ERROR(StartUpstream());
+    StartReconciler();
     IPP_RETURN_IF_ERROR(StartRpc());
     IPP_RETURN_IF_ERROR(StartWebhooks());
     IPP_RETURN_IF_ERROR(StartAdmin());
+    reconciler_->Start();
     started_ = true;
     return absl::OkStatus();
   }
@@ -68,7 +74,8 @@ class AppImpl final : public App {
     options.event_retention = config::ToDuration(config_.events().retention());
     IPP_ASSIGN_OR_RETURN(store_,
                          store::OpenSqliteStore(std::move(options), Clock::Real(), &metrics_));
-    book_ = std::make_unique<sessions::SessionBook>(store_.get(), Clock::Real(), &metrics_);
+    book_ =
+        std::make_unique<sessions::SessionBook>(store_.get(), Clock::Real(), &metrics_, Times());
     observer_ = std::make_unique<sessions::ReadObserver>(book_.get());
     hub_ = std::make_unique<events::EventHub>(store_.get(), events::HubOptions(), &metrics_);
     return absl::OkStatus();
@@ -96,6 +103,35 @@ class AppImpl final : public App {
     return absl::OkStatus();
   }
 
+  sessions::CheckTimes Times() const {
+    sessions::CheckTimes times;
+    times.first = config::ToDuration(config_.reconcile().first());
+    times.complete = std::min(times.complete, times.first);
+    return times;
+  }
+
+  void StartReconciler() {
+    const config::Reconcile& reconcile = config_.reconcile();
+    const config::Upstream& upstream = config_.upstream();
+    reader_ = std::make_unique<upstream::SessionReader>(
+        upstream_.get(), routes_.get(), Clock::Real(), config::ToDuration(upstream.timeout()));
+    sessions::ReconcileOptions options;
+    options.times = Times();
+    options.max = config::ToDuration(reconcile.max());
+    options.watched = config::ToDuration(reconcile.watched());
+    // An upstream that answers slowly must leave a connection to callers, also over HTTP/1.1.
+    options.max_in_flight = std::min(reconcile.max_in_flight(),
+                                     std::max(1, upstream.connections() * upstream.loops() - 1));
+    options.reads_per_second = reconcile.reads_per_second();
+    options.overdue = config::ToDuration(reconcile.overdue());
+    reconciler_ = std::make_unique<sessions::Reconciler>(
+        store_.get(), book_.get(),
+        [this](const std::string& merchant_id, const std::string& session_id, auto done) {
+          reader_->Read(merchant_id, session_id, std::move(done));
+        },
+        Clock::Real(), &scheduler_, &metrics_, options);
+  }
+
   absl::Status StartRpc() {
     const config::Events& events = config_.events();
     rpc::Gateway gateway{.routes = routes_.get(),
@@ -103,6 +139,7 @@ class AppImpl final : public App {
                          .devices = devices_.get(),
                          .book = book_.get(),
                          .observer = observer_.get(),
+                         .reconciler = reconciler_.get(),
                          .store = store_.get(),
                          .hub = hub_.get(),
                          .callers = secrets_.callers.get(),
@@ -192,6 +229,8 @@ class AppImpl final : public App {
   std::unique_ptr<http::HttpTransport> transport_;
   std::unique_ptr<upstream::UpstreamClient> upstream_;
   std::unique_ptr<upstream::DeviceDirectory> devices_;
+  std::unique_ptr<upstream::SessionReader> reader_;
+  std::unique_ptr<sessions::Reconciler> reconciler_;
   std::unique_ptr<rpc::RpcServer> rpc_;
   std::unique_ptr<webhook::Receiver> receiver_;
   std::unique_ptr<web::WebListener> webhooks_;

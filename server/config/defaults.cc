@@ -27,6 +27,15 @@ Config Defaults() {
   events.mutable_max_write_stall()->set_seconds(30);
   events.mutable_max_stream_age()->set_seconds(30 * kMinute);
   events.set_max_subscribers(10'000);
+  events.set_max_subscribers_per_caller(1000);
+
+  Reconcile& reconcile = *config.mutable_reconcile();
+  reconcile.mutable_first()->set_seconds(30);
+  reconcile.mutable_max()->set_seconds(kHour);
+  reconcile.mutable_watched()->set_seconds(5);
+  reconcile.set_max_in_flight(2);
+  reconcile.set_reads_per_second(20);
+  reconcile.mutable_overdue()->set_seconds(24 * kHour);
 
   Webhooks& webhooks = *config.mutable_webhooks();
   webhooks.set_listen("127.0.0.1:8080");

@@ -31,6 +31,7 @@ class Validator {
     CheckMerchants(config);
     CheckStore(config.store());
     CheckEvents(config.events());
+    CheckReconcile(config.reconcile());
     CheckTls(config);
     CheckCallers(config);
     CheckWebhooks(config.webhooks());
@@ -150,6 +151,8 @@ class Validator {
     switch (store.kind_case()) {
       case Store::kSqlite:
         return Required("store.sqlite.path", store.sqlite().path());
+      case Store::kPostgres:
+        return Required("store.postgres.dsn_file", store.postgres().dsn_file());
       case Store::KIND_NOT_SET:
         return Add("store", "is required, for example {sqlite: {path: gateway.db}}");
     }
@@ -164,6 +167,16 @@ class Validator {
     Between("events.max_stream_age", events.max_stream_age(), absl::Seconds(1),
             absl::Hours(24 * 7));
     Between("events.max_subscribers", events.max_subscribers(), 1, 1'000'000);
+    Between("events.max_subscribers_per_caller", events.max_subscribers_per_caller(), 1, 1'000'000);
+  }
+
+  void CheckReconcile(const Reconcile& reconcile) {
+    Between("reconcile.first", reconcile.first(), absl::Milliseconds(100), absl::Hours(1));
+    Between("reconcile.max", reconcile.max(), ToDuration(reconcile.first()), absl::Hours(24));
+    Between("reconcile.watched", reconcile.watched(), absl::Milliseconds(100), absl::Hours(1));
+    Between("reconcile.max_in_flight", reconcile.max_in_flight(), 1, 1000);
+    Between("reconcile.reads_per_second", reconcile.reads_per_second(), 1, 10'000);
+    Between("reconcile.overdue", reconcile.overdue(), absl::Seconds(1), absl::Hours(24 * 366));
   }
 
   void CheckTls(const Config& config) {

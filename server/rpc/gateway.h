@@ -8,6 +8,7 @@
 #include "server/events/event_hub.h"
 #include "server/routes/route_table.h"
 #include "server/sessions/read_observer.h"
+#include "server/sessions/reconciler.h"
 #include "server/sessions/session_book.h"
 #include "server/store/store.h"
 #include "server/upstream/device_directory.h"
@@ -30,6 +31,7 @@ struct Gateway {
   upstream::DeviceDirectory* devices;
   sessions::SessionBook* book;
   sessions::ReadObserver* observer;
+  sessions::Reconciler* reconciler;
   store::Store* store;
   events::EventHub* hub;
   const auth::CallerTable* callers;

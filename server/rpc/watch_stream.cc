@@ -98,6 +98,7 @@ class WatchStream final : public EventStream {
     v1::WatchSessionResponse first;
     *first.mutable_session() = session_;
     if (sessions::IsFinal(session_.status())) return Open(nullptr, first);
+    watch_ = edge().gateway.reconciler->WatchSession(upstream_.merchant_id, session_.session_id());
     v1::SessionEventFilter filter;
     filter.add_session_ids(session_.session_id());
     absl::StatusOr<events::EventFilter> made =
@@ -134,6 +135,7 @@ class WatchStream final : public EventStream {
   int64_t position_ = 0;
   v1::GetSessionResponse read_;
   v1::Session session_;  // as last sent
+  std::unique_ptr<sessions::Reconciler::Watch> watch_;
 };
 
 }  // namespace

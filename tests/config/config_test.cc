@@ -59,6 +59,14 @@ events:
   max_write_stall: 30s
   max_stream_age: 30m
   max_subscribers: 10000
+  max_subscribers_per_caller: 1000
+reconcile:
+  first: 30s
+  max: 1h
+  watched: 5s
+  max_in_flight: 2
+  reads_per_second: 20
+  overdue: 24h
 callers: []
 webhooks:
   listen: 127.0.0.1:8080

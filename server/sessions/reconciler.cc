@@ -1,0 +1,301 @@
+#include "server/sessions/reconciler.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/random/random.h"
+#include "server/base/error.h"
+#include "server/base/log.h"
+
+namespace ipp::sessions {
+namespace {
+
+constexpr absl::Duration kCountInterval = absl::Seconds(10);
+
+// A tenth either way, so that sessions made together are not read together for ever.
+absl::Duration Jittered(absl::Duration pause) {
+  thread_local absl::BitGen random;
+  return pause * absl::Uniform<double>(random, 0.9, 1.1);
+}
+
+// Often enough that no time of the configuration is missed by much.
+absl::Duration TickOf(const ReconcileOptions& options) {
+  const absl::Duration shortest =
+      std::min({options.times.first, options.times.complete, options.watched});
+  return std::clamp(shortest / 2, absl::Milliseconds(20), absl::Milliseconds(500));
+}
+
+}  // namespace
+
+Reconciler::Reconciler(store::Store* store, SessionBook* book, ReadSession read, Clock* clock,
+                       Scheduler* scheduler, Metrics* metrics, ReconcileOptions options)
+    : store_(store),
+      book_(book),
+      read_(std::move(read)),
+      clock_(clock),
+      scheduler_(scheduler),
+      options_(options),
+      tick_(TickOf(options)),
+      open_(metrics->gauge("ipp_sessions_open", "Sessions that have not ended.")),
+      oldest_(
+          metrics->gauge("ipp_sessions_oldest_open_seconds",
+                         "Age of the oldest session that has not ended; 0 when there is none.")),
+      overdue_(metrics->gauge("ipp_sessions_overdue",
+                              "Sessions open for longer than reconcile.overdue.")),
+      tokens_(options.max_in_flight),
+      refilled_(clock->Now()) {
+  std::vector<std::string> results = {"not_found", "error", "not_recorded"};
+  for (const Verdict verdict : {Verdict::kAdvanced, Verdict::kCompleted, Verdict::kRepeated,
+                                Verdict::kLate, Verdict::kDisagrees, Verdict::kCorrected}) {
+    results.emplace_back(VerdictName(verdict));
+  }
+  for (const std::string& result : results) {
+    reads_[result] =
+        &metrics->counter("ipp_reconcile_reads_total",
+                          "Sessions read because nothing was heard of them, by what that brought.",
+                          {{"result", result}});
+  }
+}
+
+Reconciler::~Reconciler() {
+  Stop();
+  MutexLock lock(&mutex_);
+  while (in_flight_ > 0 || in_store_ > 0) changed_.Wait(&mutex_);
+}
+
+void Reconciler::Start() {
+  {
+    MutexLock lock(&mutex_);
+    running_ = true;
+  }
+  Tick();
+}
+
+void Reconciler::Stop() {
+  Scheduler::TaskId task = 0;
+  {
+    MutexLock lock(&mutex_);
+    running_ = false;
+    task = std::exchange(task_, 0);
+  }
+  const bool dropped = task != 0 && scheduler_->Cancel(task);
+  MutexLock lock(&mutex_);
+  if (dropped) --calling_;
+  while (calling_ > 0) changed_.Wait(&mutex_);
+}
+
+bool Reconciler::Enter() {
+  MutexLock lock(&mutex_);
+  if (!running_) return false;
+  ++calling_;
+  return true;
+}
+
+void Reconciler::Leave() {
+  MutexLock lock(&mutex_);
+  --calling_;
+  changed_.SignalAll();
+}
+
+void Reconciler::Tick() {
+  if (Enter()) {
+    const absl::Time now = clock_->Now();
+    for (const Key& key : Neglected(now)) Expedite(key);
+    LeaseSome(now);
+    CountOpen(now);
+    ScheduleTick();
+    Leave();
+  }
+}
+
+void Reconciler::ScheduleTick() {
+  MutexLock lock(&mutex_);
+  if (!running_) return;
+  ++calling_;  // until it has run, or Stop has dropped it
+  task_ = scheduler_->RunAfter(tick_, [this] {
+    Tick();
+    Leave();
+  });
+}
+
+void Reconciler::LeaseSome(absl::Time now) {
+  int wanted = 0;
+  {
+    MutexLock lock(&mutex_);
+    const double seconds = absl::ToDoubleSeconds(now - refilled_);
+    const double most = std::max(options_.max_in_flight, options_.reads_per_second);
+    tokens_ = std::clamp(tokens_ + seconds * options_.reads_per_second, 0.0, most);
+    refilled_ = now;
+    if (now < patience_) return;
+    wanted = std::min(options_.max_in_flight - in_flight_, static_cast<int>(tokens_));
+    if (wanted <= 0) return;
+    in_flight_ += wanted;
+    tokens_ -= wanted;
+  }
+  store_->LeaseDue(
+      {.now = now,
+       .limit = wanted,
+       .pause = [this](const store::SessionRecord& record) { return PauseAfter(record); }},
+      [this, wanted](absl::StatusOr<std::vector<store::SessionRecord>> due) {
+        GotLeases(wanted, std::move(due));
+      });
+}
+
+absl::Duration Reconciler::PauseAfter(const store::SessionRecord& record) {
+  {
+    MutexLock lock(&mutex_);
+    const auto watched = watched_.find({record.merchant_id, record.session.session_id()});
+    if (watched != watched_.end() && record.open) return Jittered(options_.watched);
+  }
+  // The first pause lies behind a session that is open. One that is read to complete it was due
+  // sooner.
+  const int doublings = std::min(record.checks + (record.complete ? 1 : 0), 30);
+  return Jittered(std::min(options_.times.first * std::pow(2.0, doublings), options_.max));
+}
+
+void Reconciler::GotLeases(int asked, absl::StatusOr<std::vector<store::SessionRecord>> due) {
+  if (!due.ok()) LogWarning("cannot lease sessions", {{"status", due.status().ToString()}});
+  const int got = due.ok() ? static_cast<int>(due->size()) : 0;
+  {
+    MutexLock lock(&mutex_);
+    tokens_ += asked - got;
+    more_ = got == asked;
+    const absl::Time now = clock_->Now();
+    for (int i = 0; i < got; ++i) {
+      const store::SessionRecord& record = (*due)[i];
+      const auto watched = watched_.find({record.merchant_id, record.session.session_id()});
+      if (watched != watched_.end()) watched->second.read_by = now + options_.watched;
+    }
+  }
+  Ended(asked - got);
+  if (got == 0) return;
+  if (!Enter()) return Ended(got);
+  for (const store::SessionRecord& record : *due) {
+    const Key key = {record.merchant_id, record.session.session_id()};
+    read_(key.first, key.second, [this, key](absl::StatusOr<kustom::ipp::v1::Session> session) {
+      GotSession(key, std::move(session));
+    });
+  }
+  Leave();
+}
+
+void Reconciler::GotSession(const Key& key, absl::StatusOr<kustom::ipp::v1::Session> session) {
+  if (!session.ok()) {
+    const bool missing = absl::IsNotFound(session.status());
+    reads_.find(missing ? "not_found" : "error")->second->Add();
+    if (const auto wait = GetErrorDetail(session.status()).retry_after) {
+      MutexLock lock(&mutex_);
+      patience_ = std::max(patience_, clock_->Now() + *wait);
+    }
+    LogInfo("a session could not be read", {{"session", key.second},
+                                            {"merchant", key.first},
+                                            {"status", session.status().ToString()}});
+    return Ended(1);
+  }
+  News news;
+  news.source = kustom::ipp::v1::SESSION_EVENT_SOURCE_RECONCILIATION;
+  news.merchant_id = key.first;
+  news.session_id = key.second;
+  news.session = *std::move(session);
+  book_->Record(std::move(news), [this](absl::StatusOr<Verdict> verdict) {
+    // What could not be written down is read again after the pause.
+    const auto counter = reads_.find(verdict.ok() ? VerdictName(*verdict) : "not_recorded");
+    if (counter != reads_.end()) counter->second->Add();
+    Ended(1);
+  });
+}
+
+void Reconciler::Ended(int count) {
+  bool more = false;
+  {
+    MutexLock lock(&mutex_);
+    more = more_ && running_;
+    if (more) ++calling_;
+    in_flight_ -= count;
+    changed_.SignalAll();
+  }
+  if (!more) return;
+  LeaseSome(clock_->Now());
+  Leave();
+}
+
+void Reconciler::CountOpen(absl::Time now) {
+  {
+    MutexLock lock(&mutex_);
+    if (now < count_at_) return;
+    count_at_ = now + kCountInterval;
+    ++in_store_;
+  }
+  store_->CountOpen(now - options_.overdue, [this, now](absl::StatusOr<store::OpenSessions> open) {
+    if (open.ok()) {
+      open_.Set(static_cast<double>(open->count));
+      oldest_.Set(open->count == 0 ? 0 : absl::ToDoubleSeconds(now - open->oldest));
+      overdue_.Set(static_cast<double>(open->overdue));
+    }
+    MutexLock lock(&mutex_);
+    --in_store_;
+    changed_.SignalAll();
+  });
+}
+
+std::unique_ptr<Reconciler::Watch> Reconciler::WatchSession(std::string merchant_id,
+                                                            std::string session_id) {
+  Key key(std::move(merchant_id), std::move(session_id));
+  bool first = false;
+  {
+    MutexLock lock(&mutex_);
+    Watched& watched = watched_[key];
+    first = ++watched.watchers == 1;
+    if (first) watched.read_by = clock_->Now() + options_.watched;
+  }
+  // It may have been put off by an hour.
+  if (first && Enter()) {
+    Expedite(key);
+    Leave();
+  }
+  return std::unique_ptr<Watch>(new Watch(this, std::move(key)));
+}
+
+void Reconciler::Unwatch(const Key& key) {
+  MutexLock lock(&mutex_);
+  const auto watched = watched_.find(key);
+  if (--watched->second.watchers == 0) watched_.erase(watched);
+}
+
+std::vector<Reconciler::Key> Reconciler::Neglected(absl::Time now) {
+  std::vector<Key> keys;
+  MutexLock lock(&mutex_);
+  for (auto& [key, watched] : watched_) {
+    // Some slack for a lease of our own that is about to come.
+    if (now < watched.read_by + options_.watched) continue;
+    watched.read_by = now + options_.watched;
+    keys.push_back(key);
+  }
+  return keys;
+}
+
+void Reconciler::Expedite(const Key& key) {
+  {
+    MutexLock lock(&mutex_);
+    ++in_store_;
+  }
+  store::Transaction transaction;
+  transaction.merchant_id = key.first;
+  transaction.session_id = key.second;
+  transaction.decide = [at = clock_->Now() + options_.watched](const store::Snapshot& snapshot) {
+    store::Writes writes;
+    if (snapshot.session && snapshot.session->open && snapshot.session->next_check_at > at) {
+      writes.session = snapshot.session;
+      writes.session->next_check_at = at;
+    }
+    return writes;
+  };
+  // A session that could not be expedited is neglected, and tried again as such.
+  store_->Commit(std::move(transaction), [this](absl::StatusOr<store::Committed>) {
+    MutexLock lock(&mutex_);
+    --in_store_;
+    changed_.SignalAll();
+  });
+}
+
+}  // namespace ipp::sessions

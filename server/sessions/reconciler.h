@@ -1,0 +1,131 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/base/clock.h"
+#include "server/base/metrics.h"
+#include "server/base/mutex.h"
+#include "server/base/scheduler.h"
+#include "server/sessions/session_book.h"
+#include "server/store/store.h"
+
+namespace ipp::sessions {
+
+struct ReconcileOptions {
+  CheckTimes times;                           // as the book has them
+  absl::Duration max = absl::Hours(1);        // the pause between two reads doubles up to this
+  absl::Duration watched = absl::Seconds(5);  // the pause while somebody watches the session
+  int max_in_flight = 2;                      // reads at once
+  int reads_per_second = 20;                  // on the average
+  absl::Duration overdue = absl::Hours(24);   // an open session that is older is counted
+};
+
+// Reads one session upstream. `done` runs exactly once, never inside the call, and must not block.
+using ReadSession =
+    std::function<void(const std::string& merchant_id, const std::string& session_id,
+                       absl::AnyInvocable<void(absl::StatusOr<kustom::ipp::v1::Session>) &&> done)>;
+
+// Reads sessions that nothing was heard of: the upstream announces neither EXPIRED nor FAILED, and
+// webhooks get lost. What a read proves is written down with the source RECONCILIATION; what a read
+// does not prove is never written: a 404 or an error is counted, and the session is read again.
+//
+// Which sessions are due, and that only one replica reads each, is the store's business
+// (Store::LeaseDue): a lease puts the session off by the pause that follows if nothing is heard,
+// so that whoever dies with a lease delays that one read and no more. Pauses are jittered by a
+// tenth. A merchant's reads share one budget with all others'; when the upstream asks for patience
+// (429), all reads wait for as long as it says.
+//
+// Metrics: ipp_reconcile_reads_total{result}: a verdict of the state machine, or not_found, error,
+// not_recorded; ipp_sessions_open, ipp_sessions_oldest_open_seconds, ipp_sessions_overdue.
+//
+// Thread-safe; borrows all that it is given. It works from Start to Stop.
+class Reconciler {
+ public:
+  Reconciler(store::Store* store, SessionBook* book, ReadSession read, Clock* clock,
+             Scheduler* scheduler, Metrics* metrics, ReconcileOptions options);
+  ~Reconciler();  // after Stop; waits for what is under way, so end the reads first
+
+  void Start();
+  // No lease and no read begins after this. May wait for a moment, never for I/O.
+  void Stop();
+
+  // While it lives, the session is read at least every `watched`, unless it has ended.
+  class Watch {
+   public:
+    ~Watch() { reconciler_->Unwatch(key_); }
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+
+   private:
+    friend class Reconciler;
+    Watch(Reconciler* reconciler, std::pair<std::string, std::string> key)
+        : reconciler_(reconciler), key_(std::move(key)) {}
+    Reconciler* const reconciler_;
+    const std::pair<std::string, std::string> key_;
+  };
+  // The reconciler outlives it.
+  std::unique_ptr<Watch> WatchSession(std::string merchant_id, std::string session_id);
+
+ private:
+  using Key = std::pair<std::string, std::string>;  // merchant, session
+  struct Watched {
+    int watchers = 0;
+    absl::Time read_by;  // when this replica should have leased it
+  };
+  // Between them somebody is called, and Stop() waits. False: it has stopped.
+  bool Enter() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Leave() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  void Tick();
+  void ScheduleTick() ABSL_LOCKS_EXCLUDED(mutex_);
+  void LeaseSome(absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
+  void CountOpen(absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The watched sessions that were not leased here when they should: another replica has put them
+  // off by a longer pause.
+  std::vector<Key> Neglected(absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Makes a watched session due within `watched`.
+  void Expedite(const Key& key) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Duration PauseAfter(const store::SessionRecord& record) ABSL_LOCKS_EXCLUDED(mutex_);
+  void GotLeases(int asked, absl::StatusOr<std::vector<store::SessionRecord>> due)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  void GotSession(const Key& key, absl::StatusOr<kustom::ipp::v1::Session> session);
+  void Ended(int count) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Unwatch(const Key& key) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  store::Store* const store_;
+  SessionBook* const book_;
+  const ReadSession read_;
+  Clock* const clock_;
+  Scheduler* const scheduler_;
+  const ReconcileOptions options_;
+  const absl::Duration tick_;
+  std::map<std::string, Counter*, std::less<>> reads_;
+  Gauge& open_;
+  Gauge& oldest_;
+  Gauge& overdue_;
+
+  Mutex mutex_;
+  CondVar changed_;
+  bool running_ ABSL_GUARDED_BY(mutex_) = false;
+  int calling_ ABSL_GUARDED_BY(mutex_) = 0;    // between Enter and Leave, and the next tick
+  int in_flight_ ABSL_GUARDED_BY(mutex_) = 0;  // reads, and leases that are asked for
+  int in_store_ ABSL_GUARDED_BY(mutex_) = 0;   // other calls to the store
+  bool more_ ABSL_GUARDED_BY(mutex_) = false;  // the last lease did not take all that is due
+  double tokens_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Time refilled_ ABSL_GUARDED_BY(mutex_);
+  absl::Time patience_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();  // no read before
+  absl::Time count_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  Scheduler::TaskId task_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::map<Key, Watched> watched_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace ipp::sessions

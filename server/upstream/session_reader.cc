@@ -1,0 +1,58 @@
+#include "server/upstream/session_reader.h"
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "server/base/error.h"
+
+namespace ipp::upstream {
+
+namespace v1 = kustom::ipp::v1;
+
+namespace {
+
+// An answer that proves something.
+bool IsAnswer(const v1::GetSessionResponse& response, const std::string& session_id) {
+  const v1::Session& session = response.session();
+  if (session.status() == v1::SESSION_STATUS_UNSPECIFIED && session.status_raw().empty()) {
+    return false;
+  }
+  return session.session_id().empty() || session.session_id() == session_id;
+}
+
+}  // namespace
+
+SessionReader::SessionReader(UpstreamClient* client, const routes::RouteTable* routes, Clock* clock,
+                             absl::Duration limit)
+    : client_(client),
+      get_(*routes->Find("kustom.ipp.v1.SessionService/GetSession")),
+      clock_(clock),
+      limit_(limit) {}
+
+void SessionReader::Read(const std::string& merchant_id, const std::string& session_id,
+                         absl::AnyInvocable<void(absl::StatusOr<v1::Session>) &&> done) const {
+  v1::GetSessionRequest request;
+  request.set_session_id(session_id);
+  auto response = std::make_unique<v1::GetSessionResponse>();
+  v1::GetSessionResponse* const into = response.get();
+  client_->Start(
+      get_, request, into,
+      {.merchant_id = merchant_id, .traceparent = "", .deadline = clock_->Now() + limit_},
+      [session_id, response = std::move(response),
+       done = std::move(done)](CallResult result) mutable {
+        if (!result.status.ok()) return std::move(done)(result.status);
+        if (!IsAnswer(*response, session_id)) {
+          return std::move(done)(MakeError(absl::StatusCode::kInternal,
+                                           "the upstream's answer is not the session asked for",
+                                           {.reason = "UPSTREAM_MALFORMED",
+                                            .metadata = {},
+                                            .violations = {},
+                                            .retry_after = std::nullopt}));
+        }
+        response->mutable_session()->set_session_id(session_id);
+        std::move(done)(std::move(*response->mutable_session()));
+      });
+}
+
+}  // namespace ipp::upstream
