@@ -20,6 +20,8 @@ Response JsonResponse(int status, std::string body) {
 
 Response NoContent() { return JsonResponse(204, {}); }
 
+constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+
 int64_t Count(size_t size) { return static_cast<int64_t>(size); }
 
 void RenderMerchant(const Merchant& merchant, size_t session_limit, JsonWriter& json) {
@@ -41,11 +43,38 @@ void RenderMerchant(const Merchant& merchant, size_t session_limit, JsonWriter& 
   json.EndObject();
 }
 
+void RenderTruth(const Session& session, size_t sequence, JsonWriter& json) {
+  const auto text = [&](std::string_view key, const std::string& value) {
+    json.Key(key);
+    value.empty() ? json.Null() : json.String(value);
+  };
+  json.BeginObject();
+  json.Key("sequence").Integer(Count(sequence));
+  json.Key("session_id").String(session.id);
+  json.Key("merchant_id").String(session.merchant_id);
+  json.Key("status").String(Name(session.status));
+  json.Key("device_id").String(session.device_id);
+  text("order_id", session.order_id);
+  json.Key("order_amount").Integer(session.order_amount);
+  text("merchant_reference1", session.merchant_reference1.value_or(std::string()));
+  text("merchant_reference2", session.merchant_reference2.value_or(std::string()));
+  json.Key("history").BeginArray();
+  for (const Session::Step& step : session.history) {
+    json.BeginObject();
+    json.Key("status").String(Name(step.status));
+    json.Key("at").String(FormatNanos(step.at));
+    json.EndObject();
+  }
+  json.EndArray();
+  json.EndObject();
+}
+
 }  // namespace
 
 const std::vector<Control::Route>& Control::Routes() {
   static const std::vector<Route> routes = {
       {"GET", "/_sim/state", &Control::GetState},
+      {"GET", "/_sim/sessions", &Control::ListSessions},
       {"POST", "/_sim/sessions/{}/activate", &Control::Activate},
       {"POST", "/_sim/sessions/{}/clerk-cancel", &Control::ClerkCancel},
       {"POST", "/_sim/sessions/{}/expire", &Control::Expire},
@@ -58,6 +87,10 @@ const std::vector<Control::Route>& Control::Routes() {
       {"GET", "/_sim/webhooks", &Control::ListWebhooks},
       {"PUT", "/_sim/webhooks", &Control::SetWebhooks},
       {"POST", "/_sim/webhooks/{}/resend", &Control::Resend},
+      {"GET", "/_sim/faults", &Control::ListFaults},
+      {"PUT", "/_sim/faults", &Control::ReplaceFaults},
+      {"POST", "/_sim/faults", &Control::AppendFaults},
+      {"DELETE", "/_sim/faults", &Control::ClearFaults},
   };
   return routes;
 }
@@ -93,6 +126,27 @@ Response Control::GetState(Call& call) {
   for (const auto& merchant : world_.merchants()) {
     for (const auto& session : merchant->sessions.items()) world_.Settle(*session);
     RenderMerchant(*merchant, static_cast<size_t>(limit), json);
+  }
+  json.EndArray();
+  json.EndObject();
+  return JsonResponse(200, json.Take());
+}
+
+Response Control::ListSessions(Call& call) {
+  const int64_t after = call.query.Integer("after", 0, 0, kMax, &call.errors);
+  int64_t limit = call.query.Integer("limit", 1000, 0, kMax, &call.errors);
+  const std::string* reference = call.query.Find("merchant_reference1");
+  if (!call.errors.empty()) return ValidationProblem(call.errors);
+  const auto& sessions = world_.sessions();
+  JsonWriter json;
+  json.BeginObject();
+  json.Key("total").Integer(Count(sessions.size()));
+  json.Key("sessions").BeginArray();
+  for (size_t i = static_cast<size_t>(after); i < sessions.size() && limit > 0; ++i) {
+    if (reference != nullptr && sessions[i]->merchant_reference1 != *reference) continue;
+    world_.Settle(*sessions[i]);
+    RenderTruth(*sessions[i], i + 1, json);
+    --limit;
   }
   json.EndArray();
   json.EndObject();
@@ -175,7 +229,6 @@ Response Control::AdvanceClock(Call& call) {
 }
 
 Response Control::ListRequests(Call& call) {
-  constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
   const int64_t after = call.query.Integer("after", 0, 0, kMax, &call.errors);
   const int64_t limit = call.query.Integer("limit", kMax, 0, kMax, &call.errors);
   if (!call.errors.empty()) return ValidationProblem(call.errors);
@@ -188,7 +241,15 @@ Response Control::ClearRequests(Call&) {
   return NoContent();
 }
 
-Response Control::ListWebhooks(Call&) { return JsonResponse(200, webhooks_.RenderDeliveries()); }
+Response Control::ListWebhooks(Call& call) {
+  const int64_t after = call.query.Integer("after", 0, 0, kMax, &call.errors);
+  const int64_t limit = call.query.Integer("limit", kMax, 0, kMax, &call.errors);
+  const std::string* state = call.query.Find("state");
+  if (!call.errors.empty()) return ValidationProblem(call.errors);
+  return JsonResponse(
+      200, webhooks_.RenderDeliveries(static_cast<uint64_t>(after), static_cast<size_t>(limit),
+                                      state == nullptr ? std::string() : *state));
+}
 
 Response Control::SetWebhooks(Call& call) {
   Response problem;

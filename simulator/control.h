@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "simulator/faults.h"
 #include "simulator/http.h"
 #include "simulator/request_log.h"
 #include "simulator/uri.h"
@@ -16,8 +17,8 @@ namespace ipp::simulator {
 // scenes for tests. Without authorization, so the simulator belongs on loopback or a test network.
 class Control {
  public:
-  Control(World& world, RequestLog& requests, WebhookQueue& webhooks)
-      : world_(world), requests_(requests), webhooks_(webhooks) {}
+  Control(World& world, RequestLog& requests, WebhookQueue& webhooks, Faults& faults)
+      : world_(world), requests_(requests), webhooks_(webhooks), faults_(faults) {}
 
   Response Handle(const Request& request);
 
@@ -40,6 +41,7 @@ class Control {
   Response ClerkCancel(Call& call) { return Step(call, SessionStep::kCancel); }
   Response Expire(Call& call) { return Step(call, SessionStep::kExpire); }
   Response Fail(Call& call) { return Step(call, SessionStep::kFail); }
+  Response ListSessions(Call& call);
   Response Step(Call& call, SessionStep step);
   Response Consume(Call& call);
   Response AddLocation(Call& call);
@@ -49,10 +51,15 @@ class Control {
   Response ListWebhooks(Call& call);
   Response SetWebhooks(Call& call);
   Response Resend(Call& call);
+  Response ListFaults(Call& call);
+  Response ReplaceFaults(Call& call);
+  Response AppendFaults(Call& call);
+  Response ClearFaults(Call& call);
 
   World& world_;
   RequestLog& requests_;
   WebhookQueue& webhooks_;
+  Faults& faults_;
 };
 
 }  // namespace ipp::simulator

@@ -80,6 +80,31 @@ std::optional<int64_t> Fields::Integer(std::string_view name, bool required) {
   return std::nullopt;
 }
 
+std::optional<double> Fields::Number(std::string_view name) {
+  const json::value* value = Find(name, kOptional);
+  if (value == nullptr) return std::nullopt;
+  json::error_code error;
+  const auto number = value->to_number<double>(error);
+  if (!error) return number;
+  Error(name, "must be a number");
+  return std::nullopt;
+}
+
+std::optional<bool> Fields::Bool(std::string_view name) {
+  const json::value* value = Find(name, kOptional);
+  if (value == nullptr) return std::nullopt;
+  if (value->is_bool()) return value->get_bool();
+  Error(name, "must be true or false");
+  return std::nullopt;
+}
+
+void Fields::RefuseOthersThan(std::initializer_list<std::string_view> names) {
+  for (const auto& entry : object_) {
+    const std::string_view key(entry.key().data(), entry.key().size());
+    if (std::find(names.begin(), names.end(), key) == names.end()) Error(key, "is not known");
+  }
+}
+
 Metadata Fields::StringMap(std::string_view name) {
   Metadata map;
   const json::value* value = Find(name, kOptional);
@@ -99,12 +124,13 @@ Metadata Fields::StringMap(std::string_view name) {
   return map;
 }
 
-void Fields::Objects(std::string_view name, const std::function<void(Fields&)>& each) {
+void Fields::Objects(std::string_view name, const std::function<void(Fields&)>& each,
+                     bool may_be_empty) {
   const json::value* value = Find(name, kRequired);
   if (value == nullptr) return;
   if (!value->is_array()) return Error(name, "must be an array");
   const json::array& array = value->get_array();
-  if (array.empty()) return Error(name, "must not be empty");
+  if (array.empty() && !may_be_empty) return Error(name, "must not be empty");
   for (size_t i = 0; i < array.size(); ++i) {
     const std::string element = std::string(name) + "[" + std::to_string(i) + "]";
     if (!array[i].is_object()) {
@@ -144,16 +170,20 @@ std::unique_ptr<Body> Body::Parse(const Request& request, Response* problem) {
     *problem = ProblemResponse(415, "Unsupported Media Type", "Send the body as application/json.");
     return nullptr;
   }
+  auto body = Parse(request.body);
+  if (body == nullptr)
+    *problem = ProblemResponse(400, "Bad Request", "The body is not a JSON object.");
+  return body;
+}
+
+std::unique_ptr<Body> Body::Parse(std::string_view text) {
   std::unique_ptr<Body> body(new Body);
   json::parse_options options;
   options.max_depth = kMaxDepth;
   json::error_code error;
   body->document_->root =
-      json::parse(Key(request.body), error, json::storage_ptr(&body->document_->memory), options);
-  if (error || !body->document_->root.is_object()) {
-    *problem = ProblemResponse(400, "Bad Request", "The body is not a JSON object.");
-    return nullptr;
-  }
+      json::parse(Key(text), error, json::storage_ptr(&body->document_->memory), options);
+  if (error || !body->document_->root.is_object()) return nullptr;
   body->fields_.emplace(body->document_->root.get_object(), "", body->errors_);
   return body;
 }

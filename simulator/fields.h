@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,9 +21,10 @@ namespace ipp::simulator {
 
 inline constexpr bool kRequired = true;
 inline constexpr bool kOptional = false;
+inline constexpr bool kMayBeEmpty = true;
 
 // Reads the fields of a JSON object and notes what is wrong with them in one FieldErrors. A null
-// counts as absent. Fields nobody asks for are ignored.
+// counts as absent. Fields nobody asks for are ignored, unless RefuseOthersThan is called.
 class Fields {
  public:
   // `object` and `errors` must outlive this; `prefix` goes before each field name in errors.
@@ -36,11 +38,17 @@ class Fields {
   std::optional<std::string> Uuid(std::string_view name, bool required);  // lower case
   std::optional<std::string> DateTime(std::string_view name);
   std::optional<int64_t> Integer(std::string_view name, bool required);
+  std::optional<double> Number(std::string_view name);
+  std::optional<bool> Bool(std::string_view name);
   Metadata StringMap(std::string_view name);
-  // Calls `each` for every object of a non-empty array; elements that are none are errors.
-  void Objects(std::string_view name, const std::function<void(Fields&)>& each);
+  // Calls `each` for every object of an array; elements that are none are errors.
+  void Objects(std::string_view name, const std::function<void(Fields&)>& each,
+               bool may_be_empty = false);
   // Every element of an array of strings; nullopt (and an error) if it is not that.
   std::optional<std::vector<std::string>> Strings(std::string_view name);
+
+  // Fields with other names are errors, for what is closed unlike the API's own bodies.
+  void RefuseOthersThan(std::initializer_list<std::string_view> names);
 
   void Error(std::string_view name, std::string message);
 
@@ -58,6 +66,8 @@ class Body {
   // On failure the body is empty and *problem is what to answer: 415 when the content type is not
   // JSON, 400 when the text is not one JSON object.
   static std::unique_ptr<Body> Parse(const Request& request, Response* problem);
+  // Null when the text is not one JSON object.
+  static std::unique_ptr<Body> Parse(std::string_view text);
   ~Body();
 
   Fields& fields() { return *fields_; }

@@ -3,12 +3,16 @@
 #include <charconv>
 #include <fstream>
 #include <functional>
+#include <iterator>
+#include <limits>
 #include <string_view>
 
 #include "simulator/uri.h"
 
 namespace ipp::simulator {
 namespace {
+
+constexpr uint64_t kMaxSeed = std::numeric_limits<int64_t>::max();  // what JSON can say
 
 template <typename Number>
 bool ParseNumber(std::string_view text, Number min, Number max, Number* number) {
@@ -99,6 +103,19 @@ const std::vector<Flag>& ValueFlags() {
          f->options.webhook_ordered_by_session = value == "session";
          return value == "session" || value == "none";
        }},
+      {"--webhook-connections", "NUMBER", "attempts at the same time, to each receiver (16)",
+       [](auto value, Flags* f) {
+         return ParseNumber<size_t>(value, 1, 1000, &f->options.webhook_connections);
+       }},
+      {"--faults", "FILE", "what shall go wrong: the JSON of PUT /_sim/faults",
+       [](auto value, Flags* f) {
+         f->faults_file = std::string(value);
+         return !value.empty();
+       }},
+      {"--fault-seed", "NUMBER", "the seed of their probabilities (1)",
+       [](auto value, Flags* f) {
+         return ParseNumber<uint64_t>(value, 0, kMaxSeed, &f->options.fault_seed.emplace());
+       }},
   };
   return flags;
 }
@@ -164,6 +181,16 @@ std::string FlagsHelp() {
   add("--help", "print this and exit");
   add("--version", "print the version and exit");
   return help;
+}
+
+bool ReadFaultsFile(const std::string& path, std::string* faults, std::string* error) {
+  std::ifstream file(path);
+  faults->assign(std::istreambuf_iterator<char>(file), {});
+  if (!file.is_open() || file.bad() || faults->empty()) {
+    *error = "no fault rules could be read from " + path;
+    return false;
+  }
+  return true;
 }
 
 bool ReadSecretFile(const std::string& path, std::vector<std::string>* secrets,

@@ -8,8 +8,9 @@
 namespace ipp::simulator {
 
 struct Flags {
-  Simulator::Options options;  // without the secrets, which come from the file
+  Simulator::Options options;  // without what comes from the files
   std::string webhook_secret_file;
+  std::string faults_file;
   std::string port_file;
   bool help = false;
   bool version = false;
@@ -20,6 +21,9 @@ struct Flags {
 bool ParseFlags(const std::vector<std::string>& arguments, Flags* flags, std::string* error);
 
 std::string FlagsHelp();
+
+// False if it cannot be read or is empty; what it says is not looked at.
+bool ReadFaultsFile(const std::string& path, std::string* faults, std::string* error);
 
 // One secret a line; empty lines and lines that begin with # are skipped.
 bool ReadSecretFile(const std::string& path, std::vector<std::string>* secrets, std::string* error);

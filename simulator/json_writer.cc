@@ -1,5 +1,7 @@
 #include "simulator/json_writer.h"
 
+#include <charconv>
+
 namespace ipp::simulator {
 
 void JsonWriter::Separate() {
@@ -38,6 +40,12 @@ JsonWriter& JsonWriter::Raw(std::string_view json) {
   Separate();
   text_.append(json);
   return *this;
+}
+
+JsonWriter& JsonWriter::Number(double value) {
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof(text), value).ptr;
+  return Raw({text, static_cast<size_t>(end - text)});
 }
 
 JsonWriter& JsonWriter::StringMap(const std::map<std::string, std::string>& map) {

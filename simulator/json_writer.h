@@ -19,6 +19,7 @@ class JsonWriter {
   JsonWriter& Key(std::string_view name);
   JsonWriter& String(std::string_view value);
   JsonWriter& Integer(int64_t value) { return Raw(std::to_string(value)); }
+  JsonWriter& Number(double value);  // finite
   JsonWriter& Bool(bool value) { return Raw(value ? "true" : "false"); }
   JsonWriter& Null() { return Raw("null"); }
   JsonWriter& StringMap(const std::map<std::string, std::string>& map);

@@ -38,6 +38,11 @@ int main(int argc, char** argv) {
     return Fail(kStartFailed, error);
   }
 
+  if (!flags.faults_file.empty() &&
+      !ipp::simulator::ReadFaultsFile(flags.faults_file, &flags.options.faults, &error)) {
+    return Fail(kStartFailed, error);
+  }
+
   // Blocked before there is a second thread, so that only sigwait below takes them.
   sigset_t stop_signals;
   sigemptyset(&stop_signals);

@@ -54,6 +54,12 @@ struct Session {
   std::optional<std::string> merchant_reference2;
   std::optional<std::string> merchant_data;
 
+  struct Step {
+    SessionStatus status;
+    Time at;
+  };
+  std::vector<Step> history;  // of statuses, the present one last
+
   std::string json;  // as the API shows it; made anew by World with each change
 };
 

@@ -7,6 +7,7 @@
 
 #include "simulator/api.h"
 #include "simulator/control.h"
+#include "simulator/faults.h"
 #include "simulator/http_server.h"
 #include "simulator/request_log.h"
 #include "simulator/webhook_queue.h"
@@ -25,6 +26,7 @@ WebhookQueue::Options QueueOptions(const Simulator::Options& options) {
   queue.max_backoff = options.webhook_max_backoff;
   queue.give_up_after = options.webhook_give_up_after;
   queue.ordered_by_session = options.webhook_ordered_by_session;
+  queue.attempts_at_once = options.webhook_connections;
   return queue;
 }
 
@@ -51,19 +53,37 @@ bool ParseUrls(const std::vector<std::string>& texts, std::vector<Url>* urls, st
   return true;
 }
 
+bool LoadFaults(const Simulator::Options& options, Faults* faults, std::string* error) {
+  if (options.fault_seed) faults->SetSeed(*options.fault_seed);
+  if (options.faults.empty()) return true;
+  const auto document = Body::Parse(options.faults);
+  if (document == nullptr) {
+    *error = "the fault rules are not a JSON object";
+    return false;
+  }
+  faults->Replace(*document);
+  if (options.fault_seed) faults->SetSeed(*options.fault_seed);
+  if (document->errors().empty()) return true;
+  const auto& [member, what] = document->errors().entries().front();
+  *error = "in the fault rules, " + member + " " + what;
+  return false;
+}
+
 }  // namespace
 
 class Simulator::Impl {
  public:
-  Impl(const Options& options, WebhookSigner signer)
-      : transport_(MakeHttpWebhookTransport(loop_, options.webhook_timeout)),
+  Impl(const Options& options, WebhookSigner signer, Faults faults)
+      : faults_(std::move(faults)),
+        transport_(MakeHttpWebhookTransport(loop_, options.webhook_timeout)),
         webhooks_(
             QueueOptions(options), std::move(signer), *transport_,
-            [this](auto delay, auto callback) { RunAfter(delay, std::move(callback)); }, ids_),
+            [this](auto delay, auto callback) { RunAfter(delay, std::move(callback)); }, ids_,
+            faults_),
         world_(clock_, ids_, options.session_ttl,
                [this](WebhookEvent event) { webhooks_.Enqueue(std::move(event)); }),
         api_(world_, authorizer_, options.production),
-        control_(world_, requests_, webhooks_) {
+        control_(world_, requests_, webhooks_, faults_) {
     for (const auto& [merchant_id, key] : options.merchants) {
       Merchant* merchant = world_.FindMerchant(merchant_id);
       if (merchant == nullptr) merchant = &world_.AddMerchant(merchant_id);
@@ -114,6 +134,7 @@ class Simulator::Impl {
   asio::io_context loop_{1};
   SimClock clock_;
   IdMaker ids_;
+  Faults faults_;
   std::unique_ptr<WebhookTransport> transport_;
   WebhookQueue webhooks_;
   World world_;
@@ -127,8 +148,10 @@ class Simulator::Impl {
 
 std::unique_ptr<Simulator> Simulator::Start(const Options& options, std::string* error) {
   WebhookSigner signer;
+  Faults faults;
   std::vector<Url> urls;
-  if (!FillSigner(options.webhook_secrets, &signer, error) ||
+  if (!LoadFaults(options, &faults, error) ||
+      !FillSigner(options.webhook_secrets, &signer, error) ||
       !ParseUrls(options.webhook_urls, &urls, error)) {
     return nullptr;
   }
@@ -136,7 +159,7 @@ std::unique_ptr<Simulator> Simulator::Start(const Options& options, std::string*
     *error = "there must be a merchant";
     return nullptr;
   }
-  auto impl = std::make_unique<Impl>(options, std::move(signer));
+  auto impl = std::make_unique<Impl>(options, std::move(signer), std::move(faults));
   if (!impl->Start(options, urls, error)) return nullptr;
   return std::unique_ptr<Simulator>(new Simulator(std::move(impl)));
 }

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,10 @@ class Simulator {
     std::chrono::milliseconds webhook_give_up_after{std::chrono::hours(72)};
     std::chrono::milliseconds webhook_timeout{10'000};  // one attempt
     bool webhook_ordered_by_session = true;
+    size_t webhook_connections = 16;  // attempts at the same time, to each receiver
+
+    std::string faults;                  // the JSON document of PUT /_sim/faults; empty: no faults
+    std::optional<uint64_t> fault_seed;  // goes before the one in the document
   };
 
   static constexpr char kDefaultSecret[] = "whsec_aXBwLXNpbXVsYXRvci1kZWZhdWx0LXNlY3JldC0wMDE=";

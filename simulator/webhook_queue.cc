@@ -3,48 +3,64 @@
 #include <algorithm>
 #include <utility>
 
+#include "simulator/webhook_attempt.h"
+
 namespace ipp::simulator {
 
 // One event on its way to one destination.
 struct WebhookQueue::Delivery {
   std::shared_ptr<Destination> destination;
   WebhookEvent event;
+  uint64_t number = 0;  // counts up, in the order of the events
   std::string webhook_id;
+  std::string lane;
   State state = State::kDue;
   bool again = false;  // once more after this
   int attempts = 0;
   int last_status = 0;
+  std::string_view fault;  // the last one
+  bool until_overtaken = false;
   std::chrono::milliseconds backoff{0};
   std::chrono::milliseconds waited{0};
 
-  bool open() const { return state == State::kDue || state == State::kWaiting; }
+  bool open() const {
+    return state == State::kDue || state == State::kHeld || state == State::kWaiting;
+  }
 };
 
 struct WebhookQueue::Destination {
   Url url;
   bool removed = false;
   size_t in_flight = 0;
+  size_t open = 0;
   std::deque<std::shared_ptr<Delivery>> ready;
   // The open deliveries of each session; only the first is ready, in flight or waiting.
   std::unordered_map<std::string, std::deque<std::shared_ptr<Delivery>>> lanes;
+  // By number: those kept back by a fault, and of them those that wait for a later one.
+  std::map<uint64_t, std::shared_ptr<Delivery>> held;
+  std::map<uint64_t, std::shared_ptr<Delivery>> held_until_overtaken;
 };
 
 WebhookQueue::WebhookQueue(const Options& options, WebhookSigner signer,
-                           WebhookTransport& transport, RunAfter run_after, IdMaker& ids)
+                           WebhookTransport& transport, RunAfter run_after, IdMaker& ids,
+                           Faults& faults)
     : options_(options),
       signer_(std::move(signer)),
       transport_(transport),
       run_after_(std::move(run_after)),
-      ids_(ids) {}
+      ids_(ids),
+      faults_(faults) {}
 
 WebhookQueue::~WebhookQueue() {
   SetDestinations({});  // a destination and its open deliveries hold each other
 }
 
-std::string_view WebhookQueue::Name(State state) {
+std::string_view WebhookQueue::NameOf(State state) {
   switch (state) {
     case State::kDue:
       return "due";
+    case State::kHeld:
+      return "held";
     case State::kWaiting:
       return "waiting";
     case State::kDelivered:
@@ -53,6 +69,8 @@ std::string_view WebhookQueue::Name(State state) {
       return "given_up";
     case State::kDropped:
       return "dropped";
+    case State::kLost:
+      return "lost";
   }
   return {};
 }
@@ -81,12 +99,18 @@ void WebhookQueue::SetDestinations(const std::vector<Url>& urls) {
     for (const auto& [session, lane] : std::exchange(old->lanes, {})) {
       for (const auto& delivery : lane) delivery->state = State::kDropped;
     }
+    for (const auto& [number, delivery] : std::exchange(old->held, {})) {
+      delivery->state = State::kDropped;
+    }
+    old->held_until_overtaken.clear();
+    old->open = 0;
   }
   destinations_ = std::move(next);
 }
 
 void WebhookQueue::Enqueue(WebhookEvent event) {
   auto record = std::make_shared<Record>();
+  record->sequence = ++event_count_;
   record->event = std::move(event);
   by_id_[record->event.id] = record;
   records_.push_back(record);
@@ -99,17 +123,78 @@ void WebhookQueue::Enqueue(WebhookEvent event) {
 
 void WebhookQueue::AddDelivery(const std::shared_ptr<Record>& record,
                                const std::shared_ptr<Destination>& destination) {
+  const auto delivery = MakeDelivery(*record, destination);
+  if (destination->open >= kMaxUndelivered) {
+    delivery->state = State::kDropped;
+    return;
+  }
+  const auto fault = faults_.Strike(FaultPoint::kDelivery, "webhook", record->event.type);
+  fault == nullptr ? Line(delivery) : SetOff(*record, delivery, *fault);
+}
+
+std::shared_ptr<WebhookQueue::Delivery> WebhookQueue::MakeDelivery(
+    Record& record, const std::shared_ptr<Destination>& destination) {
   auto delivery = std::make_shared<Delivery>();
   delivery->destination = destination;
-  delivery->event = record->event;
+  delivery->event = record.event;
+  delivery->number = ++delivery_count_;
   delivery->webhook_id = ids_.WebhookId();
-  record->deliveries.push_back(delivery);
+  delivery->lane = LaneOf(record.event);
+  record.deliveries.push_back(delivery);
+  return delivery;
+}
+
+void WebhookQueue::SetOff(Record& record, const std::shared_ptr<Delivery>& delivery,
+                          const FaultRule& fault) {
+  delivery->fault = Name(fault.kind);
+  if (fault.kind == FaultKind::kLose) {
+    delivery->state = State::kLost;
+  } else if (fault.kind == FaultKind::kDouble) {
+    const auto twin = MakeDelivery(record, delivery->destination);
+    twin->fault = delivery->fault;
+    twin->webhook_id = delivery->webhook_id;
+    twin->lane = delivery->webhook_id;  // does not wait for the first, nor the session for it
+    Line(delivery);
+    Hold(twin, fault.delay);
+  } else {
+    delivery->until_overtaken = fault.kind == FaultKind::kReorder;
+    Hold(delivery, fault.delay);
+  }
+}
+
+void WebhookQueue::Hold(const std::shared_ptr<Delivery>& delivery,
+                        std::chrono::milliseconds at_most) {
+  if (at_most.count() == 0) return Line(delivery);
+  Destination& destination = *delivery->destination;
+  delivery->state = State::kHeld;
+  ++destination.open;
+  destination.held.emplace(delivery->number, delivery);
+  if (delivery->until_overtaken) {
+    destination.held_until_overtaken.emplace(delivery->number, delivery);
+  }
+  run_after_(at_most, [this, delivery] { Release(delivery); });
+}
+
+void WebhookQueue::Release(const std::shared_ptr<Delivery>& delivery) {
+  if (delivery->state != State::kHeld) return;
+  Destination& destination = *delivery->destination;
+  destination.held.erase(delivery->number);
+  destination.held_until_overtaken.erase(delivery->number);
+  --destination.open;
   Line(delivery);
 }
 
+void WebhookQueue::ReleaseOvertaken(const Delivery& overtaker) {
+  auto& waiting = overtaker.destination->held_until_overtaken;
+  while (!waiting.empty() && waiting.begin()->first < overtaker.number) {
+    Release(std::shared_ptr<Delivery>(waiting.begin()->second));
+  }
+}
+
 void WebhookQueue::Line(const std::shared_ptr<Delivery>& delivery) {
-  auto& lane = delivery->destination->lanes[LaneOf(delivery->event)];
+  auto& lane = delivery->destination->lanes[delivery->lane];
   lane.push_back(delivery);
+  ++delivery->destination->open;
   delivery->state = State::kDue;
   delivery->backoff = options_.initial_backoff;
   delivery->waited = std::chrono::milliseconds(0);
@@ -127,19 +212,13 @@ void WebhookQueue::Pump(const std::shared_ptr<Destination>& destination) {
 }
 
 void WebhookQueue::Attempt(const std::shared_ptr<Delivery>& delivery) {
-  const int64_t now =
-      std::chrono::duration_cast<std::chrono::seconds>(SimClock::RealNow().time_since_epoch())
-          .count();
-  WebhookRequest request;
-  request.url = delivery->destination->url;
-  request.webhook_id = delivery->webhook_id;
-  // Real time, whatever the simulated clock says: receivers refuse what is too old or too new.
-  request.timestamp = std::to_string(now);
-  request.signature = signer_.Sign(delivery->webhook_id, now, delivery->event.body);
-  request.body = delivery->event.body;
+  const auto fault = faults_.Strike(FaultPoint::kAttempt, "webhook", delivery->event.type);
+  if (fault != nullptr) delivery->fault = Name(fault->kind);
   ++delivery->attempts;
   ++delivery->destination->in_flight;
-  transport_.Post(std::move(request), [this, delivery](int status) { OnAnswer(delivery, status); });
+  transport_.Post(MakeAttempt(delivery->destination->url, delivery->webhook_id,
+                              delivery->event.body, signer_, fault.get()),
+                  [this, delivery](int status) { OnAnswer(delivery, status); });
 }
 
 void WebhookQueue::OnAnswer(const std::shared_ptr<Delivery>& delivery, int status) {
@@ -149,6 +228,7 @@ void WebhookQueue::OnAnswer(const std::shared_ptr<Delivery>& delivery, int statu
   if (delivery->open()) {
     if (status >= 200 && status < 300) {
       Settle(delivery, State::kDelivered);
+      ReleaseOvertaken(*delivery);
     } else if (delivery->waited >= options_.give_up_after) {
       Settle(delivery, State::kGivenUp);
     } else {
@@ -172,8 +252,9 @@ void WebhookQueue::OnAnswer(const std::shared_ptr<Delivery>& delivery, int statu
 void WebhookQueue::Settle(const std::shared_ptr<Delivery>& delivery, State state) {
   delivery->state = state;
   Destination& destination = *delivery->destination;
-  const auto lane = destination.lanes.find(LaneOf(delivery->event));
+  const auto lane = destination.lanes.find(delivery->lane);
   lane->second.pop_front();
+  --destination.open;
   if (lane->second.empty()) {
     destination.lanes.erase(lane);
   } else {
@@ -201,45 +282,55 @@ bool WebhookQueue::Resend(const std::string& event_id) {
   return true;
 }
 
-std::string WebhookQueue::RenderDeliveries() const {
+std::string WebhookQueue::RenderDeliveries(uint64_t after, size_t limit,
+                                           std::string_view state) const {
   JsonWriter json;
   json.BeginObject();
+  json.Key("total").Integer(static_cast<int64_t>(event_count_));
   json.Key("urls").BeginArray();
   for (const auto& destination : destinations_) json.String(destination->url.text);
   json.EndArray();
   json.Key("events").BeginArray();
+  const auto wanted = [&](const auto& delivery) { return NameOf(delivery->state) == state; };
   for (const auto& record : records_) {
-    json.BeginObject();
-    json.Key("event_id").String(record->event.id);
-    json.Key("type").String(record->event.type);
-    json.Key("merchant_id").String(record->event.merchant_id);
-    json.Key("session_id").String(record->event.session_id);
-    json.Key("timestamp").String(record->event.timestamp);
-    json.Key("deliveries").BeginArray();
-    for (const auto& delivery : record->deliveries) {
-      json.BeginObject();
-      json.Key("url").String(delivery->destination->url.text);
-      json.Key("webhook_id").String(delivery->webhook_id);
-      json.Key("state").String(Name(delivery->state));
-      json.Key("attempts").Integer(delivery->attempts);
-      json.Key("last_status").Integer(delivery->last_status);
-      json.EndObject();
-    }
-    json.EndArray();
-    json.EndObject();
+    if (record->sequence <= after) continue;
+    const auto& deliveries = record->deliveries;
+    if (!state.empty() && std::none_of(deliveries.begin(), deliveries.end(), wanted)) continue;
+    if (limit-- == 0) break;
+    Render(*record, json);
   }
   json.EndArray();
   json.EndObject();
   return json.Take();
 }
 
+void WebhookQueue::Render(const Record& record, JsonWriter& json) {
+  json.BeginObject();
+  json.Key("sequence").Integer(static_cast<int64_t>(record.sequence));
+  json.Key("event_id").String(record.event.id);
+  json.Key("type").String(record.event.type);
+  json.Key("merchant_id").String(record.event.merchant_id);
+  json.Key("session_id").String(record.event.session_id);
+  json.Key("timestamp").String(record.event.timestamp);
+  json.Key("deliveries").BeginArray();
+  for (const auto& delivery : record.deliveries) {
+    json.BeginObject();
+    json.Key("url").String(delivery->destination->url.text);
+    json.Key("webhook_id").String(delivery->webhook_id);
+    json.Key("state").String(NameOf(delivery->state));
+    json.Key("attempts").Integer(delivery->attempts);
+    json.Key("last_status").Integer(delivery->last_status);
+    json.Key("fault");
+    delivery->fault.empty() ? json.Null() : json.String(delivery->fault);
+    json.EndObject();
+  }
+  json.EndArray();
+  json.EndObject();
+}
+
 void WebhookQueue::RenderCounts(JsonWriter& json) const {
   int64_t open = 0;
-  for (const auto& destination : destinations_) {
-    for (const auto& [session, lane] : destination->lanes) {
-      open += static_cast<int64_t>(lane.size());
-    }
-  }
+  for (const auto& destination : destinations_) open += static_cast<int64_t>(destination->open);
   json.BeginObject();
   json.Key("events").Integer(static_cast<int64_t>(records_.size()));
   json.Key("undelivered").Integer(open);

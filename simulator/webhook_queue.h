@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "simulator/faults.h"
 #include "simulator/json_writer.h"
 #include "simulator/webhook_signer.h"
 #include "simulator/webhook_transport.h"
@@ -20,8 +22,9 @@ namespace ipp::simulator {
 // Delivers events to every destination until it answers 2xx, and remembers what became of each.
 //
 // Within one destination the events of a session are sent in their order, the next one only after
-// the one before was taken or given up; different sessions do not wait for each other. Everything
-// happens on the loop's thread.
+// the one before was taken or given up; different sessions do not wait for each other. Faults are
+// asked when an event sets off to a destination, and again before each attempt. Everything happens
+// on the loop's thread.
 class WebhookQueue {
  public:
   struct Options {
@@ -31,13 +34,14 @@ class WebhookQueue {
     // An event is given up once it has waited this long between its attempts.
     std::chrono::milliseconds give_up_after{std::chrono::hours(72)};
     bool ordered_by_session = true;
-    size_t attempts_at_once = 8;  // a destination
+    size_t attempts_at_once = 16;  // a destination
   };
   using RunAfter = std::function<void(std::chrono::milliseconds, std::function<void()>)>;
-  static constexpr size_t kMaxEvents = 100'000;  // the oldest are forgotten beyond it
+  static constexpr size_t kMaxEvents = 100'000;       // the oldest are forgotten beyond it
+  static constexpr size_t kMaxUndelivered = 500'000;  // a destination; further ones are dropped
 
   WebhookQueue(const Options& options, WebhookSigner signer, WebhookTransport& transport,
-               RunAfter run_after, IdMaker& ids);
+               RunAfter run_after, IdMaker& ids, Faults& faults);
   ~WebhookQueue();
 
   // Replaces the destinations. What is still due to one that stays remains due; what is due to one
@@ -50,22 +54,32 @@ class WebhookQueue {
   // False: no such event.
   bool Resend(const std::string& event_id);
 
-  std::string RenderDeliveries() const;
+  // Events with a sequence number above `after`, at most `limit`, of those that have a delivery in
+  // `state` (empty: all).
+  std::string RenderDeliveries(uint64_t after, size_t limit, std::string_view state) const;
   void RenderCounts(JsonWriter& json) const;
 
  private:
-  enum class State { kDue, kWaiting, kDelivered, kGivenUp, kDropped };
+  enum class State { kDue, kHeld, kWaiting, kDelivered, kGivenUp, kDropped, kLost };
   struct Delivery;
   struct Destination;
   struct Record {
+    uint64_t sequence = 0;
     WebhookEvent event;
     std::vector<std::shared_ptr<Delivery>> deliveries;
   };
 
-  static std::string_view Name(State state);
+  static std::string_view NameOf(State state);
+  static void Render(const Record& record, JsonWriter& json);
   const std::string& LaneOf(const WebhookEvent& event) const;
   void AddDelivery(const std::shared_ptr<Record>& record,
                    const std::shared_ptr<Destination>& destination);
+  std::shared_ptr<Delivery> MakeDelivery(Record& record,
+                                         const std::shared_ptr<Destination>& destination);
+  void SetOff(Record& record, const std::shared_ptr<Delivery>& delivery, const FaultRule& fault);
+  void Hold(const std::shared_ptr<Delivery>& delivery, std::chrono::milliseconds at_most);
+  void Release(const std::shared_ptr<Delivery>& delivery);
+  void ReleaseOvertaken(const Delivery& overtaker);
   void Line(const std::shared_ptr<Delivery>& delivery);
   void Pump(const std::shared_ptr<Destination>& destination);
   void Attempt(const std::shared_ptr<Delivery>& delivery);
@@ -77,6 +91,9 @@ class WebhookQueue {
   WebhookTransport& transport_;
   const RunAfter run_after_;
   IdMaker& ids_;
+  Faults& faults_;
+  uint64_t event_count_ = 0;
+  uint64_t delivery_count_ = 0;
   std::vector<std::shared_ptr<Destination>> destinations_;
   std::deque<std::shared_ptr<Record>> records_;
   std::unordered_map<std::string, std::shared_ptr<Record>> by_id_;

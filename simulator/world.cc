@@ -61,8 +61,10 @@ Session& World::AddSession(Merchant& merchant, Session session) {
   session.merchant_id = merchant.id;
   session.status = SessionStatus::kCreated;
   session.created_at = clock_.Now();
+  session.history = {{session.status, session.created_at}};
   session.json = RenderSession(session);
   Session& added = merchant.sessions.Add(std::move(session));
+  sessions_.push_back(&added);
   Emit(added, "ipp.session.created", {});
   return added;
 }
@@ -75,6 +77,7 @@ void World::Settle(Session& session) {
 bool World::Advance(Session& session, SessionStep step, std::string_view failure_reason) {
   const auto next = Next(session.status, step);
   if (!next) return false;
+  if (session.status != *next) session.history.push_back({*next, clock_.Now()});
   session.status = *next;
   if (step == SessionStep::kPay) {
     session.order_id = ids_.Uuid();

@@ -121,6 +121,9 @@ class World {
   Merchant* FindMerchant(std::string_view id);
   const std::vector<std::unique_ptr<Merchant>>& merchants() const { return merchants_; }
 
+  // All of all merchants, in the order of their making; never removed.
+  const std::vector<Session*>& sessions() const { return sessions_; }
+
   Location& AddLocation(Merchant& merchant, Location location);
 
   // Sets status, times and id of a validated session and tells of it.
@@ -146,6 +149,7 @@ class World {
   const std::chrono::seconds session_ttl_;
   const EventSink sink_;
   std::vector<std::unique_ptr<Merchant>> merchants_;
+  std::vector<Session*> sessions_;
 };
 
 }  // namespace ipp::simulator

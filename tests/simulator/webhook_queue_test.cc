@@ -51,7 +51,7 @@ class SimulatorWebhookQueue : public testing::Test {
           delays_.push_back(delay.count());
           timers_.push_back(std::move(callback));
         },
-        ids_);
+        ids_, faults_);
     SetUrls({"http://a/"});
   }
 
@@ -70,6 +70,12 @@ class SimulatorWebhookQueue : public testing::Test {
     queue_->Enqueue(event);
   }
 
+  void Rule(const std::string& rule) {
+    const auto document = Body::Parse(rule);
+    faults_.Append(*document);
+    ASSERT_TRUE(document->errors().empty());
+  }
+
   void FireTimer() {
     const auto callback = std::move(timers_.back());
     timers_.pop_back();
@@ -77,6 +83,7 @@ class SimulatorWebhookQueue : public testing::Test {
   }
 
   IdMaker ids_;
+  Faults faults_;
   FakeTransport transport_;
   std::vector<int64_t> delays_;
   std::vector<std::function<void()>> timers_;
@@ -125,7 +132,7 @@ TEST_F(SimulatorWebhookQueue, GivesUpAfterThreeDaysAndGoesOnWithTheNext) {
   EXPECT_GE(attempts, 3 * 24 * 60);
   EXPECT_LE(attempts, 3 * 24 * 60 + 8);
   EXPECT_EQ(transport_.posted.back(), "http://a/ 2");
-  EXPECT_THAT(queue_->RenderDeliveries(), testing::HasSubstr(R"("state":"given_up")"));
+  EXPECT_THAT(queue_->RenderDeliveries(0, 100, ""), testing::HasSubstr(R"("state":"given_up")"));
 }
 
 class SimulatorWebhookRetry : public SimulatorWebhookQueue,
@@ -179,6 +186,57 @@ TEST_F(SimulatorWebhookQueue, LimitsTheAttemptsAtOnce) {
   EXPECT_THAT(transport_.posted, ElementsAre("http://a/ 1", "http://a/ 2"));
   transport_.Answer("2", 200);
   EXPECT_EQ(transport_.posted.back(), "http://a/ 3");
+}
+
+TEST_F(SimulatorWebhookQueue, LetsOthersOvertakeALateOne) {
+  Rule(R"({"on":"webhook","do":"late","delay_ms":70})");
+  Enqueue("s1", "1");
+  Enqueue("s1", "2");
+  Enqueue("s1", "3");
+  EXPECT_THAT(delays_, ElementsAre(70));
+  EXPECT_THAT(transport_.posted, ElementsAre("http://a/ 2"));
+  FireTimer();
+  transport_.Answer("2", 200);
+  transport_.Answer("3", 200);
+  EXPECT_THAT(transport_.posted, ElementsAre("http://a/ 2", "http://a/ 3", "http://a/ 1"));
+}
+
+TEST_F(SimulatorWebhookQueue, ReordersBehindTheNextThatIsTaken) {
+  Enqueue("s0", "0");
+  Rule(R"({"on":"webhook","do":"reorder","delay_ms":70})");
+  Enqueue("s1", "1");
+  Enqueue("s2", "2");
+  transport_.Answer("0", 200);  // an earlier one
+  transport_.Answer("2", 500);
+  EXPECT_THAT(transport_.posted, ElementsAre("http://a/ 0", "http://a/ 2"));
+  FireTimer();  // 2's retry
+  transport_.Answer("2", 200);
+  EXPECT_EQ(transport_.posted.back(), "http://a/ 1");
+  FireTimer();  // what was to end the wait: nothing to do any more
+  EXPECT_EQ(transport_.posted.size(), 4u);
+}
+
+TEST_F(SimulatorWebhookQueue, DropsWhatIsHeldForARemovedDestination) {
+  Rule(R"({"on":"webhook","do":"late","delay_ms":70})");
+  Enqueue("s1", "1");
+  SetUrls({"http://b/"});
+  FireTimer();
+  EXPECT_THAT(transport_.posted, IsEmpty());
+  EXPECT_THAT(queue_->RenderDeliveries(0, 100, "dropped"), testing::HasSubstr("kevt_1"));
+}
+
+TEST_F(SimulatorWebhookQueue, SendsATwinThatWaitsForNobody) {
+  Rule(R"({"on":"webhook","do":"double"})");
+  Enqueue("s1", "1");
+  Enqueue("s1", "2");
+  EXPECT_THAT(transport_.posted, ElementsAre("http://a/ 1", "http://a/ 1"));
+  EXPECT_EQ(transport_.ids[0], transport_.ids[1]);
+  transport_.Answer("1", 500);
+  transport_.Answer("1", 200);
+  EXPECT_EQ(transport_.posted.size(), 2u);
+  FireTimer();
+  transport_.Answer("1", 200);
+  EXPECT_EQ(transport_.posted.back(), "http://a/ 2");
 }
 
 TEST_F(SimulatorWebhookQueue, SendsAgainOnDemand) {

@@ -1,0 +1,143 @@
+#include "simulator/fault_rule.h"
+
+#include <utility>
+
+#include "simulator/webhook_signer.h"
+
+namespace ipp::simulator {
+namespace {
+
+constexpr int64_t kMaxCount = 1'000'000'000;
+constexpr int64_t kMaxDelayMs = 600'000;
+constexpr int64_t kMaxBytes = 16 * 1024 * 1024;
+constexpr int64_t kMaxAgeSeconds = 1'000'000'000;
+constexpr std::string_view kWebhook = "webhook";
+// Not a secret of the default set-up: a receiver does not know it unless told.
+constexpr std::string_view kDefaultNextSecret =
+    "whsec_aXBwLXNpbXVsYXRvci1kZWZhdWx0LXNlY3JldC0wMDI=";
+
+struct KindRow {
+  FaultKind kind;
+  std::string_view name;
+  FaultPoint point;
+  int64_t default_delay_ms = 0;
+};
+
+constexpr KindRow kKinds[] = {
+    {FaultKind::kLose, "lose", FaultPoint::kDelivery},
+    {FaultKind::kDouble, "double", FaultPoint::kDelivery},
+    {FaultKind::kLate, "late", FaultPoint::kDelivery, 1000},
+    {FaultKind::kReorder, "reorder", FaultPoint::kDelivery, 1000},
+    {FaultKind::kBadSignature, "bad_signature", FaultPoint::kAttempt},
+    {FaultKind::kRotatedSecret, "rotated_secret", FaultPoint::kAttempt},
+    {FaultKind::kHuge, "huge", FaultPoint::kAttempt},
+    {FaultKind::kStaleTimestamp, "stale_timestamp", FaultPoint::kAttempt},
+};
+
+const KindRow& RowOf(FaultKind kind) {
+  for (const KindRow& row : kKinds) {
+    if (row.kind == kind) return row;
+  }
+  return kKinds[0];
+}
+
+const KindRow* FindKind(std::string_view name) {
+  for (const KindRow& row : kKinds) {
+    if (row.name == name) return &row;
+  }
+  return nullptr;
+}
+
+std::string KindNames() {
+  std::string names;
+  for (const KindRow& row : kKinds) {
+    if (!names.empty()) names += ", ";
+    names += row.name;
+  }
+  return names;
+}
+
+int64_t Between(Fields& fields, std::string_view name, int64_t fallback, int64_t min, int64_t max) {
+  const auto value = fields.Integer(name, kOptional);
+  if (!value) return fallback;
+  if (*value >= min && *value <= max) return *value;
+  fields.Error(name, "must be between " + std::to_string(min) + " and " + std::to_string(max));
+  return fallback;
+}
+
+void ReadSignedBy(Fields& fields, FaultRule* rule) {
+  const auto signed_by = fields.String("signed_by", kOptional);
+  rule->only_next_secret = signed_by == "next";
+  if (signed_by && *signed_by != "next" && *signed_by != "both") {
+    fields.Error("signed_by", "must be both or next");
+  }
+  rule->next_secret =
+      fields.String("next_secret", kOptional).value_or(std::string(kDefaultNextSecret));
+  WebhookSigner signer;
+  if (!signer.AddSecret(rule->next_secret)) {
+    fields.Error("next_secret", "must be whsec_<base64>");
+  }
+}
+
+FaultRule ReadRule(Fields& fields) {
+  fields.RefuseOthersThan({"on", "type", "do", "count", "skip", "probability", "delay_ms", "bytes",
+                           "age_seconds", "signed_by", "next_secret"});
+  FaultRule rule;
+  rule.on = fields.String("on", kRequired).value_or(std::string());
+  rule.type = fields.String("type", kOptional).value_or(std::string());
+  if (rule.on != kWebhook) fields.Error("on", "must be webhook");
+  const auto name = fields.String("do", kRequired);
+  const KindRow* row = FindKind(name.value_or(std::string()));
+  if (row == nullptr) {
+    fields.Error("do", "must be one of " + KindNames());
+    row = &kKinds[0];
+  }
+  rule.kind = row->kind;
+  rule.count = Between(fields, "count", 1, 0, kMaxCount);
+  rule.skip = Between(fields, "skip", 0, 0, kMaxCount);
+  rule.probability = fields.Number("probability").value_or(1.0);
+  if (!(rule.probability >= 0 && rule.probability <= 1)) {
+    fields.Error("probability", "must be between 0 and 1");
+  }
+  rule.delay =
+      std::chrono::milliseconds(Between(fields, "delay_ms", row->default_delay_ms, 0, kMaxDelayMs));
+  rule.bytes = Between(fields, "bytes", 2 * 1024 * 1024, 0, kMaxBytes);
+  rule.age =
+      std::chrono::seconds(Between(fields, "age_seconds", 3600, -kMaxAgeSeconds, kMaxAgeSeconds));
+  ReadSignedBy(fields, &rule);
+  return rule;
+}
+
+}  // namespace
+
+std::string_view Name(FaultKind kind) { return RowOf(kind).name; }
+FaultPoint PointOf(FaultKind kind) { return RowOf(kind).point; }
+
+std::vector<FaultRule> ReadFaultRules(Body& document, bool may_be_one_rule) {
+  std::vector<FaultRule> rules;
+  Fields& fields = document.fields();
+  if (may_be_one_rule && !fields.Has("faults")) {
+    rules.push_back(ReadRule(fields));
+    return rules;
+  }
+  fields.Objects(
+      "faults", [&](Fields& rule) { rules.push_back(ReadRule(rule)); }, kMayBeEmpty);
+  return rules;
+}
+
+void RenderMembers(const FaultRule& rule, JsonWriter& json) {
+  json.Key("on").String(rule.on);
+  if (!rule.type.empty()) json.Key("type").String(rule.type);
+  json.Key("do").String(Name(rule.kind));
+  json.Key("count").Integer(rule.count);
+  json.Key("skip").Integer(rule.skip);
+  json.Key("probability").Number(rule.probability);
+  json.Key("delay_ms").Integer(rule.delay.count());
+  if (rule.kind == FaultKind::kHuge) json.Key("bytes").Integer(rule.bytes);
+  if (rule.kind == FaultKind::kStaleTimestamp) json.Key("age_seconds").Integer(rule.age.count());
+  if (rule.kind == FaultKind::kRotatedSecret) {
+    json.Key("signed_by").String(rule.only_next_secret ? "next" : "both");
+  }
+}
+
+}  // namespace ipp::simulator

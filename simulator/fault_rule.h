@@ -1,0 +1,56 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "simulator/fields.h"
+#include "simulator/json_writer.h"
+
+namespace ipp::simulator {
+
+// Where a rule is asked whether it strikes.
+enum class FaultPoint {
+  kDelivery,  // a webhook sets off to a receiver
+  kAttempt,   // one try of it is about to be signed and sent
+};
+
+enum class FaultKind {
+  kLose,
+  kDouble,
+  kLate,
+  kReorder,
+  kBadSignature,
+  kRotatedSecret,
+  kHuge,
+  kStaleTimestamp,
+};
+
+std::string_view Name(FaultKind kind);
+FaultPoint PointOf(FaultKind kind);
+
+// One thing that shall go wrong. README.md says what each kind does and which members it reads.
+struct FaultRule {
+  std::string on;    // "webhook"
+  std::string type;  // of the webhook; empty: any
+  FaultKind kind = FaultKind::kLose;
+  int64_t count = 1;  // 0: without end
+  int64_t skip = 0;
+  double probability = 1.0;
+  std::chrono::milliseconds delay{0};
+  int64_t bytes = 0;
+  std::chrono::seconds age{0};
+  bool only_next_secret = false;
+  std::string next_secret;  // whsec_<base64>
+};
+
+// Reads the array "faults" of a document, or the document as one rule if it has no such member.
+// What is wrong goes to the body's errors, by the member's path.
+std::vector<FaultRule> ReadFaultRules(Body& document, bool may_be_one_rule);
+
+// The members as read, without the secret and without braces around them.
+void RenderMembers(const FaultRule& rule, JsonWriter& json);
+
+}  // namespace ipp::simulator

@@ -1,0 +1,61 @@
+#include "simulator/webhook_attempt.h"
+
+#include <chrono>
+#include <cstdint>
+
+#include "simulator/sim_clock.h"
+
+namespace ipp::simulator {
+namespace {
+
+// A key that nobody has.
+constexpr std::string_view kForeignSecret = "whsec_aXBwLXNpbXVsYXRvci1ub2JvZHktaGFzLXRoaXMta2V5";
+
+std::string SignedBy(std::string_view secret, const WebhookRequest& request, int64_t now) {
+  WebhookSigner signer;
+  signer.AddSecret(secret);
+  return signer.Sign(request.webhook_id, now, request.body);
+}
+
+// Still the same event to who reads it: a further member, or blanks where there is no object.
+std::string Padded(std::string body, size_t size) {
+  constexpr std::string_view kFrame = R"(,"padding":"")";
+  if (body.size() >= size) return body;
+  if (body.back() != '}' || body.size() + kFrame.size() > size) {
+    body.resize(size, ' ');
+    return body;
+  }
+  const size_t filling = size - body.size() - kFrame.size();
+  body.pop_back();
+  return body.append(kFrame.substr(0, kFrame.size() - 1)).append(filling, 'x').append("\"}");
+}
+
+}  // namespace
+
+WebhookRequest MakeAttempt(const Url& url, const std::string& webhook_id, const std::string& body,
+                           const WebhookSigner& signer, const FaultRule* fault) {
+  const auto is = [&](FaultKind kind) { return fault != nullptr && fault->kind == kind; };
+  // Real time, whatever the simulated clock says: receivers refuse what is too old or too new.
+  auto time =
+      std::chrono::duration_cast<std::chrono::seconds>(SimClock::RealNow().time_since_epoch());
+  if (is(FaultKind::kStaleTimestamp)) time -= fault->age;
+  WebhookRequest request;
+  request.url = url;
+  request.webhook_id = webhook_id;
+  request.timestamp = std::to_string(time.count());
+  request.body = is(FaultKind::kHuge) ? Padded(body, static_cast<size_t>(fault->bytes)) : body;
+  if (is(FaultKind::kBadSignature)) {
+    request.signature = SignedBy(kForeignSecret, request, time.count());
+  } else if (is(FaultKind::kRotatedSecret)) {
+    // The new secret's first, so that a receiver that looks at one signature only is found out.
+    request.signature = SignedBy(fault->next_secret, request, time.count());
+    if (!fault->only_next_secret) {
+      request.signature += " " + signer.Sign(webhook_id, time.count(), request.body);
+    }
+  } else {
+    request.signature = signer.Sign(webhook_id, time.count(), request.body);
+  }
+  return request;
+}
+
+}  // namespace ipp::simulator
