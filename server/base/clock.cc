@@ -1,5 +1,7 @@
 #include "server/base/clock.h"
 
+#include <chrono>
+
 #include "absl/time/clock.h"
 
 namespace ipp {
@@ -8,6 +10,9 @@ namespace {
 class RealClock final : public Clock {
  public:
   absl::Time Now() override { return absl::Now(); }
+  absl::Duration Monotonic() override {
+    return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
+  }
 };
 
 }  // namespace

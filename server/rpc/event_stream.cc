@@ -66,14 +66,17 @@ EventStream::EventStream(const Edge& edge, StreamRegistry* streams, const Method
       streams_(streams),
       method_(method),
       context_(context),
-      started_(edge.gateway.clock->Now()),
+      started_(edge.gateway.clock->Monotonic()),
       ends_(started_ + Jittered(edge.gateway.options.max_stream_age)),
       last_write_(started_) {
   method_.started->Add();
   method_.received->Add();
 }
 
-absl::Status EventStream::Admit() { return streams_->Add(shared_from_this()); }
+absl::Status EventStream::Admit(const auth::Caller& caller) {
+  // Nobody can be told apart where there are no callers.
+  return streams_->Add(shared_from_this(), edge_.gateway.callers->open() ? "" : caller.name);
+}
 
 absl::Status EventStream::StillWanted() {
   MutexLock lock(&mutex_);
@@ -111,7 +114,7 @@ void EventStream::Fail(const absl::Status& status) {
 
 EventStream::Action EventStream::Write() {
   writing_ = true;
-  last_write_ = edge_.gateway.clock->Now();
+  last_write_ = edge_.gateway.clock->Monotonic();
   return {Action::kWrite, absl::OkStatus()};
 }
 
@@ -204,7 +207,7 @@ void EventStream::OnCancel() {
   Do(std::move(action));
 }
 
-void EventStream::Tick(absl::Time now) {
+void EventStream::Tick(absl::Duration now) {
   Action action;
   bool cancel = false;
   {
@@ -263,7 +266,7 @@ void EventStream::Close(absl::string_view reason, absl::Status status) {
 
 void EventStream::OnDone() {
   method_.handled[static_cast<size_t>(code_)]->Add();
-  method_.seconds->Observe(absl::ToDoubleSeconds(edge_.gateway.clock->Now() - started_));
+  method_.seconds->Observe(absl::ToDoubleSeconds(edge_.gateway.clock->Monotonic() - started_));
   std::unique_ptr<events::Subscription> ended;
   {
     MutexLock lock(&mutex_);

@@ -39,8 +39,9 @@ class EventStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   // To be called once, before the stream is handed to gRPC.
   void KeepUntilDone() { self_ = shared_from_this(); }
 
-  // For the registry, on its thread.
-  void Tick(absl::Time now);
+  // For the registry, on its thread. `now`: Clock::Monotonic(), so that an operator who sets the
+  // time ends nobody.
+  void Tick(absl::Duration now);
   // Ends the stream: a goodbye when nothing is in flight, then `status`.
   void Close(absl::string_view reason, absl::Status status);
 
@@ -53,8 +54,8 @@ class EventStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   absl::string_view log_id() const { return edge_.gateway.store->log_id(); }
 
   // Called once by the subclass, before anything that takes time: from now on the stream counts,
-  // and a drain knows of it.
-  absl::Status Admit() ABSL_LOCKS_EXCLUDED(mutex_);
+  // and a drain knows of it. The errors of StreamRegistry::Add.
+  absl::Status Admit(const auth::Caller& caller) ABSL_LOCKS_EXCLUDED(mutex_);
   // Why there is no sense in beginning any more: the caller has gone, or the gateway stops.
   absl::Status StillWanted() ABSL_LOCKS_EXCLUDED(mutex_);
   // Called once by the subclass, on any thread, to end the beginning: either with a subscription
@@ -99,8 +100,8 @@ class EventStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   StreamRegistry* const streams_;
   const Method& method_;
   grpc::CallbackServerContext* const context_;
-  const absl::Time started_;
-  const absl::Time ends_;  // of its age
+  const absl::Duration started_;  // this and the next two: Clock::Monotonic()
+  const absl::Duration ends_;     // of its age
   absl::Duration heartbeat_interval_ = absl::InfiniteDuration();
   std::shared_ptr<EventStream> self_;  // until OnDone
   int code_ = 0;
@@ -122,7 +123,7 @@ class EventStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   bool write_ended_ ABSL_GUARDED_BY(mutex_) = false;  // meanwhile
   std::optional<std::pair<std::string, absl::Status>> closing_ ABSL_GUARDED_BY(mutex_);
   absl::Status final_ ABSL_GUARDED_BY(mutex_);  // after the last message
-  absl::Time last_write_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration last_write_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace ipp::rpc

@@ -21,7 +21,11 @@ struct RpcOptions {
   absl::Duration heartbeat_interval = absl::Seconds(15);
   absl::Duration max_write_stall = absl::Seconds(30);
   absl::Duration max_stream_age = absl::Minutes(30);
+  // Streams open at once, watches too: of all, and of one caller, so that a caller that leaks
+  // streams takes the places of nobody else. Where no callers are configured everyone is the same
+  // one, and the second limit does not count.
   int max_subscribers = 10000;
+  int max_subscribers_per_caller = 1000;
 };
 
 // What the RPCs stand on; all borrowed, all outlive the server.

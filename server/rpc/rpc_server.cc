@@ -34,8 +34,8 @@ class RpcServerImpl final : public RpcServer {
  public:
   explicit RpcServerImpl(const Gateway& gateway)
       : edge_(gateway),
-        streams_(gateway.options.max_subscribers, gateway.clock, gateway.scheduler,
-                 gateway.metrics) {}
+        streams_({gateway.options.max_subscribers, gateway.options.max_subscribers_per_caller},
+                 gateway.clock, gateway.scheduler, gateway.metrics) {}
 
   ~RpcServerImpl() override {
     // gRPC's own end would wait for every stream to reach its age.

@@ -12,11 +12,20 @@ namespace {
 // How exact heartbeats, stalls and ages are.
 constexpr absl::Duration kTick = absl::Milliseconds(200);
 
+absl::Status TooMany(absl::string_view reason, absl::string_view whom, int limit,
+                     absl::Duration retry_after) {
+  return MakeError(absl::StatusCode::kResourceExhausted,
+                   absl::StrCat("the gateway serves at most ", limit, " streams", whom),
+                   {.reason = std::string(reason),
+                    .metadata = {{"limit", absl::StrCat(limit)}, {"retry_safe", "true"}},
+                    .violations = {},
+                    .retry_after = retry_after});
+}
+
 }  // namespace
 
-StreamRegistry::StreamRegistry(int max_streams, Clock* clock, Scheduler* scheduler,
-                               Metrics* metrics)
-    : max_streams_(max_streams),
+StreamRegistry::StreamRegistry(Limits limits, Clock* clock, Scheduler* scheduler, Metrics* metrics)
+    : limits_(limits),
       clock_(clock),
       scheduler_(scheduler),
       slow_readers_(metrics->counter("ipp_events_slow_readers_total",
@@ -32,18 +41,26 @@ StreamRegistry::~StreamRegistry() {
   while (tick_due_) ticked_.Wait(&mutex_);
 }
 
-absl::Status StreamRegistry::Add(const std::shared_ptr<EventStream>& stream) {
+absl::Status StreamRegistry::Add(const std::shared_ptr<EventStream>& stream,
+                                 absl::string_view caller) {
   MutexLock lock(&mutex_);
   if (draining_) return Draining();
-  if (streams_.size() >= static_cast<size_t>(max_streams_)) {
-    return MakeError(absl::StatusCode::kResourceExhausted,
-                     absl::StrCat("the gateway serves at most ", max_streams_, " streams"),
-                     {.reason = "TOO_MANY_SUBSCRIBERS",
-                      .metadata = {{"retry_safe", "true"}},
-                      .violations = {},
-                      .retry_after = absl::Seconds(1)});
+  if (streams_.size() >= static_cast<size_t>(limits_.streams)) {
+    return TooMany("TOO_MANY_SUBSCRIBERS", "", limits_.streams, absl::Seconds(1));
   }
-  streams_.push_back(stream);
+  int* of_caller = nullptr;
+  if (!caller.empty()) {
+    auto found = per_caller_.find(caller);
+    if (found == per_caller_.end()) found = per_caller_.emplace(caller, 0).first;
+    of_caller = &found->second;
+    if (*of_caller >= limits_.per_caller) {
+      // Its own streams must end first, which takes longer than for one of many to go.
+      return TooMany("TOO_MANY_SUBSCRIBERS_OF_CALLER", " to one caller", limits_.per_caller,
+                     absl::Seconds(5));
+    }
+    ++*of_caller;
+  }
+  streams_.push_back({stream, of_caller});
   return absl::OkStatus();
 }
 
@@ -52,20 +69,24 @@ void StreamRegistry::Remove(const EventStream* stream) {
   std::shared_ptr<EventStream> dropped;
   MutexLock lock(&mutex_);
   const auto it = std::find_if(streams_.begin(), streams_.end(),
-                               [stream](const auto& s) { return s.get() == stream; });
+                               [stream](const Entry& e) { return e.stream.get() == stream; });
   if (it == streams_.end()) return;
-  dropped = std::move(*it);
+  if (it->of_caller != nullptr) --*it->of_caller;
+  dropped = std::move(it->stream);
   *it = std::move(streams_.back());
   streams_.pop_back();
 }
 
 std::vector<std::shared_ptr<EventStream>> StreamRegistry::Snapshot() {
+  std::vector<std::shared_ptr<EventStream>> streams;
   MutexLock lock(&mutex_);
-  return streams_;
+  streams.reserve(streams_.size());
+  for (const Entry& entry : streams_) streams.push_back(entry.stream);
+  return streams;
 }
 
 void StreamRegistry::Tick() {
-  const absl::Time now = clock_->Now();
+  const absl::Duration now = clock_->Monotonic();
   for (const auto& stream : Snapshot()) stream->Tick(now);
   MutexLock lock(&mutex_);
   if (stopping_) {

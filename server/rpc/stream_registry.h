@@ -1,11 +1,14 @@
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
@@ -20,12 +23,17 @@ class EventStream;
 // timer per write would cost more than the write. Thread-safe.
 class StreamRegistry {
  public:
-  StreamRegistry(int max_streams, Clock* clock, Scheduler* scheduler, Metrics* metrics);
+  struct Limits {
+    int streams;     // of all
+    int per_caller;  // of each caller with a name
+  };
+  StreamRegistry(Limits limits, Clock* clock, Scheduler* scheduler, Metrics* metrics);
   ~StreamRegistry();  // every stream has ended by then
 
-  // RESOURCE_EXHAUSTED / TOO_MANY_SUBSCRIBERS when full; UNAVAILABLE / DRAINING when the gateway
-  // stops.
-  absl::Status Add(const std::shared_ptr<EventStream>& stream);
+  // `caller`: whose stream it is; empty: nobody's. RESOURCE_EXHAUSTED / TOO_MANY_SUBSCRIBERS when
+  // full, TOO_MANY_SUBSCRIBERS_OF_CALLER when this caller has its share, both with the limit in the
+  // metadata and with RetryInfo; UNAVAILABLE / DRAINING when the gateway stops.
+  absl::Status Add(const std::shared_ptr<EventStream>& stream, absl::string_view caller);
   void Remove(const EventStream* stream);
 
   // Says goodbye to every stream and takes no new one.
@@ -37,7 +45,12 @@ class StreamRegistry {
   void Tick();
   std::vector<std::shared_ptr<EventStream>> Snapshot() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  const int max_streams_;
+  struct Entry {
+    std::shared_ptr<EventStream> stream;
+    int* of_caller;  // in per_caller_; nullptr: nobody's
+  };
+
+  const Limits limits_;
   Clock* const clock_;
   Scheduler* const scheduler_;
   Counter& slow_readers_;
@@ -47,7 +60,9 @@ class StreamRegistry {
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool tick_due_ ABSL_GUARDED_BY(mutex_) = true;  // it waits with the scheduler, or runs
   Scheduler::TaskId tick_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::vector<std::shared_ptr<EventStream>> streams_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Entry> streams_ ABSL_GUARDED_BY(mutex_);
+  // Never shrinks: callers are configured, so there are few.
+  std::map<std::string, int, std::less<>> per_caller_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace ipp::rpc

@@ -64,7 +64,7 @@ class SubscribeStream final : public EventStream {
                                ? absl::Seconds(request->heartbeat_interval().seconds()) +
                                      absl::Nanoseconds(request->heartbeat_interval().nanos())
                                : edge().gateway.options.heartbeat_interval);
-    return Admit();
+    return Admit(caller);
   }
 
   void OpenAt(int64_t position, bool skipped) {

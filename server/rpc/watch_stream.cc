@@ -38,7 +38,7 @@ class WatchStream final : public EventStream {
     IPP_RETURN_IF_ERROR(ParseRequest(buffer, request));
     IPP_RETURN_IF_ERROR(Validate(*request));
     IPP_ASSIGN_OR_RETURN(upstream_, ContextOf(edge().gateway, caller, *context()));
-    return Admit();
+    return Admit(caller);
   }
 
   void FindByRequest() {

@@ -37,9 +37,10 @@ class LateScheduler final : public Scheduler {
 // Asked for the time by each tick.
 class WatchedClock final : public Clock {
  public:
-  absl::Time Now() override {
+  absl::Time Now() override { return absl::UnixEpoch(); }
+  absl::Duration Monotonic() override {
     asked = true;
-    return absl::UnixEpoch();
+    return absl::Hours(1);
   }
   bool asked = false;
 };
@@ -48,7 +49,8 @@ TEST(StreamRegistry, OutlivesATickThatIsAboutToRun) {
   Metrics metrics;
   WatchedClock clock;
   LateScheduler scheduler;
-  auto registry = std::make_unique<StreamRegistry>(1, &clock, &scheduler, &metrics);
+  auto registry =
+      std::make_unique<StreamRegistry>(StreamRegistry::Limits{1, 1}, &clock, &scheduler, &metrics);
   registry.reset();
   EXPECT_TRUE(clock.asked);
 }

@@ -12,7 +12,7 @@
 
 namespace ipp {
 
-// A clock that stands still until told.
+// A clock that stands still until told. The two readings go on together, unless the wall is set.
 class FakeClock final : public Clock {
  public:
   explicit FakeClock(absl::Time now = absl::FromUnixSeconds(1'790'000'000)) : now_(now) {}
@@ -20,14 +20,25 @@ class FakeClock final : public Clock {
     MutexLock lock(&mutex_);
     return now_;
   }
+  absl::Duration Monotonic() override {
+    MutexLock lock(&mutex_);
+    return monotonic_;
+  }
   void Advance(absl::Duration by) {
     MutexLock lock(&mutex_);
     now_ += by;
+    monotonic_ += by;
+  }
+  // As when an operator sets the time: no time passes.
+  void SetWall(absl::Time now) {
+    MutexLock lock(&mutex_);
+    now_ = now;
   }
 
  private:
   Mutex mutex_;
   absl::Time now_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration monotonic_ ABSL_GUARDED_BY(mutex_) = absl::Hours(1);
 };
 
 // A scheduler on a FakeClock: Advance() moves the clock and runs what is due, in order, on the
@@ -38,8 +49,9 @@ class FakeScheduler final : public Scheduler {
 
   TaskId RunAfter(absl::Duration delay, absl::AnyInvocable<void() &&> task) override {
     MutexLock lock(&mutex_);
-    tasks_.emplace(std::make_pair(clock_->Now() + std::max(delay, absl::ZeroDuration()), ++last_),
-                   std::move(task));
+    tasks_.emplace(
+        std::make_pair(clock_->Monotonic() + std::max(delay, absl::ZeroDuration()), ++last_),
+        std::move(task));
     return last_;
   }
 
@@ -49,33 +61,34 @@ class FakeScheduler final : public Scheduler {
   }
 
   void Advance(absl::Duration by) {
-    const absl::Time end = clock_->Now() + by;
+    const absl::Duration end = clock_->Monotonic() + by;
     while (true) {
       absl::AnyInvocable<void() &&> task;
       {
         MutexLock lock(&mutex_);
         if (tasks_.empty() || tasks_.begin()->first.first > end) break;
         const auto first = tasks_.begin();
-        clock_->Advance(std::max(first->first.first - clock_->Now(), absl::ZeroDuration()));
+        clock_->Advance(std::max(first->first.first - clock_->Monotonic(), absl::ZeroDuration()));
         task = std::move(first->second);
         tasks_.erase(first);
       }
       std::move(task)();
     }
-    clock_->Advance(end - clock_->Now());
+    clock_->Advance(end - clock_->Monotonic());
   }
 
   // When the next task is due, from now; infinite when there is none.
   absl::Duration NextDelay() {
     MutexLock lock(&mutex_);
-    return tasks_.empty() ? absl::InfiniteDuration() : tasks_.begin()->first.first - clock_->Now();
+    return tasks_.empty() ? absl::InfiniteDuration()
+                          : tasks_.begin()->first.first - clock_->Monotonic();
   }
 
  private:
   FakeClock* const clock_;
   Mutex mutex_;
   TaskId last_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::map<std::pair<absl::Time, TaskId>, absl::AnyInvocable<void() &&>> tasks_
+  std::map<std::pair<absl::Duration, TaskId>, absl::AnyInvocable<void() &&>> tasks_
       ABSL_GUARDED_BY(mutex_);
 };
 
