@@ -28,7 +28,8 @@ class LeaseContract : public testing::TestWithParam<std::unique_ptr<StoreBed> (*
 
   std::vector<std::string> Due(int limit = 100) {
     std::vector<std::string> ids;
-    for (const SessionRecord& record : *LeaseDue(*store_, Now(limit))) {
+    const std::vector<SessionRecord> due = *LeaseDue(*store_, Now(limit));
+    for (const SessionRecord& record : due) {
       ids.push_back(record.session.session_id());
     }
     return ids;
