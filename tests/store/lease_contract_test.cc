@@ -41,6 +41,7 @@ class LeaseContract : public testing::TestWithParam<std::unique_ptr<StoreBed> (*
 
 INSTANTIATE_TEST_SUITE_P(Fake, LeaseContract, testing::Values(&MakeFakeBed));
 INSTANTIATE_TEST_SUITE_P(Sqlite, LeaseContract, testing::Values(&MakeSqliteBed));
+INSTANTIATE_TEST_SUITE_P(Postgres, LeaseContract, testing::Values(&MakePostgresBed));
 
 TEST_P(LeaseContract, HandsOutWhatIsDueTheLongestDueFirst) {
   PutDue("later", absl::Seconds(5));

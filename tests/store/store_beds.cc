@@ -1,9 +1,13 @@
 #include <sqlite3.h>
 
+#include <fstream>
+
+#include "server/store/postgres_store.h"
 #include "server/store/sqlite_store.h"
 #include "tests/store/failing_vfs.h"
 #include "tests/store/store_contract.h"
 #include "tests/support/fake_store.h"
+#include "tests/support/postgres_server.h"
 
 namespace ipp::store::contract {
 namespace {
@@ -38,9 +42,38 @@ class SqliteBed final : public StoreBed {
   const TempDirectory directory_;
 };
 
+// Breaks by what happens to a server whose standby took over: no session can write any more, those
+// that are there are ended.
+class PostgresBed final : public StoreBed {
+ public:
+  PostgresBed() { std::ofstream(dsn_file_) << server_.conninfo(database_); }
+  ~PostgresBed() override { EXPECT_TRUE(server_.DropDatabase(database_).ok()); }
+  std::unique_ptr<Store> Open(size_t max_queue) override {
+    PostgresOptions options{.dsn_file = dsn_file_, .max_queue = max_queue};
+    return *OpenPostgresStore(options, &clock, &metrics);
+  }
+  void Break() override {
+    Execute("ALTER DATABASE " + database_ + " SET default_transaction_read_only = on");
+    Execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" + database_ +
+            "'");
+  }
+  void Repair() override {
+    Execute("ALTER DATABASE " + database_ + " RESET default_transaction_read_only");
+  }
+
+ private:
+  void Execute(const std::string& sql) { EXPECT_TRUE(server_.Execute("postgres", sql).ok()); }
+
+  PostgresServer& server_ = PostgresServer::Shared();
+  const std::string database_ = server_.CreateDatabase();
+  const TempDirectory directory_;
+  const std::string dsn_file_ = directory_.File("dsn");
+};
+
 }  // namespace
 
 std::unique_ptr<StoreBed> MakeFakeBed() { return std::make_unique<FakeBed>(); }
 std::unique_ptr<StoreBed> MakeSqliteBed() { return std::make_unique<SqliteBed>(); }
+std::unique_ptr<StoreBed> MakePostgresBed() { return std::make_unique<PostgresBed>(); }
 
 }  // namespace ipp::store::contract

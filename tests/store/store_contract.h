@@ -36,6 +36,7 @@ class StoreBed {
 
 std::unique_ptr<StoreBed> MakeFakeBed();
 std::unique_ptr<StoreBed> MakeSqliteBed();
+std::unique_ptr<StoreBed> MakePostgresBed();
 
 // A directory of its own for a test; removed with all that is in it.
 class TempDirectory {

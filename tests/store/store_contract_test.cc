@@ -26,6 +26,7 @@ class StoreContract : public testing::TestWithParam<std::unique_ptr<StoreBed> (*
 
 INSTANTIATE_TEST_SUITE_P(Fake, StoreContract, testing::Values(&MakeFakeBed));
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreContract, testing::Values(&MakeSqliteBed));
+INSTANTIATE_TEST_SUITE_P(Postgres, StoreContract, testing::Values(&MakePostgresBed));
 
 TEST_P(StoreContract, IsEmptyAtFirst) {
   EXPECT_EQ(store_->bounds().oldest, 1);

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "server/store/store.h"
+
+// Many transactions as one: what they need read at once, what they decide in memory, one after
+// another, what they write at once. No database here.
+namespace ipp::store {
+
+using SessionKey = std::pair<std::string, std::string>;  // merchant, session
+
+// What a batch must read, each once.
+struct BatchKeys {
+  std::set<std::string> dedup_keys;
+  std::set<SessionKey> sessions;
+};
+BatchKeys KeysOf(absl::Span<const Transaction* const> batch);
+
+// What was found.
+struct BatchReads {
+  int64_t last_position = 0;
+  absl::Time last_recorded_at;
+  std::set<std::string> seen;
+  std::map<SessionKey, SessionRecord> sessions;
+};
+
+// What comes of it. `recorded_at` is also when the keys were seen.
+struct BatchWrites {
+  absl::Time recorded_at;
+  std::vector<std::string> seen;
+  std::map<SessionKey, SessionRecord> sessions;  // each once, as the last of the batch left it
+  std::vector<StoredEvent> events;
+  int64_t last_position = 0;
+  std::vector<Committed> committed;
+};
+
+// Runs the transactions in their order, so that each sees what those before it wrote.
+// ALREADY_EXISTS when they cannot be told apart any more once they are one: a request id given up
+// and perhaps taken by another within the batch. Then they must be tried one by one.
+absl::StatusOr<BatchWrites> Decide(absl::Span<const Transaction* const> batch, BatchReads reads,
+                                   absl::Time now);
+
+}  // namespace ipp::store

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/store/postgres_values.h"
+#include "server/store/store.h"
+
+namespace ipp::store {
+
+// Times in the tables: nanoseconds since 1970; NULL is the infinite future.
+inline int64_t PostgresNanos(absl::Time time) { return absl::ToUnixNanos(time); }
+inline absl::Time FromPostgresNanos(int64_t nanos) { return absl::FromUnixNanos(nanos); }
+
+// The columns of table `s` that ReadSession() expects, from column 0.
+inline constexpr char kPostgresSessionColumns[] =
+    "s.merchant_id, s.request_id, s.complete, s.open, s.created_at, s.updated_at, "
+    "s.next_check_at, s.checks, s.session";
+absl::StatusOr<SessionRecord> ReadSession(const PostgresRows& rows, int row);
+absl::StatusOr<std::vector<SessionRecord>> ReadSessions(const PostgresRows& rows);
+
+inline constexpr char kPostgresEventColumns[] =
+    "position, recorded_at, merchant_id, session_id, device_id, type, merchant_reference1, payload";
+StoredEvent ReadEvent(const PostgresRows& rows, int row);
+
+// One array a column; the columns are those of the tables, in their order.
+PostgresArguments SessionArguments(const std::vector<const SessionRecord*>& records);
+PostgresArguments EventArguments(const std::vector<StoredEvent>& events);
+
+}  // namespace ipp::store

@@ -1,0 +1,158 @@
+#include "server/store/postgres_schema.h"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/log.h"
+#include "server/base/status_macros.h"
+
+namespace ipp::store {
+namespace {
+
+// Another replica may be at it; a step may build an index.
+constexpr std::chrono::minutes kLimit{10};
+
+// "ippg": told apart from other programs' advisory locks in the same database by chance and by
+// this number only, as is the custom.
+constexpr int64_t kMigrationLock = 0x69707067'00000001;
+
+// Text is kept as bytea: what comes from outside may hold any byte, also 0, and the order of bytes
+// does not change with the server's locale, under which an index of text breaks. To read it:
+// convert_from(session_id, 'UTF8'). Times are nanoseconds since 1970: a timestamptz would cut them.
+constexpr const char* kMigrations[] = {
+    R"sql(
+-- One row. Who commits holds its lock, so that positions have no gaps and are in commit order.
+CREATE TABLE ipp_gateway.log (
+  id text NOT NULL,                   -- the log's identity
+  last_position bigint NOT NULL,
+  last_recorded_at bigint NOT NULL,   -- never falls
+  commits bigint NOT NULL             -- counts up: a commit that changed nothing would wait for no standby
+);
+-- 16 hexadecimal digits of a random UUID.
+INSERT INTO ipp_gateway.log VALUES (replace(left(gen_random_uuid()::text, 18), '-', ''), 0, 0, 0);
+
+-- One row, apart from the log's so that trimming does not wait for commits, nor they for it.
+CREATE TABLE ipp_gateway.log_start (
+  trimmed_through bigint NOT NULL     -- last position that was removed
+);
+INSERT INTO ipp_gateway.log_start VALUES (0);
+
+-- `recorded_at` never falls along the positions, so a time is found by halving and needs no index.
+CREATE TABLE ipp_gateway.events (
+  position bigint PRIMARY KEY,
+  recorded_at bigint NOT NULL,
+  merchant_id bytea NOT NULL,
+  session_id bytea NOT NULL,
+  device_id bytea NOT NULL,
+  type bigint NOT NULL,
+  merchant_reference1 bytea NOT NULL,
+  payload bytea NOT NULL
+);
+
+CREATE TABLE ipp_gateway.seen (
+  key bytea PRIMARY KEY,
+  seen_at bigint NOT NULL
+);
+CREATE INDEX seen_by_age ON ipp_gateway.seen (seen_at);
+
+CREATE TABLE ipp_gateway.sessions (
+  merchant_id bytea NOT NULL,
+  session_id bytea NOT NULL,
+  request_id bytea,                   -- NULL: not made here
+  complete boolean NOT NULL,
+  open boolean NOT NULL,
+  created_at bigint NOT NULL,
+  updated_at bigint NOT NULL,
+  next_check_at bigint,               -- NULL: never
+  checks bigint NOT NULL,
+  session bytea NOT NULL,
+  PRIMARY KEY (merchant_id, session_id)
+);
+CREATE UNIQUE INDEX sessions_by_request ON ipp_gateway.sessions (merchant_id, request_id)
+  WHERE request_id IS NOT NULL;
+CREATE INDEX sessions_due ON ipp_gateway.sessions (next_check_at) WHERE next_check_at IS NOT NULL;
+CREATE INDEX sessions_final ON ipp_gateway.sessions (updated_at) WHERE NOT open;
+CREATE INDEX sessions_open ON ipp_gateway.sessions (created_at) WHERE open;
+)sql",
+};
+
+absl::StatusOr<int64_t> ReadNumber(PostgresConnection* connection, const std::string& sql) {
+  IPP_ASSIGN_OR_RETURN(const PostgresRows rows, connection->Execute(sql, kLimit));
+  int64_t number = 0;
+  if (rows.size() != 1 || !absl::SimpleAtoi(rows.Bytes(0, 0), &number)) {
+    return absl::DataLossError("not a number");
+  }
+  return number;
+}
+
+// 0 when there is nothing yet.
+absl::StatusOr<int64_t> ReadVersion(PostgresConnection* connection) {
+  // "Is the schema there, and is it ours?" in one: 0 nothing, 1 another's, 2 ours.
+  IPP_ASSIGN_OR_RETURN(
+      const int64_t owner,
+      ReadNumber(connection,
+                 "SELECT CASE WHEN to_regclass('ipp_gateway.schema_version') IS NOT NULL THEN 2 "
+                 "WHEN EXISTS (SELECT FROM pg_class WHERE relnamespace = "
+                 "to_regnamespace('ipp_gateway')) THEN 1 ELSE 0 END"));
+  if (owner == 0) return 0;
+  if (owner == 1) {
+    return absl::FailedPreconditionError("its schema ipp_gateway is another program's");
+  }
+  return ReadNumber(connection, "SELECT version FROM ipp_gateway.schema_version");
+}
+
+absl::Status Migrate(PostgresConnection* connection, absl::Span<const char* const> migrations) {
+  const auto newest = static_cast<int64_t>(migrations.size());
+  // Again, now that nobody else can change it.
+  IPP_ASSIGN_OR_RETURN(int64_t version, ReadVersion(connection));
+  if (version >= newest) return absl::OkStatus();
+  std::string sql;
+  if (version == 0) {
+    // A database administrator may have made the schema for a role that cannot; "IF NOT EXISTS"
+    // asks for the right first.
+    IPP_ASSIGN_OR_RETURN(
+        const int64_t schemas,
+        ReadNumber(connection, "SELECT count(*) FROM pg_namespace WHERE nspname = 'ipp_gateway'"));
+    if (schemas == 0) sql += "CREATE SCHEMA ipp_gateway;";
+    sql +=
+        "CREATE TABLE ipp_gateway.schema_version (version bigint NOT NULL);"
+        "INSERT INTO ipp_gateway.schema_version VALUES (0);";
+  }
+  for (; version < newest; ++version) absl::StrAppend(&sql, migrations[version], ";");
+  absl::StrAppend(&sql, "UPDATE ipp_gateway.schema_version SET version = ", newest);
+  IPP_RETURN_IF_ERROR(connection->Execute(sql, kLimit).status());
+  LogInfo("store schema migrated", {{"version", absl::StrCat(newest)}});
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Span<const char* const> PostgresMigrations() { return kMigrations; }
+
+absl::Status MigratePostgres(PostgresConnection* connection,
+                             absl::Span<const char* const> migrations) {
+  const auto newest = static_cast<int64_t>(migrations.size());
+  IPP_ASSIGN_OR_RETURN(const int64_t version, ReadVersion(connection));
+  if (version > newest) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("it was written by a newer release: its schema has version ", version,
+                     ", this release knows up to ", newest));
+  }
+  if (version == newest) return absl::OkStatus();
+  // READ COMMITTED: what is read after the lock was waited for is what its last holder left.
+  IPP_RETURN_IF_ERROR(connection
+                          ->Execute(absl::StrCat("BEGIN ISOLATION LEVEL READ COMMITTED;"
+                                                 "SELECT pg_advisory_xact_lock(",
+                                                 kMigrationLock, ")"),
+                                    kLimit)
+                          .status());
+  absl::Status status = Migrate(connection, migrations);
+  if (status.ok()) status = connection->Execute("COMMIT", kLimit).status();
+  if (!status.ok()) connection->Execute("ROLLBACK", kLimit).IgnoreError();
+  return status;
+}
+
+}  // namespace ipp::store

@@ -1,0 +1,489 @@
+#include "server/store/postgres_store.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "server/base/log.h"
+#include "server/base/mutex.h"
+#include "server/base/status_macros.h"
+#include "server/store/inbox.h"
+#include "server/store/listener_slot.h"
+#include "server/store/postgres_link.h"
+#include "server/store/postgres_reader.h"
+#include "server/store/postgres_schema.h"
+#include "server/store/postgres_session.h"
+#include "server/store/postgres_writer.h"
+#include "server/store/store_calls.h"
+
+namespace ipp::store {
+namespace {
+
+using std::chrono::steady_clock;
+
+// How long what is under way may take to end when the store is closed.
+constexpr std::chrono::seconds kGrace{2};
+// Between two steps of trimming when there is more: commits come in between.
+constexpr std::chrono::milliseconds kTrimPause{5};
+
+class PostgresStore final : public Store {
+ public:
+  PostgresStore(const PostgresOptions& options, Clock* clock, Metrics* metrics, std::string log_id,
+                LogBounds bounds);
+  ~PostgresStore() override;
+
+  void Commit(Transaction transaction,
+              absl::AnyInvocable<void(absl::StatusOr<Committed>) &&> done) override {
+    writes_.Push(CommitCall{std::move(transaction), std::move(done)});
+  }
+  void LeaseDue(
+      Lease lease,
+      absl::AnyInvocable<void(absl::StatusOr<std::vector<SessionRecord>>) &&> done) override {
+    writes_.Push(LeaseCall{std::move(lease), std::move(done)});
+  }
+  void FindSession(std::string merchant_id, std::string session_id,
+                   absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) override;
+  void FindSessionByRequest(
+      std::string merchant_id, std::string request_id,
+      absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) override;
+  void CountOpen(absl::Time overdue_before,
+                 absl::AnyInvocable<void(absl::StatusOr<OpenSessions>) &&> done) override;
+  void ReadEvents(
+      int64_t after, int limit,
+      absl::AnyInvocable<void(absl::StatusOr<std::vector<StoredEvent>>) &&> done) override;
+  void FindPosition(absl::Time time,
+                    absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) override;
+  LogBounds bounds() const override;
+  void RefreshBounds(absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) override;
+  const std::string& log_id() const override { return log_id_; }
+  void SetListener(std::function<void(int64_t latest)> listener) override;
+  absl::Status health() const override;
+
+ private:
+  // Asks the reader, or is told why it cannot.
+  using Read = absl::AnyInvocable<void(absl::StatusOr<PostgresReader*>) &&>;
+  enum class Duty { kWrite, kRead, kListen };
+
+  PostgresLink::Options LinkOptions(Duty duty, Metrics* metrics);
+  template <typename T>
+  void PushRead(absl::AnyInvocable<absl::StatusOr<T>(PostgresReader*)> read,
+                absl::AnyInvocable<void(absl::StatusOr<T>) &&> done);
+
+  void WriteLoop();
+  void ReadLoop();
+  void ListenLoop();
+  void DoWrites(std::vector<WriteCall> writes);
+  // What is wrong with the database; OK also when a transaction failed by itself.
+  absl::Status CommitBatch(absl::Span<CommitCall> batch);
+  absl::Status DoLease(LeaseCall& call);
+  void TellFailed(WriteCall& write, const absl::Status& trouble);
+  bool Maintain();  // true: there is more to do
+  void Publish(const absl::Status& status);
+  // Takes over what is newer and tells the listener.
+  void Learn(const LogBounds& bounds);
+
+  const PostgresOptions options_;
+  Clock* const clock_;
+  const std::string log_id_;
+  const PostgresLimits limits_;
+  Histogram& commit_seconds_;
+  Counter& commits_;
+  Counter& commit_failures_;
+  Counter& events_appended_;
+  ListenerSlot listener_;
+  bool failing_ = false;  // writer thread only
+
+  mutable Mutex mutex_;
+  LogBounds bounds_ ABSL_GUARDED_BY(mutex_);
+  // Why it cannot be written; empty when it can. Not an absl::Status: threads would share its
+  // reference count, which the thread sanitizer cannot see in the packaged library.
+  std::string trouble_ ABSL_GUARDED_BY(mutex_);
+
+  StopSignal stop_;
+  // Each of one thread only.
+  PostgresLink write_link_, read_link_, listen_link_;
+  PostgresWriter writer_;
+  PostgresReader reader_;
+  PostgresReader tail_;
+
+  Inbox<WriteCall> writes_;
+  Inbox<Read> reads_;
+  std::thread write_thread_;
+  std::thread read_thread_;
+  std::thread listen_thread_;
+};
+
+PostgresStore::PostgresStore(const PostgresOptions& options, Clock* clock, Metrics* metrics,
+                             std::string log_id, LogBounds bounds)
+    : options_(options),
+      clock_(clock),
+      log_id_(std::move(log_id)),
+      limits_(absl::ToChronoNanoseconds(options.answer_timeout)),
+      commit_seconds_(metrics->histogram("ipp_store_commit_seconds",
+                                         "Time of one commit to the store, a batch each.")),
+      commits_(metrics->counter("ipp_store_commits_total", "Transactions made durable.")),
+      commit_failures_(
+          metrics->counter("ipp_store_commit_failures_total", "Transactions that failed.")),
+      events_appended_(
+          metrics->counter("ipp_events_appended_total", "Events appended to the log.")),
+      bounds_(bounds),
+      write_link_(LinkOptions(Duty::kWrite, metrics)),
+      read_link_(LinkOptions(Duty::kRead, metrics)),
+      listen_link_(LinkOptions(Duty::kListen, metrics)),
+      writer_(&write_link_, limits_),
+      reader_(&read_link_, limits_),
+      tail_(&listen_link_, limits_),
+      writes_(options.max_queue,
+              &metrics->gauge("ipp_store_queue_depth", "Calls that wait for the store.",
+                              {{"queue", "write"}})),
+      reads_(options.max_queue,
+             &metrics->gauge("ipp_store_queue_depth", "Calls that wait for the store.",
+                             {{"queue", "read"}})) {
+  write_thread_ = std::thread([this] { WriteLoop(); });
+  read_thread_ = std::thread([this] { ReadLoop(); });
+  listen_thread_ = std::thread([this] { ListenLoop(); });
+}
+
+PostgresStore::~PostgresStore() {
+  stop_.Stop();
+  writes_.Stop();
+  reads_.Stop();
+  write_thread_.join();
+  read_thread_.join();
+  listen_thread_.join();
+}
+
+PostgresLink::Options PostgresStore::LinkOptions(Duty duty, Metrics* metrics) {
+  const std::string name = duty == Duty::kWrite  ? "writer"
+                           : duty == Duty::kRead ? "reader"
+                                                 : "listener";
+  const auto role = duty == Duty::kWrite ? PostgresRole::kWrite : PostgresRole::kRead;
+  return {.name = name,
+          .files = {options_.dsn_file, options_.password_file},
+          .role = role,
+          .grace = kGrace,
+          .stop = &stop_,
+          .reconnects =
+              &metrics->counter("ipp_store_reconnects_total",
+                                "Connections to the database made again.", {{"connection", name}}),
+          .set_up = [this, duty, role](PostgresConnection& connection) -> absl::Status {
+            IPP_RETURN_IF_ERROR(SetUpSession(connection, role, limits_));
+            IPP_RETURN_IF_ERROR(CheckLog(connection, log_id_, limits_).status());
+            if (duty == Duty::kListen) {
+              IPP_RETURN_IF_ERROR(
+                  connection.Execute("LISTEN ipp_gateway_events", limits_.answer).status());
+            }
+            return connection.Prepare(
+                duty == Duty::kWrite ? PostgresWriterStatements() : PostgresReaderStatements(),
+                limits_.answer);
+          }};
+}
+
+// ---- The writer's thread. ----
+
+void PostgresStore::WriteLoop() {
+  const auto interval = absl::ToChronoNanoseconds(options_.maintenance_interval);
+  auto maintain_at = steady_clock::now() + interval;
+  while (true) {
+    // While it fails, all that waits fails with the next try, not one batch a try.
+    Inbox<WriteCall>::Taken taken = writes_.Take(failing_ ? options_.max_queue : options_.max_batch,
+                                                 maintain_at - steady_clock::now());
+    for (WriteCall& write : taken.refused) Refuse(write, QueueFull());
+    if (taken.stopping) {
+      for (WriteCall& write : taken.work) Refuse(write, Closing());
+      return;
+    }
+    DoWrites(std::move(taken.work));
+    // When there is always work, maintenance still gets a step now and then.
+    if (steady_clock::now() < maintain_at) continue;
+    const bool more = Maintain();
+    maintain_at = steady_clock::now() + (more ? kTrimPause : interval);
+  }
+}
+
+// In the order of the calls: what lies between two leases is one commit.
+void PostgresStore::DoWrites(std::vector<WriteCall> writes) {
+  absl::Status trouble;
+  std::vector<CommitCall> batch;
+  const auto commit = [&] {
+    if (!batch.empty()) trouble = CommitBatch(absl::MakeSpan(batch));
+    batch.clear();
+  };
+  for (WriteCall& write : writes) {
+    auto* call = std::get_if<CommitCall>(&write);
+    if (call == nullptr && trouble.ok()) commit();
+    if (!trouble.ok()) {
+      TellFailed(write, trouble);
+    } else if (call == nullptr) {
+      trouble = DoLease(std::get<LeaseCall>(write));
+    } else {
+      batch.push_back(std::move(*call));
+      if (batch.size() == options_.max_batch) commit();
+    }
+  }
+  if (trouble.ok()) commit();
+}
+
+void PostgresStore::TellFailed(WriteCall& write, const absl::Status& trouble) {
+  if (std::holds_alternative<CommitCall>(write)) commit_failures_.Add();
+  Refuse(write, ForCaller(trouble));
+}
+
+absl::Status PostgresStore::DoLease(LeaseCall& call) {
+  absl::StatusOr<std::vector<SessionRecord>> due = writer_.LeaseDue(call.lease);
+  Publish(due.status());
+  const absl::Status trouble = due.status();
+  std::move(call.done)(due.ok() ? std::move(due) : ForCaller(trouble));
+  return trouble;
+}
+
+absl::Status PostgresStore::CommitBatch(absl::Span<CommitCall> batch) {
+  std::vector<const Transaction*> transactions;
+  transactions.reserve(batch.size());
+  for (const CommitCall& call : batch) transactions.push_back(&call.transaction);
+
+  const int64_t known = bounds().latest;
+  const auto start = steady_clock::now();
+  absl::StatusOr<PostgresWriter::Done> done = writer_.Commit(transactions, clock_->Now());
+  commit_seconds_.Observe(std::chrono::duration<double>(steady_clock::now() - start).count());
+
+  const bool its_own =
+      absl::IsAlreadyExists(done.status()) || absl::IsInvalidArgument(done.status());
+  if (its_own && batch.size() > 1) {
+    // One of them cannot be written, ever: each on its own, so that it fails alone.
+    absl::Status trouble;
+    for (CommitCall& call : batch) {
+      if (trouble.ok()) {
+        trouble = CommitBatch(absl::MakeSpan(&call, 1));
+      } else {
+        commit_failures_.Add();
+        std::move(call.done)(ForCaller(trouble));
+      }
+    }
+    return trouble;
+  }
+  // That one transaction broke a rule says nothing against the database.
+  const absl::Status trouble = its_own ? absl::OkStatus() : done.status();
+  Publish(trouble);
+  if (!done.ok()) {
+    commit_failures_.Add(static_cast<double>(batch.size()));
+    for (CommitCall& call : batch) std::move(call.done)(ForCaller(done.status()));
+    return trouble;
+  }
+  if (done->before < known) {
+    LogError("the log in the database has lost events: was a standby that lagged promoted?",
+             {{"seen", absl::StrCat(known)}, {"there", absl::StrCat(done->before)}});
+  }
+  commits_.Add(static_cast<double>(batch.size()));
+  events_appended_.Add(static_cast<double>(done->latest - done->before));
+  Learn({.oldest = 0, .latest = done->latest});
+  for (size_t i = 0; i < batch.size(); ++i) {
+    std::move(batch[i].done)(std::move(done->committed[i]));
+  }
+  return absl::OkStatus();
+}
+
+bool PostgresStore::Maintain() {
+  if (failing_) {
+    Publish(writer_.Probe());
+    return false;
+  }
+  const absl::Time now = clock_->Now();
+  // A session is remembered as long as its webhooks may be repeated: one that was forgotten would
+  // start a second life.
+  const absl::StatusOr<bool> more =
+      writer_.Trim({.events = now - options_.event_retention,
+                    .sessions = now - std::max(options_.event_retention, options_.dedup_retention),
+                    .seen = now - options_.dedup_retention});
+  Publish(more.status());
+  return more.ok() && *more;
+}
+
+void PostgresStore::Publish(const absl::Status& status) {
+  {
+    MutexLock lock(&mutex_);
+    trouble_ = std::string(ForCaller(status).message());
+  }
+  if (failing_ == !status.ok()) return;
+  failing_ = !status.ok();
+  if (status.ok()) {
+    LogInfo("store can be written again", {{"dsn_file", options_.dsn_file}});
+  } else if (!absl::IsCancelled(status)) {
+    LogError("store cannot be written",
+             {{"dsn_file", options_.dsn_file}, {"error", std::string(status.message())}});
+  }
+}
+
+// ---- The listener's thread. ----
+
+void PostgresStore::ListenLoop() {
+  const auto interval = absl::ToChronoNanoseconds(options_.poll_interval);
+  while (!stop_.stopped()) {
+    if (!listen_link_.Get(PostgresLink::InPause::kWait).ok()) continue;
+    const absl::StatusOr<LogBounds> read = tail_.ReadBounds();
+    if (!read.ok()) continue;
+    Learn(*read);
+    const auto poll_at = steady_clock::now() + interval;
+    while (true) {
+      const absl::StatusOr<PostgresConnection*> connection =
+          listen_link_.Get(PostgresLink::InPause::kWait);
+      if (!connection.ok()) break;
+      const absl::StatusOr<int64_t> told =
+          (*connection)->WaitForNotification(poll_at - steady_clock::now());
+      if (!told.ok()) listen_link_.Drop(told.status());
+      // One of our own commits is known already; 0 is the end of the interval.
+      if (!told.ok() || *told == 0 || *told > bounds().latest) break;
+    }
+  }
+}
+
+void PostgresStore::Learn(const LogBounds& bounds) {
+  int64_t latest = 0;
+  {
+    MutexLock lock(&mutex_);
+    bounds_.oldest = std::max(bounds_.oldest, bounds.oldest);
+    bounds_.latest = std::max(bounds_.latest, bounds.latest);
+    latest = bounds_.latest;
+  }
+  listener_.Run(latest);
+}
+
+// Two threads learn of one batch: whoever is first tells of it. `told` is under the slot's lock.
+void PostgresStore::SetListener(std::function<void(int64_t latest)> listener) {
+  if (!listener) return listener_.Set(nullptr);
+  listener_.Set([listener = std::move(listener), told = bounds().latest](int64_t latest) mutable {
+    if (latest <= told) return;
+    told = latest;
+    listener(latest);
+  });
+}
+
+// ---- The reader's thread. ----
+
+void PostgresStore::ReadLoop() {
+  while (true) {
+    Inbox<Read>::Taken taken = reads_.Take(1, std::chrono::hours(1));
+    for (Read& read : taken.refused) std::move(read)(QueueFull());
+    for (Read& read : taken.work) {
+      if (taken.stopping) {
+        std::move(read)(Closing());
+      } else {
+        std::move(read)(&reader_);
+      }
+    }
+    if (taken.stopping) return;
+  }
+}
+
+template <typename T>
+void PostgresStore::PushRead(absl::AnyInvocable<absl::StatusOr<T>(PostgresReader*)> read,
+                             absl::AnyInvocable<void(absl::StatusOr<T>) &&> done) {
+  reads_.Push([read = std::move(read),
+               done = std::move(done)](absl::StatusOr<PostgresReader*> reader) mutable {
+    if (!reader.ok()) return std::move(done)(reader.status());
+    absl::StatusOr<T> result = read(*reader);
+    std::move(done)(result.ok() ? std::move(result) : ForCaller(result.status()));
+  });
+}
+
+void PostgresStore::FindSession(std::string merchant_id, std::string session_id,
+                                absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) {
+  PushRead<SessionRecord>(
+      [merchant_id = std::move(merchant_id), session_id = std::move(session_id)](
+          PostgresReader* reader) { return reader->FindSession(merchant_id, session_id); },
+      std::move(done));
+}
+
+void PostgresStore::FindSessionByRequest(
+    std::string merchant_id, std::string request_id,
+    absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) {
+  PushRead<SessionRecord>(
+      [merchant_id = std::move(merchant_id), request_id = std::move(request_id)](
+          PostgresReader* reader) { return reader->FindSessionByRequest(merchant_id, request_id); },
+      std::move(done));
+}
+
+void PostgresStore::CountOpen(absl::Time overdue_before,
+                              absl::AnyInvocable<void(absl::StatusOr<OpenSessions>) &&> done) {
+  PushRead<OpenSessions>(
+      [overdue_before](PostgresReader* reader) { return reader->CountOpen(overdue_before); },
+      std::move(done));
+}
+
+void PostgresStore::ReadEvents(
+    int64_t after, int limit,
+    absl::AnyInvocable<void(absl::StatusOr<std::vector<StoredEvent>>) &&> done) {
+  PushRead<std::vector<StoredEvent>>(
+      [after, limit](PostgresReader* reader) { return reader->ReadEvents(after, limit); },
+      std::move(done));
+}
+
+void PostgresStore::FindPosition(absl::Time time,
+                                 absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) {
+  PushRead<int64_t>([time](PostgresReader* reader) { return reader->FindPosition(time); },
+                    std::move(done));
+}
+
+void PostgresStore::RefreshBounds(absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) {
+  PushRead<LogBounds>(
+      [this](PostgresReader* reader) -> absl::StatusOr<LogBounds> {
+        IPP_ASSIGN_OR_RETURN(const LogBounds read, reader->ReadBounds());
+        Learn(read);
+        return bounds();
+      },
+      std::move(done));
+}
+
+LogBounds PostgresStore::bounds() const {
+  MutexLock lock(&mutex_);
+  return bounds_;
+}
+
+absl::Status PostgresStore::health() const {
+  MutexLock lock(&mutex_);
+  return trouble_.empty() ? absl::OkStatus() : absl::UnavailableError(trouble_);
+}
+
+struct Opened {
+  std::string log_id;
+  LogBounds bounds;
+};
+
+absl::StatusOr<Opened> OpenLog(const PostgresOptions& options) {
+  const PostgresLimits limits(absl::ToChronoNanoseconds(options.answer_timeout));
+  const StopSignal never;
+  IPP_ASSIGN_OR_RETURN(
+      const std::vector<PostgresTarget> targets,
+      ReadTargets({options.dsn_file, options.password_file}, PostgresRole::kWrite));
+  IPP_ASSIGN_OR_RETURN(const std::unique_ptr<PostgresConnection> connection,
+                       PostgresConnection::Open(targets, kGrace, &never));
+  IPP_RETURN_IF_ERROR(MigratePostgres(connection.get(), PostgresMigrations()));
+  IPP_RETURN_IF_ERROR(SetUpSession(*connection, PostgresRole::kRead, limits));
+  Opened opened;
+  IPP_ASSIGN_OR_RETURN(opened.log_id, CheckLog(*connection, "", limits));
+  IPP_RETURN_IF_ERROR(connection->Prepare(PostgresReaderStatements(), limits.answer));
+  const PostgresCall calls[] = {{"bounds"}};
+  IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> rows, connection->Run(calls, limits.answer));
+  opened.bounds = {.oldest = rows[0].Int(0, 0), .latest = rows[0].Int(0, 1)};
+  return opened;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> OpenPostgresStore(PostgresOptions options, Clock* clock,
+                                                         Metrics* metrics) {
+  absl::StatusOr<Opened> opened = OpenLog(options);
+  if (!opened.ok()) {
+    return absl::Status(opened.status().code(),
+                        absl::StrCat("cannot open the store of ", options.dsn_file, ": ",
+                                     opened.status().message()));
+  }
+  return std::make_unique<PostgresStore>(options, clock, metrics, opened->log_id, opened->bounds);
+}
+
+}  // namespace ipp::store

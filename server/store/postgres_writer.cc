@@ -1,0 +1,259 @@
+#include "server/store/postgres_writer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/status_macros.h"
+#include "server/store/postgres_rows.h"
+
+namespace ipp::store {
+namespace {
+
+// Rows that one trimming step looks at: a few milliseconds.
+constexpr int64_t kTrimStep = 500;
+// "ippg": see postgres_schema.cc.
+constexpr int64_t kTrimLock = 0x69707067'00000002;
+
+constexpr char kReadSessions[] =
+    " FROM unnest($1::bytea[], $2::bytea[]) AS k (merchant_id, session_id) "
+    "JOIN ipp_gateway.sessions s USING (merchant_id, session_id) FOR UPDATE OF s";
+constexpr char kPutSessions[] =
+    "INSERT INTO ipp_gateway.sessions SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], "
+    "$4::boolean[], $5::boolean[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], "
+    "$10::bytea[]) ON CONFLICT (merchant_id, session_id) DO UPDATE SET "
+    "request_id = excluded.request_id, complete = excluded.complete, open = excluded.open, "
+    "created_at = excluded.created_at, updated_at = excluded.updated_at, "
+    "next_check_at = excluded.next_check_at, checks = excluded.checks, session = excluded.session";
+constexpr char kPutOff[] =
+    "UPDATE ipp_gateway.sessions s SET next_check_at = k.next_check_at, checks = k.checks "
+    "FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[]) "
+    "AS k (merchant_id, session_id, next_check_at, checks) "
+    "WHERE s.merchant_id = k.merchant_id AND s.session_id = k.session_id";
+constexpr char kTrimEvents[] =
+    "WITH old AS (SELECT max(position) AS through FROM (SELECT position, recorded_at FROM "
+    "ipp_gateway.events WHERE position > (SELECT trimmed_through FROM ipp_gateway.log_start) ORDER "
+    "BY position LIMIT $2::bigint) AS first WHERE recorded_at < $1::bigint), "
+    "gone AS (DELETE FROM ipp_gateway.events WHERE position <= (SELECT through FROM old) RETURNING "
+    "1), "
+    "moved AS (UPDATE ipp_gateway.log_start SET trimmed_through = old.through FROM old WHERE "
+    "old.through IS NOT NULL) "
+    "SELECT count(*) FROM gone";
+constexpr char kTrimSessions[] =
+    "WITH gone AS (DELETE FROM ipp_gateway.sessions WHERE ctid = ANY (ARRAY(SELECT ctid FROM "
+    "ipp_gateway.sessions WHERE NOT open AND updated_at < $1::bigint ORDER BY updated_at LIMIT "
+    "$2::bigint FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) FROM gone";
+constexpr char kTrimSeen[] =
+    "WITH gone AS (DELETE FROM ipp_gateway.seen WHERE ctid = ANY (ARRAY(SELECT ctid FROM "
+    "ipp_gateway.seen WHERE seen_at < $1::bigint ORDER BY seen_at LIMIT $2::bigint)) RETURNING 1) "
+    "SELECT count(*) FROM gone";
+
+// What one transaction did wrong by itself, not the database.
+bool IsItsOwn(const absl::Status& status) {
+  return absl::IsAlreadyExists(status) || absl::IsInvalidArgument(status);
+}
+
+}  // namespace
+
+std::vector<PostgresStatement> PostgresWriterStatements() {
+  return {
+      {"begin", "BEGIN ISOLATION LEVEL READ COMMITTED"},
+      {"commit", "COMMIT"},
+      {"rollback", "ROLLBACK"},
+      {"lock_log", "SELECT last_position, last_recorded_at FROM ipp_gateway.log FOR UPDATE"},
+      {"read_seen", "SELECT key FROM ipp_gateway.seen WHERE key = ANY ($1::bytea[])"},
+      {"read_sessions", absl::StrCat("SELECT ", kPostgresSessionColumns, kReadSessions)},
+      {"put_seen",
+       "INSERT INTO ipp_gateway.seen SELECT key, $2::bigint FROM unnest($1::bytea[]) AS k (key)"},
+      {"put_sessions", kPutSessions},
+      {"put_events",
+       "INSERT INTO ipp_gateway.events SELECT * FROM unnest($1::bigint[], $2::bigint[], "
+       "$3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[], $7::bytea[], $8::bytea[])"},
+      {"move_log",
+       "UPDATE ipp_gateway.log SET last_position = $1::bigint, last_recorded_at = $2::bigint, "
+       "commits = commits + 1"},
+      {"notify", "SELECT pg_notify('ipp_gateway_events', ($1::bigint)::text)"},
+      {"probe", "UPDATE ipp_gateway.log SET commits = commits + 1"},
+      {"due",
+       absl::StrCat("SELECT ", kPostgresSessionColumns,
+                    " FROM ipp_gateway.sessions s WHERE next_check_at <= $1::bigint ORDER BY "
+                    "next_check_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED")},
+      {"put_off", kPutOff},
+      {"try_trim", "SELECT pg_try_advisory_xact_lock($1::bigint)"},
+      {"trim_events", kTrimEvents},
+      {"trim_sessions", kTrimSessions},
+      {"trim_seen", kTrimSeen},
+  };
+}
+
+// ---- Commits. ----
+
+template <typename T>
+absl::StatusOr<T> PostgresWriter::Attempt(
+    absl::FunctionRef<absl::StatusOr<T>(PostgresConnection&)> body) {
+  for (bool first = true;; first = false) {
+    IPP_ASSIGN_OR_RETURN(PostgresConnection* const connection,
+                         link_->Get(PostgresLink::InPause::kWait));
+    finishing_ = false;
+    absl::StatusOr<T> result = body(*connection);
+    if (result.ok()) {
+      link_->Worked();
+      return result;
+    }
+    // Cut while it was idle, as by a restart of the server: nothing was asked of it yet.
+    const bool again =
+        first && !finishing_ && connection->dead() && absl::IsUnavailable(result.status());
+    Settle(*connection, result.status());
+    if (!again) return result;
+  }
+}
+
+void PostgresWriter::Settle(PostgresConnection& connection, const absl::Status& status) {
+  const PostgresCall rollback[] = {{"rollback"}};
+  if (IsItsOwn(status) && !connection.dead() && connection.Run(rollback, limits_.answer).ok()) {
+    return;
+  }
+  link_->Drop(status);
+}
+
+absl::StatusOr<PostgresWriter::Done> PostgresWriter::Commit(
+    absl::Span<const Transaction* const> batch, absl::Time now) {
+  return Attempt<Done>([&](PostgresConnection& connection) -> absl::StatusOr<Done> {
+    IPP_ASSIGN_OR_RETURN(BatchReads reads, Read(connection, KeysOf(batch)));
+    const int64_t before = reads.last_position;
+    IPP_ASSIGN_OR_RETURN(BatchWrites writes, Decide(batch, std::move(reads), now));
+    IPP_RETURN_IF_ERROR(Write(connection, writes));
+    return Done{std::move(writes.committed), before, writes.last_position};
+  });
+}
+
+absl::StatusOr<BatchReads> PostgresWriter::Read(PostgresConnection& connection,
+                                                const BatchKeys& keys) {
+  PostgresArray dedup_keys(PostgresType::kBytea);
+  for (const std::string& key : keys.dedup_keys) dedup_keys.AddBytes(key);
+  PostgresArray merchants(PostgresType::kBytea), sessions(PostgresType::kBytea);
+  for (const auto& [merchant_id, session_id] : keys.sessions) {
+    merchants.AddBytes(merchant_id);
+    sessions.AddBytes(session_id);
+  }
+  const PostgresCall calls[] = {
+      {"begin"},
+      {"lock_log"},
+      {"read_seen", PostgresArguments().Array(dedup_keys)},
+      {"read_sessions", PostgresArguments().Array(merchants).Array(sessions)},
+  };
+  IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> rows, connection.Run(calls, limits_.answer));
+  if (rows[1].size() != 1) return absl::DataLossError("the log has no identity");
+
+  BatchReads reads;
+  reads.last_position = rows[1].Int(0, 0);
+  reads.last_recorded_at = FromPostgresNanos(rows[1].Int(0, 1));
+  for (int i = 0; i < rows[2].size(); ++i) reads.seen.insert(rows[2].String(i, 0));
+  IPP_ASSIGN_OR_RETURN(std::vector<SessionRecord> found, ReadSessions(rows[3]));
+  for (SessionRecord& record : found) {
+    SessionKey key(record.merchant_id, record.session.session_id());
+    reads.sessions.emplace(std::move(key), std::move(record));
+  }
+  return reads;
+}
+
+absl::Status PostgresWriter::Write(PostgresConnection& connection, const BatchWrites& writes) {
+  std::vector<PostgresCall> calls;
+  const int64_t recorded_at = PostgresNanos(writes.recorded_at);
+  if (!writes.seen.empty()) {
+    PostgresArray keys(PostgresType::kBytea);
+    for (const std::string& key : writes.seen) keys.AddBytes(key);
+    calls.push_back({"put_seen", PostgresArguments().Array(keys).Int(recorded_at)});
+  }
+  if (!writes.sessions.empty()) {
+    std::vector<const SessionRecord*> records;
+    for (const auto& [key, record] : writes.sessions) records.push_back(&record);
+    calls.push_back({"put_sessions", SessionArguments(records)});
+  }
+  if (!writes.events.empty()) {
+    calls.push_back({"put_events", EventArguments(writes.events)});
+    calls.push_back({"notify", PostgresArguments().Int(writes.last_position)});
+  }
+  // Also when nothing else was written: what this batch says of earlier ones ("seen already") must
+  // be as durable as they claim to be, and only a commit that writes waits for the standby.
+  calls.push_back({"move_log", PostgresArguments().Int(writes.last_position).Int(recorded_at)});
+  return Finish(connection, std::move(calls)).status();
+}
+
+absl::StatusOr<std::vector<PostgresRows>> PostgresWriter::Finish(PostgresConnection& connection,
+                                                                 std::vector<PostgresCall> calls) {
+  calls.push_back({"commit"});
+  finishing_ = true;
+  connection.TakeWarning();
+  IPP_ASSIGN_OR_RETURN(std::vector<PostgresRows> rows, connection.Run(calls, limits_.answer));
+  // When its wait for the standby is called off, the server says that it committed, and adds this.
+  if (const std::string warning = connection.TakeWarning(); !warning.empty()) {
+    return absl::UnavailableError(absl::StrCat("a commit came with a warning: ", warning));
+  }
+  // A transaction that had failed answers COMMIT with this word.
+  if (rows.back().command() != "COMMIT") return absl::UnavailableError("rolled back");
+  return rows;
+}
+
+// ---- Leases. ----
+
+absl::StatusOr<std::vector<SessionRecord>> PostgresWriter::LeaseDue(const Lease& lease) {
+  using Due = std::vector<SessionRecord>;
+  return Attempt<Due>([&](PostgresConnection& connection) -> absl::StatusOr<Due> {
+    const PostgresCall find[] = {
+        {"begin"}, {"due", PostgresArguments().Int(PostgresNanos(lease.now)).Int(lease.limit)}};
+    IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> rows,
+                         connection.Run(find, limits_.answer));
+    IPP_ASSIGN_OR_RETURN(Due due, ReadSessions(rows[1]));
+    PostgresArray merchants(PostgresType::kBytea), sessions(PostgresType::kBytea);
+    PostgresArray next_check_at(PostgresType::kBigint), checks(PostgresType::kBigint);
+    for (SessionRecord& record : due) {
+      record.next_check_at = FromPostgresNanos(PostgresNanos(lease.now + lease.pause(record)));
+      ++record.checks;
+      merchants.AddBytes(record.merchant_id);
+      sessions.AddBytes(record.session.session_id());
+      next_check_at.AddInt(PostgresNanos(record.next_check_at));
+      checks.AddInt(record.checks);
+    }
+    std::vector<PostgresCall> calls;
+    if (!due.empty()) {
+      PostgresArguments arguments;
+      arguments.Array(merchants).Array(sessions).Array(next_check_at).Array(checks);
+      calls.push_back({"put_off", std::move(arguments)});
+    }
+    IPP_RETURN_IF_ERROR(Finish(connection, std::move(calls)).status());
+    return due;
+  });
+}
+
+// ---- Maintenance. ----
+
+absl::StatusOr<bool> PostgresWriter::Trim(const Cutoffs& cutoffs) {
+  return Attempt<bool>([&](PostgresConnection& connection) -> absl::StatusOr<bool> {
+    const PostgresCall ask[] = {{"begin"}, {"try_trim", PostgresArguments().Int(kTrimLock)}};
+    IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> mine, connection.Run(ask, limits_.answer));
+    std::vector<PostgresCall> calls;
+    if (mine[1].Bool(0, 0)) {
+      const auto step = [&](const char* name, absl::Time cutoff) {
+        calls.push_back({name, PostgresArguments().Int(PostgresNanos(cutoff)).Int(kTrimStep)});
+      };
+      step("trim_events", cutoffs.events);
+      step("trim_sessions", cutoffs.sessions);
+      step("trim_seen", cutoffs.seen);
+    }
+    IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> removed,
+                         Finish(connection, std::move(calls)));
+    return std::any_of(removed.begin(), removed.end() - 1,
+                       [](const PostgresRows& rows) { return rows.Int(0, 0) == kTrimStep; });
+  });
+}
+
+absl::Status PostgresWriter::Probe() {
+  return Attempt<bool>([&](PostgresConnection& connection) -> absl::StatusOr<bool> {
+           IPP_RETURN_IF_ERROR(Finish(connection, {{"begin"}, {"probe"}}).status());
+           return true;
+         })
+      .status();
+}
+
+}  // namespace ipp::store

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "server/store/store.h"
+
+// What waits in a store's queues, and what callers are told.
+namespace ipp::store {
+
+inline absl::Status QueueFull() {
+  return absl::ResourceExhaustedError("the store's queue is full");
+}
+inline absl::Status Closing() { return absl::CancelledError("the store is being closed"); }
+
+// What callers see of an error: what is wrong with one transaction as it is, all else UNAVAILABLE.
+inline absl::Status ForCaller(const absl::Status& status) {
+  if (status.ok() || absl::IsAlreadyExists(status) || absl::IsNotFound(status)) return status;
+  return absl::UnavailableError(absl::StrCat("the store cannot be used now: ", status.message()));
+}
+
+struct CommitCall {
+  Transaction transaction;
+  absl::AnyInvocable<void(absl::StatusOr<Committed>) &&> done;
+};
+struct LeaseCall {
+  Lease lease;
+  absl::AnyInvocable<void(absl::StatusOr<std::vector<SessionRecord>>) &&> done;
+};
+using WriteCall = std::variant<CommitCall, LeaseCall>;
+
+inline void Refuse(WriteCall& write, const absl::Status& status) {
+  std::visit([&](auto& call) { std::move(call.done)(status); }, write);
+}
+
+}  // namespace ipp::store
