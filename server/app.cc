@@ -14,6 +14,7 @@
 #include "server/config/config.h"
 #include "server/http/curl_transport.h"
 #include "server/rpc/rpc_server.h"
+#include "server/store/postgres_store.h"
 #include "server/store/sqlite_store.h"
 #include "server/upstream/session_reader.h"
 #include "server/web/web_listener.h"
@@ -68,12 +69,24 @@ class AppImpl final : public App {
   }
 
  private:
-  absl::Status StartStore() {
+  absl::StatusOr<std::unique_ptr<store::Store>> OpenStore() {
+    const absl::Duration retention = config::ToDuration(config_.events().retention());
+    if (config_.store().has_postgres()) {
+      const config::Postgres& postgres = config_.store().postgres();
+      store::PostgresOptions options;
+      options.dsn_file = postgres.dsn_file();
+      options.password_file = postgres.password_file();
+      options.event_retention = retention;
+      return store::OpenPostgresStore(std::move(options), Clock::Real(), &metrics_);
+    }
     store::SqliteOptions options;
     options.path = config_.store().sqlite().path();
-    options.event_retention = config::ToDuration(config_.events().retention());
-    IPP_ASSIGN_OR_RETURN(store_,
-                         store::OpenSqliteStore(std::move(options), Clock::Real(), &metrics_));
+    options.event_retention = retention;
+    return store::OpenSqliteStore(std::move(options), Clock::Real(), &metrics_);
+  }
+
+  absl::Status StartStore() {
+    IPP_ASSIGN_OR_RETURN(store_, OpenStore());
     book_ =
         std::make_unique<sessions::SessionBook>(store_.get(), Clock::Real(), &metrics_, Times());
     observer_ = std::make_unique<sessions::ReadObserver>(book_.get());
@@ -151,6 +164,7 @@ class AppImpl final : public App {
     gateway.options.max_write_stall = config::ToDuration(events.max_write_stall());
     gateway.options.max_stream_age = config::ToDuration(events.max_stream_age());
     gateway.options.max_subscribers = events.max_subscribers();
+    gateway.options.max_subscribers_per_caller = events.max_subscribers_per_caller();
     rpc::ServerOptions options;
     options.listen = config_.listen();
     options.cert_file = config_.tls().cert_file();
