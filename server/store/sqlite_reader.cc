@@ -38,6 +38,7 @@ absl::StatusOr<std::unique_ptr<SqliteReader>> SqliteReader::Open(const std::stri
       {&reader->events_, absl::StrCat("SELECT ", kEventColumns,
                                       " FROM events WHERE position > ? ORDER BY position LIMIT ?")},
       {&reader->recorded_at_, "SELECT recorded_at FROM events WHERE position = ?"},
+      {&reader->bounds_, "SELECT trimmed_through, (SELECT max(position) FROM events) FROM log"},
   };
   for (const auto& [statement, sql] : statements) {
     IPP_ASSIGN_OR_RETURN(*statement, reader->database_->Prepare(sql));
@@ -92,6 +93,13 @@ absl::StatusOr<int64_t> SqliteReader::FindPosition(absl::Time time, const LogBou
     }
   }
   return first - 1;
+}
+
+absl::StatusOr<LogBounds> SqliteReader::ReadBounds() {
+  SqliteQuery query(bounds_);
+  IPP_RETURN_IF_ERROR(query.Run());
+  const int64_t trimmed = query.Int(0);
+  return LogBounds{.oldest = trimmed + 1, .latest = query.IsNull(1) ? trimmed : query.Int(1)};
 }
 
 }  // namespace ipp::store

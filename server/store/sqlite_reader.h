@@ -25,13 +25,14 @@ class SqliteReader {
   absl::StatusOr<OpenSessions> CountOpen(absl::Time overdue_before);
   absl::StatusOr<std::vector<StoredEvent>> ReadEvents(int64_t after, int limit);
   absl::StatusOr<int64_t> FindPosition(absl::Time time, const LogBounds& bounds);
+  absl::StatusOr<LogBounds> ReadBounds();
 
  private:
   explicit SqliteReader(std::unique_ptr<SqliteDatabase> database)
       : database_(std::move(database)) {}
 
   const std::unique_ptr<SqliteDatabase> database_;
-  SqliteStatement by_session_, by_request_, open_, events_, recorded_at_;
+  SqliteStatement by_session_, by_request_, open_, events_, recorded_at_, bounds_;
 };
 
 }  // namespace ipp::store

@@ -314,10 +314,17 @@ void SqliteStore::CountOpen(absl::Time overdue_before,
       std::move(done));
 }
 
-// Nobody else writes to the file: memory is right.
+// From the file: between a commit and its Publish() memory is older than what a read has just seen.
 void SqliteStore::RefreshBounds(absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) {
-  PushRead<LogBounds>([this](SqliteReader*) -> absl::StatusOr<LogBounds> { return bounds(); },
-                      std::move(done));
+  PushRead<LogBounds>(
+      [this](SqliteReader* reader) -> absl::StatusOr<LogBounds> {
+        IPP_ASSIGN_OR_RETURN(const LogBounds read, reader->ReadBounds());
+        MutexLock lock(&mutex_);
+        bounds_.oldest = std::max(bounds_.oldest, read.oldest);
+        bounds_.latest = std::max(bounds_.latest, read.latest);
+        return bounds_;
+      },
+      std::move(done));
 }
 
 void SqliteStore::ReadEvents(
