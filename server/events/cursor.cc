@@ -1,8 +1,11 @@
 #include "server/events/cursor.h"
 
+#include <utility>
+
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/error.h"
+#include "server/store/store_error.h"
 
 namespace ipp::events {
 namespace {
@@ -40,6 +43,10 @@ absl::Status Invalid(absl::string_view reason, absl::string_view field, absl::st
                     .retry_after = std::nullopt});
 }
 
+absl::Status Foreign(absl::string_view field) {
+  return Invalid("CURSOR_FOREIGN", field, "is a cursor of another event log");
+}
+
 }  // namespace
 
 std::string EncodeCursor(absl::string_view log_id, int64_t position) {
@@ -65,8 +72,8 @@ absl::Status CursorExpired(absl::string_view log_id, const store::LogBounds& bou
        .retry_after = std::nullopt});
 }
 
-absl::StatusOr<int64_t> DecodeCursor(absl::string_view cursor, absl::string_view log_id,
-                                     const store::LogBounds& bounds, absl::string_view field) {
+absl::StatusOr<int64_t> ParseCursor(absl::string_view cursor, absl::string_view log_id,
+                                    absl::string_view field) {
   std::string raw;
   if (cursor.size() != kCursorSize || !absl::WebSafeBase64Unescape(cursor, &raw) ||
       raw.size() != kRawSize || absl::WebSafeBase64Escape(raw) != cursor ||
@@ -76,12 +83,24 @@ absl::StatusOr<int64_t> DecodeCursor(absl::string_view cursor, absl::string_view
     return Invalid("CURSOR_MALFORMED", field, "is not a cursor that this gateway gave out");
   }
   const auto position = static_cast<int64_t>(ReadBigEndian(absl::string_view(raw).substr(9, 8)));
-  if (raw.substr(1, 8) != absl::HexStringToBytes(log_id) || position < 0 ||
-      position > bounds.latest) {
-    return Invalid("CURSOR_FOREIGN", field, "is a cursor of another event log");
-  }
-  if (position < bounds.oldest - 1) return CursorExpired(log_id, bounds, field);
+  if (raw.substr(1, 8) != absl::HexStringToBytes(log_id) || position < 0) return Foreign(field);
   return position;
+}
+
+absl::Status CheckPlace(int64_t position, absl::string_view log_id, const store::LogBounds& bounds,
+                        absl::string_view field) {
+  if (position > bounds.latest) return Foreign(field);
+  if (position < bounds.oldest - 1) return CursorExpired(log_id, bounds, field);
+  return absl::OkStatus();
+}
+
+void CheckPlaceInLog(store::Store* store, int64_t position, std::string field,
+                     absl::AnyInvocable<void(absl::Status) &&> done) {
+  store->RefreshBounds([store, position, field = std::move(field),
+                        done = std::move(done)](absl::StatusOr<store::LogBounds> bounds) mutable {
+    std::move(done)(bounds.ok() ? CheckPlace(position, store->log_id(), *bounds, field)
+                                : store::ForCallers(bounds.status()));
+  });
 }
 
 }  // namespace ipp::events

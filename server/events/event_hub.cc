@@ -1,54 +1,74 @@
 #include "server/events/event_hub.h"
 
 #include <algorithm>
-#include <chrono>
+#include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "server/base/log.h"
 #include "server/events/cursor.h"
-#include "server/store/store_error.h"
+#include "server/events/hub_reader.h"
 
 namespace ipp::events {
 namespace {
 
+using std::chrono::steady_clock;
+
 constexpr int kFeedEvents = 1024;
-constexpr std::chrono::milliseconds kReadRetryPause{50};
+constexpr std::chrono::milliseconds kRetryPause{50};
+// A hole in the log is looked at again for a second: only what stays away that long is passed over.
+constexpr int kHoleReads = 20;
+
+// The answer of a store, waited for. The store answers every call, also when it is being destroyed.
+template <typename T>
+class Answer {
+ public:
+  auto Taker() {
+    return [this](absl::StatusOr<T> value) {
+      MutexLock lock(&mutex_);
+      value_ = std::move(value);
+      done_.Signal();
+    };
+  }
+  absl::StatusOr<T> Wait() {
+    MutexLock lock(&mutex_);
+    while (!value_) done_.Wait(&mutex_);
+    return *std::move(value_);
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar done_;
+  std::optional<absl::StatusOr<T>> value_ ABSL_GUARDED_BY(mutex_);
+};
 
 }  // namespace
-
-// Guarded by the hub's mutex.
-struct EventHub::Reader {
-  Reader(EventFilter f, int64_t p) : filter(std::move(f)), position(p) {}
-
-  const EventFilter filter;
-  int64_t position;  // events up to here were handed out or did not match
-  Later later;       // the wish; empty when there is none
-  bool waits = false;
-  std::list<Reader*>::iterator place;  // in waiting_, when it waits there
-  // A reader behind the tail has a page of the log, or a read of one under way.
-  std::vector<EventPtr> page;
-  size_t page_next = 0;
-  bool reading = false;
-  absl::Status failure;  // of a read whose wish had been taken back
-};
 
 EventHub::EventHub(store::Store* store, HubOptions options, Metrics* metrics)
     : store_(store),
       options_(options),
-      order_violations_(metrics->counter("ipp_events_order_violations_total",
-                                         "Events that came out of order; must be 0.")),
+      order_(metrics),
       read_failures_(metrics->counter("ipp_events_read_failures_total",
                                       "Reads of the event log that failed and were tried again.")),
-      subscribers_(metrics->gauge("ipp_events_subscribers", "Open subscriptions.")) {
+      subscribers_(metrics->gauge("ipp_events_subscribers", "Open subscriptions.")),
+      lag_positions_(metrics->gauge("ipp_events_slowest_lag_positions",
+                                    "Events that the slowest subscriber has yet to pass.")),
+      lag_seconds_(
+          metrics->gauge("ipp_events_slowest_lag_seconds",
+                         "Age of the first event that the slowest subscriber has yet to pass.")),
+      measure_at_(steady_clock::now() + absl::ToChronoNanoseconds(options.lag_interval)) {
   {
     MutexLock lock(&mutex_);
-    known_latest_ = tail_last_ = store_->bounds().latest;
+    known_latest_ = tail_after_ = tail_last_ = store_->bounds().latest;
   }
-  store_->SetListener([this](int64_t latest) {
+  auto listener = [this](int64_t latest) {
     MutexLock lock(&mutex_);
     known_latest_ = std::max(known_latest_, latest);
     changed_.SignalAll();
-  });
+  };
+  store_->SetListener(listener);
+  // What another replica appended before there was a listener.
+  listener(store_->bounds().latest);
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -62,58 +82,70 @@ EventHub::~EventHub() {
   thread_.join();
   // A page may still be on its way to a subscription that is gone.
   MutexLock lock(&mutex_);
-  while (pages_in_flight_ > 0) changed_.Wait(&mutex_);
+  while (reads_in_flight_ > 0) changed_.Wait(&mutex_);
 }
 
 void EventHub::Run() {
-  struct Read {
-    Mutex mutex;
-    CondVar done;
-    std::optional<absl::StatusOr<std::vector<store::StoredEvent>>> rows ABSL_GUARDED_BY(mutex);
-  };
-  while (true) {
-    int64_t after = 0;
-    {
-      MutexLock lock(&mutex_);
-      while (!stopping_ && known_latest_ <= tail_last_) changed_.Wait(&mutex_);
-      if (stopping_) return;
-      after = tail_last_;
-    }
-    // The store answers every read, also when it is being destroyed.
-    Read read;
-    store_->ReadEvents(after, kFeedEvents,
-                       [&read](absl::StatusOr<std::vector<store::StoredEvent>> r) {
-                         MutexLock lock(&read.mutex);
-                         read.rows = std::move(r);
-                         read.done.Signal();
-                       });
-    absl::StatusOr<std::vector<store::StoredEvent>> rows;
-    {
-      MutexLock lock(&read.mutex);
-      while (!read.rows) read.done.Wait(&read.mutex);
-      rows = *std::move(read.rows);
-    }
-    if (rows.ok()) {
-      // Retention was faster than the hub when the next event is gone.
-      const int64_t first = rows->empty() ? store_->bounds().oldest : rows->front().position;
-      if (first > after + 1) {
-        Deliver(SkipTo(first));
-        if (rows->empty()) continue;
-      }
-    }
-    if (!rows.ok() || rows->empty()) {
-      read_failures_.Add();
-      LogWarning("cannot read the event log", {{"status", rows.status().ToString()}});
-      MutexLock lock(&mutex_);
-      if (!stopping_) changed_.WaitFor(&mutex_, kReadRetryPause);
+  int64_t after = 0;
+  while (AwaitNews(&after)) {
+    Answer<std::vector<store::StoredEvent>> answer;
+    store_->ReadEvents(after, kFeedEvents, answer.Taker());
+    Rows rows = answer.Wait();
+    if (!rows.ok()) {
+      RetryLater(rows.status());
       continue;
     }
-    std::vector<EventPtr> batch;
-    batch.reserve(rows->size());
-    for (store::StoredEvent& row : *rows) {
-      batch.push_back(LogEvent::Make(std::move(row), store_->log_id()));
+    order_.Straighten(after, &*rows);
+    if ((rows->empty() || rows->front().position != after + 1) && !PassOver(after, *rows)) continue;
+    failing_ = false;
+    Deliver(Append(MakePage(*std::move(rows))));
+  }
+}
+
+bool EventHub::AwaitNews(int64_t* after) {
+  while (true) {
+    if (const Instant now = steady_clock::now(); now >= measure_at_) {
+      MeasureLag();
+      measure_at_ = now + absl::ToChronoNanoseconds(options_.lag_interval);
     }
-    Deliver(Append(std::move(batch)));
+    MutexLock lock(&mutex_);
+    if (stopping_) return false;
+    *after = tail_last_;
+    if (known_latest_ > tail_last_) return true;
+    const auto patience = measure_at_ - steady_clock::now();
+    if (patience.count() > 0) changed_.WaitFor(&mutex_, patience);
+  }
+}
+
+bool EventHub::PassOver(int64_t after, const std::vector<store::StoredEvent>& rows) {
+  Answer<store::LogBounds> answer;
+  store_->RefreshBounds(answer.Taker());
+  const absl::StatusOr<store::LogBounds> bounds = answer.Wait();
+  if (!bounds.ok()) {
+    RetryLater(bounds.status());
+  } else if (bounds->oldest > after + 1) {
+    Deliver(SkipTo(*bounds));
+  } else if (rows.empty()) {
+    RetryLater(absl::InternalError("the log does not show what it has told of"));
+  } else {
+    // A store that commits out of order shows the missing one a little later.
+    if (hole_after_ != after) hole_reads_ = 0;
+    hole_after_ = after;
+    if (hole_reads_++ == 0) order_.CountGap(after, rows.front().position);
+    if (hole_reads_ >= kHoleReads) return true;
+    RetryLater(absl::InternalError("the log has a hole"));
+  }
+  return false;
+}
+
+void EventHub::RetryLater(const absl::Status& why) {
+  read_failures_.Add();
+  if (!failing_) LogWarning("cannot read the event log", {{"status", why.ToString()}});
+  failing_ = true;
+  MutexLock lock(&mutex_);
+  const Instant end = steady_clock::now() + kRetryPause;
+  for (Instant now; !stopping_ && (now = steady_clock::now()) < end;) {
+    changed_.WaitFor(&mutex_, end - now);
   }
 }
 
@@ -121,16 +153,16 @@ void EventHub::Deliver(std::vector<Delivery> deliveries) {
   for (Delivery& delivery : deliveries) std::move(delivery.later)(std::move(delivery.event));
 }
 
-std::vector<EventHub::Delivery> EventHub::SkipTo(int64_t first) {
-  const absl::Status expired = CursorExpired(store_->log_id(), store_->bounds(), "after_cursor");
+std::vector<EventHub::Delivery> EventHub::SkipTo(const store::LogBounds& bounds) {
+  const absl::Status expired = CursorExpired(store_->log_id(), bounds, "after_cursor");
   std::vector<Delivery> deliveries;
   MutexLock lock(&mutex_);
   tail_.clear();
-  tail_last_ = first - 1;
+  tail_after_ = tail_last_ = bounds.oldest - 1;
   for (auto it = waiting_.begin(); it != waiting_.end();) {
     Reader* reader = *it++;
     if (reader->position >= tail_last_) continue;
-    waiting_.erase(reader->place);
+    waiting_.erase(reader->at);
     reader->waits = false;
     deliveries.push_back({std::exchange(reader->later, nullptr), expired});
   }
@@ -141,7 +173,6 @@ std::vector<EventHub::Delivery> EventHub::Append(std::vector<EventPtr> batch) {
   std::vector<Delivery> deliveries;
   MutexLock lock(&mutex_);
   for (EventPtr& event : batch) {
-    if (event->row.position != tail_last_ + 1) order_violations_.Add();
     tail_last_ = event->row.position;
     tail_.push_back(std::move(event));
   }
@@ -149,152 +180,24 @@ std::vector<EventHub::Delivery> EventHub::Append(std::vector<EventPtr> batch) {
     Reader* reader = *it++;
     EventPtr event = FindInTail(reader);
     if (event == nullptr) continue;
-    waiting_.erase(reader->place);
+    waiting_.erase(reader->at);
     reader->waits = false;
     deliveries.push_back({std::exchange(reader->later, nullptr), std::move(event)});
   }
-  while (tail_.size() > options_.tail_events) tail_.pop_front();
+  while (tail_.size() > options_.tail_events) {
+    tail_after_ = tail_.front()->row.position;
+    tail_.pop_front();
+  }
   return deliveries;
 }
 
-// Moves the reader over the tail to its next event, or to the end. The reader's position is not
-// before the tail; it may be ahead of it, having come from the store.
-EventPtr EventHub::FindInTail(Reader* reader) {
-  if (reader->position >= tail_last_) return nullptr;
-  const int64_t first = tail_last_ + 1 - static_cast<int64_t>(tail_.size());
-  for (auto it = tail_.begin() + (reader->position + 1 - first); it != tail_.end(); ++it) {
-    reader->position = (*it)->row.position;
-    if (reader->filter.Matches((*it)->row)) return *it;
-  }
-  return nullptr;
-}
-
-EventPtr EventHub::FindInPage(Reader* reader) {
-  while (reader->page_next < reader->page.size()) {
-    EventPtr event = std::move(reader->page[reader->page_next++]);
-    reader->position = event->row.position;
-    if (reader->filter.Matches(event->row)) return event;
-  }
-  reader->page.clear();
-  reader->page_next = 0;
-  return nullptr;
-}
-
-// The next event, or nullptr: then the reader waits at the end of the tail, or needs a page
-// (neither `waits` nor `reading`).
-EventPtr EventHub::FindOrWait(const std::shared_ptr<Reader>& reader) {
-  if (EventPtr event = FindInPage(reader.get())) return event;
-  const int64_t first = tail_last_ + 1 - static_cast<int64_t>(tail_.size());
-  if (reader->position + 1 < first) return nullptr;
-  if (EventPtr event = FindInTail(reader.get())) return event;
-  reader->waits = true;
-  reader->place = waiting_.insert(waiting_.end(), reader.get());
-  return nullptr;
-}
-
-void EventHub::ReadPage(std::shared_ptr<Reader> reader, int64_t after) {
-  store_->ReadEvents(
-      after, options_.page_events,
-      [this, reader = std::move(reader)](absl::StatusOr<std::vector<store::StoredEvent>> rows) {
-        GotPage(reader, std::move(rows));
-      });
-}
-
-void EventHub::GotPage(const std::shared_ptr<Reader>& reader,
-                       absl::StatusOr<std::vector<store::StoredEvent>> rows) {
+std::vector<EventPtr> EventHub::MakePage(std::vector<store::StoredEvent> rows) const {
   std::vector<EventPtr> page;
-  if (rows.ok()) {
-    page.reserve(rows->size());
-    for (store::StoredEvent& row : *rows) {
-      page.push_back(LogEvent::Make(std::move(row), store_->log_id()));
-    }
+  page.reserve(rows.size());
+  for (store::StoredEvent& row : rows) {
+    page.push_back(LogEvent::Make(std::move(row), store_->log_id()));
   }
-  Later later;
-  absl::StatusOr<EventPtr> result = EventPtr();
-  int64_t after = 0;
-  bool again = false;
-  {
-    MutexLock lock(&mutex_);
-    reader->reading = false;
-    if (!rows.ok()) {
-      result = store::ForCallers(rows.status());
-    } else if (page.empty() || page.front()->row.position != reader->position + 1) {
-      result = CursorExpired(store_->log_id(), store_->bounds(), "after_cursor");
-    } else {
-      reader->page = std::move(page);
-      reader->page_next = 0;
-    }
-    if (!result.ok()) {
-      if (reader->later == nullptr) {
-        reader->failure = result.status();
-      } else {
-        later = std::exchange(reader->later, nullptr);
-      }
-    } else if (reader->later != nullptr) {
-      result = FindOrWait(reader);
-      if (*result != nullptr) {
-        later = std::exchange(reader->later, nullptr);
-      } else if (!reader->waits) {
-        again = reader->reading = true;
-        after = reader->position;
-      }
-    }
-  }
-  if (later != nullptr) std::move(later)(std::move(result));
-  if (again) return ReadPage(reader, after);
-  MutexLock lock(&mutex_);
-  --pages_in_flight_;
-  changed_.SignalAll();
-}
-
-std::unique_ptr<Subscription> EventHub::Subscribe(EventFilter filter, int64_t position) {
-  subscribers_.Add(1);
-  return std::unique_ptr<Subscription>(
-      new Subscription(this, std::make_shared<Reader>(std::move(filter), position)));
-}
-
-EventPtr Subscription::Next(Later later) {
-  int64_t after = 0;
-  {
-    MutexLock lock(&hub_->mutex_);
-    EventHub::Reader& reader = *reader_;
-    if (!reader.reading && reader.failure.ok()) {
-      if (EventPtr event = hub_->FindOrWait(reader_)) return event;
-    }
-    reader.later = std::move(later);
-    if (reader.waits || reader.reading) return nullptr;
-    // Also after a failure: the read is tried again, and fails later, not here.
-    reader.failure = absl::OkStatus();
-    reader.reading = true;
-    ++hub_->pages_in_flight_;
-    after = reader.position;
-  }
-  hub_->ReadPage(reader_, after);
-  return nullptr;
-}
-
-bool Subscription::Withdraw() {
-  // Dropped outside the lock: what a wish owns may be anything.
-  EventHub::Later dropped;
-  MutexLock lock(&hub_->mutex_);
-  EventHub::Reader& reader = *reader_;
-  if (reader.later == nullptr) return false;
-  dropped = std::exchange(reader.later, nullptr);
-  if (reader.waits) {
-    hub_->waiting_.erase(reader.place);
-    reader.waits = false;
-  }
-  return true;
-}
-
-int64_t Subscription::position() const {
-  MutexLock lock(&hub_->mutex_);
-  return reader_->position;
-}
-
-Subscription::~Subscription() {
-  Withdraw();
-  hub_->subscribers_.Add(-1);
+  return page;
 }
 
 }  // namespace ipp::events

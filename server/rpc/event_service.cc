@@ -1,7 +1,10 @@
-#include <algorithm>
+#include <limits>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "kustom/ipp/v1/session_event.grpc.pb.h"
 #include "server/base/error.h"
 #include "server/base/protobuf_time.h"
@@ -17,14 +20,19 @@ namespace {
 
 namespace v1 = kustom::ipp::v1;
 using Context = grpc::CallbackServerContext;
+using Rows = std::vector<store::StoredEvent>;
 
+constexpr char kPageToken[] = "page_token";
 constexpr int kDefaultEventPageSize = 100;
 constexpr int kReadEvents = 512;
 // A filter that matches little ends a page early rather than walk the whole log in one call.
 constexpr int kMaxReads = 20;
+// So does a page of large events: a client takes 4 MiB unless told otherwise.
+constexpr size_t kPageBytes = 1 << 20;
 
 // One ListSessionEvents call: reads the log until the page is full, the end is reached, or enough
-// was read.
+// was read. A page that continues another one follows it without a gap, or says CURSOR_EXPIRED; the
+// first page begins with what is kept.
 class EventPage : public std::enable_shared_from_this<EventPage> {
  public:
   EventPage(UnaryCall* call, const v1::ListSessionEventsRequest& request,
@@ -33,64 +41,95 @@ class EventPage : public std::enable_shared_from_this<EventPage> {
         request_(request),
         response_(response),
         filter_(std::move(filter)),
+        continues_(!request.page_token().empty()),
         size_(request.page_size() == 0 ? kDefaultEventPageSize : request.page_size()) {}
 
   void Begin() {
-    const absl::StatusOr<int64_t> after = DecodePageToken(request_, call_->caller().name);
-    if (!after.ok()) return call_->Finish(after.status());
-    const store::LogBounds bounds = store()->bounds();
-    if (!request_.page_token().empty()) {
-      if (*after + 1 < bounds.oldest) {
-        return call_->Finish(events::CursorExpired(store()->log_id(), bounds, "page_token"));
-      }
-      return ReadAfter(*after, true);
-    }
-    if (!request_.has_start_time()) return ReadAfter(bounds.oldest - 1, false);
+    if (continues_) return Continue();
+    if (!request_.has_start_time()) return ReadAfter(store()->bounds().oldest - 1);
     store()->FindPosition(FromTimestamp(request_.start_time()),
                           [self = shared_from_this()](absl::StatusOr<int64_t> position) {
-                            position.ok()
-                                ? self->ReadAfter(*position, false)
-                                : self->call_->Finish(store::ForCallers(position.status()));
+                            position.ok() ? self->ReadAfter(*position)
+                                          : self->FailStore(position.status());
                           });
   }
 
  private:
   store::Store* store() { return call_->edge().gateway.store; }
+  void FailStore(const absl::Status& status) { call_->Finish(store::ForCallers(status)); }
+  // Whose list of which log a token continues.
+  std::string Scope() { return absl::StrCat(call_->caller().name, "/", store()->log_id()); }
 
-  // `continues`: what comes next must be there; otherwise the page begins with what is kept.
-  void ReadAfter(int64_t position, bool continues) {
-    store()->ReadEvents(position, kReadEvents,
-                        [self = shared_from_this(), position,
-                         continues](absl::StatusOr<std::vector<store::StoredEvent>> rows) {
-                          if (!rows.ok()) {
-                            return self->call_->Finish(store::ForCallers(rows.status()));
-                          }
-                          self->Take(position, continues, *std::move(rows));
-                        });
+  void Continue() {
+    const absl::StatusOr<int64_t> after =
+        DecodePageToken(request_, Scope(), std::numeric_limits<int64_t>::max() - 1);
+    if (!after.ok()) return call_->Finish(after.status());
+    if (events::CheckPlace(*after, store()->log_id(), store()->bounds(), kPageToken).ok()) {
+      return ReadAfter(*after);
+    }
+    // Another replica may have given it out.
+    events::CheckPlaceInLog(store(), *after, kPageToken,
+                            [self = shared_from_this(), after = *after](absl::Status place) {
+                              place.ok() ? self->ReadAfter(after) : self->call_->Finish(place);
+                            });
   }
 
-  void Take(int64_t position, bool continues, std::vector<store::StoredEvent> rows) {
-    const store::LogBounds bounds = store()->bounds();
-    const bool gone =
-        rows.empty() ? position + 1 < bounds.oldest : rows.front().position != position + 1;
-    if (continues && gone) {
-      return call_->Finish(events::CursorExpired(store()->log_id(), bounds, "page_token"));
+  void ReadAfter(int64_t position) {
+    store()->ReadEvents(
+        position, kReadEvents, [self = shared_from_this(), position](absl::StatusOr<Rows> rows) {
+          if (!rows.ok()) return self->FailStore(rows.status());
+          if (!rows->empty() && rows->front().position == position + 1) {
+            return self->Take(position, *std::move(rows));
+          }
+          // Is it the end of the log, or has retention been here?
+          self->store()->RefreshBounds([self, position, rows = *std::move(rows)](
+                                           absl::StatusOr<store::LogBounds> bounds) mutable {
+            bounds.ok() ? self->TakeElsewhere(position, std::move(rows), *bounds)
+                        : self->FailStore(bounds.status());
+          });
+        });
+  }
+
+  void TakeElsewhere(int64_t position, Rows rows, const store::LogBounds& bounds) {
+    const bool taken = bounds.oldest > position + 1;
+    // What the page has is whole; that what follows is gone is for the next one to say.
+    if (taken && response_->events_size() > 0) return FinishWithToken(position);
+    if (taken && continues_) {
+      return call_->Finish(events::CursorExpired(store()->log_id(), bounds, kPageToken));
     }
-    if (rows.empty()) return call_->Finish(absl::OkStatus());
+    if (!rows.empty()) return Take(rows.front().position - 1, std::move(rows));
+    if (!taken || bounds.latest < bounds.oldest) return call_->Finish(absl::OkStatus());
+    ++reads_ < kMaxReads ? ReadAfter(bounds.oldest - 1) : FinishWithToken(bounds.oldest - 1);
+  }
+
+  void Take(int64_t position, Rows rows) {
     for (store::StoredEvent& row : rows) {
-      if (response_->events_size() == size_) return FinishAt(position);
+      if (full()) return FinishWithToken(position);
       position = row.position;
       if (!filter_.Matches(row)) continue;
-      *response_->add_events() = events::LogEvent::Make(std::move(row), store()->log_id())->Parse();
+      const events::EventPtr event = events::LogEvent::Make(std::move(row), store()->log_id());
+      bytes_ += event->message.size();
+      *response_->add_events() = event->Parse();
     }
-    if (response_->events_size() == size_ || ++reads_ >= kMaxReads) return FinishAt(position);
-    ReadAfter(position, true);
+    if (full() || ++reads_ >= kMaxReads) return FinishAt(position);
+    ReadAfter(position);
   }
 
+  bool full() const { return response_->events_size() == size_ || bytes_ >= kPageBytes; }
+
+  // With a token when there is more, which another replica may know better.
   void FinishAt(int64_t position) {
-    if (position < store()->bounds().latest) {
-      response_->set_next_page_token(EncodePageToken(request_, call_->caller().name, position));
-    }
+    if (position < store()->bounds().latest) return FinishWithToken(position);
+    store()->RefreshBounds(
+        [self = shared_from_this(), position](absl::StatusOr<store::LogBounds> bounds) {
+          if (!bounds.ok()) return self->FailStore(bounds.status());
+          position < bounds->latest ? self->FinishWithToken(position)
+                                    : self->call_->Finish(absl::OkStatus());
+        });
+  }
+
+  void FinishWithToken(int64_t position) {
+    response_->set_next_page_token(EncodePageToken(request_, Scope(), position));
     call_->Finish(absl::OkStatus());
   }
 
@@ -98,8 +137,10 @@ class EventPage : public std::enable_shared_from_this<EventPage> {
   const v1::ListSessionEventsRequest& request_;
   v1::ListSessionEventsResponse* const response_;
   const events::EventFilter filter_;
+  const bool continues_;
   const int size_;
   int reads_ = 0;
+  size_t bytes_ = 0;
 };
 
 void ListSessionEventsWork(UnaryCall* call, const v1::ListSessionEventsRequest& request,

@@ -3,6 +3,9 @@
 #include "server/rpc/page_token.h"
 #include "server/rpc/unary_call.h"
 
+#include <cstdint>
+#include <limits>
+
 namespace ipp::rpc {
 
 inline constexpr int kDefaultPageSize = 20;
@@ -12,7 +15,9 @@ template <typename Request, typename Response>
 void ListPage(UnaryCall* call, const Request& request, Response* response) {
   const auto context = call->Upstream();
   if (!context) return;
-  const absl::StatusOr<int64_t> number = DecodePageToken(request, context->merchant_id);
+  // The page after it has a number too.
+  constexpr int64_t kLastPage = std::numeric_limits<int32_t>::max() - 1;
+  const absl::StatusOr<int64_t> number = DecodePageToken(request, context->merchant_id, kLastPage);
   if (!number.ok()) return call->Finish(number.status());
   const routes::PageQuery page{
       .number = static_cast<int32_t>(*number),

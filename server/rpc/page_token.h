@@ -15,9 +15,9 @@ namespace ipp::rpc {
 std::string EncodePageToken(const google::protobuf::Message& request, absl::string_view scope,
                             int64_t number);
 
-// 0 for an empty token. INVALID_ARGUMENT on `page_token` for one that is malformed or of another
-// list.
+// 0 for an empty token; never more than `largest`. INVALID_ARGUMENT on `page_token` for one that is
+// malformed or of another list.
 absl::StatusOr<int64_t> DecodePageToken(const google::protobuf::Message& request,
-                                        absl::string_view scope);
+                                        absl::string_view scope, int64_t largest);
 
 }  // namespace ipp::rpc

@@ -12,12 +12,15 @@ namespace {
 // How exact heartbeats, stalls and ages are.
 constexpr absl::Duration kTick = absl::Milliseconds(200);
 
-absl::Status TooMany(absl::string_view reason, absl::string_view whom, int limit,
-                     absl::Duration retry_after) {
+// `scope`: whose limit it is, "gateway" or "caller".
+absl::Status TooMany(absl::string_view scope, int limit, absl::Duration retry_after) {
   return MakeError(absl::StatusCode::kResourceExhausted,
-                   absl::StrCat("the gateway serves at most ", limit, " streams", whom),
-                   {.reason = std::string(reason),
-                    .metadata = {{"limit", absl::StrCat(limit)}, {"retry_safe", "true"}},
+                   absl::StrCat("the gateway serves at most ", limit, " streams",
+                                scope == "caller" ? " to one caller" : ""),
+                   {.reason = "TOO_MANY_SUBSCRIBERS",
+                    .metadata = {{"limit", absl::StrCat(limit)},
+                                 {"retry_safe", "true"},
+                                 {"scope", std::string(scope)}},
                     .violations = {},
                     .retry_after = retry_after});
 }
@@ -46,7 +49,7 @@ absl::Status StreamRegistry::Add(const std::shared_ptr<EventStream>& stream,
   MutexLock lock(&mutex_);
   if (draining_) return Draining();
   if (streams_.size() >= static_cast<size_t>(limits_.streams)) {
-    return TooMany("TOO_MANY_SUBSCRIBERS", "", limits_.streams, absl::Seconds(1));
+    return TooMany("gateway", limits_.streams, absl::Seconds(1));
   }
   int* of_caller = nullptr;
   if (!caller.empty()) {
@@ -55,8 +58,7 @@ absl::Status StreamRegistry::Add(const std::shared_ptr<EventStream>& stream,
     of_caller = &found->second;
     if (*of_caller >= limits_.per_caller) {
       // Its own streams must end first, which takes longer than for one of many to go.
-      return TooMany("TOO_MANY_SUBSCRIBERS_OF_CALLER", " to one caller", limits_.per_caller,
-                     absl::Seconds(5));
+      return TooMany("caller", limits_.per_caller, absl::Seconds(5));
     }
     ++*of_caller;
   }

@@ -30,9 +30,10 @@ class StreamRegistry {
   StreamRegistry(Limits limits, Clock* clock, Scheduler* scheduler, Metrics* metrics);
   ~StreamRegistry();  // every stream has ended by then
 
-  // `caller`: whose stream it is; empty: nobody's. RESOURCE_EXHAUSTED / TOO_MANY_SUBSCRIBERS when
-  // full, TOO_MANY_SUBSCRIBERS_OF_CALLER when this caller has its share, both with the limit in the
-  // metadata and with RetryInfo; UNAVAILABLE / DRAINING when the gateway stops.
+  // `caller`: whose stream it is; empty: nobody's. RESOURCE_EXHAUSTED / TOO_MANY_SUBSCRIBERS with
+  // RetryInfo when full: metadata `scope` says whether the gateway is ("gateway") or what this
+  // caller may have ("caller"), `limit` how many that is. UNAVAILABLE / DRAINING when the gateway
+  // stops.
   absl::Status Add(const std::shared_ptr<EventStream>& stream, absl::string_view caller);
   void Remove(const EventStream* stream);
 

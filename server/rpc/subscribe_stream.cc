@@ -1,5 +1,7 @@
 #include "server/rpc/subscribe_stream.h"
 
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include "server/base/error.h"
@@ -12,6 +14,8 @@ namespace ipp::rpc {
 namespace {
 
 namespace v1 = kustom::ipp::v1;
+
+constexpr char kAfterCursor[] = "after_cursor";
 
 class SubscribeStream final : public EventStream {
  public:
@@ -27,23 +31,16 @@ class SubscribeStream final : public EventStream {
       // The reference is kept by the stream itself: gRPC is done with it only after Open or Fail.
       return edge().gateway.store->FindPosition(
           FromTimestamp(request.start_time()), [this](absl::StatusOr<int64_t> position) {
-            position.ok() ? OpenAt(*position, false) : Fail(store::ForCallers(position.status()));
+            position.ok() ? StartAt(*position, true) : Fail(store::ForCallers(position.status()));
           });
     }
     const store::LogBounds bounds = edge().gateway.store->bounds();
     if (request.has_position()) {
-      return OpenAt(
+      return StartAt(
           request.position() == v1::START_POSITION_FROM_NOW ? bounds.latest : bounds.oldest - 1,
-          false);
+          true);
     }
-    const absl::StatusOr<int64_t> position =
-        events::DecodeCursor(request.after_cursor(), log_id(), bounds, "after_cursor");
-    if (position.ok()) return OpenAt(*position, false);
-    if (absl::IsOutOfRange(position.status()) &&
-        request.on_cursor_expired() == v1::CURSOR_EXPIRED_POLICY_SKIP_TO_OLDEST) {
-      return OpenAt(bounds.oldest - 1, true);
-    }
-    Fail(position.status());
+    StartAfter(request, bounds);
   }
 
  private:
@@ -67,14 +64,51 @@ class SubscribeStream final : public EventStream {
     return Admit(caller);
   }
 
-  void OpenAt(int64_t position, bool skipped) {
+  void StartAfter(const v1::SubscribeSessionEventsRequest& request,
+                  const store::LogBounds& bounds) {
+    const absl::StatusOr<int64_t> position =
+        events::ParseCursor(request.after_cursor(), log_id(), kAfterCursor);
+    if (!position.ok()) return Fail(position.status());
+    const bool skip = skips_ =
+        request.on_cursor_expired() == v1::CURSOR_EXPIRED_POLICY_SKIP_TO_OLDEST;
+    const absl::Status place = events::CheckPlace(*position, log_id(), bounds, kAfterCursor);
+    if (place.ok() || (skip && absl::IsOutOfRange(place))) return StartAt(*position, skip);
+    // Another replica may have given it out, or trimmed.
+    events::CheckPlaceInLog(edge().gateway.store, *position, kAfterCursor,
+                            [this, position = *position, skip](absl::Status in_log) {
+                              if (in_log.ok() || (skip && absl::IsOutOfRange(in_log))) {
+                                return StartAt(position, skip);
+                              }
+                              Fail(in_log);
+                            });
+  }
+
+  // `with_kept`: begin with what is kept, wherever that is; otherwise what follows `position` must
+  // be there. Either holds for the start alone: a stream that retention overtakes later on ends
+  // with CURSOR_EXPIRED, whatever `on_cursor_expired` says, since what is lost then can no longer
+  // be told in `started`. The caller's next request skips it, and is told so.
+  void StartAt(int64_t position, bool with_kept) {
+    asked_ = position;
+    subscription_ = edge().gateway.hub->Subscribe(*std::move(filter_), position);
+    if (!with_kept ||
+        subscription_->StartWithKept([this](absl::Status status) { Started(status); })) {
+      Started(absl::OkStatus());
+    }
+  }
+
+  void Started(const absl::Status& status) {
+    if (!status.ok()) {
+      subscription_ = nullptr;
+      return Fail(status);
+    }
+    const int64_t position = subscription_->position();
+    const int64_t oldest = edge().gateway.store->bounds().oldest - 1;
     v1::SubscribeSessionEventsResponse first;
     v1::SubscriptionStarted* started = first.mutable_started();
     started->set_cursor(events::EncodeCursor(log_id(), position));
-    started->set_oldest_cursor(
-        events::EncodeCursor(log_id(), edge().gateway.store->bounds().oldest - 1));
-    started->set_skipped(skipped);
-    Open(edge().gateway.hub->Subscribe(*std::move(filter_), position), first);
+    started->set_oldest_cursor(events::EncodeCursor(log_id(), oldest));
+    started->set_skipped(skips_ && position > asked_);
+    Open(std::move(subscription_), first);
   }
 
   bool ForEvent(events::EventPtr event, grpc::ByteBuffer* out, bool* /*last*/) override {
@@ -97,6 +131,10 @@ class SubscribeStream final : public EventStream {
   }
 
   std::optional<events::EventFilter> filter_;
+  // While it begins.
+  std::unique_ptr<events::Subscription> subscription_;
+  int64_t asked_ = 0;   // the position that it began with
+  bool skips_ = false;  // what is gone after `asked_` is skipped, and the caller told
 };
 
 }  // namespace

@@ -27,6 +27,18 @@ constexpr char kOtherLog[] = "0123456789abcdee";
 constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
 constexpr store::LogBounds kAll{.oldest = 1, .latest = kMax};
 
+// As a subscriber's cursor is read.
+absl::StatusOr<int64_t> DecodeCursor(const std::string& cursor, const std::string& log_id,
+                                     const store::LogBounds& bounds, const std::string& field) {
+  absl::StatusOr<int64_t> position = ParseCursor(cursor, log_id, field);
+  if (position.ok()) {
+    if (absl::Status place = CheckPlace(*position, log_id, bounds, field); !place.ok()) {
+      return place;
+    }
+  }
+  return position;
+}
+
 class CursorPosition : public testing::TestWithParam<int64_t> {};
 
 TEST_P(CursorPosition, ComesBackFromACursorOfFixedSize) {

@@ -128,7 +128,7 @@ INSTANTIATE_TEST_SUITE_P(
         {"EmptySession", "session_ids", 1, "''", "filter.session_ids[0]"},
         {"EmptyDevice", "device_ids", 1, "''", "filter.device_ids[0]"},
         {"EmptyReference", "merchant_reference1s", 1, "''", "filter.merchant_reference1s[0]"},
-        {"UnknownType", "types", 1, "8", "filter.types[0]"},
+        {"UnknownType", "types", 1, "99", "filter.types[0]"},
         {"NegativeType", "types", 1, "-1", "filter.types[0]"},
         {"HugeType", "types", 1, "2147483647", "filter.types[0]"},
         {"TooManySessions", "session_ids", 1001, "'s'", "filter.session_ids"},

@@ -22,6 +22,8 @@ using ::testing::ElementsAre;
 using ::testing::Field;
 namespace v1 = kustom::ipp::v1;
 
+constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+
 v1::ListDevicesRequest Request() {
   v1::ListDevicesRequest request;
   request.set_page_size(10);
@@ -31,8 +33,9 @@ v1::ListDevicesRequest Request() {
   return request;
 }
 
-void ExpectRefused(const v1::ListDevicesRequest& request, absl::string_view scope = "PM1") {
-  const absl::Status status = DecodePageToken(request, scope).status();
+void ExpectRefused(const v1::ListDevicesRequest& request, absl::string_view scope = "PM1",
+                   int64_t largest = kMax) {
+  const absl::Status status = DecodePageToken(request, scope, largest).status();
   ASSERT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << request.page_token();
   EXPECT_THAT(GetErrorDetail(status).violations,
               ElementsAre(Field(&FieldViolation::field, "page_token")));
@@ -43,7 +46,7 @@ class PageNumber : public testing::TestWithParam<int64_t> {};
 TEST_P(PageNumber, ComesBackFromItsToken) {
   v1::ListDevicesRequest request = Request();
   request.set_page_token(EncodePageToken(request, "PM1", GetParam()));
-  const auto number = DecodePageToken(request, "PM1");
+  const auto number = DecodePageToken(request, "PM1", kMax);
   ASSERT_TRUE(number.ok()) << number.status();
   EXPECT_EQ(*number, GetParam());
 }
@@ -52,13 +55,24 @@ INSTANTIATE_TEST_SUITE_P(Table, PageNumber,
                          testing::Values(0, 1, 255, 256, int64_t{1} << 40,
                                          std::numeric_limits<int64_t>::max()));
 
-TEST(PageToken, IsZeroWhenEmpty) { EXPECT_EQ(*DecodePageToken(Request(), "PM1"), 0); }
+TEST(PageToken, IsZeroWhenEmpty) { EXPECT_EQ(*DecodePageToken(Request(), "PM1", kMax), 0); }
+
+TEST(PageToken, IsRefusedWithANumberThatNobodyGaveOut) {
+  v1::ListDevicesRequest request = Request();
+  constexpr int64_t kLargest = std::numeric_limits<int32_t>::max() - 1;
+  request.set_page_token(EncodePageToken(request, "PM1", kLargest));
+  EXPECT_EQ(*DecodePageToken(request, "PM1", kLargest), kLargest);
+  for (const int64_t number : {kLargest + 1, int64_t{1} << 32, (int64_t{1} << 32) + 3, kMax}) {
+    request.set_page_token(EncodePageToken(request, "PM1", number));
+    ExpectRefused(request, "PM1", kLargest);
+  }
+}
 
 TEST(PageToken, OfEachPageIsBoundToTheListAndNotToTheTokenBefore) {
   v1::ListDevicesRequest request = Request();
   request.set_page_token(EncodePageToken(request, "PM1", 1));
   request.set_page_token(EncodePageToken(request, "PM1", 2));
-  EXPECT_EQ(*DecodePageToken(request, "PM1"), 2);
+  EXPECT_EQ(*DecodePageToken(request, "PM1", kMax), 2);
 }
 
 TEST(PageToken, DoesNotDependOnTheOrderOfAMap) {
@@ -118,7 +132,8 @@ TEST(PageToken, IsRefusedInAListOfAnotherKindThatLooksTheSame) {
   locations.set_page_size(10);
   ASSERT_EQ(devices.SerializeAsString(), locations.SerializeAsString());
   locations.set_page_token(EncodePageToken(devices, "PM1", 1));
-  EXPECT_EQ(DecodePageToken(locations, "PM1").status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(DecodePageToken(locations, "PM1", kMax).status().code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST(PageToken, IsRefusedWithAnyCharacterChanged) {

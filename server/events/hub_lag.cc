@@ -1,0 +1,59 @@
+#include <algorithm>
+#include <utility>
+
+#include "server/events/event_hub.h"
+#include "server/events/hub_reader.h"
+
+// How far behind the log the slowest subscriber is.
+namespace ipp::events {
+namespace {
+
+// Looked at in one go under the lock: a few microseconds.
+constexpr size_t kReadersAtOnce = 512;
+
+}  // namespace
+
+void EventHub::MeasureLag() {
+  int64_t latest = 0;
+  int64_t slowest = 0;
+  size_t end = 0;
+  {
+    MutexLock lock(&mutex_);
+    if (measuring_) return;
+    slowest = latest = known_latest_;
+    end = readers_.size();
+  }
+  // From the end: who leaves is replaced by the last one, which has been looked at. Who comes
+  // meanwhile waits for the next time.
+  while (end > 0) {
+    MutexLock lock(&mutex_);
+    end = std::min(end, readers_.size());
+    for (size_t i = 0; i < kReadersAtOnce && end > 0; ++i) {
+      slowest = std::min(slowest, readers_[--end]->position);
+    }
+  }
+  if (slowest >= latest) return SetLag(0, absl::InfiniteFuture());
+  {
+    MutexLock lock(&mutex_);
+    if (slowest >= tail_after_ && slowest < tail_last_) {
+      return SetLag(latest - slowest, (*AfterInTail(slowest))->row.recorded_at);
+    }
+    measuring_ = true;
+    ++reads_in_flight_;
+  }
+  store_->ReadEvents(slowest, 1, [this, lag = latest - slowest](Rows rows) {
+    if (rows.ok() && !rows->empty()) SetLag(lag, rows->front().recorded_at);
+    MutexLock lock(&mutex_);
+    measuring_ = false;
+    --reads_in_flight_;
+    changed_.SignalAll();
+  });
+}
+
+void EventHub::SetLag(int64_t positions, absl::Time recorded_at) {
+  lag_positions_.Set(static_cast<double>(positions));
+  const absl::Duration age = std::max(options_.clock->Now() - recorded_at, absl::ZeroDuration());
+  lag_seconds_.Set(absl::ToDoubleSeconds(age));
+}
+
+}  // namespace ipp::events

@@ -1,0 +1,222 @@
+#include <algorithm>
+#include <utility>
+
+#include "server/events/cursor.h"
+#include "server/events/event_hub.h"
+#include "server/events/hub_reader.h"
+#include "server/store/store_error.h"
+
+// The hub as one subscriber meets it.
+namespace ipp::events {
+
+// The first event after `position`, which is not before the tail. Where it would be, when the log
+// has no hole; otherwise it is searched for.
+std::deque<EventPtr>::const_iterator EventHub::AfterInTail(int64_t position) const {
+  if (position >= tail_last_) return tail_.end();
+  const auto place = static_cast<size_t>(position - tail_after_);
+  if (place < tail_.size() && tail_[place]->row.position == position + 1) {
+    return tail_.begin() + static_cast<std::ptrdiff_t>(place);
+  }
+  return std::upper_bound(tail_.begin(), tail_.end(), position,
+                          [](int64_t p, const EventPtr& event) { return p < event->row.position; });
+}
+
+// Moves the reader over the tail to its next event, or to the end. The reader's position is not
+// before the tail; it may be ahead of it, having come from the store.
+EventPtr EventHub::FindInTail(Reader* reader) {
+  for (auto it = AfterInTail(reader->position); it != tail_.end(); ++it) {
+    if (!order_.Advances(reader->position, (*it)->row.position)) continue;
+    reader->position = (*it)->row.position;
+    if (reader->filter.Matches((*it)->row)) return *it;
+  }
+  return nullptr;
+}
+
+EventPtr EventHub::FindInPage(Reader* reader) {
+  while (reader->page_next < reader->page.size()) {
+    EventPtr event = std::move(reader->page[reader->page_next++]);
+    if (!order_.Advances(reader->position, event->row.position)) continue;
+    reader->position = event->row.position;
+    if (reader->filter.Matches(event->row)) return event;
+  }
+  reader->page.clear();
+  reader->page_next = 0;
+  return nullptr;
+}
+
+// The next event, or nullptr: then the reader waits at the end of the tail, or needs a page
+// (neither `waits` nor `reading`).
+EventPtr EventHub::FindOrWait(Reader* reader) {
+  if (EventPtr event = FindInPage(reader)) return event;
+  if (reader->position < tail_after_) return nullptr;
+  if (EventPtr event = FindInTail(reader)) return event;
+  reader->waits = true;
+  reader->at = waiting_.insert(waiting_.end(), reader);
+  return nullptr;
+}
+
+// Takes hold of the event that the reader begins with. False: a page must be read for it.
+bool EventHub::SecureStart(Reader* reader) {
+  if (!reader->page.empty()) return true;
+  if (reader->position < tail_after_) return false;
+  const auto first = AfterInTail(reader->position);
+  if (first != tail_.end()) reader->page.push_back(*first);
+  return true;
+}
+
+void EventHub::ReadPage(std::shared_ptr<Reader> reader, int64_t after) {
+  store_->ReadEvents(after, options_.page_events,
+                     [this, reader = std::move(reader), after](Rows rows) mutable {
+                       GotPage(std::move(reader), after, std::move(rows));
+                     });
+}
+
+void EventHub::GotPage(std::shared_ptr<Reader> reader, int64_t after, Rows rows) {
+  if (!rows.ok()) return Turn(reader, store::ForCallers(rows.status()), after);
+  order_.Straighten(after, &*rows);
+  if (!rows->empty() && rows->front().position == after + 1) {
+    return Turn(reader, MakePage(*std::move(rows)), after);
+  }
+  store_->RefreshBounds(
+      [this, reader = std::move(reader), after, rows = std::move(rows)](auto bounds) mutable {
+        GotPageElsewhere(reader, after, std::move(rows), std::move(bounds));
+      });
+}
+
+void EventHub::GotPageElsewhere(const std::shared_ptr<Reader>& reader, int64_t after, Rows rows,
+                                absl::StatusOr<store::LogBounds> bounds) {
+  if (!bounds.ok()) return Turn(reader, store::ForCallers(bounds.status()), after);
+  bool starting = false;
+  int64_t kept_after = 0;
+  {
+    MutexLock lock(&mutex_);
+    starting = reader->started != nullptr;
+    kept_after = std::max(after, tail_after_);
+  }
+  const bool taken = bounds->oldest > after + 1;
+  if (taken && !starting) {
+    return Turn(reader, CursorExpired(store_->log_id(), *bounds, "after_cursor"), after);
+  }
+  if (taken) kept_after = bounds->oldest - 1;
+  if (!rows->empty()) kept_after = rows->front().position - 1;
+  if (!taken) order_.CountGap(after, kept_after + 1);
+  Turn(reader, MakePage(*std::move(rows)), kept_after);
+}
+
+void EventHub::Turn(const std::shared_ptr<Reader>& reader,
+                    absl::StatusOr<std::vector<EventPtr>> page, int64_t position) {
+  Later later;
+  Subscription::Started started;
+  absl::StatusOr<EventPtr> result = EventPtr();
+  bool again = false;
+  {
+    MutexLock lock(&mutex_);
+    reader->reading = false;
+    if (page.ok()) {
+      reader->position = position;
+      reader->page = *std::move(page);
+      reader->page_next = 0;
+    } else {
+      result = page.status();
+    }
+    if (reader->started != nullptr) {
+      again = result.ok() && !SecureStart(reader.get());
+      if (!again) started = std::exchange(reader->started, nullptr);
+    } else if (reader->later == nullptr) {
+      reader->failure = result.status();
+    } else if (!result.ok()) {
+      later = std::exchange(reader->later, nullptr);
+    } else {
+      result = FindOrWait(reader.get());
+      if (*result != nullptr) {
+        later = std::exchange(reader->later, nullptr);
+      } else {
+        again = !reader->waits;
+      }
+    }
+    reader->reading = again;
+    position = reader->position;
+  }
+  if (later != nullptr) std::move(later)(std::move(result));
+  if (started != nullptr) std::move(started)(result.status());
+  if (again) return ReadPage(reader, position);
+  MutexLock lock(&mutex_);
+  --reads_in_flight_;
+  changed_.SignalAll();
+}
+
+std::unique_ptr<Subscription> EventHub::Subscribe(EventFilter filter, int64_t position) {
+  auto reader = std::make_shared<Reader>(std::move(filter), position);
+  subscribers_.Add(1);
+  MutexLock lock(&mutex_);
+  reader->place = readers_.size();
+  readers_.push_back(reader.get());
+  return std::unique_ptr<Subscription>(new Subscription(this, std::move(reader)));
+}
+
+bool Subscription::StartWithKept(Started started) {
+  int64_t after = 0;
+  {
+    MutexLock lock(&hub_->mutex_);
+    EventHub::Reader& reader = *reader_;
+    if (hub_->SecureStart(&reader)) return true;
+    reader.started = std::move(started);
+    reader.reading = true;
+    ++hub_->reads_in_flight_;
+    after = reader.position;
+  }
+  hub_->ReadPage(reader_, after);
+  return false;
+}
+
+EventPtr Subscription::Next(Later later) {
+  int64_t after = 0;
+  {
+    MutexLock lock(&hub_->mutex_);
+    EventHub::Reader& reader = *reader_;
+    if (!reader.reading && reader.failure.ok()) {
+      if (EventPtr event = hub_->FindOrWait(&reader)) return event;
+    }
+    reader.later = std::move(later);
+    if (reader.waits || reader.reading) return nullptr;
+    // Also after a failure: the read is tried again, and fails later, not here.
+    reader.failure = absl::OkStatus();
+    reader.reading = true;
+    ++hub_->reads_in_flight_;
+    after = reader.position;
+  }
+  hub_->ReadPage(reader_, after);
+  return nullptr;
+}
+
+bool Subscription::Withdraw() {
+  // Dropped outside the lock: what a wish owns may be anything.
+  EventHub::Later dropped;
+  MutexLock lock(&hub_->mutex_);
+  EventHub::Reader& reader = *reader_;
+  if (reader.later == nullptr) return false;
+  dropped = std::exchange(reader.later, nullptr);
+  if (reader.waits) {
+    hub_->waiting_.erase(reader.at);
+    reader.waits = false;
+  }
+  return true;
+}
+
+int64_t Subscription::position() const {
+  MutexLock lock(&hub_->mutex_);
+  return reader_->position;
+}
+
+Subscription::~Subscription() {
+  Withdraw();
+  hub_->subscribers_.Add(-1);
+  MutexLock lock(&hub_->mutex_);
+  // The last one takes the place.
+  EventHub::Reader* const last = hub_->readers_.back();
+  hub_->readers_[reader_->place] = last;
+  last->place = reader_->place;
+  hub_->readers_.pop_back();
+}
+
+}  // namespace ipp::events
