@@ -1,0 +1,53 @@
+#include "tests/faults/bed.h"
+
+#include "absl/strings/str_cat.h"
+#include "server/base/status_macros.h"
+#include "tests/faults/plan.h"
+
+namespace ipp::faults {
+
+absl::StatusOr<std::unique_ptr<Bed>> Bed::Start(const RunOptions& options) {
+  auto bed = std::unique_ptr<Bed>(new Bed(options));
+  IPP_ASSIGN_OR_RETURN(bed->simulator_,
+                       SimulatorProcess::Start(options.simulator_program(), bed->directory_));
+  const std::string store =
+      absl::StrCat("{sqlite: {path: ", bed->directory_.File("gateway.db"), "}}");
+  for (int i = 0; i < options.gateways; ++i) {
+    GatewayProcess::Options gateway{.program = options.gateway_program(),
+                                    .name = std::string(1, static_cast<char>('a' + i)),
+                                    .store = store,
+                                    .wrapper = {}};
+    bed->gateways_.push_back(
+        std::make_unique<GatewayProcess>(gateway, *bed->simulator_, bed->directory_));
+    IPP_RETURN_IF_ERROR(bed->gateways_.back()->Start());
+  }
+  return bed;
+}
+
+std::vector<std::string> Bed::grpc_addresses() const {
+  std::vector<std::string> addresses;
+  for (const auto& gateway : gateways_) addresses.push_back(gateway->grpc_address());
+  return addresses;
+}
+
+absl::Status Bed::Kill(std::mt19937_64* random) {
+  killed_ = gateways_[Draw(random, gateways_.size())].get();
+  if (Draw(random, 6) == 0) return killed_->Drain();
+  killed_->Kill();
+  return absl::OkStatus();
+}
+
+absl::Status Bed::Revive() { return killed_->Start(); }
+
+absl::Status Bed::Check() {
+  if (!simulator_->Running()) return absl::InternalError("the simulator is gone");
+  for (const auto& gateway : gateways_) {
+    if (!gateway->Running()) {
+      return absl::InternalError(
+          absl::StrCat("a gateway is gone; its log ends with:\n", LastLines(gateway->log(), 20)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace ipp::faults

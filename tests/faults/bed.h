@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "tests/faults/gateway_process.h"
+#include "tests/faults/options.h"
+#include "tests/faults/simulator_process.h"
+#include "tests/faults/work_directory.h"
+
+namespace ipp::faults {
+
+// The real binaries, for all rounds of a run. The main thread only.
+class Bed {
+ public:
+  static absl::StatusOr<std::unique_ptr<Bed>> Start(const RunOptions& options);
+
+  WorkDirectory& directory() { return directory_; }
+  SimulatorProcess& simulator() { return *simulator_; }
+  std::vector<std::unique_ptr<GatewayProcess>>& gateways() { return gateways_; }
+  std::vector<std::string> grpc_addresses() const;
+
+  // Whatever the run is to kill: a gateway by chance (now and then drained instead), the database.
+  absl::Status Kill(std::mt19937_64* random);
+  // Back again, on the same store.
+  absl::Status Revive();
+  // Every process is there.
+  absl::Status Check();
+
+ private:
+  explicit Bed(const RunOptions& options) : options_(options) {}
+
+  const RunOptions options_;
+  WorkDirectory directory_;
+  std::unique_ptr<SimulatorProcess> simulator_;
+  std::vector<std::unique_ptr<GatewayProcess>> gateways_;
+  GatewayProcess* killed_ = nullptr;
+};
+
+}  // namespace ipp::faults

@@ -1,0 +1,12 @@
+#include "tests/faults/fresh_channel.h"
+
+namespace ipp::faults {
+
+std::shared_ptr<grpc::Channel> FreshChannel(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+}  // namespace ipp::faults

@@ -1,0 +1,90 @@
+#include "tests/faults/gateway_process.h"
+
+#include <csignal>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "tests/faults/http_connection.h"
+
+namespace ipp::faults {
+namespace {
+
+// Generous: sanitizers, a loaded machine.
+constexpr absl::Duration kStartLimit = absl::Seconds(30);
+constexpr absl::Duration kDrainLimit = absl::Seconds(60);
+
+}  // namespace
+
+GatewayProcess::GatewayProcess(Options options, const SimulatorProcess& simulator,
+                               const WorkDirectory& directory)
+    : options_(std::move(options)) {
+  std::string merchants;
+  for (const MerchantKey& merchant : simulator.merchants()) {
+    const std::string key = directory.Write(absl::StrCat("api-key-", merchant.id),
+                                            absl::StrCat(merchant.api_key, "\n"));
+    absl::StrAppend(&merchants, "  - {id: ", merchant.id, ", api_key_file: ", key,
+                    ", webhook_secrets_file: ", simulator.secrets_file(), "}\n");
+  }
+  config_ = directory.Write(
+      absl::StrCat("gateway-", options_.name, ".yaml"),
+      absl::StrCat("listen: ", grpc_address(), "\n", "upstream: {base_url: \"http://127.0.0.1:",
+                   simulator.port(), "\", connections: 8}\n", "merchants:\n", merchants,  //
+                   "store: ", options_.store, "\n",
+                   "webhooks: {listen: \"127.0.0.1:", webhooks_.number(), "\"}\n",
+                   "admin: {listen: \"127.0.0.1:", admin_.number(), "\"}\n",
+                   // As impatient as it may be, and without a budget that a test would feel.
+                   "reconcile: {first: 200ms, max: 1s, watched: 200ms, max_in_flight: 4, "
+                   "reads_per_second: 1000}\n",
+                   "events: {max_subscribers_per_caller: 10000}\n", "drain_timeout: 5s\n"));
+  log_ = directory.File(absl::StrCat("gateway-", options_.name, ".log"));
+}
+
+std::string GatewayProcess::grpc_address() const {
+  return absl::StrCat("127.0.0.1:", grpc_.number());
+}
+
+std::string GatewayProcess::webhook_url() const {
+  return absl::StrCat("http://127.0.0.1:", webhooks_.number(), "/webhooks/kustom");
+}
+
+absl::Status GatewayProcess::Start() {
+  started_at_ = absl::Now();
+  std::vector<std::string> arguments = options_.wrapper;
+  arguments.insert(arguments.end(), {options_.program, "--config", config_});
+  auto process = ChildProcess::Start(arguments, log_);
+  if (!process.ok()) return process.status();
+  process_ = *std::move(process);
+  while (HttpConnection(admin_.number()).Call("GET", "/readyz").code != 200) {
+    if (process_->Wait(absl::Milliseconds(5)).ok()) return Failed("ended at its start");
+    if (absl::Now() - started_at_ > kStartLimit) return Failed("is not ready");
+  }
+  took_to_start_ = absl::Now() - started_at_;
+  return absl::OkStatus();
+}
+
+void GatewayProcess::Kill() {
+  if (process_ != nullptr) process_->Kill();
+}
+
+absl::Status GatewayProcess::Drain() {
+  process_->Signal(SIGTERM);
+  const absl::StatusOr<int> code = process_->Wait(kDrainLimit);
+  if (!code.ok()) return Failed("did not drain");
+  return *code == 0 ? absl::OkStatus() : Failed(absl::StrCat("drained with exit ", *code));
+}
+
+absl::Status GatewayProcess::Failed(const std::string& what) const {
+  return absl::UnavailableError(absl::StrCat("gateway ", options_.name, " ", what, " after ",
+                                             absl::FormatDuration(absl::Now() - started_at_), "; ",
+                                             log_, " ends with:\n", LastLines(log_, 10)));
+}
+
+absl::StatusOr<std::string> GatewayProcess::Metrics() const {
+  RawResponse response = HttpConnection(admin_.number()).Call("GET", "/metrics");
+  if (response.code != 200) {
+    return absl::UnavailableError(absl::StrCat("/metrics of ", options_.name, ": ", response.code));
+  }
+  return std::move(response.body);
+}
+
+}  // namespace ipp::faults

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "tests/faults/child_process.h"
+#include "tests/faults/reserved_port.h"
+#include "tests/faults/simulator_process.h"
+#include "tests/faults/work_directory.h"
+
+namespace ipp::faults {
+
+// ipp-gateway on ports that stay its own, to be started, killed and started again with the same
+// configuration on the same store. The main thread only, except for the addresses.
+class GatewayProcess {
+ public:
+  struct Options {
+    std::string program;  // its path
+    std::string name;     // of its files: "a"
+    std::string store;    // YAML: {sqlite: {path: …}}
+    // In front of the program: {"/usr/bin/prlimit", "--fsize=…"}.
+    std::vector<std::string> wrapper = {};
+  };
+
+  // Writes the configuration; does not start it.
+  GatewayProcess(Options options, const SimulatorProcess& simulator,
+                 const WorkDirectory& directory);
+
+  std::string grpc_address() const;
+  std::string webhook_url() const;
+  int admin_port() const { return admin_.number(); }
+
+  // Returns once it answers /readyz with 200. DEADLINE_EXCEEDED, UNAVAILABLE: the log's end is in
+  // the message.
+  absl::Status Start();
+  // SIGKILL.
+  void Kill();
+  // SIGTERM; OK when it ended with 0.
+  absl::Status Drain();
+  bool Running() { return process_ != nullptr && process_->Running(); }
+  pid_t pid() const { return process_ == nullptr ? -1 : process_->pid(); }
+
+  // How long the last Start took, and when it began.
+  absl::Duration took_to_start() const { return took_to_start_; }
+  absl::Time started_at() const { return started_at_; }
+
+  // The page for Prometheus.
+  absl::StatusOr<std::string> Metrics() const;
+  std::string log() const { return log_; }
+
+ private:
+  absl::Status Failed(const std::string& what) const;
+
+  const Options options_;
+  const ReservedPort grpc_;
+  const ReservedPort webhooks_;
+  const ReservedPort admin_;
+  std::string config_;
+  std::string log_;
+  std::unique_ptr<ChildProcess> process_;
+  absl::Duration took_to_start_;
+  absl::Time started_at_;
+};
+
+}  // namespace ipp::faults
