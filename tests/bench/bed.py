@@ -16,7 +16,7 @@ import urllib.request
 
 MERCHANT = "PM00000001"
 API_KEY = "kco_test_api_simulator"
-WEBHOOK_KEY = "aXBwLXNpbXVsYXRvci1kZWZhdWx0LXNlY3JldC0wMDE="
+WEBHOOK_SECRET = "whsec_aXBwLXNpbXVsYXRvci1kZWZhdWx0LXNlY3JldC0wMDE="
 TOKEN = "bench-token"
 LOCATION = "10c00000-0000-4000-8000-000000000001"
 PATIENCE = 60
@@ -54,6 +54,15 @@ class Process:
         """CPU of all its threads: the clock of clock_getcpuclockid(3)."""
         return time.clock_gettime_ns((~self.pid << 3) | 2) / 1000
 
+    def rss_kib(self):
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"^VmRSS:\s+(\d+) kB$", status, re.M)[1])
+
+    def line(self):
+        """One line on its stdin."""
+        self.process.stdin.write(b"\n")
+        self.process.stdin.flush()
+
     def stop(self):
         if self.process.poll() is None:
             self.process.terminate()
@@ -66,11 +75,10 @@ class Process:
 
 
 class Bed:
-    """Simulator, its TLS front, and the gateway, with one session and one location to read."""
+    """Simulator, its TLS front, and gateways before it, with one session and one location to read."""
 
     def __init__(self, build):
         self.build = pathlib.Path(build).resolve()
-        self.tool = str(self.build / "tests/bench/gateway_bench")
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="ipp-bench-"))
         self.processes = []
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -93,17 +101,22 @@ class Bed:
         self.processes.remove(process)
         process.stop()
 
-    def start_gateway(self):
+    def start_upstream(self):
         simulator = self.start([str(self.build / "simulator/ipp-simulator"),
                                 "--listen", "127.0.0.1:0"], r"^listening on (\S+)$")
         self.simulator = simulator.ready[1]
         self.start_tls_front(int(self.simulator.rpartition(":")[2]))
-        self.create_session()
-        files = {"api-key": API_KEY, "webhook-secrets": "whsec_" + WEBHOOK_KEY,
+        self.device = self.post("/ipp/v1/dev/devices", {"name": "Till 1",
+                                                        "location_id": LOCATION})["id"]
+        self.session = self.create_session()
+        files = {"api-key": API_KEY, "webhook-secrets": WEBHOOK_SECRET,
                  "token": hashlib.sha256(TOKEN.encode()).hexdigest()}
         for name, text in files.items():
             (self.work / name).write_text(text + "\n")
-        config = self.work / "gateway.yaml"
+
+    def start_gateway(self, database="gateway.db"):
+        """Another one for each database; its process, with its ports."""
+        config = self.work / f"{database}.yaml"
         config.write_text(f"""
 listen: 127.0.0.1:0
 log_level: warning
@@ -114,14 +127,17 @@ merchants:
 callers:
   - {{name: bench, token_sha256_file: {self.work}/token, merchants: [{MERCHANT}],
       permissions: ["*"]}}
-store: {{sqlite: {{path: {self.work}/gateway.db}}}}
+events: {{max_subscribers: 100000, max_subscribers_per_caller: 100000}}
+reconcile: {{first: 1h}}
+store: {{sqlite: {{path: {self.work}/{database}}}}}
 webhooks: {{listen: "127.0.0.1:0"}}
 admin: {{listen: "127.0.0.1:0"}}
 """)
-        self.gateway = self.start([str(self.build / "server/ipp-gateway"), "--config", str(config)],
-                                  r"^listening grpc=(\d+) webhooks=(\d+) admin=(\d+)")
-        self.grpc = f"127.0.0.1:{self.gateway.ready[1]}"
-        self.webhook_port = int(self.gateway.ready[2])
+        gateway = self.start([str(self.build / "server/ipp-gateway"), "--config", str(config)],
+                             r"^listening grpc=(\d+) webhooks=(\d+) admin=(\d+)")
+        gateway.grpc = f"127.0.0.1:{gateway.ready[1]}"
+        gateway.webhook_port = int(gateway.ready[2])
+        return gateway
 
     def start_tls_front(self, backend_port):
         key, self.certificate = self.work / "key.pem", self.work / "cert.pem"
@@ -144,9 +160,8 @@ admin: {{listen: "127.0.0.1:0"}}
         self.upstream = f"https://127.0.0.1:{port}"
 
     def create_session(self):
-        device = self.post("/ipp/v1/dev/devices", {"name": "Till 1", "location_id": LOCATION})
-        self.session = self.post("/ipp/v1/sessions", {
-            "device_id": device["id"], "order_amount": 25000, "order_tax_amount": 5000,
+        return self.post("/ipp/v1/sessions", {
+            "device_id": self.device, "order_amount": 25000, "order_tax_amount": 5000,
             "purchase_currency": "SEK", "merchant_reference1": "SHOP-1001",
             "order_items": [{"name": "Coffee", "quantity": 2, "unit_price": 12500,
                              "total_amount": 25000, "tax_rate": 2500, "total_tax_amount": 5000}],
@@ -159,14 +174,19 @@ admin: {{listen: "127.0.0.1:0"}}
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return json.load(answer)
 
-    def measure(self, mode, **flags):
-        """Runs one mode of gateway_bench to its end; its figures by name."""
-        argv = [self.tool, mode, *(f"--{k.replace('_', '-')}={v}" for k, v in flags.items())]
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-                              timeout=2 * PATIENCE, preexec_fn=_die_with_parent)
+    def measure(self, program, mode, **flags):
+        """Runs one mode of a bench program to its end; its figures by name."""
+        done = subprocess.run(self.argv(program, mode, **flags), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, text=True, timeout=2 * PATIENCE,
+                              preexec_fn=_die_with_parent)
         if done.returncode != 0:
-            raise SystemExit(f"gateway_bench {mode} failed\n{self.gateway.log.read_text()[-2000:]}")
+            logs = "".join(process.log.read_text()[-2000:] for process in self.processes)
+            raise SystemExit(f"{program} {mode} failed\n{logs}")
         return figures(done.stdout)
+
+    def argv(self, program, mode, **flags):
+        return [str(self.build / "tests/bench" / program), mode,
+                *(f"--{name.replace('_', '-')}={value}" for name, value in flags.items())]
 
 
 def figures(text):

@@ -5,28 +5,58 @@ import dataclasses
 import os
 import time
 
+import commits
 import fanout
+import intake
 import micro
+import streams
 import unary
 from bed import Bed
 
 
 @dataclasses.dataclass
 class Size:
-    rounds: int       # each figure is the median of so many, taken in turn
-    min_time: float   # seconds of each benchmark in one process
-    unary: list       # (in flight, connections, calls)
-    fanout: dict      # subscribers → events
+    rounds: int         # each figure is the median of so many, taken in turn
+    min_time: float     # seconds of each benchmark in one process
+    unary: list         # (in flight, connections, calls)
+    webhooks: dict      # connections → webhooks
+    commits: list       # events a commit
+    commit_rounds: int
+    commit_slice: float  # seconds
+    latency: dict       # events per second → events
+    fanout: dict        # subscribers → events
+    held: list          # streams at once
+    held_events: int
+    held_rounds: int
+    resume: int         # events in the log
+    resume_rounds: int
 
 
-FULL = Size(3, 0.2, [(1, 1, 3000), (32, 1, 12000), (128, 1, 16000), (128, 4, 16000)],
-            {100: 300, 1000: 60})
-QUICK = Size(1, 0.1, [(1, 1, 1500), (32, 1, 6000), (128, 1, 10000), (128, 4, 10000)],
-             {100: 150, 1000: 20})
-SMOKE = Size(1, 0.001, [(1, 1, 20), (8, 2, 50)], {5: 5})
+FULL = Size(rounds=3, min_time=0.2,
+            unary=[(1, 1, 3000), (32, 1, 12000), (128, 1, 16000), (128, 4, 16000)],
+            webhooks={1: 1500, 16: 8000, 64: 16000},
+            commits=[1, 16, 64, 256], commit_rounds=9, commit_slice=0.15,
+            latency={50: 150, 1000: 2000},
+            fanout={100: 300, 1000: 40, 5000: 8},
+            held=[2000, 10000], held_events=5, held_rounds=1,
+            resume=1_000_000, resume_rounds=3)
+QUICK = Size(rounds=1, min_time=0.1,
+             unary=[(1, 1, 1500), (32, 1, 6000), (128, 1, 10000), (128, 4, 10000)],
+             webhooks={1: 500, 16: 3000, 64: 6000},
+             commits=[1, 16, 64, 256], commit_rounds=3, commit_slice=0.05,
+             latency={50: 50, 1000: 1000},
+             fanout={100: 150, 1000: 20},
+             held=[2000], held_events=3, held_rounds=1,
+             resume=200_000, resume_rounds=1)
+SMOKE = Size(rounds=1, min_time=0.001, unary=[(1, 1, 20), (8, 2, 50)],
+             webhooks={1: 5, 4: 20}, commits=[1, 4], commit_rounds=1, commit_slice=0.001,
+             latency={200: 10}, fanout={5: 5}, held=[20, 40], held_events=1, held_rounds=1,
+             resume=2000, resume_rounds=1)
 
-SECTIONS = {"unary": unary.run, "json": micro.run_json, "store": micro.run_store,
-            "fanout": fanout.run}
+SECTIONS = {"unary": unary.run, "json": micro.run_json, "events/webhooks": intake.run_webhooks,
+            "events/commits": commits.run, "events/latency": intake.run_latency,
+            "events/fanout": fanout.run, "events/held": streams.run_held,
+            "events/resume": streams.run_resume}
 
 
 def main():
@@ -45,8 +75,8 @@ def main():
     print(f"{os.cpu_count()} CPUs, load average {os.getloadavg()[0]:.1f}; "
           f"median of {size.rounds}")
     with Bed(options.build) as bed:
-        if {"unary", "fanout"} & chosen.keys():
-            bed.start_gateway()
+        if not chosen.keys() <= {"json", "events/commits"}:
+            bed.start_upstream()
         for run in chosen.values():
             run(bed, size)
     print(f"\n{time.monotonic() - began:.0f} s, load average {os.getloadavg()[0]:.1f}")

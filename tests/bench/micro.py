@@ -1,4 +1,4 @@
-"""What Google Benchmark measures in one process: JSON and the store."""
+"""What Google Benchmark measures in one process: JSON."""
 import json
 import subprocess
 
@@ -45,18 +45,3 @@ def run_json(bed, size):
                                       "times slower"], rows,
          ["RapidJSON: reading, SAX with an empty handler; writing, its writer with the same values.",
           f"Wanted: at most {JSON_WANTED} times."])
-
-
-def run_store(bed, size):
-    taken = benchmark(bed, "store_bench", size)
-    rows = []
-    for batch in (1, 16, 64):
-        def of(name):
-            return taken[f"{name}/{batch}/process_time/real_time"]
-        ours, bare = of("BM_SqliteStore"), of("BM_BareGroupCommit")
-        rows.append([f"{batch}", ours["items_per_second"], bare["items_per_second"],
-                     f"{ours['items_per_second'] / bare['items_per_second']:.2f}",
-                     ours["cpu_time"] / 1000, bare["cpu_time"] / 1000])
-    show("Store: durable events per second", ["events a commit", "store", "bare SQLite", "share",
-                                              "store CPU µs", "bare CPU µs"], rows,
-         ["bare SQLite: the same rows, nothing read, decided or serialized; every commit synced."])

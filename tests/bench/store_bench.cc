@@ -1,237 +1,125 @@
-#include <benchmark/benchmark.h>
-#include <sqlite3.h>
-#include <stdlib.h>
-
-#include <condition_variable>
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <memory>
-#include <mutex>
-#include <random>
 #include <string>
-#include <utility>
+#include <vector>
 
-#include "absl/strings/str_format.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
 #include "server/base/log.h"
 #include "server/base/metrics.h"
-#include "server/store/event_row.h"
-#include "server/store/sqlite_schema.h"
+#include "server/store/postgres_store.h"
 #include "server/store/sqlite_store.h"
+#include "tests/bench/bare_postgres.h"
+#include "tests/bench/bare_sqlite.h"
+#include "tests/bench/flags.h"
+#include "tests/bench/store_load.h"
+#include "tests/support/postgres_server.h"
 
-// Durable events per second into the SQLite store, n a commit, beside the floor: the very same rows
-// (a dedup key, a session, an event) written straight with sqlite3 in commits of n, with nothing
-// read, decided or serialized. Both on a file in TMPDIR, or /tmp: it should be on a real disk.
+// Durable events per second into a store, n a commit, beside the floor: the very same rows (a dedup
+// key, a session, an event) by the same statements, written straight with the database's library in
+// commits of n, with nothing read, decided or serialized. Store and floor take turns in short
+// slices of one process, each with a file of its own in one directory (TMPDIR, or /tmp: it should
+// be on a real disk), so that what else the machine does hits both; what counts is the median of
+// the slices' ratios.
+namespace ipp::bench {
 namespace {
-
-namespace v1 = kustom::ipp::v1;
-using namespace ipp::store;  // NOLINT: a benchmark of it
 
 class Directory {
  public:
   Directory() {
-    const char* base = getenv("TMPDIR");
-    std::string pattern = std::string(base == nullptr ? "/tmp" : base) + "/store-bench-XXXXXX";
-    path_ = mkdtemp(pattern.data());
+    const char* base = std::getenv("TMPDIR");
+    path_ = std::string(base == nullptr ? "/tmp" : base) + "/store-bench-XXXXXX";
+    if (mkdtemp(path_.data()) == nullptr) Die("cannot make " + path_);
   }
   ~Directory() { std::filesystem::remove_all(path_); }
-  std::string file() const { return path_ + "/gateway.db"; }
+  std::string file(const std::string& name) const { return path_ + "/" + name; }
 
  private:
   std::string path_;
 };
 
-// A session of its own for every event, as ids are: without order.
-std::string RandomId() {
-  static std::mt19937_64 random(1);
-  const uint64_t a = random();
-  const uint64_t b = random();
-  return absl::StrFormat("%08x-%04x-4%03x-8%03x-%012x", a >> 32, (a >> 16) & 0xffff, a & 0xfff,
-                         (b >> 52) & 0xfff, b & 0xffffffffffff);
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t half = values.size() / 2;
+  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
-SessionRecord MakeRecord(const std::string& session_id) {
-  SessionRecord record;
-  record.merchant_id = "DM00000001";
-  record.complete = true;
-  record.created_at = record.updated_at = absl::FromUnixSeconds(1'790'000'000);
-  record.next_check_at = record.created_at + absl::Seconds(30);
-  v1::Session& session = record.session;
-  session.set_session_id(session_id);
-  session.set_status(v1::SESSION_STATUS_ACTIVE);
-  session.set_device_id("550e8400-e29b-41d4-a716-446655440000");
-  session.set_order_amount(25000);
-  session.set_order_tax_amount(5000);
-  session.set_purchase_currency("SEK");
-  session.set_merchant_reference1("order-100001");
-  v1::OrderItem& item = *session.add_order_items();
-  item.set_type(v1::ORDER_ITEM_TYPE_PHYSICAL);
-  item.set_reference("COUNTER-1");
-  item.set_name("Counter product");
-  item.set_quantity(2);
-  item.set_unit_price(12500);
-  item.set_total_amount(25000);
-  return record;
-}
-
-v1::SessionEvent MakeEvent(const SessionRecord& record) {
-  v1::SessionEvent event;
-  event.set_event_id("kevt_" + record.session.session_id());
-  event.set_type(v1::SESSION_EVENT_TYPE_ACTIVATED);
-  event.set_upstream_type("ipp.session.activated");
-  event.set_merchant_id(record.merchant_id);
-  event.set_session_id(record.session.session_id());
-  event.set_source(v1::SESSION_EVENT_SOURCE_WEBHOOK);
-  *event.mutable_session() = record.session;
-  return event;
-}
-
-// Keeps enough transactions waiting that every commit is a full one.
-class Load {
- public:
-  Load(Store* store, int in_flight) : store_(store), in_flight_(in_flight) {}
-  ~Load() { WaitUntilBelow(1); }
-
-  void AddOne() {
-    WaitUntilBelow(in_flight_);
-    {
-      std::lock_guard<std::mutex> lock(mutex_);
-      ++waiting_;
+// Takes turns, the one that begins too.
+void Compare(const std::string& name, int batch, int rounds, double slice_seconds, Writer* store,
+             Writer* bare) {
+  // Warms both up.
+  double rate = Measure(bare, 4 * batch).per_second();
+  Measure(store, 4 * batch);
+  std::vector<double> ratios, store_rate, bare_rate, store_cpu, bare_cpu;
+  for (int round = 0; round < rounds; ++round) {
+    // It grows slower with the file.
+    const int commits = std::max(2, static_cast<int>(slice_seconds * rate / batch));
+    Slice slices[2];
+    for (const int i : {round % 2, 1 - round % 2}) {
+      slices[i] = Measure(i == 0 ? store : bare, commits * batch);
     }
-    const std::string session_id = RandomId();
-    Transaction transaction;
-    transaction.dedup_key = "DM00000001/kevt_" + session_id;
-    transaction.merchant_id = "DM00000001";
-    transaction.session_id = session_id;
-    transaction.decide = [session_id](const Snapshot&) {
-      SessionRecord record = MakeRecord(session_id);
-      NewEvent event{MakeEvent(record)};
-      return Writes{std::move(record), {std::move(event)}};
-    };
-    store_->Commit(std::move(transaction), [this](absl::StatusOr<Committed> committed) {
-      if (!committed.ok()) std::abort();
-      std::lock_guard<std::mutex> lock(mutex_);
-      // Woken once for many, or the benchmark measures its own wake-ups.
-      if (--waiting_ <= in_flight_ / 2) changed_.notify_one();
-    });
+    rate = slices[1].per_second();
+    ratios.push_back(slices[0].per_second() / slices[1].per_second());
+    store_rate.push_back(slices[0].per_second());
+    bare_rate.push_back(slices[1].per_second());
+    store_cpu.push_back(slices[0].cpu_us());
+    bare_cpu.push_back(slices[1].cpu_us());
   }
-
- private:
-  void WaitUntilBelow(int limit) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    if (waiting_ < limit) return;
-    const int low = limit > 1 ? in_flight_ / 2 : 0;
-    changed_.wait(lock, [&] { return waiting_ <= low; });
-  }
-
-  Store* const store_;
-  const int in_flight_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int waiting_ = 0;
-};
-
-void BM_SqliteStore(benchmark::State& state) {
-  ipp::SetLogLevel("error").IgnoreError();
-  const Directory directory;
-  ipp::Metrics metrics;
-  const int batch = static_cast<int>(state.range(0));
-  SqliteOptions options{.path = directory.file(), .max_batch = static_cast<size_t>(batch)};
-  auto store = *OpenSqliteStore(options, ipp::Clock::Real(), &metrics);
-  {
-    Load load(store.get(), 4 * batch);
-    for (auto _ : state) load.AddOne();
-  }
-  state.SetItemsProcessed(state.iterations());
+  std::printf(
+      "%s batch=%d store_per_second=%.1f bare_per_second=%.1f ratio=%.3f least=%.3f most=%.3f "
+      "store_cpu_us=%.3f bare_cpu_us=%.3f\n",
+      name.c_str(), batch, Median(store_rate), Median(bare_rate), Median(ratios),
+      *std::min_element(ratios.begin(), ratios.end()),
+      *std::max_element(ratios.begin(), ratios.end()), Median(store_cpu), Median(bare_cpu));
+  std::fflush(stdout);
 }
 
-// The rows of one transaction, straight into sqlite3.
-class BareWriter {
- public:
-  explicit BareWriter(const std::string& path) {
-    Check(sqlite3_open(path.c_str(), &database_));
-    Execute(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000");
-    for (const char* step : SqliteMigrations()) Execute(step);
-    seen_ = Prepare("INSERT INTO seen (key, seen_at) VALUES (?, ?)");
-    session_ = Prepare("INSERT INTO sessions VALUES (?, ?, NULL, 1, 1, ?, ?, ?, 0, ?)");
-    event_ = Prepare("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
-  }
-  ~BareWriter() {
-    for (sqlite3_stmt* statement : {seen_, session_, event_}) sqlite3_finalize(statement);
-    sqlite3_close(database_);
-  }
-
-  void Execute(const char* sql) { Check(sqlite3_exec(database_, sql, nullptr, nullptr, nullptr)); }
-
-  void Insert(const StoredEvent& event, const std::string& session_bytes) {
-    const std::string session_id = RandomId();
-    const std::string key = "DM00000001/kevt_" + session_id;
-    const int64_t time = 1'790'000'000'000'000'000;
-    Text(seen_, 1, key);
-    sqlite3_bind_int64(seen_, 2, time);
-    Run(seen_);
-    Text(session_, 1, event.merchant_id);
-    Text(session_, 2, session_id);
-    for (int column : {3, 4, 5}) sqlite3_bind_int64(session_, column, time);
-    sqlite3_bind_blob(session_, 6, session_bytes.data(), static_cast<int>(session_bytes.size()),
-                      SQLITE_STATIC);
-    Run(session_);
-    sqlite3_bind_int64(event_, 1, ++position_);
-    sqlite3_bind_int64(event_, 2, time);
-    Text(event_, 3, event.merchant_id);
-    Text(event_, 4, session_id);
-    Text(event_, 5, event.device_id);
-    sqlite3_bind_int64(event_, 6, event.type);
-    Text(event_, 7, event.merchant_reference1);
-    sqlite3_bind_blob(event_, 8, event.payload.data(), static_cast<int>(event.payload.size()),
-                      SQLITE_STATIC);
-    Run(event_);
-  }
-
- private:
-  static void Check(int code) {
-    if (code == SQLITE_OK) return;
-    std::fprintf(stderr, "sqlite: %s\n", sqlite3_errstr(code));
-    std::abort();
-  }
-  sqlite3_stmt* Prepare(const char* sql) {
-    sqlite3_stmt* statement = nullptr;
-    Check(sqlite3_prepare_v2(database_, sql, -1, &statement, nullptr));
-    return statement;
-  }
-  static void Text(sqlite3_stmt* statement, int column, const std::string& text) {
-    sqlite3_bind_text(statement, column, text.data(), static_cast<int>(text.size()), SQLITE_STATIC);
-  }
-  static void Run(sqlite3_stmt* statement) {
-    if (sqlite3_step(statement) != SQLITE_DONE) std::abort();
-    Check(sqlite3_reset(statement));
-  }
-
-  sqlite3* database_ = nullptr;
-  sqlite3_stmt* seen_ = nullptr;
-  sqlite3_stmt* session_ = nullptr;
-  sqlite3_stmt* event_ = nullptr;
-  int64_t position_ = 0;
-};
-
-void BM_BareGroupCommit(benchmark::State& state) {
+void CompareSqlite(int batch, int rounds, double slice_seconds) {
   const Directory directory;
-  BareWriter writer(directory.file());
-  const SessionRecord record = MakeRecord(RandomId());
-  const std::string session = record.session.SerializeAsString();
-  const StoredEvent event = MakeRow(MakeEvent(record), 1, record.created_at);
-  const int64_t batch = state.range(0);
-  int64_t written = 0;
-  writer.Execute("BEGIN IMMEDIATE");
-  for (auto _ : state) {
-    writer.Insert(event, session);
-    if (++written % batch == 0) writer.Execute("COMMIT; BEGIN IMMEDIATE");
-  }
-  writer.Execute("COMMIT");
-  state.SetItemsProcessed(state.iterations());
+  Metrics metrics;
+  store::SqliteOptions options{.path = directory.file("store.db"),
+                               .max_batch = static_cast<size_t>(batch)};
+  auto opened = store::OpenSqliteStore(options, Clock::Real(), &metrics);
+  if (!opened.ok()) Die(std::string(opened.status().message()));
+  StoreWriter store(opened->get(), 4 * batch);
+  const auto bare = NewBareSqlite(directory.file("bare.db"), batch);
+  Compare("sqlite", batch, rounds, slice_seconds, &store, bare.get());
 }
 
-BENCHMARK(BM_SqliteStore)->Arg(1)->Arg(16)->Arg(64)->UseRealTime()->MeasureProcessCPUTime();
-BENCHMARK(BM_BareGroupCommit)->Arg(1)->Arg(16)->Arg(64)->UseRealTime()->MeasureProcessCPUTime();
+void ComparePostgres(PostgresServer* server, int batch, int rounds, double slice_seconds) {
+  const Directory directory;
+  const std::string dsn_file = directory.file("dsn");
+  std::ofstream(dsn_file) << server->conninfo(server->CreateDatabase()) << " sslmode=disable\n";
+  Metrics metrics;
+  store::PostgresOptions options{.dsn_file = dsn_file, .max_batch = static_cast<size_t>(batch)};
+  auto opened = store::OpenPostgresStore(options, Clock::Real(), &metrics);
+  if (!opened.ok()) Die(std::string(opened.status().message()));
+  StoreWriter store(opened->get(), 4 * batch);
+  const auto bare = NewBarePostgres(server->conninfo(server->CreateDatabase()), batch);
+  Compare("postgres", batch, rounds, slice_seconds, &store, bare.get());
+}
+
+int Main(const Flags& flags) {
+  SetLogLevel("error").IgnoreError();
+  double slice_seconds = 0;
+  if (!absl::SimpleAtod(flags.Text("slice-seconds"), &slice_seconds)) Die("--slice-seconds");
+  std::vector<int> batches;
+  for (const absl::string_view text : absl::StrSplit(flags.Text("batches"), ',')) {
+    if (!absl::SimpleAtoi(text, &batches.emplace_back())) Die("--batches is a list of numbers");
+  }
+  const int rounds = flags.Number("rounds");
+  for (const int batch : batches) CompareSqlite(batch, rounds, slice_seconds);
+  auto server = PostgresServer::Start({.fsync = true});
+  if (!server.ok()) Die(std::string(server.status().message()));
+  for (const int batch : batches) ComparePostgres(server->get(), batch, rounds, slice_seconds);
+  return 0;
+}
 
 }  // namespace
+}  // namespace ipp::bench
+
+int main(int argc, char** argv) { return ipp::bench::Main(ipp::bench::Flags(argc, argv, 1)); }

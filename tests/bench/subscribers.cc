@@ -1,6 +1,3 @@
-#include <grpcpp/generic/generic_stub.h>
-#include <grpcpp/grpcpp.h>
-
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -10,47 +7,35 @@
 #include <string>
 #include <vector>
 
-#include "kustom/ipp/v1/session_event.pb.h"
 #include "tests/bench/flags.h"
 #include "tests/bench/process_clock.h"
+#include "tests/bench/raw_subscriber.h"
 
 // Many subscribers to the events, each with a connection of its own as if it were a process of its
 // own; counts what comes and the server's CPU meanwhile.
 namespace ipp::bench {
 namespace {
 
-namespace v1 = kustom::ipp::v1;
-constexpr char kMethod[] = "/kustom.ipp.v1.SessionEventService/SubscribeSessionEvents";
 constexpr std::chrono::seconds kPatience{100};
 
-class Audience {
+class Crowd final : public Audience {
  public:
-  explicit Audience(const Flags& flags)
+  explicit Crowd(const Flags& flags)
       : server_(flags.Number("server-pid")),
         subscribers_(flags.Number("subscribers")),
         warm_up_(int64_t{subscribers_} * flags.Number("warm-up")),
         all_(warm_up_ + int64_t{subscribers_} * flags.Number("events")) {}
 
-  void Started() {
+  void Got(int64_t number, const grpc::ByteBuffer& message) override {
+    if (number > 0) return Count(message.Length());
     if (started_.fetch_add(1) + 1 < subscribers_) return;
     std::puts("ready");
     std::fflush(stdout);
   }
 
-  void Got(size_t bytes) {
-    const int64_t number = got_.fetch_add(1) + 1;
-    if (number == warm_up_) cpu_begin_us_ = ProcessCpuUs(server_);
-    if (number < all_) return;
-    cpu_end_us_ = ProcessCpuUs(server_);
-    bytes_ = bytes;
+  void Ended(const grpc::Status& status) override {
     std::lock_guard<std::mutex> lock(mutex_);
-    over_ = true;
-    changed_.notify_one();
-  }
-
-  void Fail(const std::string& why) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (!over_) error_ = why;
+    if (!over_) error_ = "a stream ended: " + status.error_message();
     over_ = true;
     changed_.notify_one();
   }
@@ -67,6 +52,17 @@ class Audience {
   }
 
  private:
+  void Count(size_t bytes) {
+    const int64_t number = got_.fetch_add(1) + 1;
+    if (number == warm_up_) cpu_begin_us_ = ProcessCpuUs(server_);
+    if (number < all_) return;
+    cpu_end_us_ = ProcessCpuUs(server_);
+    std::lock_guard<std::mutex> lock(mutex_);
+    bytes_ = bytes;
+    over_ = true;
+    changed_.notify_one();
+  }
+
   const pid_t server_;
   const int subscribers_;
   const int64_t warm_up_;
@@ -82,55 +78,67 @@ class Audience {
   std::string error_;
 };
 
-class Subscriber final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+// Counts rounds: how long after the first stream the last one has the n-th event.
+class Hall final : public Audience {
  public:
-  Subscriber(Audience* audience, const std::string& target, const std::string& token,
-             const grpc::ByteBuffer* request)
-      : audience_(audience) {
-    grpc::ChannelArguments arguments;
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection of its own
-    stub_ = std::make_unique<grpc::GenericStub>(
-        grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments));
-    context_.AddMetadata("authorization", "Bearer " + token);
-    stub_->PrepareBidiStreamingCall(&context_, kMethod, {}, this);
-    StartWriteLast(request, grpc::WriteOptions());
-    StartRead(&message_);
-    StartCall();
+  explicit Hall(const Flags& flags)
+      : subscribers_(flags.Number("subscribers")), rounds_(kMostRounds) {}
+
+  void Got(int64_t number, const grpc::ByteBuffer&) override {
+    if (number >= kMostRounds) return;
+    if (rounds_[static_cast<size_t>(number)].fetch_add(1) + 1 < subscribers_) return;
+    // CLOCK_MONOTONIC, which is the same in every process.
+    std::printf(
+        "all event=%lld at_ns=%lld\n", static_cast<long long>(number),
+        static_cast<long long>(std::chrono::steady_clock::now().time_since_epoch().count()));
+    std::fflush(stdout);
+  }
+
+  void Ended(const grpc::Status& status) override {
+    if (!ended_.exchange(true)) {
+      std::printf("a stream ended: %d %s\n", status.error_code(), status.error_message().c_str());
+      std::fflush(stdout);
+    }
   }
 
  private:
-  void OnReadDone(bool ok) override {
-    if (!ok) return;
-    ++messages_ == 1 ? audience_->Started() : audience_->Got(message_.Length());
-    StartRead(&message_);
-  }
-  void OnDone(const grpc::Status& status) override {
-    audience_->Fail("a stream ended: " + status.error_message());
-  }
-
-  Audience* const audience_;
-  std::unique_ptr<grpc::GenericStub> stub_;
-  grpc::ClientContext context_;
-  grpc::ByteBuffer message_;
-  int messages_ = 0;
+  static constexpr int64_t kMostRounds = 1000;
+  const int subscribers_;
+  std::vector<std::atomic<int>> rounds_;
+  std::atomic<bool> ended_{false};
 };
+
+std::vector<std::unique_ptr<RawSubscriber>> Open(
+    Audience* audience, const std::vector<std::unique_ptr<grpc::GenericStub>>& stubs,
+    const Flags& flags, const grpc::ByteBuffer* request) {
+  std::vector<std::unique_ptr<RawSubscriber>> subscribers;
+  for (int i = 0; i < flags.Number("subscribers"); ++i) {
+    subscribers.push_back(std::make_unique<RawSubscriber>(
+        audience, stubs[static_cast<size_t>(i) % stubs.size()].get(), flags.Text("token"),
+        request));
+  }
+  return subscribers;
+}
 
 }  // namespace
 
 int RunSubscribers(const Flags& flags) {
-  v1::SubscribeSessionEventsRequest request;
-  request.set_position(v1::START_POSITION_FROM_NOW);
-  request.mutable_heartbeat_interval()->set_seconds(300);  // not to be counted as events
-  const grpc::Slice slice(request.SerializeAsString());
-  const grpc::ByteBuffer bytes(&slice, 1);
-  Audience audience(flags);
-  std::vector<std::unique_ptr<Subscriber>> subscribers;
-  for (int i = 0; i < flags.Number("subscribers"); ++i) {
-    subscribers.push_back(
-        std::make_unique<Subscriber>(&audience, flags.Text("target"), flags.Text("token"), &bytes));
-  }
-  audience.WaitAndPrint();
+  const grpc::ByteBuffer request = SubscribeRequest(kustom::ipp::v1::START_POSITION_FROM_NOW);
+  Crowd crowd(flags);
+  const auto stubs = Connect(flags.Text("target"), flags.Number("subscribers"));
+  const auto subscribers = Open(&crowd, stubs, flags, &request);
+  crowd.WaitAndPrint();
   std::_Exit(0);  // the streams are still open
+}
+
+int RunHold(const Flags& flags) {
+  const grpc::ByteBuffer request = SubscribeRequest(kustom::ipp::v1::START_POSITION_FROM_NOW);
+  Hall hall(flags);
+  const auto stubs = Connect(flags.Text("target"), flags.Number("connections"));
+  const auto subscribers = Open(&hall, stubs, flags, &request);
+  while (std::getchar() != EOF) {
+  }
+  std::_Exit(0);
 }
 
 }  // namespace ipp::bench

@@ -35,3 +35,13 @@ def number(value):
 def progress(text):
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="" if text else "\r", file=sys.stderr, flush=True)
+
+
+def row(name, value, unit, floor_name, floor, wanted=""):
+    """A figure beside its floor."""
+    return [f"{name}, {unit}", value, floor, f"{value / floor:.2f}" if floor else "",
+            floor_name, wanted]
+
+
+def show_rows(title, rows, notes=()):
+    show(title, ["", "value", "floor", "ratio", "floor is", "wanted"], rows, notes)

@@ -6,8 +6,9 @@ WANTED = 1.5  # times the two floors together, at 128 in flight
 
 
 def run(bed, size):
-    bare = bed.start([bed.tool, "answers", f"--learn-from={bed.grpc}", f"--token={TOKEN}",
-                      f"--session={bed.session}", f"--location={LOCATION}"],
+    gateway = bed.start_gateway()
+    bare = bed.start(bed.argv("gateway_bench", "answers", learn_from=gateway.grpc, token=TOKEN,
+                              session=bed.session, location=LOCATION),
                      r"^listening (\d+) (.*)$")
     bare_address = f"127.0.0.1:{bare.ready[1]}"
     # What the gateway sends upstream.
@@ -22,11 +23,13 @@ def run(bed, size):
         identifier, target, lines = rpcs[rpc]
         count = {"in_flight": in_flight, "calls": calls, "warm_up": max(calls // 10, in_flight)}
         call = {"rpc": rpc, "id": identifier, "token": TOKEN, "connections": connections, **count}
-        gateway = bed.measure("calls", target=bed.grpc, server_pid=bed.gateway.pid, **call)
-        echo = bed.measure("calls", target=bare_address, server_pid=bare.pid, **call)
-        curl = bed.measure("curl", url=bed.upstream, ca=bed.certificate, target=target,
-                           headers=lines, **count)
-        return {**{f"gateway_{k}": v for k, v in gateway.items()},
+        ours = bed.measure("gateway_bench", "calls", target=gateway.grpc, server_pid=gateway.pid,
+                           **call)
+        echo = bed.measure("gateway_bench", "calls", target=bare_address, server_pid=bare.pid,
+                           **call)
+        curl = bed.measure("gateway_bench", "curl", url=bed.upstream, ca=bed.certificate,
+                           target=target, headers=lines, **count)
+        return {**{f"gateway_{k}": v for k, v in ours.items()},
                 **{f"echo_{k}": v for k, v in echo.items()},
                 **{f"curl_{k}": v for k, v in curl.items()}}
 
@@ -40,11 +43,12 @@ def run(bed, size):
     for (rpc, in_flight, connections, _), taken in samples.items():
         m = medians(taken)
         ratio = m["gateway_cpu_us"] / (m["echo_cpu_us"] + m["curl_cpu_us"])
-        rows.append([rpc, f"{in_flight}", f"{connections}", m["gateway_cpu_us"], m["echo_cpu_us"], m["curl_cpu_us"],
-                     f"{ratio:.2f}", m["gateway_p50_us"], m["gateway_p99_us"],
+        rows.append([rpc, f"{in_flight}", f"{connections}", m["gateway_cpu_us"], m["echo_cpu_us"],
+                     m["curl_cpu_us"], f"{ratio:.2f}", m["gateway_p50_us"], m["gateway_p99_us"],
                      m["gateway_per_second"], m["echo_p50_us"], m["echo_p99_us"],
                      m["echo_per_second"], m["curl_per_second"]])
     bed.stop(bare)
+    bed.stop(gateway)
     show("Unary RPCs: CPU µs of the server's process per RPC, latency µs, calls per second",
          ["RPC", "in flight", "conns", "gateway", "echo", "curl", "ratio", "p50", "p99", "calls/s",
           "echo p50", "echo p99", "echo/s", "curl/s"], rows,
