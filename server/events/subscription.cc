@@ -87,18 +87,20 @@ void EventHub::GotPageElsewhere(const std::shared_ptr<Reader>& reader, int64_t a
                                 absl::StatusOr<store::LogBounds> bounds) {
   if (!bounds.ok()) return Turn(reader, store::ForCallers(bounds.status()), after);
   bool starting = false;
-  int64_t kept_after = 0;
   {
     MutexLock lock(&mutex_);
     starting = reader->started != nullptr;
-    kept_after = std::max(after, tail_after_);
   }
   const bool taken = bounds->oldest > after + 1;
   if (taken && !starting) {
     return Turn(reader, CursorExpired(store_->log_id(), *bounds, "after_cursor"), after);
   }
-  if (taken) kept_after = bounds->oldest - 1;
-  if (!rows->empty()) kept_after = rows->front().position - 1;
+  if (!taken && rows->empty()) {
+    // The tail has passed this place, so there was something. Better none than the wrong events.
+    read_failures_.Add();
+    return Turn(reader, store::ForCallers(absl::UnavailableError("events do not show")), after);
+  }
+  const int64_t kept_after = rows->empty() ? bounds->oldest - 1 : rows->front().position - 1;
   if (!taken) order_.CountGap(after, kept_after + 1);
   Turn(reader, MakePage(*std::move(rows)), kept_after);
 }

@@ -12,6 +12,7 @@
 #include "server/base/metrics.h"
 #include "server/events/event_hub.h"
 #include "tests/store/store_contract.h"
+#include "tests/support/altered_store.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_store.h"
 
@@ -105,13 +106,22 @@ inline void AppendAndCatchUp(EventHub& hub, store::Store& store) {
   ASSERT_TRUE(wish.Wait().ok());
 }
 
-// Over a store in memory that waits and fails when told.
+// Over a store in memory that waits, lags, fails and lies when told.
 class HubBed : public testing::Test {
  protected:
   void Open(HubOptions options = {.tail_events = 8, .page_events = 5}) {
-    hub_ = std::make_unique<EventHub>(&store_, options, &metrics_);
+    hub_ = std::make_unique<EventHub>(&replica_, options, &metrics_);
   }
   double Subscribers() { return metrics_.gauge("ipp_events_subscribers", "").value(); }
+  double Counted(const std::string& what) {
+    return metrics_.counter("ipp_events_" + what + "_total", "").value();
+  }
+  // What must be 0 is.
+  void ExpectNothingWrong() {
+    EXPECT_EQ(Counted("gaps"), 0);
+    EXPECT_EQ(Counted("duplicates"), 0);
+    EXPECT_EQ(Counted("order_violations"), 0);
+  }
   // No read works, until ReadsWork().
   void ReadsFail() {
     store_.FailReads(absl::UnavailableError("disk"), std::numeric_limits<int>::max());
@@ -123,6 +133,7 @@ class HubBed : public testing::Test {
   FakeClock clock_;
   Metrics metrics_;
   store::FakeStore store_{&clock_};
+  store::AlteredStore replica_{&store_};  // as the hub sees it
   std::unique_ptr<EventHub> hub_;
 };
 
