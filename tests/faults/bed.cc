@@ -32,9 +32,13 @@ std::vector<std::string> Bed::grpc_addresses() const {
 
 absl::Status Bed::Kill(std::mt19937_64* random) {
   killed_ = gateways_[Draw(random, gateways_.size())].get();
-  if (Draw(random, 6) == 0) return killed_->Drain();
   killed_->Kill();
   return absl::OkStatus();
+}
+
+absl::Status Bed::Drain(std::mt19937_64* random) {
+  killed_ = gateways_[Draw(random, gateways_.size())].get();
+  return killed_->Drain();
 }
 
 absl::Status Bed::Revive() { return killed_->Start(); }

@@ -23,8 +23,10 @@ class Bed {
   std::vector<std::unique_ptr<GatewayProcess>>& gateways() { return gateways_; }
   std::vector<std::string> grpc_addresses() const;
 
-  // Whatever the run is to kill: a gateway by chance (now and then drained instead), the database.
+  // Whatever the run is to kill: a gateway by chance, the database.
   absl::Status Kill(std::mt19937_64* random);
+  // The same, but in order; where there is no such thing, as Kill.
+  absl::Status Drain(std::mt19937_64* random);
   // Back again, on the same store.
   absl::Status Revive();
   // Every process is there.

@@ -9,4 +9,9 @@ std::shared_ptr<grpc::Channel> FreshChannel(const std::string& address) {
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
 
+bool EndedWithTheGateway(const grpc::Status& status) {
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE) return true;
+  return status.error_code() == grpc::StatusCode::CANCELLED && status.error_details().empty();
+}
+
 }  // namespace ipp::faults

@@ -11,4 +11,9 @@ namespace ipp::faults {
 // another one has begun after a failure to connect.
 std::shared_ptr<grpc::Channel> FreshChannel(const std::string& address);
 
+// Ended because the gateway went: the connection broke, the gateway said goodbye, or gRPC threw
+// away a call that had come in while the gateway drained and that nobody had looked at yet (its own
+// CANCELLED, without details).
+bool EndedWithTheGateway(const grpc::Status& status);
+
 }  // namespace ipp::faults

@@ -84,13 +84,10 @@ bool RawObserver::Follow(const std::string& gateway) {
   const grpc::Status status = reader->Finish();
   MutexLock lock(&mutex_);
   if (stopping_) return false;
-  if (!left && status.error_code() != grpc::StatusCode::UNAVAILABLE) {
-    notebook_.Complain(absl::StrCat("a stream ended with ", client::CodeName(status.error_code()),
-                                    ": ", status.error_message()));
-    // Once more would only say the same.
-    return status.ok() || status.error_code() == grpc::StatusCode::CANCELLED;
-  }
-  return true;
+  if (left || EndedWithTheGateway(status)) return true;
+  notebook_.Complain(absl::StrCat("a stream ended with ", client::CodeName(status.error_code()),
+                                  ": ", status.error_message()));
+  return false;
 }
 
 void RawObserver::Take(const Message& message, bool first) {
@@ -103,12 +100,14 @@ void RawObserver::Take(const Message& message, bool first) {
       if (!asked_for_.empty() && message.started().cursor() != asked_for_) {
         notebook_.Complain("a stream starts somewhere else than it was asked to");
       }
+      ++streams_;
       cursor_ = message.started().cursor();
       if (cursor_.empty()) notebook_.Complain("'started' has no cursor");
       return;
     case Message::kEvent:
       return TakeEvent(message.event());
     case Message::kHeartbeat:
+      ++heartbeats_;
       return TakePosition(message.heartbeat().cursor(), "a heartbeat");
     case Message::kGoodbye:
       return TakePosition(message.goodbye().cursor(), "a goodbye");

@@ -2,6 +2,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <memory>
 #include <random>
 #include <string>
@@ -32,6 +33,9 @@ class RawObserver final : public Observer {
   ~RawObserver() override;
 
   Observation observation() const override { return notebook_.observation(); }
+  // Streams begun, heartbeats seen.
+  int streams() const { return streams_.load(); }
+  int heartbeats() const { return heartbeats_.load(); }
 
  private:
   using Message = kustom::ipp::v1::SubscribeSessionEventsResponse;
@@ -51,6 +55,8 @@ class RawObserver final : public Observer {
   std::string cursor_;     // the last one seen
   std::string asked_for_;  // of this stream; empty: from the oldest
   size_t next_ = 0;        // events of the notebook that this position is behind
+  std::atomic<int> streams_ = 0;
+  std::atomic<int> heartbeats_ = 0;
   Mutex mutex_;
   CondVar stopped_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

@@ -8,14 +8,14 @@
 namespace ipp::faults {
 namespace {
 
-constexpr char kHead[] = "%5s %8s %8s %6s %5s %5s %7s %5s %9s %10s %9s %9s  %s";
-constexpr char kLine[] = "%5s %8s %8d %6d %5d %5d %7d %5d %9d %10d %7.0fms %7.0fms  %s";
+constexpr char kHead[] = "%5s %8s %8s %6s %5s %6s %5s %7s %5s %9s %10s %9s %9s  %s";
+constexpr char kLine[] = "%5s %8s %8d %6d %5d %6d %5d %7d %5d %9d %10d %7.0fms %7.0fms  %s";
 
 std::string Line(const std::string& number, const std::string& seed, const RoundReport& r,
                  const std::string& verdict) {
-  return absl::StrFormat(kLine, number, seed, r.sessions, r.events, r.kills, r.strikes.lost,
-                         r.strikes.doubled, r.strikes.late, r.strikes.reordered, r.reconciled,
-                         absl::ToDoubleMilliseconds(r.longest_start),
+  return absl::StrFormat(kLine, number, seed, r.sessions, r.events, r.kills, r.drains,
+                         r.strikes.lost, r.strikes.doubled, r.strikes.late, r.strikes.reordered,
+                         r.reconciled, absl::ToDoubleMilliseconds(r.longest_start),
                          absl::ToDoubleMilliseconds(r.settle), verdict);
 }
 
@@ -36,8 +36,9 @@ void Append(const std::vector<std::string>& differences, const char* title, int 
 }  // namespace
 
 std::string TableHead() {
-  return absl::StrFormat(kHead, "round", "seed", "sessions", "events", "kills", "lost", "doubled",
-                         "late", "reordered", "reconciled", "start", "settled", "verdict");
+  return absl::StrFormat(kHead, "round", "seed", "sessions", "events", "kills", "drains", "lost",
+                         "doubled", "late", "reordered", "reconciled", "start", "settled",
+                         "verdict");
 }
 
 std::string TableLine(const RoundReport& report) {
@@ -51,6 +52,7 @@ std::string TableSum(const std::vector<RoundReport>& reports) {
     sum.sessions += r.sessions;
     sum.events += r.events;
     sum.kills += r.kills;
+    sum.drains += r.drains;
     sum.strikes.lost += r.strikes.lost;
     sum.strikes.doubled += r.strikes.doubled;
     sum.strikes.late += r.strikes.late;

@@ -22,7 +22,8 @@ struct RoundReport {
   uint64_t seed = 0;
   int sessions = 0;
   int events = 0;
-  int kills = 0;
+  int kills = 0;   // by SIGKILL
+  int drains = 0;  // by SIGTERM instead
   Strikes strikes;
   int reconciled = 0;
   absl::Duration longest_start;

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/error.h"
+#include "tests/faults/fresh_channel.h"
 #include "tests/faults/steps.h"
 
 namespace ipp::faults {
@@ -185,9 +186,8 @@ void TrafficWorker::ReadThroughGateway(const MerchantKey& merchant, const std::s
 
 bool TrafficWorker::Explained(const grpc::Status& status, const std::string& call) {
   const client::Error error = client::DecodeError(status);
-  // A connection that broke; a drain that did not wait for the upstream.
-  const bool cut = error.code == grpc::StatusCode::UNAVAILABLE ||
-                   error.code == grpc::StatusCode::CANCELLED || error.reason == "OUTCOME_UNKNOWN";
+  // A drain does not wait for the upstream for ever.
+  const bool cut = EndedWithTheGateway(status) || error.reason == "OUTCOME_UNKNOWN";
   if (!cut) {
     notes_->Complain(absl::StrCat(call, ": ", client::CodeName(error.code), " ", error.reason, " ",
                                   error.message));

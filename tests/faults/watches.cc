@@ -80,7 +80,7 @@ bool Watches::CallOnce(Watch* watch, const std::string& gateway) {
   MutexLock lock(&mutex_);
   watch->seen.calls.back().ended_ok = status.ok();
   if (status.ok() || stopping_) return false;
-  if (status.error_code() == grpc::StatusCode::UNAVAILABLE) return true;
+  if (EndedWithTheGateway(status)) return true;
   complaints_.push_back(absl::StrCat("a watch of session '", watch->seen.session_id,
                                      "' ended with ", client::CodeName(status.error_code()), ": ",
                                      status.error_message()));
