@@ -62,13 +62,27 @@ Parameters Given(const PQconninfoOption* options) {
   return given;
 }
 
+// Of a URI whose password was not percent-encoded: what is behind an '@' or a '/' of it ended up in
+// the host, the port or the database, and from there would in errors.
+bool IsMisread(const Parameters& parameters) {
+  const auto holds = [&](const char* key, auto wrong) {
+    const auto found = parameters.find(key);
+    return found != parameters.end() && wrong(found->second);
+  };
+  // A socket in the abstract namespace begins with one.
+  return holds("host", [](const std::string& s) { return s.find('@', 1) != std::string::npos; }) ||
+         holds("dbname", [](const std::string& s) { return absl::StrContains(s, "@"); }) ||
+         holds("port", [](const std::string& s) {
+           return s.find_first_not_of("0123456789,") != std::string::npos;
+         });
+}
+
 absl::StatusOr<Parameters> Parse(const std::string& dsn, const std::string& path) {
   char* error = nullptr;
   const Options options(PQconninfoParse(dsn.c_str(), &error));
   PQfreemem(error);  // quotes the text
   Parameters parameters = Given(options.get());
-  // Of a URI with an '@' in the password: what is behind it ended up in the host's name.
-  const bool misread = parameters["host"].find('@', 1) != std::string::npos;
+  const bool misread = IsMisread(parameters);
   if (parameters["host"].empty()) parameters.erase("host");
   if (options == nullptr || misread) {
     return absl::FailedPreconditionError(

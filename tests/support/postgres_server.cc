@@ -287,7 +287,7 @@ absl::Status PostgresServer::WaitUntilReady() {
 
 std::string PostgresServer::CreateDatabase() {
   const std::string name = absl::StrCat("test", ++databases_);
-  Execute("postgres", absl::StrCat("CREATE DATABASE ", name)).value();
+  Execute("postgres", absl::StrCat("CREATE DATABASE ", name, " STRATEGY file_copy")).value();
   return name;
 }
 
