@@ -10,19 +10,21 @@ const std::vector<Api::Route>& Api::Routes() {
   constexpr bool kMerchantHeader = true;
   constexpr bool kPlayground = true;
   static const std::vector<Route> routes = {
-      {"GET", "/ipp/v1/sessions/{}", &Api::GetSession},
-      {"POST", "/ipp/v1/sessions", &Api::CreateSession},
-      {"PUT", "/ipp/v1/sessions/{}/cancel", &Api::CancelSession},
-      {"GET", "/ipp/v1/enrollments", &Api::ListEnrollments, kMerchantHeader},
-      {"POST", "/ipp/v1/enrollments", &Api::CreateEnrollment},
-      {"DELETE", "/ipp/v1/enrollments/{}", &Api::DeleteEnrollment},
-      {"GET", "/ipp/v1/locations", &Api::ListLocations, kMerchantHeader},
-      {"GET", "/ipp/v1/locations/{}", &Api::GetLocation, kMerchantHeader},
-      {"GET", "/ipp/v1/devices", &Api::ListDevices, kMerchantHeader},
-      {"PUT", "/ipp/v1/devices/{}", &Api::UpdateDevice},
-      {"DELETE", "/ipp/v1/devices/{}", &Api::DeleteDevice},
-      {"POST", "/ipp/v1/dev/devices", &Api::CreateSimulatedDevice, false, kPlayground},
-      {"POST", "/ipp/v1/dev/sessions/{}/simulate-tap", &Api::SimulateTap, false, kPlayground},
+      {"GET", "/ipp/v1/sessions/{}", "get_session", &Api::GetSession},
+      {"POST", "/ipp/v1/sessions", "create_session", &Api::CreateSession},
+      {"PUT", "/ipp/v1/sessions/{}/cancel", "cancel_session", &Api::CancelSession},
+      {"GET", "/ipp/v1/enrollments", "list_enrollments", &Api::ListEnrollments, kMerchantHeader},
+      {"POST", "/ipp/v1/enrollments", "create_enrollment", &Api::CreateEnrollment},
+      {"DELETE", "/ipp/v1/enrollments/{}", "delete_enrollment", &Api::DeleteEnrollment},
+      {"GET", "/ipp/v1/locations", "list_locations", &Api::ListLocations, kMerchantHeader},
+      {"GET", "/ipp/v1/locations/{}", "get_location", &Api::GetLocation, kMerchantHeader},
+      {"GET", "/ipp/v1/devices", "list_devices", &Api::ListDevices, kMerchantHeader},
+      {"PUT", "/ipp/v1/devices/{}", "update_device", &Api::UpdateDevice},
+      {"DELETE", "/ipp/v1/devices/{}", "delete_device", &Api::DeleteDevice},
+      {"POST", "/ipp/v1/dev/devices", "create_simulated_device", &Api::CreateSimulatedDevice, false,
+       kPlayground},
+      {"POST", "/ipp/v1/dev/sessions/{}/simulate-tap", "simulate_tap", &Api::SimulateTap, false,
+       kPlayground},
   };
   return routes;
 }
@@ -37,6 +39,23 @@ Api::Answer Api::Handle(const Request& request) {
     answer.response = Dispatch(request, *merchant, &answer.session_id);
   }
   return answer;
+}
+
+AuthorizationForm Api::FormOf(const Request& request) const {
+  AuthorizationForm form = AuthorizationForm::kNone;
+  authorizer_.Check(request.Header("authorization"), &form);
+  return form;
+}
+
+std::vector<std::string_view> Api::Operations() {
+  std::vector<std::string_view> names;
+  for (const Route& route : Routes()) names.push_back(route.operation);
+  return names;
+}
+
+std::string_view Api::OperationOf(const Request& request) {
+  const auto match = FindRoute(Routes(), request.method, request.Path());
+  return match.route == nullptr ? std::string_view() : match.route->operation;
 }
 
 Response Api::Dispatch(const Request& request, Merchant& merchant,

@@ -26,6 +26,13 @@ class Api {
   };
   Answer Handle(const Request& request);
 
+  // The form of the request's authorization, for requests that are not handled.
+  AuthorizationForm FormOf(const Request& request) const;
+
+  // The names of the operations, and which one a request is for; empty: none.
+  static std::vector<std::string_view> Operations();
+  static std::string_view OperationOf(const Request& request);
+
  private:
   struct Call {
     const Request& request;
@@ -38,6 +45,7 @@ class Api {
   struct Route {
     std::string_view method;
     std::string_view pattern;
+    std::string_view operation;
     Response (Api::*handler)(Call&);
     bool needs_merchant_header = false;
     bool playground_only = false;

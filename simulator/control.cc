@@ -233,7 +233,8 @@ Response Control::ListRequests(Call& call) {
   const int64_t limit = call.query.Integer("limit", kMax, 0, kMax, &call.errors);
   if (!call.errors.empty()) return ValidationProblem(call.errors);
   return JsonResponse(200,
-                      requests_.Render(static_cast<uint64_t>(after), static_cast<size_t>(limit)));
+                      requests_.Render(static_cast<uint64_t>(after), static_cast<size_t>(limit),
+                                       call.query.Find("merchant_reference1")));
 }
 
 Response Control::ClearRequests(Call&) {

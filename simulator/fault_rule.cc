@@ -1,5 +1,6 @@
 #include "simulator/fault_rule.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "simulator/webhook_signer.h"
@@ -11,7 +12,9 @@ constexpr int64_t kMaxCount = 1'000'000'000;
 constexpr int64_t kMaxDelayMs = 600'000;
 constexpr int64_t kMaxBytes = 16 * 1024 * 1024;
 constexpr int64_t kMaxAgeSeconds = 1'000'000'000;
+constexpr int64_t kMaxRetryAfter = 86'400;
 constexpr std::string_view kWebhook = "webhook";
+constexpr std::string_view kEvery = "*";
 // Not a secret of the default set-up: a receiver does not know it unless told.
 constexpr std::string_view kDefaultNextSecret =
     "whsec_aXBwLXNpbXVsYXRvci1kZWZhdWx0LXNlY3JldC0wMDI=";
@@ -24,6 +27,18 @@ struct KindRow {
 };
 
 constexpr KindRow kKinds[] = {
+    {FaultKind::kRefuseConnection, "refuse_connection", FaultPoint::kConnection},
+    {FaultKind::kDelay, "delay", FaultPoint::kRequest, 1000},
+    {FaultKind::kResetBeforeRead, "reset_before_read", FaultPoint::kRequest},
+    {FaultKind::kResetAfterRead, "reset_after_read", FaultPoint::kRequest},
+    {FaultKind::kCloseAfterRead, "close_after_read", FaultPoint::kRequest},
+    {FaultKind::kErrorBefore, "error_before", FaultPoint::kRequest},
+    {FaultKind::kErrorAfter, "error_after", FaultPoint::kRequest},
+    {FaultKind::kCutBody, "cut_body", FaultPoint::kRequest},
+    {FaultKind::kMalformedJson, "malformed_json", FaultPoint::kRequest},
+    {FaultKind::kSlowBody, "slow_body", FaultPoint::kRequest, 1000},
+    {FaultKind::kTooMany, "too_many", FaultPoint::kRequest},
+    {FaultKind::kHang, "hang", FaultPoint::kRequest},
     {FaultKind::kLose, "lose", FaultPoint::kDelivery},
     {FaultKind::kDouble, "double", FaultPoint::kDelivery},
     {FaultKind::kLate, "late", FaultPoint::kDelivery, 1000},
@@ -79,18 +94,49 @@ void ReadSignedBy(Fields& fields, FaultRule* rule) {
   }
 }
 
-FaultRule ReadRule(Fields& fields) {
-  fields.RefuseOthersThan({"on", "type", "do", "count", "skip", "probability", "delay_ms", "bytes",
-                           "age_seconds", "signed_by", "next_secret"});
+void ReadOn(Fields& fields, const KindRow& row, const std::vector<std::string_view>& operations,
+            FaultRule* rule) {
+  rule->on = fields.String("on", kRequired).value_or(std::string());
+  const bool webhook = rule->on == kWebhook;
+  const bool known = webhook || rule->on == kEvery ||
+                     std::find(operations.begin(), operations.end(), rule->on) != operations.end();
+  if (!known) {
+    std::string names = "must be webhook, *";
+    for (const std::string_view name : operations) names.append(", ").append(name);
+    return fields.Error("on", names);
+  }
+  const bool webhook_kind = row.point == FaultPoint::kDelivery || row.point == FaultPoint::kAttempt;
+  if (webhook != webhook_kind) {
+    fields.Error("do", webhook ? "is not for webhooks" : "is for webhooks only");
+  }
+  if (row.point == FaultPoint::kConnection && rule->on != kEvery) {
+    fields.Error("on", "must be *: a new connection is for no operation yet");
+  }
+  rule->type = fields.String("type", kOptional).value_or(std::string());
+  if (!webhook && !rule->type.empty()) fields.Error("type", "is for webhooks only");
+}
+
+void ReadAnswer(Fields& fields, FaultRule* rule) {
+  rule->commit = fields.Bool("commit").value_or(true);
+  rule->status = static_cast<int>(Between(fields, "status", 503, 400, 599));
+  if (rule->kind == FaultKind::kTooMany || fields.Has("retry_after")) {
+    rule->retry_after = std::chrono::seconds(Between(fields, "retry_after", 1, 0, kMaxRetryAfter));
+  }
+  rule->retry_after_date = fields.Bool("retry_after_date").value_or(false);
+}
+
+FaultRule ReadRule(Fields& fields, const std::vector<std::string_view>& operations) {
+  fields.RefuseOthersThan({"on", "type", "do", "count", "skip", "probability", "delay_ms", "commit",
+                           "status", "retry_after", "retry_after_date", "bytes", "age_seconds",
+                           "signed_by", "next_secret"});
   FaultRule rule;
-  rule.on = fields.String("on", kRequired).value_or(std::string());
-  rule.type = fields.String("type", kOptional).value_or(std::string());
-  if (rule.on != kWebhook) fields.Error("on", "must be webhook");
   const auto name = fields.String("do", kRequired);
   const KindRow* row = FindKind(name.value_or(std::string()));
   if (row == nullptr) {
     fields.Error("do", "must be one of " + KindNames());
-    row = &kKinds[0];
+    row = FindKind("delay");
+  } else {
+    ReadOn(fields, *row, operations, &rule);
   }
   rule.kind = row->kind;
   rule.count = Between(fields, "count", 1, 0, kMaxCount);
@@ -101,6 +147,7 @@ FaultRule ReadRule(Fields& fields) {
   }
   rule.delay =
       std::chrono::milliseconds(Between(fields, "delay_ms", row->default_delay_ms, 0, kMaxDelayMs));
+  ReadAnswer(fields, &rule);
   rule.bytes = Between(fields, "bytes", 2 * 1024 * 1024, 0, kMaxBytes);
   rule.age =
       std::chrono::seconds(Between(fields, "age_seconds", 3600, -kMaxAgeSeconds, kMaxAgeSeconds));
@@ -113,15 +160,16 @@ FaultRule ReadRule(Fields& fields) {
 std::string_view Name(FaultKind kind) { return RowOf(kind).name; }
 FaultPoint PointOf(FaultKind kind) { return RowOf(kind).point; }
 
-std::vector<FaultRule> ReadFaultRules(Body& document, bool may_be_one_rule) {
+std::vector<FaultRule> ReadFaultRules(Body& document, bool may_be_one_rule,
+                                      const std::vector<std::string_view>& operations) {
   std::vector<FaultRule> rules;
   Fields& fields = document.fields();
   if (may_be_one_rule && !fields.Has("faults")) {
-    rules.push_back(ReadRule(fields));
+    rules.push_back(ReadRule(fields, operations));
     return rules;
   }
   fields.Objects(
-      "faults", [&](Fields& rule) { rules.push_back(ReadRule(rule)); }, kMayBeEmpty);
+      "faults", [&](Fields& rule) { rules.push_back(ReadRule(rule, operations)); }, kMayBeEmpty);
   return rules;
 }
 
@@ -133,9 +181,20 @@ void RenderMembers(const FaultRule& rule, JsonWriter& json) {
   json.Key("skip").Integer(rule.skip);
   json.Key("probability").Number(rule.probability);
   json.Key("delay_ms").Integer(rule.delay.count());
-  if (rule.kind == FaultKind::kHuge) json.Key("bytes").Integer(rule.bytes);
-  if (rule.kind == FaultKind::kStaleTimestamp) json.Key("age_seconds").Integer(rule.age.count());
-  if (rule.kind == FaultKind::kRotatedSecret) {
+  const auto is = [&](auto... kinds) { return ((rule.kind == kinds) || ...); };
+  if (is(FaultKind::kResetAfterRead, FaultKind::kCloseAfterRead, FaultKind::kHang)) {
+    json.Key("commit").Bool(rule.commit);
+  }
+  if (is(FaultKind::kErrorBefore, FaultKind::kErrorAfter)) {
+    json.Key("status").Integer(rule.status);
+  }
+  if (rule.retry_after) {
+    json.Key("retry_after").Integer(rule.retry_after->count());
+    json.Key("retry_after_date").Bool(rule.retry_after_date);
+  }
+  if (is(FaultKind::kHuge)) json.Key("bytes").Integer(rule.bytes);
+  if (is(FaultKind::kStaleTimestamp)) json.Key("age_seconds").Integer(rule.age.count());
+  if (is(FaultKind::kRotatedSecret)) {
     json.Key("signed_by").String(rule.only_next_secret ? "next" : "both");
   }
 }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,11 +14,25 @@ namespace ipp::simulator {
 
 // Where a rule is asked whether it strikes.
 enum class FaultPoint {
-  kDelivery,  // a webhook sets off to a receiver
-  kAttempt,   // one try of it is about to be signed and sent
+  kConnection,  // a connection to the API was accepted
+  kRequest,     // the head of an API request was read
+  kDelivery,    // a webhook sets off to a receiver
+  kAttempt,     // one try of it is about to be signed and sent
 };
 
 enum class FaultKind {
+  kRefuseConnection,
+  kDelay,
+  kResetBeforeRead,
+  kResetAfterRead,
+  kCloseAfterRead,
+  kErrorBefore,
+  kErrorAfter,
+  kCutBody,
+  kMalformedJson,
+  kSlowBody,
+  kTooMany,
+  kHang,
   kLose,
   kDouble,
   kLate,
@@ -33,13 +48,17 @@ FaultPoint PointOf(FaultKind kind);
 
 // One thing that shall go wrong. README.md says what each kind does and which members it reads.
 struct FaultRule {
-  std::string on;    // "webhook"
+  std::string on;    // an operation of the API, "*" for all of them, or "webhook"
   std::string type;  // of the webhook; empty: any
   FaultKind kind = FaultKind::kLose;
   int64_t count = 1;  // 0: without end
   int64_t skip = 0;
   double probability = 1.0;
   std::chrono::milliseconds delay{0};
+  bool commit = true;
+  int status = 503;
+  std::optional<std::chrono::seconds> retry_after;
+  bool retry_after_date = false;
   int64_t bytes = 0;
   std::chrono::seconds age{0};
   bool only_next_secret = false;
@@ -48,7 +67,8 @@ struct FaultRule {
 
 // Reads the array "faults" of a document, or the document as one rule if it has no such member.
 // What is wrong goes to the body's errors, by the member's path.
-std::vector<FaultRule> ReadFaultRules(Body& document, bool may_be_one_rule);
+std::vector<FaultRule> ReadFaultRules(Body& document, bool may_be_one_rule,
+                                      const std::vector<std::string_view>& operations);
 
 // The members as read, without the secret and without braces around them.
 void RenderMembers(const FaultRule& rule, JsonWriter& json);

@@ -15,7 +15,9 @@ std::mt19937_64 Dice(uint64_t seed, size_t place) {
 double Throw(std::mt19937_64& dice) { return static_cast<double>(dice() >> 11) * 0x1p-53; }
 
 bool Matches(const FaultRule& rule, FaultPoint point, std::string_view on, std::string_view type) {
-  return PointOf(rule.kind) == point && rule.on == on && (rule.type.empty() || rule.type == type);
+  if (PointOf(rule.kind) != point) return false;
+  if (rule.on != on && rule.on != "*") return false;  // no webhook's rule is on "*"
+  return rule.type.empty() || rule.type == type;
 }
 
 }  // namespace
@@ -25,7 +27,7 @@ void Faults::Replace(Body& document) {
   fields.RefuseOthersThan({"faults", "seed"});
   const auto seed = fields.Integer("seed", kOptional);
   if (seed && *seed < 0) fields.Error("seed", "must not be negative");
-  auto rules = ReadFaultRules(document, /*may_be_one_rule=*/false);
+  auto rules = ReadFaultRules(document, /*may_be_one_rule=*/false, operations_);
   if (rules.size() > kMaxRules) fields.Error("faults", "are more than 1000");
   if (!document.errors().empty()) return;
   if (seed) seed_ = static_cast<uint64_t>(*seed);
@@ -36,7 +38,7 @@ void Faults::Replace(Body& document) {
 void Faults::Append(Body& document) {
   Fields& fields = document.fields();
   if (fields.Has("faults")) fields.RefuseOthersThan({"faults"});
-  auto rules = ReadFaultRules(document, /*may_be_one_rule=*/true);
+  auto rules = ReadFaultRules(document, /*may_be_one_rule=*/true, operations_);
   if (entries_.size() + rules.size() > kMaxRules) fields.Error("faults", "are more than 1000");
   if (document.errors().empty()) Add(std::move(rules));
 }

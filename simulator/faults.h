@@ -7,6 +7,7 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "simulator/fault_rule.h"
@@ -23,18 +24,22 @@ class Faults {
   static constexpr size_t kMaxRules = 1000;
   static constexpr uint64_t kDefaultSeed = 1;
 
+  // `operations` are the names that a rule may be on, besides "*" and "webhook".
+  explicit Faults(std::vector<std::string_view> operations) : operations_(std::move(operations)) {}
+
   // Takes {"faults": [...], "seed": n} in place of what there is. If the document has errors
   // afterwards, nothing was taken.
   void Replace(Body& document);
   // Takes {"faults": [...]} or a single rule after those there are; the same about errors.
   void Append(Body& document);
   void Clear() { entries_.clear(); }
+  bool empty() const { return entries_.empty(); }
 
   // Begins every rule's dice anew.
   void SetSeed(uint64_t seed);
 
-  // The first rule that strikes here; null: none. It and the matching rules before it count a match,
-  // those after it do not.
+  // The first rule that strikes here; null: none. It and the matching rules before it count a
+  // match, those after it do not.
   std::shared_ptr<const FaultRule> Strike(FaultPoint point, std::string_view on,
                                           std::string_view type = {});
 
@@ -50,6 +55,7 @@ class Faults {
   };
   void Add(std::vector<FaultRule> rules);
 
+  std::vector<std::string_view> operations_;
   uint64_t seed_ = kDefaultSeed;
   std::vector<Entry> entries_;
 };

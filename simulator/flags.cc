@@ -21,11 +21,16 @@ bool ParseNumber(std::string_view text, Number min, Number max, Number* number) 
   return code == std::errc() && stop == end && *number >= min && *number <= max;
 }
 
-bool ParseListen(std::string_view text, Simulator::Options* options) {
+bool ParseListen(std::string_view text, std::string* address, uint16_t* port) {
   const size_t colon = text.rfind(':');
   if (colon == std::string_view::npos || colon == 0) return false;
-  options->address = std::string(text.substr(0, colon));
-  return ParseNumber<uint16_t>(text.substr(colon + 1), 0, 65535, &options->port);
+  *address = std::string(text.substr(0, colon));
+  return ParseNumber<uint16_t>(text.substr(colon + 1), 0, 65535, port);
+}
+
+bool ParseFile(std::string_view text, std::string* path) {
+  *path = std::string(text);
+  return !text.empty();
 }
 
 bool ParseSeconds(std::string_view text, double min, std::chrono::milliseconds* duration) {
@@ -45,12 +50,17 @@ struct Flag {
 const std::vector<Flag>& ValueFlags() {
   static const std::vector<Flag> flags = {
       {"--listen", "ADDRESS:PORT", "where to listen; port 0 takes a free one (127.0.0.1:9080)",
-       [](auto value, Flags* f) { return ParseListen(value, &f->options); }},
-      {"--port-file", "FILE", "write the port there once listening",
        [](auto value, Flags* f) {
-         f->port_file = std::string(value);
-         return !value.empty();
+         return ParseListen(value, &f->options.address, &f->options.port);
        }},
+      {"--port-file", "FILE", "write the port there once listening",
+       [](auto value, Flags* f) { return ParseFile(value, &f->port_file); }},
+      {"--control-listen", "ADDRESS:PORT", "a listener for /_sim/ that no fault reaches (none)",
+       [](auto value, Flags* f) {
+         return ParseListen(value, &f->options.control_address, &f->options.control_port.emplace());
+       }},
+      {"--control-port-file", "FILE", "write its port there once listening",
+       [](auto value, Flags* f) { return ParseFile(value, &f->control_port_file); }},
       {"--merchant", "MID:KEY", "a merchant and its API key; repeatable (one test merchant)",
        [](auto value, Flags* f) {
          const size_t colon = value.find(':');
@@ -68,16 +78,17 @@ const std::vector<Flag>& ValueFlags() {
          f->options.session_ttl = std::chrono::seconds(seconds);
          return true;
        }},
+      {"--keep-requests", "NUMBER", "how many /_sim/requests remembers (50000)",
+       [](auto value, Flags* f) {
+         return ParseNumber<size_t>(value, 1, 10'000'000, &f->options.kept_requests);
+       }},
       {"--webhook-url", "URL", "an http URL that gets every event; repeatable",
        [](auto value, Flags* f) {
          f->options.webhook_urls.emplace_back(value);
          return Url::Parse(value).has_value();
        }},
       {"--webhook-secret-file", "FILE", "whsec_ secrets, one a line; all of them sign",
-       [](auto value, Flags* f) {
-         f->webhook_secret_file = std::string(value);
-         return !value.empty();
-       }},
+       [](auto value, Flags* f) { return ParseFile(value, &f->webhook_secret_file); }},
       {"--webhook-backoff", "SECONDS", "wait after the first failed attempt (1)",
        [](auto value, Flags* f) {
          return ParseSeconds(value, 0.001, &f->options.webhook_initial_backoff);
@@ -108,10 +119,7 @@ const std::vector<Flag>& ValueFlags() {
          return ParseNumber<size_t>(value, 1, 1000, &f->options.webhook_connections);
        }},
       {"--faults", "FILE", "what shall go wrong: the JSON of PUT /_sim/faults",
-       [](auto value, Flags* f) {
-         f->faults_file = std::string(value);
-         return !value.empty();
-       }},
+       [](auto value, Flags* f) { return ParseFile(value, &f->faults_file); }},
       {"--fault-seed", "NUMBER", "the seed of their probabilities (1)",
        [](auto value, Flags* f) {
          return ParseNumber<uint64_t>(value, 0, kMaxSeed, &f->options.fault_seed.emplace());

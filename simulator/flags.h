@@ -12,6 +12,7 @@ struct Flags {
   std::string webhook_secret_file;
   std::string faults_file;
   std::string port_file;
+  std::string control_port_file;
   bool help = false;
   bool version = false;
 };

@@ -1,12 +1,16 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 namespace ipp::simulator {
+
+struct FaultRule;
 
 // One request as it came off a connection. The views live until its Responder has been called.
 struct Request {
@@ -15,6 +19,7 @@ struct Request {
   std::vector<std::pair<std::string_view, std::string_view>> headers;
   std::string body;
   int connection = 0;  // counts up from 1; tells reused connections from fresh ones
+  std::shared_ptr<const FaultRule> fault;  // what shall go wrong with it; null: nothing
 
   // The first header of that name in any letter case; empty if there is none.
   std::string_view Header(std::string_view name) const;
@@ -23,11 +28,23 @@ struct Request {
   std::string_view RawQuery() const;
 };
 
+// How an answer leaves.
+enum class Ending {
+  kWhole,
+  kReset,     // nothing is sent, the connection is reset
+  kClosed,    // nothing is sent, the connection is closed
+  kSilent,    // nothing is sent until the client closes the connection
+  kCutBody,   // half of the announced body is sent, then the connection is closed
+  kSlowBody,  // the body is sent in pieces over Response::body_time
+};
+
 struct Response {
   int status = 200;
   std::string body;
   std::string_view content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;  // besides those of every answer
+  Ending ending = Ending::kWhole;
+  std::chrono::milliseconds body_time{0};
 };
 
 // Answers one request. Call it once, on the loop's thread, inside the handler or later.

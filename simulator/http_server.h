@@ -3,7 +3,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "simulator/http.h"
@@ -32,9 +34,18 @@ class HttpServer {
     std::chrono::seconds idle_timeout{75};
   };
 
+  // Who is asked on the loop's thread; `refuse` and `admit` may be empty.
+  struct Hooks {
+    Handler handle;
+    // At each new connection. A value: it is reset at once, and the port is closed for so long.
+    std::function<std::optional<std::chrono::milliseconds>()> refuse;
+    // When the head of a request is read. False: the connection is reset, nothing more is read.
+    std::function<bool(Request&)> admit;
+  };
+
   // Null when the address cannot be bound; *error then says why.
   static std::unique_ptr<HttpServer> Listen(boost::asio::io_context& loop, const Options& options,
-                                            Handler handler, std::string* error);
+                                            Hooks hooks, std::string* error);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

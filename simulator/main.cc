@@ -17,6 +17,13 @@ int Fail(int code, const std::string& error) {
   return code;
 }
 
+// True without a file to write.
+bool WritePort(const std::string& file, uint16_t port, std::string* error) {
+  if (file.empty() || (std::ofstream(file) << port << "\n" << std::flush)) return true;
+  *error = "cannot write " + file;
+  return false;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -52,12 +59,16 @@ int main(int argc, char** argv) {
 
   const auto simulator = Simulator::Start(flags.options, &error);
   if (simulator == nullptr) return Fail(kStartFailed, error);
-  if (!flags.port_file.empty() && !(std::ofstream(flags.port_file) << simulator->port() << "\n"
-                                                                   << std::flush)) {
-    return Fail(kStartFailed, "cannot write " + flags.port_file);
+  if (!WritePort(flags.control_port_file, simulator->control_port(), &error) ||
+      !WritePort(flags.port_file, simulator->port(), &error)) {
+    return Fail(kStartFailed, error);
   }
   std::printf("listening on %s:%u\n", flags.options.address.c_str(),
               static_cast<unsigned>(simulator->port()));
+  if (flags.options.control_port) {
+    std::printf("control on %s:%u\n", flags.options.control_address.c_str(),
+                static_cast<unsigned>(simulator->control_port()));
+  }
   std::fflush(stdout);
 
   int received = 0;

@@ -16,21 +16,30 @@ namespace ipp::simulator {
 
 // What tests take for the truth: every API request that was read to its end, in that order, whether
 // or not it was accepted and whether or not its answer arrived. Keys are not kept, only the form in
-// which they came. Holds the last kMaxEntries; sequence numbers go on.
+// which they came. Holds the last `max_entries`; sequence numbers go on.
 class RequestLog {
  public:
-  static constexpr size_t kMaxEntries = 50'000;
   static constexpr size_t kMaxKeptBody = 2048;
+
+  explicit RequestLog(size_t max_entries) : max_entries_(max_entries) {}
 
   // Notes a request; the number is for Finish.
   uint64_t Begin(const Request& request);
 
-  // Notes how it was answered. Does nothing if the entry has gone by now.
-  void Finish(uint64_t sequence, AuthorizationForm form, int status, std::string session_id);
+  struct Outcome {
+    AuthorizationForm form = AuthorizationForm::kNone;
+    bool executed = false;   // the API has handled it, whatever came of that
+    int status = 0;          // of the answer; 0: none is sent
+    std::string session_id;  // that it made
+  };
 
-  // Entries with a sequence number above `after`, at most `limit`, and how many requests were ever
-  // read.
-  std::string Render(uint64_t after, size_t limit) const;
+  // Notes what became of it. Does nothing if the entry has gone by now.
+  void Finish(uint64_t sequence, Outcome outcome);
+
+  // Entries with a sequence number above `after`, at most `limit`; of those with that
+  // merchant_reference1 in their body, unless it is null. Also how many requests were ever read,
+  // and how many of those kept match.
+  std::string Render(uint64_t after, size_t limit, const std::string* reference) const;
 
   // Forgets the entries and starts again at 1.
   void Clear();
@@ -46,12 +55,13 @@ class RequestLog {
     std::vector<std::pair<std::string_view, std::string>> headers;
     size_t body_length = 0;
     std::string body;
-    AuthorizationForm form = AuthorizationForm::kNone;
-    int status = 0;  // 0: not answered yet
-    std::string session_id;
+    std::string reference;   // merchant_reference1
+    std::string_view fault;  // empty: none
+    Outcome outcome;
   };
   static void Render(const Entry& entry, JsonWriter& json);
 
+  const size_t max_entries_;
   std::deque<Entry> entries_;  // without gaps in the numbers
   uint64_t next_ = 1;
 };

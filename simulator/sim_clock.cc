@@ -2,6 +2,7 @@
 
 #include <cctype>
 #include <cstdio>
+#include <ctime>
 
 namespace ipp::simulator {
 namespace {
@@ -53,6 +54,15 @@ bool Take(std::string_view* text, char upper) {
 
 std::string FormatSeconds(Time time) { return Format(time, false); }
 std::string FormatNanos(Time time) { return Format(time, true); }
+
+std::string FormatHttpDate(Time time) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(
+      std::chrono::time_point_cast<std::chrono::system_clock::duration>(time));
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[64];
+  return {text, std::strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &parts)};
+}
 
 bool IsDateTime(std::string_view text) {
   int year = 0, month = 0, day = 0, part = 0;

@@ -24,6 +24,8 @@ class SimClock {
 std::string FormatSeconds(Time time);  // 2026-09-21T14:13:20Z
 std::string FormatNanos(Time time);    // 2026-09-21T14:13:20.000000001Z
 
+std::string FormatHttpDate(Time time);  // Mon, 21 Sep 2026 14:13:20 GMT
+
 // Whether this is an RFC 3339 date-time with a zone.
 bool IsDateTime(std::string_view text);
 

@@ -7,6 +7,7 @@
 
 #include "simulator/api.h"
 #include "simulator/control.h"
+#include "simulator/fault_gate.h"
 #include "simulator/faults.h"
 #include "simulator/http_server.h"
 #include "simulator/request_log.h"
@@ -76,13 +77,13 @@ class Simulator::Impl {
   Impl(const Options& options, WebhookSigner signer, Faults faults)
       : faults_(std::move(faults)),
         transport_(MakeHttpWebhookTransport(loop_, options.webhook_timeout)),
-        webhooks_(
-            QueueOptions(options), std::move(signer), *transport_,
-            [this](auto delay, auto callback) { RunAfter(delay, std::move(callback)); }, ids_,
-            faults_),
+        run_after_([this](auto delay, auto callback) { RunAfter(delay, std::move(callback)); }),
+        webhooks_(QueueOptions(options), std::move(signer), *transport_, run_after_, ids_, faults_),
         world_(clock_, ids_, options.session_ttl,
                [this](WebhookEvent event) { webhooks_.Enqueue(std::move(event)); }),
+        requests_(options.kept_requests),
         api_(world_, authorizer_, options.production),
+        gate_(api_, requests_, faults_, run_after_),
         control_(world_, requests_, webhooks_, faults_) {
     for (const auto& [merchant_id, key] : options.merchants) {
       Merchant* merchant = world_.FindMerchant(merchant_id);
@@ -98,29 +99,40 @@ class Simulator::Impl {
 
   bool Start(const Options& options, const std::vector<Url>& urls, std::string* error) {
     webhooks_.SetDestinations(urls);
-    HttpServer::Options server;
-    server.address = options.address;
-    server.port = options.port;
-    server_ = HttpServer::Listen(
-        loop_, server,
-        [this](Request& request, Responder respond) { Answer(request, std::move(respond)); },
-        error);
+    HttpServer::Hooks hooks;
+    hooks.handle = [this](auto& request, auto respond) { Answer(request, std::move(respond)); };
+    hooks.refuse = [this] { return gate_.Refuse(); };
+    hooks.admit = [this](Request& request) { return gate_.Admit(request); };
+    server_ = Listen(options.address, options.port, std::move(hooks), error);
     if (server_ == nullptr) return false;
+    if (options.control_port) {
+      HttpServer::Hooks control;
+      control.handle = [this](auto& request, auto respond) { respond(control_.Handle(request)); };
+      control_server_ =
+          Listen(options.control_address, *options.control_port, std::move(control), error);
+      if (control_server_ == nullptr) return false;
+    }
     thread_ = std::thread([this] { loop_.run(); });
     return true;
   }
 
   uint16_t port() const { return server_->port(); }
+  uint16_t control_port() const {
+    return control_server_ == nullptr ? port() : control_server_->port();
+  }
 
  private:
-  // Every request passes here, and may be answered later than in this call: the place where delays
-  // and failures of an API request can be put without the rest knowing.
+  std::unique_ptr<HttpServer> Listen(const std::string& address, uint16_t port,
+                                     HttpServer::Hooks hooks, std::string* error) {
+    HttpServer::Options server;
+    server.address = address;
+    server.port = port;
+    return HttpServer::Listen(loop_, server, std::move(hooks), error);
+  }
+
   void Answer(Request& request, Responder respond) {
     if (request.Path().substr(0, 6) == "/_sim/") return respond(control_.Handle(request));
-    const uint64_t sequence = requests_.Begin(request);
-    Api::Answer answer = api_.Handle(request);
-    requests_.Finish(sequence, answer.form, answer.response.status, std::move(answer.session_id));
-    respond(std::move(answer.response));
+    gate_.Answer(request, std::move(respond));
   }
 
   void RunAfter(std::chrono::milliseconds delay, std::function<void()> callback) {
@@ -136,19 +148,22 @@ class Simulator::Impl {
   IdMaker ids_;
   Faults faults_;
   std::unique_ptr<WebhookTransport> transport_;
+  const FaultGate::RunAfter run_after_;
   WebhookQueue webhooks_;
   World world_;
   Authorizer authorizer_;
   RequestLog requests_;
   Api api_;
+  FaultGate gate_;
   Control control_;
   std::unique_ptr<HttpServer> server_;
+  std::unique_ptr<HttpServer> control_server_;
   std::thread thread_;
 };
 
 std::unique_ptr<Simulator> Simulator::Start(const Options& options, std::string* error) {
   WebhookSigner signer;
-  Faults faults;
+  Faults faults(Api::Operations());
   std::vector<Url> urls;
   if (!LoadFaults(options, &faults, error) ||
       !FillSigner(options.webhook_secrets, &signer, error) ||
@@ -167,5 +182,6 @@ std::unique_ptr<Simulator> Simulator::Start(const Options& options, std::string*
 Simulator::Simulator(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Simulator::~Simulator() = default;
 uint16_t Simulator::port() const { return impl_->port(); }
+uint16_t Simulator::control_port() const { return impl_->control_port(); }
 
 }  // namespace ipp::simulator

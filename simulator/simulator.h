@@ -25,12 +25,17 @@ class Simulator {
     std::string address = "127.0.0.1";
     uint16_t port = 0;  // 0: any free one
 
+    // A second listener for /_sim/ alone, which no fault reaches; none unless there is a port.
+    std::string control_address = "127.0.0.1";
+    std::optional<uint16_t> control_port;
+
     // A merchant may have several keys. Each merchant starts with two locations.
     std::vector<MerchantKey> merchants = {{"PM00000001", "kco_test_api_simulator"}};
     // As in production, where the /dev operations answer 404.
     bool production = false;
     // How long a session may stay open before it is EXPIRED; zero: for ever.
     std::chrono::seconds session_ttl{3600};
+    size_t kept_requests = 50'000;  // for /_sim/requests
 
     std::vector<std::string> webhook_urls;     // http only
     std::vector<std::string> webhook_secrets;  // whsec_<base64>; all sign; none: kDefaultSecret
@@ -55,6 +60,7 @@ class Simulator {
   Simulator& operator=(const Simulator&) = delete;
 
   uint16_t port() const;
+  uint16_t control_port() const;  // port() if /_sim/ has no listener of its own
 
  private:
   class Impl;

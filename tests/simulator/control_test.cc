@@ -87,16 +87,35 @@ TEST(SimulatorTimes, AreFormatted) {
   const Time time{std::chrono::nanoseconds(1'790'000'000'000'000'001)};
   EXPECT_EQ(FormatSeconds(time), "2026-09-21T14:13:20Z");
   EXPECT_EQ(FormatNanos(time), "2026-09-21T14:13:20.000000001Z");
+  EXPECT_EQ(FormatHttpDate(time), "Mon, 21 Sep 2026 14:13:20 GMT");
 }
 
 TEST(SimulatorFlags, AreReadInBothSpellings) {
   Flags flags;
   std::string error;
-  ASSERT_TRUE(ParseFlags(
-      {"--listen", "0.0.0.0:0", "--merchant=PM1:k:1", "--merchant", "PM2:k2", "--webhook-url",
-       "http://a/", "--webhook-url=http://b/", "--webhook-backoff", "0.25", "--webhook-order=none",
-       "--production", "--session-ttl=0", "--webhook-secret-file", "/s", "--port-file=/p"},
-      &flags, &error))
+  ASSERT_TRUE(ParseFlags({"--listen",
+                          "0.0.0.0:0",
+                          "--merchant=PM1:k:1",
+                          "--merchant",
+                          "PM2:k2",
+                          "--webhook-url",
+                          "http://a/",
+                          "--webhook-url=http://b/",
+                          "--webhook-backoff",
+                          "0.25",
+                          "--webhook-order=none",
+                          "--production",
+                          "--session-ttl=0",
+                          "--webhook-secret-file",
+                          "/s",
+                          "--port-file=/p",
+                          "--control-listen=127.0.0.2:7",
+                          "--control-port-file=/c",
+                          "--faults=/f",
+                          "--fault-seed=9",
+                          "--keep-requests=5",
+                          "--webhook-connections=3"},
+                         &flags, &error))
       << error;
   EXPECT_EQ(flags.options.address, "0.0.0.0");
   EXPECT_EQ(flags.options.port, 0);
@@ -110,6 +129,13 @@ TEST(SimulatorFlags, AreReadInBothSpellings) {
   EXPECT_EQ(flags.options.session_ttl.count(), 0);
   EXPECT_EQ(flags.webhook_secret_file, "/s");
   EXPECT_EQ(flags.port_file, "/p");
+  EXPECT_EQ(flags.options.control_address, "127.0.0.2");
+  EXPECT_EQ(flags.options.control_port, 7);
+  EXPECT_EQ(flags.control_port_file, "/c");
+  EXPECT_EQ(flags.faults_file, "/f");
+  EXPECT_EQ(flags.options.fault_seed, 9u);
+  EXPECT_EQ(flags.options.kept_requests, 5u);
+  EXPECT_EQ(flags.options.webhook_connections, 3u);
 }
 
 TEST(SimulatorFlags, HaveDefaults) {
@@ -152,6 +178,11 @@ INSTANTIATE_TEST_SUITE_P(
                     std::vector<std::string>{"--webhook-timeout", "nan"},
                     std::vector<std::string>{"--webhook-order", "random"},
                     std::vector<std::string>{"--session-ttl", "-1"},
+                    std::vector<std::string>{"--control-listen", "7"},
+                    std::vector<std::string>{"--faults="},
+                    std::vector<std::string>{"--fault-seed", "-1"},
+                    std::vector<std::string>{"--keep-requests", "0"},
+                    std::vector<std::string>{"--webhook-connections", "0"},
                     std::vector<std::string>{"--production=yes"}));
 
 TEST(SimulatorSecretFile, IsReadLineByLine) {

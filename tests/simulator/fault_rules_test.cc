@@ -78,6 +78,16 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         BadRuleRow{"NoOn", R"({"do":"lose"})", "on"},
         BadRuleRow{"UnknownOn", R"({"on":"Webhook","do":"lose"})", "on"},
+        BadRuleRow{"UnknownOperation", R"({"on":"create_sessions","do":"hang"})", "on"},
+        BadRuleRow{"WebhookHang", R"({"on":"webhook","do":"hang"})", "do"},
+        BadRuleRow{"LostRequest", R"({"on":"get_session","do":"lose"})", "do"},
+        BadRuleRow{"RefusedOperation", R"({"on":"get_session","do":"refuse_connection"})", "on"},
+        BadRuleRow{"TypeOfRequest", R"({"on":"*","type":"a","do":"hang"})", "type"},
+        BadRuleRow{"Commit", R"({"on":"*","do":"hang","commit":"yes"})", "commit"},
+        BadRuleRow{"Status", R"({"on":"*","do":"error_before","status":200})", "status"},
+        BadRuleRow{"RetryAfter", R"({"on":"*","do":"too_many","retry_after":-1})", "retry_after"},
+        BadRuleRow{"RetryAfterDate", R"({"on":"*","do":"too_many","retry_after_date":1})",
+                   "retry_after_date"},
         BadRuleRow{"NoDo", R"({"on":"webhook"})", "do"},
         BadRuleRow{"UnknownDo", R"({"on":"webhook","do":"explode"})", "do"},
         BadRuleRow{"UnknownMember", R"({"on":"webhook","do":"lose","cuont":1})", "cuont"},
@@ -154,7 +164,7 @@ TEST(SimulatorFaultDice, FallTheSameForTheSameSeed) {
         Body::Parse(R"({"faults":[{"on":"webhook","type":"a","do":"lose","count":0,)"
                     R"("probability":0.5},{"on":"webhook","type":"b","do":"lose","count":0,)"
                     R"("probability":0.5}]})");
-    Faults faults;
+    Faults faults({});
     faults.SetSeed(seed);
     faults.Replace(*document);
     std::string fallen;
@@ -173,7 +183,7 @@ TEST(SimulatorFaultDice, FallTheSameForTheSameSeed) {
 TEST(SimulatorFaultCounts, SkipThenStrikeThenPassOn) {
   const auto document = Body::Parse(R"({"faults":[{"on":"webhook","do":"lose","skip":2,"count":2},)"
                                     R"({"on":"webhook","do":"late","count":0}]})");
-  Faults faults;
+  Faults faults({});
   faults.Replace(*document);
   std::string struck;
   for (int i = 0; i < 6; ++i) {

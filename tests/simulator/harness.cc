@@ -1,11 +1,14 @@
 #include "tests/simulator/harness.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
+#include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/error.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -46,6 +49,12 @@ const boost::json::value* Find(const boost::json::value& value, const std::strin
 
 }  // namespace
 
+bool Reply::reset() const { return error == asio::error::connection_reset; }
+
+bool Reply::closed() const {
+  return error == http::error::end_of_stream || error == http::error::partial_message;
+}
+
 std::string Reply::Header(const std::string& name) const {
   for (const auto& [key, value] : headers) {
     if (key == name) return value;
@@ -71,6 +80,14 @@ size_t SizeAt(const boost::json::value& value, const std::string& path) {
   return at != nullptr && at->is_array() ? at->get_array().size() : 0;
 }
 
+error_code TryConnect(uint16_t port) {
+  asio::io_context loop;
+  tcp::socket socket(loop);
+  error_code error;
+  socket.connect({asio::ip::address_v4::loopback(), port}, error);
+  return error;
+}
+
 struct Client::Connection {
   asio::io_context loop;
   tcp::socket socket{loop};
@@ -82,9 +99,6 @@ Client::Client(uint16_t port) : connection_(std::make_unique<Connection>()) {
   error_code error;
   connection_->socket.connect({asio::ip::address_v4::loopback(), port}, error);
   EXPECT_FALSE(error) << error.message();
-  const timeval patience{kPatience.count(), 0};
-  ::setsockopt(connection_->socket.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &patience,
-               sizeof(patience));
 }
 Client::~Client() = default;
 Client::Client(Client&&) noexcept = default;
@@ -110,16 +124,24 @@ void Client::SendRaw(const std::string& bytes) {
   asio::write(connection_->socket, asio::buffer(bytes), error);
 }
 
-Reply Client::ReadReply() {
+Reply Client::ReadReply(std::chrono::milliseconds patience) {
+  // Asio's blocking reads know no time limit: they poll again when the socket's own has passed.
+  pollfd readable{connection_->socket.native_handle(), POLLIN, 0};
+  if (connection_->buffer.size() == 0 &&
+      ::poll(&readable, 1, static_cast<int>(patience.count())) == 0) {
+    Reply reply;
+    reply.error = asio::error::timed_out;
+    return reply;
+  }
   http::response_parser<http::string_body> parser;
   parser.body_limit(64 * 1024 * 1024);
   parser.skip(connection_->sent_head);
   error_code error;
   http::read(connection_->socket, connection_->buffer, parser, error);
   Reply reply;
-  if (error) return reply;
-  reply.status = static_cast<int>(parser.get().result_int());
+  reply.error = error;
   reply.body = parser.get().body();
+  if (!error) reply.status = static_cast<int>(parser.get().result_int());
   reply.keep_alive = parser.get().keep_alive();
   for (const auto& field : parser.get()) {
     reply.headers.emplace_back(Std(field.name_string()), Std(field.value()));

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <boost/json/value.hpp>
+#include <boost/system/error_code.hpp>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -20,14 +22,20 @@ namespace ipp::simulator {
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 struct Reply {
-  int status = 0;  // 0: no answer came
-  std::string body;
+  int status = 0;                   // 0: no whole answer came
+  boost::system::error_code error;  // why
+  std::string body;                 // what came of it
   Headers headers;
   bool keep_alive = false;
 
+  bool reset() const;   // by the server
+  bool closed() const;  // in the middle of an answer or before it
   std::string Header(const std::string& name) const;
   boost::json::value Json() const;  // null, and a failed test, if the body is none
 };
+
+// What comes of connecting to the simulator: no error, or the connection is refused.
+boost::system::error_code TryConnect(uint16_t port);
 
 // One connection to the simulator, blocking.
 class Client {
@@ -39,7 +47,8 @@ class Client {
   Reply Call(const std::string& method, const std::string& target, const Headers& headers = {},
              const std::string& body = {});
   void SendRaw(const std::string& bytes);
-  Reply ReadReply();
+  // `patience` is for the first byte.
+  Reply ReadReply(std::chrono::milliseconds patience = std::chrono::seconds(30));
 
  private:
   struct Connection;

@@ -83,7 +83,7 @@ class SimulatorWebhookQueue : public testing::Test {
   }
 
   IdMaker ids_;
-  Faults faults_;
+  Faults faults_{{}};
   FakeTransport transport_;
   std::vector<int64_t> delays_;
   std::vector<std::function<void()>> timers_;
