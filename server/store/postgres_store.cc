@@ -140,10 +140,12 @@ PostgresStore::PostgresStore(const PostgresOptions& options, Clock* clock, Metri
       tail_(&listen_link_, limits_),
       writes_(options.max_queue,
               &metrics->gauge("ipp_store_queue_depth", "Calls that wait for the store.",
-                              {{"queue", "write"}})),
+                              {{"queue", "write"}}),
+              [](WriteCall& write) { Refuse(write, QueueFull()); }),
       reads_(options.max_queue,
              &metrics->gauge("ipp_store_queue_depth", "Calls that wait for the store.",
-                             {{"queue", "read"}})) {
+                             {{"queue", "read"}}),
+             [](Read& read) { std::move(read)(QueueFull()); }) {
   write_thread_ = std::thread([this] { WriteLoop(); });
   read_thread_ = std::thread([this] { ReadLoop(); });
   listen_thread_ = std::thread([this] { ListenLoop(); });
@@ -193,7 +195,6 @@ void PostgresStore::WriteLoop() {
     // While it fails, all that waits fails with the next try, not one batch a try.
     Inbox<WriteCall>::Taken taken = writes_.Take(failing_ ? options_.max_queue : options_.max_batch,
                                                  maintain_at - steady_clock::now());
-    for (WriteCall& write : taken.refused) Refuse(write, QueueFull());
     if (taken.stopping) {
       for (WriteCall& write : taken.work) Refuse(write, Closing());
       return;
@@ -368,7 +369,6 @@ void PostgresStore::SetListener(std::function<void(int64_t latest)> listener) {
 void PostgresStore::ReadLoop() {
   while (true) {
     Inbox<Read>::Taken taken = reads_.Take(1, std::chrono::hours(1));
-    for (Read& read : taken.refused) std::move(read)(QueueFull());
     for (Read& read : taken.work) {
       if (taken.stopping) {
         std::move(read)(Closing());

@@ -136,10 +136,12 @@ SqliteStore::SqliteStore(const SqliteOptions& options, Clock* clock, Metrics* me
       bounds_(writer_->bounds()),
       writes_(options.max_queue,
               &metrics->gauge("ipp_store_queue_depth", "Calls that wait for the store.",
-                              {{"queue", "write"}})),
+                              {{"queue", "write"}}),
+              [](Write& write) { Refuse(write, QueueFull()); }),
       reads_(options.max_queue,
              &metrics->gauge("ipp_store_queue_depth", "Calls that wait for the store.",
-                             {{"queue", "read"}})) {
+                             {{"queue", "read"}}),
+             [](Read& read) { std::move(read)(QueueFull()); }) {
   write_thread_ = std::thread([this] { WriteLoop(); });
   read_thread_ = std::thread([this] { ReadLoop(); });
 }
@@ -167,7 +169,6 @@ void SqliteStore::WriteLoop() {
     const auto patience =
         trim_more_ ? steady_clock::duration::zero() : maintain_at - steady_clock::now();
     Inbox<Write>::Taken taken = writes_.Take(options_.max_batch, patience);
-    for (Write& write : taken.refused) Refuse(write, QueueFull());
     if (taken.stopping) {
       for (Write& write : taken.work) Refuse(write, Closing());
       return;
@@ -267,7 +268,6 @@ void SqliteStore::Publish(const absl::Status& status) {
 void SqliteStore::ReadLoop() {
   while (true) {
     Inbox<Read>::Taken taken = reads_.Take(1, std::chrono::hours(1));
-    for (Read& read : taken.refused) std::move(read)(QueueFull());
     for (Read& read : taken.work) {
       if (taken.stopping) {
         std::move(read)(Closing());
