@@ -97,7 +97,10 @@ class EventPage : public std::enable_shared_from_this<EventPage> {
     if (taken && continues_) {
       return call_->Finish(events::CursorExpired(store()->log_id(), bounds, kPageToken));
     }
-    if (!rows.empty()) return Take(rows.front().position - 1, std::move(rows));
+    if (!rows.empty()) {
+      const int64_t before = rows.front().position - 1;
+      return Take(before, std::move(rows));
+    }
     if (!taken || bounds.latest < bounds.oldest) return call_->Finish(absl::OkStatus());
     ++reads_ < kMaxReads ? ReadAfter(bounds.oldest - 1) : FinishWithToken(bounds.oldest - 1);
   }

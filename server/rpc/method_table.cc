@@ -36,4 +36,14 @@ MethodTable::MethodTable(const routes::RouteTable& routes, Metrics* metrics) {
   }
 }
 
+int64_t MethodTable::InFlight() const {
+  double in_flight = 0;
+  for (const auto& [request, method] : methods_) {
+    // Ends first: an RPC that starts and ends meanwhile must not make up for one that goes on.
+    for (const Counter* handled : method.handled) in_flight -= handled->value();
+    in_flight += method.started->value();
+  }
+  return static_cast<int64_t>(in_flight);
+}
+
 }  // namespace ipp::rpc

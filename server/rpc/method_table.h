@@ -32,6 +32,9 @@ class MethodTable {
     return methods_.at(Request::descriptor());
   }
 
+  // RPCs that have started and not ended.
+  int64_t InFlight() const;
+
  private:
   absl::flat_hash_map<const google::protobuf::Descriptor*, Method> methods_;
 };

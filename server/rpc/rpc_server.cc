@@ -1,5 +1,6 @@
 #include "server/rpc/rpc_server.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -7,6 +8,7 @@
 #include <grpcpp/security/tls_credentials_options.h>
 
 #include <chrono>
+#include <future>
 #include <utility>
 #include <vector>
 
@@ -18,6 +20,8 @@ namespace ipp::rpc {
 namespace {
 
 constexpr unsigned kCertificateRefreshSeconds = 30;
+constexpr std::chrono::milliseconds kDrainPoll{10};
+constexpr std::chrono::milliseconds kDrainIdle{200};
 
 std::shared_ptr<grpc::ServerCredentials> Credentials(const ServerOptions& options) {
   if (options.cert_file.empty()) return grpc::InsecureServerCredentials();
@@ -75,7 +79,17 @@ class RpcServerImpl final : public RpcServer {
     drained_ = true;
     server_->GetHealthCheckService()->SetServingStatus(false);
     streams_.Drain();
-    server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(limit));
+    const auto deadline = std::chrono::system_clock::now() + absl::ToChronoNanoseconds(limit);
+    auto ended = std::async(std::launch::async, [&] { server_->Shutdown(deadline); });
+    // gRPC waits for every call, also for those of its own services: a health watch lasts as long
+    // as its caller likes. Once ours have ended, and none has come out of its queue for a while,
+    // nothing is worth waiting for.
+    auto busy = std::chrono::steady_clock::now();
+    while (ended.wait_for(kDrainPoll) != std::future_status::ready) {
+      const auto now = std::chrono::steady_clock::now();
+      if (edge_.methods.InFlight() > 0) busy = now;
+      if (now - busy >= kDrainIdle) grpc_server_cancel_all_calls(server_->c_server());
+    }
     server_->Wait();
   }
 

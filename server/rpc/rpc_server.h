@@ -28,7 +28,8 @@ class RpcServer {
   virtual int port() const = 0;
 
   // Health says NOT_SERVING, streams get their goodbye, calls under way finish; those that have not
-  // after `limit` are cancelled. Returns when nothing is under way any more. Once.
+  // after `limit` are cancelled, and with the last of them who watches health or reads reflection.
+  // Returns when nothing is under way any more. Once.
   virtual void Drain(absl::Duration limit) = 0;
 };
 

@@ -22,8 +22,9 @@ void ReadObserver::Observe(const std::string& merchant_id,
     MutexLock lock(&mutex_);
     if (last_.size() >= capacity_) last_.clear();
     size_t& last = last_[key];
-    if (last == digest) return;
+    if (last == digest || in_flight_ >= max_in_flight_) return;
     last = digest;
+    ++in_flight_;
   }
   News news;
   news.source = kustom::ipp::v1::SESSION_EVENT_SOURCE_API;
@@ -32,11 +33,14 @@ void ReadObserver::Observe(const std::string& merchant_id,
   news.session = session;
   news.overheard = true;
   book_->Record(std::move(news), [this, key = std::move(key)](absl::StatusOr<Verdict> verdict) {
+    {
+      MutexLock lock(&mutex_);
+      --in_flight_;
+      if (!verdict.ok()) last_.erase(key);
+    }
     if (verdict.ok()) return;
     LogWarning("a read of a session could not be recorded",
                {{"session", key}, {"status", verdict.status().ToString()}});
-    MutexLock lock(&mutex_);
-    last_.erase(key);
   });
 }
 

@@ -15,18 +15,21 @@ namespace ipp::sessions {
 // callbacks.
 class ReadObserver {
  public:
-  explicit ReadObserver(SessionBook* book, size_t capacity = 65536)
-      : book_(book), capacity_(capacity) {}
+  explicit ReadObserver(SessionBook* book, size_t capacity = 65536, size_t max_in_flight = 1024)
+      : book_(book), capacity_(capacity), max_in_flight_(max_in_flight) {}
 
-  // Writes down what a caller read, unless the read before told the same. Nobody waits for it; what
-  // cannot be written now is written by a later read. A session without an id or a status is
+  // Writes down what a caller read, unless the read before told the same. Nobody waits for it, so
+  // nothing but `max_in_flight` bounds what waits for a slow disk: what comes on top, and what
+  // cannot be written now, is written by a later read. A session without an id or a status is
   // ignored.
   void Observe(const std::string& merchant_id, const kustom::ipp::v1::Session& session);
 
  private:
   SessionBook* const book_;
   const size_t capacity_;  // when full it starts again: what is forgotten is only written once more
+  const size_t max_in_flight_;
   Mutex mutex_;
+  size_t in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::flat_hash_map<std::string, size_t> last_ ABSL_GUARDED_BY(mutex_);  // session → digest
 };
 

@@ -77,6 +77,21 @@ TEST_F(ReadObserverTest, WritesWithTheNextReadWhatCouldNotBeWritten) {
   EXPECT_EQ(Observe(Read(v1::SESSION_STATUS_CREATED)), 0);
 }
 
+TEST_F(ReadObserverTest, KeepsLittleWaitingForADiskThatHangs) {
+  ReadObserver observer(&book_, 65536, 10);
+  for (int i = 0; i < 1000; ++i) {
+    observer.Observe("PM1", Read(v1::SESSION_STATUS_CREATED, "s" + std::to_string(i)));
+  }
+  EXPECT_EQ(store_.waiting(), 10u);
+  store_.RunAll();
+  EXPECT_EQ(store_.commits(), 10);
+  // What was left out is written by the next read; what was written is not.
+  observer.Observe("PM1", Read(v1::SESSION_STATUS_CREATED, "s999"));
+  observer.Observe("PM1", Read(v1::SESSION_STATUS_CREATED, "s0"));
+  store_.RunAll();
+  EXPECT_EQ(store_.commits(), 11);
+}
+
 TEST_F(ReadObserverTest, AsksOnceForTwoReadsThatMeet) {
   observer_.Observe("PM1", Read(v1::SESSION_STATUS_CREATED));
   observer_.Observe("PM1", Read(v1::SESSION_STATUS_CREATED));
