@@ -11,6 +11,7 @@ namespace ipp::sessions {
 namespace {
 
 constexpr absl::Duration kCountInterval = absl::Seconds(10);
+constexpr size_t kExpedited = 100;  // sessions a tick: of thousands no burst
 
 // A tenth either way, so that sessions made together are not read together for ever.
 absl::Duration Jittered(absl::Duration pause) {
@@ -43,7 +44,7 @@ Reconciler::Reconciler(store::Store* store, SessionBook* book, ReadSession read,
       overdue_(metrics->gauge("ipp_sessions_overdue",
                               "Sessions open for longer than reconcile.overdue.")),
       tokens_(options.max_in_flight),
-      refilled_(clock->Now()) {
+      refilled_(clock->Monotonic()) {
   std::vector<std::string> results = {"not_found", "error", "not_recorded"};
   for (const Verdict verdict : {Verdict::kAdvanced, Verdict::kCompleted, Verdict::kRepeated,
                                 Verdict::kLate, Verdict::kDisagrees, Verdict::kCorrected}) {
@@ -60,7 +61,7 @@ Reconciler::Reconciler(store::Store* store, SessionBook* book, ReadSession read,
 Reconciler::~Reconciler() {
   Stop();
   MutexLock lock(&mutex_);
-  while (in_flight_ > 0 || in_store_ > 0) changed_.Wait(&mutex_);
+  while (in_flight_ > 0 || in_store_ > 0 || counting_) changed_.Wait(&mutex_);
 }
 
 void Reconciler::Start() {
@@ -99,10 +100,9 @@ void Reconciler::Leave() {
 
 void Reconciler::Tick() {
   if (Enter()) {
-    const absl::Time now = clock_->Now();
-    for (const Key& key : Neglected(now)) Expedite(key);
-    LeaseSome(now);
-    CountOpen(now);
+    for (const Key& key : Neglected()) Expedite(key, clock_->Now());
+    LeaseSome();
+    CountOpen();
     ScheduleTick();
     Leave();
   }
@@ -118,10 +118,11 @@ void Reconciler::ScheduleTick() {
   });
 }
 
-void Reconciler::LeaseSome(absl::Time now) {
+void Reconciler::LeaseSome() {
   int wanted = 0;
   {
     MutexLock lock(&mutex_);
+    const absl::Duration now = clock_->Monotonic();
     const double seconds = absl::ToDoubleSeconds(now - refilled_);
     const double most = std::max(options_.max_in_flight, options_.reads_per_second);
     tokens_ = std::clamp(tokens_ + seconds * options_.reads_per_second, 0.0, most);
@@ -132,16 +133,18 @@ void Reconciler::LeaseSome(absl::Time now) {
     in_flight_ += wanted;
     tokens_ -= wanted;
   }
+  const absl::Time now = clock_->Now();
   store_->LeaseDue(
       {.now = now,
        .limit = wanted,
-       .pause = [this](const store::SessionRecord& record) { return PauseAfter(record); }},
+       .pause = [this,
+                 now](const store::SessionRecord& record) { return PauseAfter(record, now); }},
       [this, wanted](absl::StatusOr<std::vector<store::SessionRecord>> due) {
         GotLeases(wanted, std::move(due));
       });
 }
 
-absl::Duration Reconciler::PauseAfter(const store::SessionRecord& record) {
+absl::Duration Reconciler::PauseAfter(const store::SessionRecord& record, absl::Time now) {
   {
     MutexLock lock(&mutex_);
     const auto watched = watched_.find({record.merchant_id, record.session.session_id()});
@@ -149,29 +152,38 @@ absl::Duration Reconciler::PauseAfter(const store::SessionRecord& record) {
   }
   // The first pause lies behind a session that is open. One that is read to complete it was due
   // sooner.
-  const int doublings = std::min(record.checks + (record.complete ? 1 : 0), 30);
+  const int leased = record.checks + (record.complete ? 1 : 0);
+  // Read n of the schedule comes first * (2^n - 1) after the last news. There were more leases than
+  // that when somebody watched, or the session had to be completed.
+  const double firsts = absl::FDivDuration(now - record.updated_at, options_.times.first);
+  const int expected = static_cast<int>(std::lround(std::log2(std::clamp(firsts, 0.0, 1e9) + 1)));
+  const int doublings = std::min({leased, expected, 30});
   return Jittered(std::min(options_.times.first * std::pow(2.0, doublings), options_.max));
 }
 
 void Reconciler::GotLeases(int asked, absl::StatusOr<std::vector<store::SessionRecord>> due) {
-  if (!due.ok()) LogWarning("cannot lease sessions", {{"status", due.status().ToString()}});
-  const int got = due.ok() ? static_cast<int>(due->size()) : 0;
+  if (!due.ok()) {
+    LogWarning("cannot lease sessions", {{"status", due.status().ToString()}});
+    due.emplace();
+  }
+  std::vector<Key> keys;
   {
     MutexLock lock(&mutex_);
-    tokens_ += asked - got;
-    more_ = got == asked;
-    const absl::Time now = clock_->Now();
-    for (int i = 0; i < got; ++i) {
-      const store::SessionRecord& record = (*due)[i];
-      const auto watched = watched_.find({record.merchant_id, record.session.session_id()});
+    const absl::Duration now = clock_->Monotonic();
+    for (const store::SessionRecord& record : *due) {
+      Key key = {record.merchant_id, record.session.session_id()};
+      const auto watched = watched_.find(key);
       if (watched != watched_.end()) watched->second.read_by = now + options_.watched;
+      // A read that takes longer than the pause is not joined by another one.
+      if (running_ && reading_.insert(key).second) keys.push_back(std::move(key));
     }
+    more_ = static_cast<int>(due->size()) == asked;
+    tokens_ += asked - static_cast<int>(keys.size());
+    if (!keys.empty()) ++calling_;
   }
-  Ended(asked - got);
-  if (got == 0) return;
-  if (!Enter()) return Ended(got);
-  for (const store::SessionRecord& record : *due) {
-    const Key key = {record.merchant_id, record.session.session_id()};
+  Ended(asked - static_cast<int>(keys.size()));
+  if (keys.empty()) return;
+  for (const Key& key : keys) {
     read_(key.first, key.second, [this, key](absl::StatusOr<kustom::ipp::v1::Session> session) {
       GotSession(key, std::move(session));
     });
@@ -185,24 +197,32 @@ void Reconciler::GotSession(const Key& key, absl::StatusOr<kustom::ipp::v1::Sess
     reads_.find(missing ? "not_found" : "error")->second->Add();
     if (const auto wait = GetErrorDetail(session.status()).retry_after) {
       MutexLock lock(&mutex_);
-      patience_ = std::max(patience_, clock_->Now() + *wait);
+      patience_ = std::max(patience_, clock_->Monotonic() + *wait);
     }
     LogInfo("a session could not be read", {{"session", key.second},
                                             {"merchant", key.first},
                                             {"status", session.status().ToString()}});
-    return Ended(1);
+    return HasRead(key);
   }
   News news;
   news.source = kustom::ipp::v1::SESSION_EVENT_SOURCE_RECONCILIATION;
   news.merchant_id = key.first;
   news.session_id = key.second;
   news.session = *std::move(session);
-  book_->Record(std::move(news), [this](absl::StatusOr<Verdict> verdict) {
+  book_->Record(std::move(news), [this, key](absl::StatusOr<Verdict> verdict) {
     // What could not be written down is read again after the pause.
     const auto counter = reads_.find(verdict.ok() ? VerdictName(*verdict) : "not_recorded");
     if (counter != reads_.end()) counter->second->Add();
-    Ended(1);
+    HasRead(key);
   });
+}
+
+void Reconciler::HasRead(const Key& key) {
+  {
+    MutexLock lock(&mutex_);
+    reading_.erase(key);
+  }
+  Ended(1);
 }
 
 void Reconciler::Ended(int count) {
@@ -215,17 +235,18 @@ void Reconciler::Ended(int count) {
     changed_.SignalAll();
   }
   if (!more) return;
-  LeaseSome(clock_->Now());
+  LeaseSome();
   Leave();
 }
 
-void Reconciler::CountOpen(absl::Time now) {
+void Reconciler::CountOpen() {
   {
     MutexLock lock(&mutex_);
-    if (now < count_at_) return;
-    count_at_ = now + kCountInterval;
-    ++in_store_;
+    if (counting_ || clock_->Monotonic() < count_at_) return;
+    count_at_ = clock_->Monotonic() + kCountInterval;
+    counting_ = true;
   }
+  const absl::Time now = clock_->Now();
   store_->CountOpen(now - options_.overdue, [this, now](absl::StatusOr<store::OpenSessions> open) {
     if (open.ok()) {
       open_.Set(static_cast<double>(open->count));
@@ -233,7 +254,7 @@ void Reconciler::CountOpen(absl::Time now) {
       overdue_.Set(static_cast<double>(open->overdue));
     }
     MutexLock lock(&mutex_);
-    --in_store_;
+    counting_ = false;
     changed_.SignalAll();
   });
 }
@@ -246,11 +267,11 @@ std::unique_ptr<Reconciler::Watch> Reconciler::WatchSession(std::string merchant
     MutexLock lock(&mutex_);
     Watched& watched = watched_[key];
     first = ++watched.watchers == 1;
-    if (first) watched.read_by = clock_->Now() + options_.watched;
+    if (first) watched.read_by = clock_->Monotonic() + options_.watched;
   }
   // It may have been put off by an hour.
   if (first && Enter()) {
-    Expedite(key);
+    Expedite(key, clock_->Now() + options_.watched);
     Leave();
   }
   return std::unique_ptr<Watch>(new Watch(this, std::move(key)));
@@ -262,19 +283,27 @@ void Reconciler::Unwatch(const Key& key) {
   if (--watched->second.watchers == 0) watched_.erase(watched);
 }
 
-std::vector<Reconciler::Key> Reconciler::Neglected(absl::Time now) {
-  std::vector<Key> keys;
+std::vector<Reconciler::Key> Reconciler::Neglected() {
+  // For a lease of our own that is about to come: it is jittered, and waits for a tick.
+  const absl::Duration slack = options_.watched / 10 + 2 * tick_;
+  std::vector<std::pair<absl::Duration, Key>> late;
   MutexLock lock(&mutex_);
-  for (auto& [key, watched] : watched_) {
-    // Some slack for a lease of our own that is about to come.
-    if (now < watched.read_by + options_.watched) continue;
-    watched.read_by = now + options_.watched;
-    keys.push_back(key);
+  if (in_store_ > 0) return {};  // a store that is slow is not asked for more
+  const absl::Duration now = clock_->Monotonic();
+  for (const auto& [key, watched] : watched_) {
+    if (now >= watched.read_by + slack) late.emplace_back(watched.read_by, key);
+  }
+  std::sort(late.begin(), late.end());
+  if (late.size() > kExpedited) late.resize(kExpedited);
+  std::vector<Key> keys;
+  for (auto& [read_by, key] : late) {
+    watched_.at(key).read_by = now + options_.watched;
+    keys.push_back(std::move(key));
   }
   return keys;
 }
 
-void Reconciler::Expedite(const Key& key) {
+void Reconciler::Expedite(const Key& key, absl::Time at) {
   {
     MutexLock lock(&mutex_);
     ++in_store_;
@@ -282,7 +311,7 @@ void Reconciler::Expedite(const Key& key) {
   store::Transaction transaction;
   transaction.merchant_id = key.first;
   transaction.session_id = key.second;
-  transaction.decide = [at = clock_->Now() + options_.watched](const store::Snapshot& snapshot) {
+  transaction.decide = [at](const store::Snapshot& snapshot) {
     store::Writes writes;
     if (snapshot.session && snapshot.session->open && snapshot.session->next_check_at > at) {
       writes.session = snapshot.session;

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,8 +42,9 @@ using ReadSession =
 // Which sessions are due, and that only one replica reads each, is the store's business
 // (Store::LeaseDue): a lease puts the session off by the pause that follows if nothing is heard,
 // so that whoever dies with a lease delays that one read and no more. Pauses are jittered by a
-// tenth. A merchant's reads share one budget with all others'; when the upstream asks for patience
-// (429), all reads wait for as long as it says.
+// tenth. Reads for somebody who watches do not count when pauses double. A merchant's reads share
+// one budget with all others'; when the upstream asks for patience (429), no session is leased for
+// as long as it says.
 //
 // Metrics: ipp_reconcile_reads_total{result}: a verdict of the state machine, or not_found, error,
 // not_recorded; ipp_sessions_open, ipp_sessions_oldest_open_seconds, ipp_sessions_overdue.
@@ -58,7 +60,7 @@ class Reconciler {
   // No lease and no read begins after this. May wait for a moment, never for I/O.
   void Stop();
 
-  // While it lives, the session is read at least every `watched`, unless it has ended.
+  // While it lives, the session is read about every `watched`, unless it has ended.
   class Watch {
    public:
     ~Watch() { reconciler_->Unwatch(key_); }
@@ -79,7 +81,7 @@ class Reconciler {
   using Key = std::pair<std::string, std::string>;  // merchant, session
   struct Watched {
     int watchers = 0;
-    absl::Time read_by;  // when this replica should have leased it
+    absl::Duration read_by;  // monotonic: when this replica should have leased it
   };
   // Between them somebody is called, and Stop() waits. False: it has stopped.
   bool Enter() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -87,17 +89,19 @@ class Reconciler {
 
   void Tick();
   void ScheduleTick() ABSL_LOCKS_EXCLUDED(mutex_);
-  void LeaseSome(absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
-  void CountOpen(absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
-  // The watched sessions that were not leased here when they should: another replica has put them
-  // off by a longer pause.
-  std::vector<Key> Neglected(absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Makes a watched session due within `watched`.
-  void Expedite(const Key& key) ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::Duration PauseAfter(const store::SessionRecord& record) ABSL_LOCKS_EXCLUDED(mutex_);
+  void LeaseSome() ABSL_LOCKS_EXCLUDED(mutex_);
+  void CountOpen() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Watched sessions that were not leased here when they should: another replica has put them off
+  // by a longer pause.
+  std::vector<Key> Neglected() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Makes a watched session due at that time, unless it is sooner.
+  void Expedite(const Key& key, absl::Time at) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Duration PauseAfter(const store::SessionRecord& record, absl::Time now)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   void GotLeases(int asked, absl::StatusOr<std::vector<store::SessionRecord>> due)
       ABSL_LOCKS_EXCLUDED(mutex_);
   void GotSession(const Key& key, absl::StatusOr<kustom::ipp::v1::Session> session);
+  void HasRead(const Key& key) ABSL_LOCKS_EXCLUDED(mutex_);
   void Ended(int count) ABSL_LOCKS_EXCLUDED(mutex_);
   void Unwatch(const Key& key) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -118,14 +122,17 @@ class Reconciler {
   bool running_ ABSL_GUARDED_BY(mutex_) = false;
   int calling_ ABSL_GUARDED_BY(mutex_) = 0;    // between Enter and Leave, and the next tick
   int in_flight_ ABSL_GUARDED_BY(mutex_) = 0;  // reads, and leases that are asked for
-  int in_store_ ABSL_GUARDED_BY(mutex_) = 0;   // other calls to the store
+  int in_store_ ABSL_GUARDED_BY(mutex_) = 0;   // sessions that are being expedited
+  bool counting_ ABSL_GUARDED_BY(mutex_) = false;
   bool more_ ABSL_GUARDED_BY(mutex_) = false;  // the last lease did not take all that is due
   double tokens_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::Time refilled_ ABSL_GUARDED_BY(mutex_);
-  absl::Time patience_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();  // no read before
-  absl::Time count_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  // Monotonic.
+  absl::Duration refilled_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration patience_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();  // no lease before
+  absl::Duration count_at_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();
   Scheduler::TaskId task_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<Key, Watched> watched_ ABSL_GUARDED_BY(mutex_);
+  std::set<Key> reading_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace ipp::sessions

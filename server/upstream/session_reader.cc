@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "server/base/error.h"
 
@@ -31,16 +32,23 @@ SessionReader::SessionReader(UpstreamClient* client, const routes::RouteTable* r
       limit_(limit) {}
 
 void SessionReader::Read(const std::string& merchant_id, const std::string& session_id,
-                         absl::AnyInvocable<void(absl::StatusOr<v1::Session>) &&> done) const {
+                         absl::AnyInvocable<void(absl::StatusOr<v1::Session>) &&> done) {
   v1::GetSessionRequest request;
   request.set_session_id(session_id);
   auto response = std::make_unique<v1::GetSessionResponse>();
   v1::GetSessionResponse* const into = response.get();
-  client_->Start(
+  uint64_t id = 0;
+  {
+    MutexLock lock(&mutex_);
+    id = ++last_;
+    calls_.emplace(id, nullptr);
+  }
+  auto call = client_->Start(
       get_, request, into,
       {.merchant_id = merchant_id, .traceparent = "", .deadline = clock_->Now() + limit_},
-      [session_id, response = std::move(response),
+      [this, id, session_id, response = std::move(response),
        done = std::move(done)](CallResult result) mutable {
+        Forget(id);
         if (!result.status.ok()) return std::move(done)(result.status);
         if (!IsAnswer(*response, session_id)) {
           return std::move(done)(MakeError(absl::StatusCode::kInternal,
@@ -53,6 +61,38 @@ void SessionReader::Read(const std::string& merchant_id, const std::string& sess
         response->mutable_session()->set_session_id(session_id);
         std::move(done)(std::move(*response->mutable_session()));
       });
+  Keep(id, std::move(call));
+}
+
+void SessionReader::Keep(uint64_t id, std::shared_ptr<UpstreamClient::Call> call) {
+  {
+    MutexLock lock(&mutex_);
+    const auto kept = calls_.find(id);
+    if (kept == calls_.end()) return;  // answered already
+    kept->second = call;
+    if (!cancelled_) return;
+  }
+  call->Cancel();
+}
+
+void SessionReader::Forget(uint64_t id) {
+  std::shared_ptr<UpstreamClient::Call> call;
+  MutexLock lock(&mutex_);
+  const auto kept = calls_.find(id);
+  call = std::move(kept->second);
+  calls_.erase(kept);
+}
+
+void SessionReader::CancelAll() {
+  std::vector<std::shared_ptr<UpstreamClient::Call>> calls;
+  {
+    MutexLock lock(&mutex_);
+    cancelled_ = true;
+    for (const auto& [id, call] : calls_) {
+      if (call != nullptr) calls.push_back(call);
+    }
+  }
+  for (const auto& call : calls) call->Cancel();
 }
 
 }  // namespace ipp::upstream
