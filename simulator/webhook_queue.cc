@@ -124,7 +124,7 @@ void WebhookQueue::Enqueue(WebhookEvent event) {
 void WebhookQueue::AddDelivery(const std::shared_ptr<Record>& record,
                                const std::shared_ptr<Destination>& destination) {
   const auto delivery = MakeDelivery(*record, destination);
-  if (destination->open >= kMaxUndelivered) {
+  if (destination->open >= options_.max_undelivered) {
     delivery->state = State::kDropped;
     return;
   }

@@ -34,11 +34,11 @@ class WebhookQueue {
     // An event is given up once it has waited this long between its attempts.
     std::chrono::milliseconds give_up_after{std::chrono::hours(72)};
     bool ordered_by_session = true;
-    size_t attempts_at_once = 16;  // a destination
+    size_t attempts_at_once = 16;      // a destination
+    size_t max_undelivered = 500'000;  // a destination; further ones are dropped
   };
   using RunAfter = std::function<void(std::chrono::milliseconds, std::function<void()>)>;
-  static constexpr size_t kMaxEvents = 100'000;       // the oldest are forgotten beyond it
-  static constexpr size_t kMaxUndelivered = 500'000;  // a destination; further ones are dropped
+  static constexpr size_t kMaxEvents = 100'000;  // the oldest are forgotten beyond it
 
   WebhookQueue(const Options& options, WebhookSigner signer, WebhookTransport& transport,
                RunAfter run_after, IdMaker& ids, Faults& faults);

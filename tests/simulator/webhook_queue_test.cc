@@ -188,6 +188,18 @@ TEST_F(SimulatorWebhookQueue, LimitsTheAttemptsAtOnce) {
   EXPECT_EQ(transport_.posted.back(), "http://a/ 3");
 }
 
+TEST_F(SimulatorWebhookQueue, DropsWhatADeadReceiverLeavesBeyondItsBound) {
+  WebhookQueue::Options options;
+  options.max_undelivered = 2;
+  Make(options);
+  for (const std::string body : {"1", "2", "3"}) Enqueue("s1", body);
+  EXPECT_THAT(queue_->RenderDeliveries(0, 100, "dropped"), testing::HasSubstr("kevt_3"));
+  transport_.Answer("1", 200);
+  Enqueue("s1", "4");
+  transport_.Answer("2", 200);
+  transport_.Answer("4", 200);
+}
+
 TEST_F(SimulatorWebhookQueue, LetsOthersOvertakeALateOne) {
   Rule(R"({"on":"webhook","do":"late","delay_ms":70})");
   Enqueue("s1", "1");
