@@ -36,6 +36,7 @@ class SubscribeStream final : public EventStream {
     }
     const store::LogBounds bounds = edge().gateway.store->bounds();
     if (request.has_position()) {
+      // Where the bounds lag, from now on begins a little earlier: nothing is left out.
       return StartAt(
           request.position() == v1::START_POSITION_FROM_NOW ? bounds.latest : bounds.oldest - 1,
           true);
