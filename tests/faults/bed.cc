@@ -10,13 +10,16 @@ absl::StatusOr<std::unique_ptr<Bed>> Bed::Start(const RunOptions& options) {
   auto bed = std::unique_ptr<Bed>(new Bed(options));
   IPP_ASSIGN_OR_RETURN(bed->simulator_,
                        SimulatorProcess::Start(options.simulator_program(), bed->directory_));
-  const std::string store =
-      absl::StrCat("{sqlite: {path: ", bed->directory_.File("gateway.db"), "}}");
+  std::string store = absl::StrCat("{sqlite: {path: ", bed->directory_.File("gateway.db"), "}}");
+  if (options.store == "postgres") {
+    IPP_ASSIGN_OR_RETURN(bed->database_,
+                         Database::Start(options.kill == "failover", bed->directory_));
+    store = bed->database_->yaml();
+  }
   for (int i = 0; i < options.gateways; ++i) {
     GatewayProcess::Options gateway{.program = options.gateway_program(),
                                     .name = std::string(1, static_cast<char>('a' + i)),
-                                    .store = store,
-                                    .wrapper = {}};
+                                    .store = store};
     bed->gateways_.push_back(
         std::make_unique<GatewayProcess>(gateway, *bed->simulator_, bed->directory_));
     IPP_RETURN_IF_ERROR(bed->gateways_.back()->Start());
@@ -31,17 +34,24 @@ std::vector<std::string> Bed::grpc_addresses() const {
 }
 
 absl::Status Bed::Kill(std::mt19937_64* random) {
+  if (options_.kill != "gateway") return database_->Kill();
   killed_ = gateways_[Draw(random, gateways_.size())].get();
   killed_->Kill();
   return absl::OkStatus();
 }
 
 absl::Status Bed::Drain(std::mt19937_64* random) {
+  if (options_.kill != "gateway") return database_->Stop();
   killed_ = gateways_[Draw(random, gateways_.size())].get();
   return killed_->Drain();
 }
 
-absl::Status Bed::Revive() { return killed_->Start(); }
+absl::StatusOr<absl::Duration> Bed::Revive() {
+  const absl::Time begin = absl::Now();
+  IPP_RETURN_IF_ERROR(killed_ != nullptr ? killed_->Start() : database_->Revive());
+  for (const auto& gateway : gateways_) IPP_RETURN_IF_ERROR(gateway->WaitUntilReady());
+  return absl::Now() - begin;
+}
 
 absl::Status Bed::Check() {
   if (!simulator_->Running()) return absl::InternalError("the simulator is gone");

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "tests/faults/database.h"
 #include "tests/faults/gateway_process.h"
 #include "tests/faults/options.h"
 #include "tests/faults/simulator_process.h"
@@ -25,10 +27,10 @@ class Bed {
 
   // Whatever the run is to kill: a gateway by chance, the database.
   absl::Status Kill(std::mt19937_64* random);
-  // The same, but in order; where there is no such thing, as Kill.
+  // The same, but in order.
   absl::Status Drain(std::mt19937_64* random);
-  // Back again, on the same store.
-  absl::Status Revive();
+  // Back again, on the same store; how long it took until every gateway was ready.
+  absl::StatusOr<absl::Duration> Revive();
   // Every process is there.
   absl::Status Check();
 
@@ -38,8 +40,9 @@ class Bed {
   const RunOptions options_;
   WorkDirectory directory_;
   std::unique_ptr<SimulatorProcess> simulator_;
+  std::unique_ptr<Database> database_;  // nullptr: SQLite
   std::vector<std::unique_ptr<GatewayProcess>> gateways_;
-  GatewayProcess* killed_ = nullptr;
+  GatewayProcess* killed_ = nullptr;  // a gateway; nullptr: the database
 };
 
 }  // namespace ipp::faults

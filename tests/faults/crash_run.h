@@ -34,18 +34,23 @@ class CrashRun {
   // What can only be said of the whole run: that it was hard enough to mean something.
   std::vector<std::string> Finish();
 
-  // Where logs and store are. They stay after Keep().
+  // Where logs and store are. They stay after Keep(), with what was seen beside them: events.txt,
+  // sessions.json, webhooks.json.
   const std::string& directory() { return bed_->directory().path(); }
-  void Keep() { bed_->directory().Keep(); }
+  void Keep();
 
  private:
+  absl::Status SetReceivers(int round);
   absl::Status Drive(uint64_t seed, RoundReport* report);
   absl::Status KillOnce(int at_action, RoundReport* report);
   absl::Status EndOpenSessions(const std::set<std::string>& but);
   absl::Status Settle(RoundReport* report);
   absl::Status WaitForWebhooks(absl::Time deadline);
   History Look(const Truth& truth);
+  void NoteUnrecorded(Ledger* ledger);
   void CheckMetrics(const History& history, RoundReport* report);
+  // By gateways that live.
+  int RefusedWebhooks();
   void StartObservers();
 
   const RunOptions options_;
@@ -59,6 +64,7 @@ class CrashRun {
   std::unique_ptr<Traffic> traffic_;
   std::vector<RoundReport> reports_;
   // After the last round.
+  SimulatorControl::Reading reading_;
   Tally tally_;
   Strikes strikes_;
   int cut_creates_ = 0;

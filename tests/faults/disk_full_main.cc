@@ -164,8 +164,8 @@ class DiskFull {
     const Tally tally = Count(history);
     if (tally.unknown > 0) return absl::InternalError("sessions are unknown");
     IPP_ASSIGN_OR_RETURN(const std::string metrics, gateway().Metrics());
-    for (const std::string& finding :
-         FindInMetrics(metrics, history, gateway().started_at(), true)) {
+    for (const std::string& finding : FindInMetrics(
+             metrics, history, {.started_at = gateway().started_at(), .store_may_fail = true})) {
       return absl::InternalError(finding);
     }
     std::printf("%d sessions, %d events, %d webhooks refused while the disk was full, none lost\n",

@@ -10,7 +10,7 @@ namespace ipp::faults {
 namespace {
 
 // Generous: sanitizers, a loaded machine.
-constexpr absl::Duration kStartLimit = absl::Seconds(30);
+constexpr absl::Duration kReadyLimit = absl::Seconds(30);
 constexpr absl::Duration kDrainLimit = absl::Seconds(60);
 
 }  // namespace
@@ -49,16 +49,18 @@ std::string GatewayProcess::webhook_url() const {
 
 absl::Status GatewayProcess::Start() {
   started_at_ = absl::Now();
-  std::vector<std::string> arguments = options_.wrapper;
-  arguments.insert(arguments.end(), {options_.program, "--config", config_});
-  auto process = ChildProcess::Start(arguments, log_);
+  auto process = ChildProcess::Start({options_.program, "--config", config_}, log_);
   if (!process.ok()) return process.status();
   process_ = *std::move(process);
+  return WaitUntilReady();
+}
+
+absl::Status GatewayProcess::WaitUntilReady() {
+  const absl::Time begin = absl::Now();
   while (HttpConnection(admin_.number()).Call("GET", "/readyz").code != 200) {
-    if (process_->Wait(absl::Milliseconds(5)).ok()) return Failed("ended at its start");
-    if (absl::Now() - started_at_ > kStartLimit) return Failed("is not ready");
+    if (process_->Wait(absl::Milliseconds(5)).ok()) return Failed("has ended");
+    if (absl::Now() - begin > kReadyLimit) return Failed("is not ready");
   }
-  took_to_start_ = absl::Now() - started_at_;
   return absl::OkStatus();
 }
 
@@ -74,9 +76,8 @@ absl::Status GatewayProcess::Drain() {
 }
 
 absl::Status GatewayProcess::Failed(const std::string& what) const {
-  return absl::UnavailableError(absl::StrCat("gateway ", options_.name, " ", what, " after ",
-                                             absl::FormatDuration(absl::Now() - started_at_), "; ",
-                                             log_, " ends with:\n", LastLines(log_, 10)));
+  return absl::UnavailableError(absl::StrCat("gateway ", options_.name, " ", what, "; ", log_,
+                                             " ends with:\n", LastLines(log_, 10)));
 }
 
 absl::StatusOr<std::string> GatewayProcess::Metrics() const {

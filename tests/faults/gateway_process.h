@@ -22,8 +22,6 @@ class GatewayProcess {
     std::string program;  // its path
     std::string name;     // of its files: "a"
     std::string store;    // YAML: {sqlite: {path: …}}
-    // In front of the program: {"/usr/bin/prlimit", "--fsize=…"}.
-    std::vector<std::string> wrapper = {};
   };
 
   // Writes the configuration; does not start it.
@@ -34,9 +32,11 @@ class GatewayProcess {
   std::string webhook_url() const;
   int admin_port() const { return admin_.number(); }
 
-  // Returns once it answers /readyz with 200. DEADLINE_EXCEEDED, UNAVAILABLE: the log's end is in
-  // the message.
+  // Returns once it is ready.
   absl::Status Start();
+  // Until it answers /readyz with 200. UNAVAILABLE: it does not, or has ended; the log's end is in
+  // the message.
+  absl::Status WaitUntilReady();
   // SIGKILL.
   void Kill();
   // SIGTERM; OK when it ended with 0.
@@ -44,13 +44,11 @@ class GatewayProcess {
   bool Running() { return process_ != nullptr && process_->Running(); }
   pid_t pid() const { return process_ == nullptr ? -1 : process_->pid(); }
 
-  // How long the last Start took, and when it began.
-  absl::Duration took_to_start() const { return took_to_start_; }
   absl::Time started_at() const { return started_at_; }
 
   // The page for Prometheus.
   absl::StatusOr<std::string> Metrics() const;
-  std::string log() const { return log_; }
+  const std::string& log() const { return log_; }
 
  private:
   absl::Status Failed(const std::string& what) const;
@@ -62,7 +60,6 @@ class GatewayProcess {
   std::string config_;
   std::string log_;
   std::unique_ptr<ChildProcess> process_;
-  absl::Duration took_to_start_;
   absl::Time started_at_;
 };
 

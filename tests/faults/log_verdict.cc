@@ -21,7 +21,8 @@ class LogJudge {
       : truth_(truth), ledger_(ledger), out_(*out) {
     for (const SentWebhook& webhook : truth.webhooks) webhooks_.emplace(webhook.event_id, &webhook);
     for (const CreateCall& create : ledger.creates) {
-      if (!create.session_id.empty()) creates_.emplace(create.session_id, &create);
+      if (!create.session_id.empty() && create.recorded)
+        creates_.emplace(create.session_id, &create);
       if (!create.denied) sent_.insert(create.reference);
     }
     for (const SeenEventPtr& seen : reference.events) {
@@ -162,8 +163,10 @@ class LogJudge {
 
   // The event made the webhook no news, and may have come before it.
   bool MayHaveForestalled(const v1::SessionEvent& event, const SentWebhook& webhook) const {
-    const bool attempt = webhook.type == v1::SESSION_EVENT_TYPE_PAYMENT_FAILED;
-    if (RankOf(event.type()) < (attempt ? 3 : RankOf(webhook.type))) return false;
+    // A failed payment is no news after the end only; it says itself that the session was made.
+    const auto attempt = v1::SESSION_EVENT_TYPE_PAYMENT_FAILED;
+    const int told = event.type() == attempt ? 1 : RankOf(event.type());
+    if (told < (webhook.type == attempt ? 3 : RankOf(webhook.type))) return false;
     const auto sent = webhooks_.find(event.event_id());
     const bool later = sent != webhooks_.end() && sent->second->in_order && webhook.in_order &&
                        sent->second > &webhook;

@@ -13,10 +13,16 @@ namespace ipp::faults {
 double SumOf(const std::string& metrics, const std::string& name,
              const std::vector<std::string>& labels = {});
 
+struct MetricsExpected {
+  absl::Time started_at;  // of this gateway
+  // It alone writes the log, and nothing else was killed: it counts every event.
+  bool counts_all = true;
+  bool store_may_fail = false;
+};
+
 // What in a gateway's /metrics contradicts the promise or what was seen: counters that must be 0,
-// refused webhooks, and, where this gateway alone writes the log (`alone`), a count of events other
-// than the log's since it started.
+// refused webhooks, more events than were seen since it started, or fewer where it counts all.
 std::vector<std::string> FindInMetrics(const std::string& metrics, const History& history,
-                                       absl::Time started_at, bool alone);
+                                       const MetricsExpected& expected);
 
 }  // namespace ipp::faults

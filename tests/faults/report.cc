@@ -15,7 +15,7 @@ std::string Line(const std::string& number, const std::string& seed, const Round
                  const std::string& verdict) {
   return absl::StrFormat(kLine, number, seed, r.sessions, r.events, r.kills, r.drains,
                          r.strikes.lost, r.strikes.doubled, r.strikes.late, r.strikes.reordered,
-                         r.reconciled, absl::ToDoubleMilliseconds(r.longest_start),
+                         r.reconciled, absl::ToDoubleMilliseconds(r.longest_back),
                          absl::ToDoubleMilliseconds(r.settle), verdict);
 }
 
@@ -37,7 +37,7 @@ void Append(const std::vector<std::string>& differences, const char* title, int 
 
 std::string TableHead() {
   return absl::StrFormat(kHead, "round", "seed", "sessions", "events", "kills", "drains", "lost",
-                         "doubled", "late", "reordered", "reconciled", "start", "settled",
+                         "doubled", "late", "reordered", "reconciled", "back", "settled",
                          "verdict");
 }
 
@@ -58,7 +58,7 @@ std::string TableSum(const std::vector<RoundReport>& reports) {
     sum.strikes.late += r.strikes.late;
     sum.strikes.reordered += r.strikes.reordered;
     sum.reconciled += r.reconciled;
-    sum.longest_start = std::max(sum.longest_start, r.longest_start);
+    sum.longest_back = std::max(sum.longest_back, r.longest_back);
     sum.settle = std::max(sum.settle, r.settle);
   }
   return Line("all", "", sum, "(times: the longest)");

@@ -26,8 +26,8 @@ struct RoundReport {
   int drains = 0;  // by SIGTERM instead
   Strikes strikes;
   int reconciled = 0;
-  absl::Duration longest_start;
-  absl::Duration settle;  // from the end of the traffic until every observer had everything
+  absl::Duration longest_back;  // from the order to start until every gateway was ready
+  absl::Duration settle;        // from the end of the traffic until every observer had everything
   Verdict verdict;
 
   bool good() const { return verdict.good(); }

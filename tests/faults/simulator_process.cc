@@ -130,11 +130,11 @@ absl::StatusOr<int> SimulatorControl::Undelivered() {
 
 absl::StatusOr<SimulatorControl::Reading> SimulatorControl::Read() {
   // Sessions first: a webhook of a session that came in between is left out.
-  IPP_ASSIGN_OR_RETURN(const std::string sessions, Call("GET", "/_sim/sessions?limit=1000000"));
-  IPP_ASSIGN_OR_RETURN(const std::string webhooks, Call("GET", "/_sim/webhooks"));
+  IPP_ASSIGN_OR_RETURN(std::string sessions, Call("GET", "/_sim/sessions?limit=1000000"));
+  IPP_ASSIGN_OR_RETURN(std::string webhooks, Call("GET", "/_sim/webhooks"));
   IPP_ASSIGN_OR_RETURN(Truth truth, ReadTruthOf(sessions, webhooks));
   IPP_ASSIGN_OR_RETURN(auto strikes, ReadStrikes(webhooks));
-  return Reading{std::move(truth), std::move(strikes)};
+  return Reading{std::move(truth), std::move(strikes), std::move(sessions), std::move(webhooks)};
 }
 
 }  // namespace ipp::faults

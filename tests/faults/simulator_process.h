@@ -66,6 +66,8 @@ class SimulatorControl {
   struct Reading {
     Truth truth;
     std::map<std::string, int> strikes;  // faults by their name, since the start
+    std::string sessions_page;           // as read, for a person
+    std::string webhooks_page;
   };
   absl::StatusOr<Reading> Read();
 

@@ -3,6 +3,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 #include <exception>
+#include <set>
 #include <utility>
 
 #include "absl/functional/function_ref.h"
@@ -75,10 +76,11 @@ absl::StatusOr<std::map<std::string, int>> ReadStrikes(const std::string& webhoo
     const json::value page = json::parse(webhooks);
     for (const json::value& entry : page.at("events").as_array()) {
       // A doubled event has the fault on both of its deliveries.
-      const std::string fault = Text(entry.at("deliveries").as_array().empty()
-                                         ? json::value()
-                                         : entry.at("deliveries").at(0).at("fault"));
-      if (!fault.empty()) ++strikes[fault];
+      std::set<std::string> struck;
+      for (const json::value& delivery : entry.at("deliveries").as_array()) {
+        struck.insert(Text(delivery.at("fault")));
+      }
+      for (const std::string& fault : struck) ++strikes[fault];
     }
     return strikes;
   });

@@ -371,6 +371,22 @@ TEST(Verdict, AbsorbsAStepThatCameLate) {
   EXPECT_TRUE(Judge(Tell(story)).good());
 }
 
+TEST(Verdict, AbsorbsTheMakingAfterAFailedPaymentThatOvertookIt) {
+  Story story = GoodStory();
+  story.truth.sessions["open"].declines = 1;
+  story.truth.webhooks.push_back({.event_id = "k9",
+                                  .session_id = "open",
+                                  .type = v1::SESSION_EVENT_TYPE_PAYMENT_FAILED,
+                                  .taken = true,
+                                  .in_order = false});
+  story.event("k8") = Webhook("k9", "open", v1::SESSION_EVENT_TYPE_PAYMENT_FAILED);
+  story.Spread();
+  EXPECT_TRUE(Judge(Tell(story)).good());
+  // In its order it cannot have.
+  story.truth.webhooks.back().in_order = true;
+  EXPECT_FALSE(Judge(Tell(story)).good());
+}
+
 TEST(Verdict, RepeatsTheComplaintsOfObservers) {
   History history = Tell(GoodStory());
   history.observers[1].complaints.emplace_back("a heartbeat has moved without an event");
@@ -388,12 +404,14 @@ ipp_webhooks_total{result="bad_signature"} 0
 ipp_webhooks_total{result="malformed"} 0
 ipp_webhooks_total{result="wrong_merchant"} 0
 ipp_webhooks_total{result="ignored"} 0
+ipp_webhooks_total{result="store_failed"} 0
 ipp_session_events_total{source="webhook",type="created"} 4
 ipp_session_events_total{source="reconciliation",type="expired"} 3
 )";
 
 std::vector<std::string> FindIn(const std::string& metrics, bool alone = true) {
-  return FindInMetrics(metrics, Tell(GoodStory()), absl::UnixEpoch(), alone);
+  return FindInMetrics(metrics, Tell(GoodStory()),
+                       {.started_at = absl::UnixEpoch(), .counts_all = alone});
 }
 
 TEST(MetricsCheck, IsContentWithZeroesAndTheTrueCount) { EXPECT_THAT(FindIn(kMetrics), IsEmpty()); }
