@@ -83,6 +83,7 @@ class EventHub {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   EventPtr FindInTail(Reader* reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   EventPtr FindInPage(Reader* reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  EventPtr FindAtHand(Reader* reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   EventPtr FindOrWait(Reader* reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool SecureStart(Reader* reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReadPage(std::shared_ptr<Reader> reader, int64_t after) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -145,6 +146,9 @@ class Subscription {
   // when retention overtook this reader, or with the store's code (UNAVAILABLE) and
   // STORE_UNAVAILABLE.
   EventPtr Next(Later later);
+
+  // The same when it is at hand, and no wish otherwise. nullptr also when it would have to be read.
+  EventPtr NextAtHand();
 
   // Takes a pending wish back. True: `later` is dropped and will not run. False: none is pending,
   // or it is about to run.

@@ -44,12 +44,16 @@ EventPtr EventHub::FindInPage(Reader* reader) {
   return nullptr;
 }
 
+EventPtr EventHub::FindAtHand(Reader* reader) {
+  if (EventPtr event = FindInPage(reader)) return event;
+  return reader->position < tail_after_ ? nullptr : FindInTail(reader);
+}
+
 // The next event, or nullptr: then the reader waits at the end of the tail, or needs a page
 // (neither `waits` nor `reading`).
 EventPtr EventHub::FindOrWait(Reader* reader) {
-  if (EventPtr event = FindInPage(reader)) return event;
+  if (EventPtr event = FindAtHand(reader)) return event;
   if (reader->position < tail_after_) return nullptr;
-  if (EventPtr event = FindInTail(reader)) return event;
   reader->waits = true;
   reader->at = waiting_.insert(waiting_.end(), reader);
   return nullptr;
@@ -119,13 +123,13 @@ void EventHub::Turn(const std::shared_ptr<Reader>& reader,
       reader->page = *std::move(page);
       reader->page_next = 0;
     } else {
-      result = page.status();
+      result = std::move(page).status();
     }
     if (reader->started != nullptr) {
       again = result.ok() && !SecureStart(reader.get());
       if (!again) started = std::exchange(reader->started, nullptr);
     } else if (reader->later == nullptr) {
-      reader->failure = result.status();
+      reader->failure = std::move(result).status();
     } else if (!result.ok()) {
       later = std::exchange(reader->later, nullptr);
     } else {
@@ -140,7 +144,7 @@ void EventHub::Turn(const std::shared_ptr<Reader>& reader,
     position = reader->position;
   }
   if (later != nullptr) std::move(later)(std::move(result));
-  if (started != nullptr) std::move(started)(result.status());
+  if (started != nullptr) std::move(started)(std::move(result).status());
   if (again) return ReadPage(reader, position);
   MutexLock lock(&mutex_);
   --reads_in_flight_;
@@ -189,6 +193,12 @@ EventPtr Subscription::Next(Later later) {
   }
   hub_->ReadPage(reader_, after);
   return nullptr;
+}
+
+EventPtr Subscription::NextAtHand() {
+  MutexLock lock(&hub_->mutex_);
+  if (reader_->reading || !reader_->failure.ok()) return nullptr;
+  return hub_->FindAtHand(reader_.get());
 }
 
 bool Subscription::Withdraw() {

@@ -30,9 +30,10 @@ void Serialize(const google::protobuf::MessageLite& message, grpc::ByteBuffer* o
 // Shares the event's bytes, no copy.
 void ShareMessage(events::EventPtr event, grpc::ByteBuffer* out);
 
-// One stream of events to a caller. One write in flight, nothing buffered: the next event is asked
-// for when the last one has left. What is sent for an event is the subclass's business. Kept alive
-// by its registry and by itself until gRPC is done with it.
+// One stream of events to a caller. One write in flight, nothing queued: the next event is asked
+// for when the last one has left; while there are more at hand, as after a resumption, one of them
+// is taken ahead, so that gRPC may send some together. What is sent for an event is the subclass's
+// business. Kept alive by its registry and by itself until gRPC is done with it.
 class EventStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
                     public std::enable_shared_from_this<EventStream> {
  public:
@@ -82,6 +83,7 @@ class EventStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   struct Action {
     enum Kind { kNothing, kWrite, kFinish } kind = kNothing;
     absl::Status status;
+    bool more = false;  // another write follows for certain
   };
 
   void OnWriteDone(bool ok) final;
@@ -90,10 +92,12 @@ class EventStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   void Do(Action action) ABSL_LOCKS_EXCLUDED(mutex_);
   void GotEvent(absl::StatusOr<events::EventPtr> event) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Sends what is in out_.
-  Action Write() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Sends what is in out_. `more`: gRPC may keep it back for the write that follows.
+  Action Write(bool more = false) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Action Finished(absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Action Step() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether there is a message after the one in out_, taken into ahead_.
+  bool LookAhead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Action StepAfterEvent(events::EventPtr event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Edge& edge_;
@@ -110,6 +114,12 @@ class EventStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   Mutex mutex_;
   std::unique_ptr<events::Subscription> subscription_ ABSL_GUARDED_BY(mutex_);
   grpc::ByteBuffer out_;  // the message in flight; touched by whoever set writing_
+  // The message after it. It goes out whatever becomes of the stream's wishes, since gRPC may keep
+  // the one in flight back until then.
+  grpc::ByteBuffer ahead_ ABSL_GUARDED_BY(mutex_);
+  bool has_ahead_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ahead_is_last_ ABSL_GUARDED_BY(mutex_) = false;
+  size_t kept_back_ ABSL_GUARDED_BY(mutex_) = 0;  // bytes that gRPC may not have sent yet
   bool beginning_ ABSL_GUARDED_BY(mutex_) = true;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool waiting_ ABSL_GUARDED_BY(mutex_) = false;  // for the next event
