@@ -46,8 +46,7 @@ std::vector<PostgresStatement> PostgresReaderStatements() {
        "ipp_gateway.sessions WHERE open"},
       {"events", absl::StrCat("SELECT ", kPostgresEventColumns, kPage)},
       {"find_position", kFindPosition},
-      {"bounds",
-       "SELECT trimmed_through + 1, last_position FROM ipp_gateway.log, ipp_gateway.log_start"},
+      {"bounds", kPostgresReadBounds},
   };
 }
 

@@ -25,6 +25,9 @@ inline constexpr char kPostgresEventColumns[] =
     "position, recorded_at, merchant_id, session_id, device_id, type, merchant_reference1, payload";
 StoredEvent ReadEvent(const PostgresRows& rows, int row);
 
+inline constexpr char kPostgresReadBounds[] =
+    "SELECT trimmed_through + 1, last_position FROM ipp_gateway.log, ipp_gateway.log_start";
+
 // One array a column; the columns are those of the tables, in their order.
 PostgresArguments SessionArguments(const std::vector<const SessionRecord*>& records);
 PostgresArguments EventArguments(const std::vector<StoredEvent>& events);

@@ -1,7 +1,13 @@
 #include "server/store/postgres_session.h"
 
+#include <algorithm>
+#include <memory>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
+#include "server/store/postgres_rows.h"
+#include "server/store/postgres_schema.h"
 
 namespace ipp::store {
 namespace {
@@ -16,7 +22,7 @@ constexpr char kForAll[] =
 constexpr char kForWriter[] =
     "SELECT set_config('synchronous_commit', 'on', false) "
     "WHERE current_setting('synchronous_commit') <> 'remote_apply';";
-constexpr char kForReader[] = "SET default_transaction_read_only = on;";
+constexpr char kForOthers[] = "SET default_transaction_read_only = on;";
 
 int64_t Milliseconds(std::chrono::nanoseconds time) {
   return std::max<int64_t>(1, std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
@@ -29,7 +35,8 @@ absl::Status SetUpSession(PostgresConnection& connection, PostgresRole role,
   // A transaction that stands open holds the log's lock, which every replica waits for: the server
   // ends it when we were cut off or put to sleep in between.
   const std::string sql =
-      absl::StrCat(kForAll, role == PostgresRole::kWrite ? kForWriter : kForReader,
+      absl::StrCat(kForAll, role == PostgresRole::kWrite ? kForWriter : kForOthers,
+                   role == PostgresRole::kListen ? "LISTEN ipp_gateway_events;" : "",
                    "SET statement_timeout = ", Milliseconds(limits.statement()),
                    "; SET lock_timeout = ", Milliseconds(limits.lock()),
                    "; SET idle_in_transaction_session_timeout = ", Milliseconds(limits.answer));
@@ -48,6 +55,22 @@ absl::StatusOr<std::string> CheckLog(PostgresConnection& connection, const std::
     return absl::FailedPreconditionError("the database holds another log than at the start");
   }
   return id;
+}
+
+absl::StatusOr<LogAtStart> OpenLog(const PostgresFiles& files, const PostgresLimits& limits) {
+  const StopSignal never;
+  IPP_ASSIGN_OR_RETURN(const std::vector<PostgresTarget> targets,
+                       ReadTargets(files, PostgresRole::kWrite));
+  IPP_ASSIGN_OR_RETURN(const std::unique_ptr<PostgresConnection> connection,
+                       PostgresConnection::Open(targets, std::chrono::nanoseconds::zero(), &never));
+  IPP_RETURN_IF_ERROR(MigratePostgres(connection.get(), PostgresMigrations()));
+  LogAtStart log;
+  IPP_ASSIGN_OR_RETURN(log.id, CheckLog(*connection, "", limits));
+  IPP_RETURN_IF_ERROR(connection->Prepare({{"bounds", kPostgresReadBounds}}, limits.answer));
+  const PostgresCall calls[] = {{"bounds"}};
+  IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> rows, connection->Run(calls, limits.answer));
+  log.bounds = {.oldest = rows[0].Int(0, 0), .latest = rows[0].Int(0, 1)};
+  return log;
 }
 
 }  // namespace ipp::store

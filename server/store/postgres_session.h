@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/store/postgres_connection.h"
+#include "server/store/store.h"
 
 namespace ipp::store {
 
@@ -20,7 +21,7 @@ struct PostgresLimits {
 
 // Makes a fresh connection's settings what the store relies on, whatever the server, the role or
 // the database say: no foreign search path, plans that use the indexes from the first row on, the
-// limits, for a reader no writing, and for a writer
+// limits, for a listener LISTEN, for all but a writer no writing, and for a writer
 // * that a commit is on the disk, here and on the synchronous standby where there is one:
 //   synchronous_commit at least `on` (`remote_write` is less: there it is only in the memory of the
 //   standby's kernel);
@@ -32,5 +33,13 @@ absl::Status SetUpSession(PostgresConnection& connection, PostgresRole role,
 // change of the DSN or a restored backup, another log must not be mixed into this one.
 absl::StatusOr<std::string> CheckLog(PostgresConnection& connection, const std::string& expected,
                                      const PostgresLimits& limits);
+
+struct LogAtStart {
+  std::string id;
+  LogBounds bounds;
+};
+// Finds the database, brings its schema up to date, and reads what a store must know from the
+// start.
+absl::StatusOr<LogAtStart> OpenLog(const PostgresFiles& files, const PostgresLimits& limits);
 
 }  // namespace ipp::store

@@ -13,12 +13,12 @@
 #include "server/base/mutex.h"
 #include "server/base/status_macros.h"
 #include "server/store/inbox.h"
-#include "server/store/listener_slot.h"
+#include "server/store/log_view.h"
 #include "server/store/postgres_link.h"
 #include "server/store/postgres_reader.h"
-#include "server/store/postgres_schema.h"
 #include "server/store/postgres_session.h"
 #include "server/store/postgres_writer.h"
+#include "server/store/read_queue.h"
 #include "server/store/store_calls.h"
 
 namespace ipp::store {
@@ -58,24 +58,18 @@ class PostgresStore final : public Store {
       absl::AnyInvocable<void(absl::StatusOr<std::vector<StoredEvent>>) &&> done) override;
   void FindPosition(absl::Time time,
                     absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) override;
-  LogBounds bounds() const override;
+  LogBounds bounds() const override { return log_.bounds(); }
   void RefreshBounds(absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) override;
   const std::string& log_id() const override { return log_id_; }
-  void SetListener(std::function<void(int64_t latest)> listener) override;
+  void SetListener(std::function<void(int64_t latest)> listener) override {
+    log_.SetListener(std::move(listener));
+  }
   absl::Status health() const override;
 
  private:
-  // Asks the reader, or is told why it cannot.
-  using Read = absl::AnyInvocable<void(absl::StatusOr<PostgresReader*>) &&>;
-  enum class Duty { kWrite, kRead, kListen };
-
-  PostgresLink::Options LinkOptions(Duty duty, Metrics* metrics);
-  template <typename T>
-  void PushRead(absl::AnyInvocable<absl::StatusOr<T>(PostgresReader*)> read,
-                absl::AnyInvocable<void(absl::StatusOr<T>) &&> done);
-
+  PostgresLink::Options LinkOptions(const std::string& name, PostgresRole role,
+                                    std::vector<PostgresStatement> statements, Metrics* metrics);
   void WriteLoop();
-  void ReadLoop();
   void ListenLoop();
   void DoWrites(std::vector<WriteCall> writes);
   // What is wrong with the database; OK also when a transaction failed by itself.
@@ -84,8 +78,6 @@ class PostgresStore final : public Store {
   void TellFailed(WriteCall& write, const absl::Status& trouble);
   bool Maintain();  // true: there is more to do
   void Publish(const absl::Status& status);
-  // Takes over what is newer and tells the listener.
-  void Learn(const LogBounds& bounds);
 
   const PostgresOptions options_;
   Clock* const clock_;
@@ -95,11 +87,10 @@ class PostgresStore final : public Store {
   Counter& commits_;
   Counter& commit_failures_;
   Counter& events_appended_;
-  ListenerSlot listener_;
+  LogView log_;
   bool failing_ = false;  // writer thread only
 
   mutable Mutex mutex_;
-  LogBounds bounds_ ABSL_GUARDED_BY(mutex_);
   // Why it cannot be written; empty when it can. Not an absl::Status: threads would share its
   // reference count, which the thread sanitizer cannot see in the packaged library.
   std::string trouble_ ABSL_GUARDED_BY(mutex_);
@@ -112,7 +103,7 @@ class PostgresStore final : public Store {
   PostgresReader tail_;
 
   Inbox<WriteCall> writes_;
-  Inbox<Read> reads_;
+  ReadQueue<PostgresReader> reads_;
   std::thread write_thread_;
   std::thread read_thread_;
   std::thread listen_thread_;
@@ -131,10 +122,11 @@ PostgresStore::PostgresStore(const PostgresOptions& options, Clock* clock, Metri
           metrics->counter("ipp_store_commit_failures_total", "Transactions that failed.")),
       events_appended_(
           metrics->counter("ipp_events_appended_total", "Events appended to the log.")),
-      bounds_(bounds),
-      write_link_(LinkOptions(Duty::kWrite, metrics)),
-      read_link_(LinkOptions(Duty::kRead, metrics)),
-      listen_link_(LinkOptions(Duty::kListen, metrics)),
+      log_(bounds),
+      write_link_(LinkOptions("writer", PostgresRole::kWrite, PostgresWriterStatements(), metrics)),
+      read_link_(LinkOptions("reader", PostgresRole::kRead, PostgresReaderStatements(), metrics)),
+      listen_link_(
+          LinkOptions("listener", PostgresRole::kListen, PostgresReaderStatements(), metrics)),
       writer_(&write_link_, limits_),
       reader_(&read_link_, limits_),
       tail_(&listen_link_, limits_),
@@ -144,10 +136,9 @@ PostgresStore::PostgresStore(const PostgresOptions& options, Clock* clock, Metri
               [](WriteCall& write) { Refuse(write, QueueFull()); }),
       reads_(options.max_queue,
              &metrics->gauge("ipp_store_queue_depth", "Calls that wait for the store.",
-                             {{"queue", "read"}}),
-             [](Read& read) { std::move(read)(QueueFull()); }) {
+                             {{"queue", "read"}})) {
   write_thread_ = std::thread([this] { WriteLoop(); });
-  read_thread_ = std::thread([this] { ReadLoop(); });
+  read_thread_ = std::thread([this] { reads_.Run(&reader_); });
   listen_thread_ = std::thread([this] { ListenLoop(); });
 }
 
@@ -160,11 +151,9 @@ PostgresStore::~PostgresStore() {
   listen_thread_.join();
 }
 
-PostgresLink::Options PostgresStore::LinkOptions(Duty duty, Metrics* metrics) {
-  const std::string name = duty == Duty::kWrite  ? "writer"
-                           : duty == Duty::kRead ? "reader"
-                                                 : "listener";
-  const auto role = duty == Duty::kWrite ? PostgresRole::kWrite : PostgresRole::kRead;
+PostgresLink::Options PostgresStore::LinkOptions(const std::string& name, PostgresRole role,
+                                                 std::vector<PostgresStatement> statements,
+                                                 Metrics* metrics) {
   return {.name = name,
           .files = {options_.dsn_file, options_.password_file},
           .role = role,
@@ -173,16 +162,10 @@ PostgresLink::Options PostgresStore::LinkOptions(Duty duty, Metrics* metrics) {
           .reconnects =
               &metrics->counter("ipp_store_reconnects_total",
                                 "Connections to the database made again.", {{"connection", name}}),
-          .set_up = [this, duty, role](PostgresConnection& connection) -> absl::Status {
-            IPP_RETURN_IF_ERROR(SetUpSession(connection, role, limits_));
-            IPP_RETURN_IF_ERROR(CheckLog(connection, log_id_, limits_).status());
-            if (duty == Duty::kListen) {
-              IPP_RETURN_IF_ERROR(
-                  connection.Execute("LISTEN ipp_gateway_events", limits_.answer).status());
-            }
-            return connection.Prepare(
-                duty == Duty::kWrite ? PostgresWriterStatements() : PostgresReaderStatements(),
-                limits_.answer);
+          .set_up = [this, role, statements = std::move(statements)](PostgresConnection& made) {
+            absl::Status status = SetUpSession(made, role, limits_);
+            if (status.ok()) status = CheckLog(made, log_id_, limits_).status();
+            return status.ok() ? made.Prepare(statements, limits_.answer) : status;
           }};
 }
 
@@ -282,7 +265,7 @@ absl::Status PostgresStore::CommitBatch(absl::Span<CommitCall> batch) {
   }
   commits_.Add(static_cast<double>(batch.size()));
   events_appended_.Add(static_cast<double>(done->latest - done->before));
-  Learn({.oldest = 0, .latest = done->latest});
+  log_.Learn({.oldest = 0, .latest = done->latest});
   for (size_t i = 0; i < batch.size(); ++i) {
     std::move(batch[i].done)(std::move(done->committed[i]));
   }
@@ -328,7 +311,7 @@ void PostgresStore::ListenLoop() {
     if (!listen_link_.Get(PostgresLink::InPause::kWait).ok()) continue;
     const absl::StatusOr<LogBounds> read = tail_.ReadBounds();
     if (!read.ok()) continue;
-    Learn(*read);
+    log_.Learn(*read);
     const auto poll_at = steady_clock::now() + interval;
     while (true) {
       const absl::StatusOr<PostgresConnection*> connection =
@@ -343,57 +326,11 @@ void PostgresStore::ListenLoop() {
   }
 }
 
-void PostgresStore::Learn(const LogBounds& bounds) {
-  int64_t latest = 0;
-  {
-    MutexLock lock(&mutex_);
-    bounds_.oldest = std::max(bounds_.oldest, bounds.oldest);
-    bounds_.latest = std::max(bounds_.latest, bounds.latest);
-    latest = bounds_.latest;
-  }
-  listener_.Run(latest);
-}
-
-// Two threads learn of one batch: whoever is first tells of it. `told` is under the slot's lock.
-void PostgresStore::SetListener(std::function<void(int64_t latest)> listener) {
-  if (!listener) return listener_.Set(nullptr);
-  listener_.Set([listener = std::move(listener), told = bounds().latest](int64_t latest) mutable {
-    if (latest <= told) return;
-    told = latest;
-    listener(latest);
-  });
-}
-
-// ---- The reader's thread. ----
-
-void PostgresStore::ReadLoop() {
-  while (true) {
-    Inbox<Read>::Taken taken = reads_.Take(1, std::chrono::hours(1));
-    for (Read& read : taken.work) {
-      if (taken.stopping) {
-        std::move(read)(Closing());
-      } else {
-        std::move(read)(&reader_);
-      }
-    }
-    if (taken.stopping) return;
-  }
-}
-
-template <typename T>
-void PostgresStore::PushRead(absl::AnyInvocable<absl::StatusOr<T>(PostgresReader*)> read,
-                             absl::AnyInvocable<void(absl::StatusOr<T>) &&> done) {
-  reads_.Push([read = std::move(read),
-               done = std::move(done)](absl::StatusOr<PostgresReader*> reader) mutable {
-    if (!reader.ok()) return std::move(done)(reader.status());
-    absl::StatusOr<T> result = read(*reader);
-    std::move(done)(result.ok() ? std::move(result) : ForCaller(result.status()));
-  });
-}
+// ---- Reads. ----
 
 void PostgresStore::FindSession(std::string merchant_id, std::string session_id,
                                 absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) {
-  PushRead<SessionRecord>(
+  reads_.Push<SessionRecord>(
       [merchant_id = std::move(merchant_id), session_id = std::move(session_id)](
           PostgresReader* reader) { return reader->FindSession(merchant_id, session_id); },
       std::move(done));
@@ -402,7 +339,7 @@ void PostgresStore::FindSession(std::string merchant_id, std::string session_id,
 void PostgresStore::FindSessionByRequest(
     std::string merchant_id, std::string request_id,
     absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) {
-  PushRead<SessionRecord>(
+  reads_.Push<SessionRecord>(
       [merchant_id = std::move(merchant_id), request_id = std::move(request_id)](
           PostgresReader* reader) { return reader->FindSessionByRequest(merchant_id, request_id); },
       std::move(done));
@@ -410,7 +347,7 @@ void PostgresStore::FindSessionByRequest(
 
 void PostgresStore::CountOpen(absl::Time overdue_before,
                               absl::AnyInvocable<void(absl::StatusOr<OpenSessions>) &&> done) {
-  PushRead<OpenSessions>(
+  reads_.Push<OpenSessions>(
       [overdue_before](PostgresReader* reader) { return reader->CountOpen(overdue_before); },
       std::move(done));
 }
@@ -418,30 +355,25 @@ void PostgresStore::CountOpen(absl::Time overdue_before,
 void PostgresStore::ReadEvents(
     int64_t after, int limit,
     absl::AnyInvocable<void(absl::StatusOr<std::vector<StoredEvent>>) &&> done) {
-  PushRead<std::vector<StoredEvent>>(
+  reads_.Push<std::vector<StoredEvent>>(
       [after, limit](PostgresReader* reader) { return reader->ReadEvents(after, limit); },
       std::move(done));
 }
 
 void PostgresStore::FindPosition(absl::Time time,
                                  absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) {
-  PushRead<int64_t>([time](PostgresReader* reader) { return reader->FindPosition(time); },
-                    std::move(done));
+  reads_.Push<int64_t>([time](PostgresReader* reader) { return reader->FindPosition(time); },
+                       std::move(done));
 }
 
 void PostgresStore::RefreshBounds(absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) {
-  PushRead<LogBounds>(
+  reads_.Push<LogBounds>(
       [this](PostgresReader* reader) -> absl::StatusOr<LogBounds> {
         IPP_ASSIGN_OR_RETURN(const LogBounds read, reader->ReadBounds());
-        Learn(read);
+        log_.Learn(read);
         return bounds();
       },
       std::move(done));
-}
-
-LogBounds PostgresStore::bounds() const {
-  MutexLock lock(&mutex_);
-  return bounds_;
 }
 
 absl::Status PostgresStore::health() const {
@@ -449,41 +381,19 @@ absl::Status PostgresStore::health() const {
   return trouble_.empty() ? absl::OkStatus() : absl::UnavailableError(trouble_);
 }
 
-struct Opened {
-  std::string log_id;
-  LogBounds bounds;
-};
-
-absl::StatusOr<Opened> OpenLog(const PostgresOptions& options) {
-  const PostgresLimits limits(absl::ToChronoNanoseconds(options.answer_timeout));
-  const StopSignal never;
-  IPP_ASSIGN_OR_RETURN(
-      const std::vector<PostgresTarget> targets,
-      ReadTargets({options.dsn_file, options.password_file}, PostgresRole::kWrite));
-  IPP_ASSIGN_OR_RETURN(const std::unique_ptr<PostgresConnection> connection,
-                       PostgresConnection::Open(targets, kGrace, &never));
-  IPP_RETURN_IF_ERROR(MigratePostgres(connection.get(), PostgresMigrations()));
-  IPP_RETURN_IF_ERROR(SetUpSession(*connection, PostgresRole::kRead, limits));
-  Opened opened;
-  IPP_ASSIGN_OR_RETURN(opened.log_id, CheckLog(*connection, "", limits));
-  IPP_RETURN_IF_ERROR(connection->Prepare(PostgresReaderStatements(), limits.answer));
-  const PostgresCall calls[] = {{"bounds"}};
-  IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> rows, connection->Run(calls, limits.answer));
-  opened.bounds = {.oldest = rows[0].Int(0, 0), .latest = rows[0].Int(0, 1)};
-  return opened;
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Store>> OpenPostgresStore(PostgresOptions options, Clock* clock,
                                                          Metrics* metrics) {
-  absl::StatusOr<Opened> opened = OpenLog(options);
+  const PostgresLimits limits(absl::ToChronoNanoseconds(options.answer_timeout));
+  const absl::StatusOr<LogAtStart> opened =
+      OpenLog({options.dsn_file, options.password_file}, limits);
   if (!opened.ok()) {
     return absl::Status(opened.status().code(),
                         absl::StrCat("cannot open the store of ", options.dsn_file, ": ",
                                      opened.status().message()));
   }
-  return std::make_unique<PostgresStore>(options, clock, metrics, opened->log_id, opened->bounds);
+  return std::make_unique<PostgresStore>(options, clock, metrics, opened->id, opened->bounds);
 }
 
 }  // namespace ipp::store

@@ -16,7 +16,8 @@ struct PostgresFiles {
   std::string password_file;  // may be empty
 };
 
-enum class PostgresRole { kWrite, kRead };
+// What a connection is for.
+enum class PostgresRole { kWrite, kRead, kListen };
 
 // One server to try, with everything libpq needs to know of it.
 struct PostgresTarget {
@@ -30,7 +31,8 @@ struct PostgresTarget {
 // The DSN file holds a connection string as libpq knows it, `key=value …` or a postgresql:// URI;
 // lines that begin with '#' are left out, and it may be broken into several lines. The first line
 // of the password file, as it is, goes before a password of the DSN. What the DSN leaves open:
-// * `target_session_attrs`: read-write for a writer, primary for a reader, so that of several hosts
+// * `target_session_attrs`: read-write for a writer, primary for the others, so that of several
+// hosts
 //   the one that was promoted is found.
 // * `sslmode`: verify-full, unless the host is a Unix socket or loopback; then `sslrootcert`, when
 //   missing too, is the system's bundle of certificate authorities.

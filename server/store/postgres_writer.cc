@@ -34,8 +34,8 @@ constexpr char kTrimEvents[] =
     "WITH old AS (SELECT max(position) AS through FROM (SELECT position, recorded_at FROM "
     "ipp_gateway.events WHERE position > (SELECT trimmed_through FROM ipp_gateway.log_start) ORDER "
     "BY position LIMIT $2::bigint) AS first WHERE recorded_at < $1::bigint), "
-    "gone AS (DELETE FROM ipp_gateway.events WHERE position <= (SELECT through FROM old) RETURNING "
-    "1), "
+    "gone AS (DELETE FROM ipp_gateway.events WHERE position > (SELECT trimmed_through FROM "
+    "ipp_gateway.log_start) AND position <= (SELECT through FROM old) RETURNING 1), "
     "moved AS (UPDATE ipp_gateway.log_start SET trimmed_through = old.through FROM old WHERE "
     "old.through IS NOT NULL) "
     "SELECT count(*) FROM gone";

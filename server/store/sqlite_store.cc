@@ -15,22 +15,15 @@
 #include "server/store/file_lock.h"
 #include "server/store/inbox.h"
 #include "server/store/listener_slot.h"
+#include "server/store/read_queue.h"
 #include "server/store/sqlite_reader.h"
 #include "server/store/sqlite_writer.h"
+#include "server/store/store_calls.h"
 
 namespace ipp::store {
 namespace {
 
 using std::chrono::steady_clock;
-
-absl::Status QueueFull() { return absl::ResourceExhaustedError("the store's queue is full"); }
-absl::Status Closing() { return absl::CancelledError("the store is being closed"); }
-
-// What callers see of an error: what is wrong with one transaction as it is, all else UNAVAILABLE.
-absl::Status ForCaller(const absl::Status& status) {
-  if (status.ok() || absl::IsAlreadyExists(status) || absl::IsNotFound(status)) return status;
-  return absl::UnavailableError(absl::StrCat("the store cannot be used now: ", status.message()));
-}
 
 class SqliteStore final : public Store {
  public:
@@ -67,26 +60,8 @@ class SqliteStore final : public Store {
   absl::Status health() const override;
 
  private:
-  struct CommitCall {
-    Transaction transaction;
-    absl::AnyInvocable<void(absl::StatusOr<Committed>) &&> done;
-  };
-  struct LeaseCall {
-    Lease lease;
-    absl::AnyInvocable<void(absl::StatusOr<std::vector<SessionRecord>>) &&> done;
-  };
-  using Write = std::variant<CommitCall, LeaseCall>;
-  // Gets a reader, or why there is none.
-  using Read = absl::AnyInvocable<void(absl::StatusOr<SqliteReader*>) &&>;
-
-  template <typename T>
-  void PushRead(absl::AnyInvocable<absl::StatusOr<T>(SqliteReader*)> read,
-                absl::AnyInvocable<void(absl::StatusOr<T>) &&> done);
-
   void WriteLoop();
-  void ReadLoop();
-  static void Refuse(Write& write, const absl::Status& status);
-  void DoWrites(std::vector<Write> writes);
+  void DoWrites(std::vector<WriteCall> writes);
   void CommitBatch(absl::Span<CommitCall> batch);
   void Maintain();
   void Publish(const absl::Status& status);
@@ -111,8 +86,8 @@ class SqliteStore final : public Store {
   // reference count, which the thread sanitizer cannot see in the packaged library.
   std::string trouble_ ABSL_GUARDED_BY(mutex_);
 
-  Inbox<Write> writes_;
-  Inbox<Read> reads_;
+  Inbox<WriteCall> writes_;
+  ReadQueue<SqliteReader> reads_;
   std::thread write_thread_;
   std::thread read_thread_;
 };
@@ -137,13 +112,12 @@ SqliteStore::SqliteStore(const SqliteOptions& options, Clock* clock, Metrics* me
       writes_(options.max_queue,
               &metrics->gauge("ipp_store_queue_depth", "Calls that wait for the store.",
                               {{"queue", "write"}}),
-              [](Write& write) { Refuse(write, QueueFull()); }),
+              [](WriteCall& write) { Refuse(write, QueueFull()); }),
       reads_(options.max_queue,
              &metrics->gauge("ipp_store_queue_depth", "Calls that wait for the store.",
-                             {{"queue", "read"}}),
-             [](Read& read) { std::move(read)(QueueFull()); }) {
+                             {{"queue", "read"}})) {
   write_thread_ = std::thread([this] { WriteLoop(); });
-  read_thread_ = std::thread([this] { ReadLoop(); });
+  read_thread_ = std::thread([this] { reads_.Run(reader_.get()); });
 }
 
 SqliteStore::~SqliteStore() {
@@ -158,19 +132,15 @@ void SqliteStore::Commit(Transaction transaction,
   writes_.Push(CommitCall{std::move(transaction), std::move(done)});
 }
 
-void SqliteStore::Refuse(Write& write, const absl::Status& status) {
-  std::visit([&](auto& call) { std::move(call.done)(status); }, write);
-}
-
 void SqliteStore::WriteLoop() {
   const auto interval = absl::ToChronoNanoseconds(options_.maintenance_interval);
   auto maintain_at = steady_clock::now() + interval;
   while (true) {
     const auto patience =
         trim_more_ ? steady_clock::duration::zero() : maintain_at - steady_clock::now();
-    Inbox<Write>::Taken taken = writes_.Take(options_.max_batch, patience);
+    Inbox<WriteCall>::Taken taken = writes_.Take(options_.max_batch, patience);
     if (taken.stopping) {
-      for (Write& write : taken.work) Refuse(write, Closing());
+      for (WriteCall& write : taken.work) Refuse(write, Closing());
       return;
     }
     const bool idle = taken.work.empty();
@@ -184,9 +154,9 @@ void SqliteStore::WriteLoop() {
 }
 
 // In the order of the calls: what lies between two leases is one commit.
-void SqliteStore::DoWrites(std::vector<Write> writes) {
+void SqliteStore::DoWrites(std::vector<WriteCall> writes) {
   std::vector<CommitCall> batch;
-  for (Write& write : writes) {
+  for (WriteCall& write : writes) {
     if (auto* commit = std::get_if<CommitCall>(&write)) {
       batch.push_back(std::move(*commit));
       continue;
@@ -265,34 +235,9 @@ void SqliteStore::Publish(const absl::Status& status) {
   }
 }
 
-void SqliteStore::ReadLoop() {
-  while (true) {
-    Inbox<Read>::Taken taken = reads_.Take(1, std::chrono::hours(1));
-    for (Read& read : taken.work) {
-      if (taken.stopping) {
-        std::move(read)(Closing());
-      } else {
-        std::move(read)(reader_.get());
-      }
-    }
-    if (taken.stopping) return;
-  }
-}
-
-template <typename T>
-void SqliteStore::PushRead(absl::AnyInvocable<absl::StatusOr<T>(SqliteReader*)> read,
-                           absl::AnyInvocable<void(absl::StatusOr<T>) &&> done) {
-  reads_.Push([read = std::move(read),
-               done = std::move(done)](absl::StatusOr<SqliteReader*> reader) mutable {
-    if (!reader.ok()) return std::move(done)(reader.status());
-    absl::StatusOr<T> result = read(*reader);
-    std::move(done)(result.ok() ? std::move(result) : ForCaller(result.status()));
-  });
-}
-
 void SqliteStore::FindSession(std::string merchant_id, std::string session_id,
                               absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) {
-  PushRead<SessionRecord>(
+  reads_.Push<SessionRecord>(
       [merchant_id = std::move(merchant_id), session_id = std::move(session_id)](
           SqliteReader* reader) { return reader->FindSession(merchant_id, session_id); },
       std::move(done));
@@ -301,7 +246,7 @@ void SqliteStore::FindSession(std::string merchant_id, std::string session_id,
 void SqliteStore::FindSessionByRequest(
     std::string merchant_id, std::string request_id,
     absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) {
-  PushRead<SessionRecord>(
+  reads_.Push<SessionRecord>(
       [merchant_id = std::move(merchant_id), request_id = std::move(request_id)](
           SqliteReader* reader) { return reader->FindSessionByRequest(merchant_id, request_id); },
       std::move(done));
@@ -309,14 +254,14 @@ void SqliteStore::FindSessionByRequest(
 
 void SqliteStore::CountOpen(absl::Time overdue_before,
                             absl::AnyInvocable<void(absl::StatusOr<OpenSessions>) &&> done) {
-  PushRead<OpenSessions>(
+  reads_.Push<OpenSessions>(
       [overdue_before](SqliteReader* reader) { return reader->CountOpen(overdue_before); },
       std::move(done));
 }
 
 // From the file: between a commit and its Publish() memory is older than what a read has just seen.
 void SqliteStore::RefreshBounds(absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) {
-  PushRead<LogBounds>(
+  reads_.Push<LogBounds>(
       [this](SqliteReader* reader) -> absl::StatusOr<LogBounds> {
         IPP_ASSIGN_OR_RETURN(const LogBounds read, reader->ReadBounds());
         MutexLock lock(&mutex_);
@@ -330,14 +275,14 @@ void SqliteStore::RefreshBounds(absl::AnyInvocable<void(absl::StatusOr<LogBounds
 void SqliteStore::ReadEvents(
     int64_t after, int limit,
     absl::AnyInvocable<void(absl::StatusOr<std::vector<StoredEvent>>) &&> done) {
-  PushRead<std::vector<StoredEvent>>(
+  reads_.Push<std::vector<StoredEvent>>(
       [after, limit](SqliteReader* reader) { return reader->ReadEvents(after, limit); },
       std::move(done));
 }
 
 void SqliteStore::FindPosition(absl::Time time,
                                absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) {
-  PushRead<int64_t>(
+  reads_.Push<int64_t>(
       [this, time](SqliteReader* reader) { return reader->FindPosition(time, bounds()); },
       std::move(done));
 }
