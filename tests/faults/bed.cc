@@ -46,7 +46,11 @@ absl::Status Bed::Drain(std::mt19937_64* random) {
   return killed_->Drain();
 }
 
-absl::StatusOr<absl::Duration> Bed::Revive() {
+absl::StatusOr<absl::Duration> Bed::Revive(std::mt19937_64* random) {
+  if (killed_ != nullptr && Draw(random, 4) == 0) {
+    const auto life = absl::Milliseconds(static_cast<int64_t>(Draw(random, 120)));
+    IPP_RETURN_IF_ERROR(killed_->StartInVain(life));
+  }
   const absl::Time begin = absl::Now();
   IPP_RETURN_IF_ERROR(killed_ != nullptr ? killed_->Start() : database_->Revive());
   for (const auto& gateway : gateways_) IPP_RETURN_IF_ERROR(gateway->WaitUntilReady());

@@ -29,8 +29,9 @@ class Bed {
   absl::Status Kill(std::mt19937_64* random);
   // The same, but in order.
   absl::Status Drain(std::mt19937_64* random);
-  // Back again, on the same store; how long it took until every gateway was ready.
-  absl::StatusOr<absl::Duration> Revive();
+  // Back again, on the same store; how long it took until every gateway was ready. A gateway is now
+  // and then killed once more while it starts.
+  absl::StatusOr<absl::Duration> Revive(std::mt19937_64* random);
   // Every process is there.
   absl::Status Check();
 

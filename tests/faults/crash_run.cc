@@ -3,10 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/string_view.h"
 #include "server/base/protobuf_time.h"
 #include "server/base/status_macros.h"
 #include "tests/faults/library_observer.h"
@@ -14,6 +11,7 @@
 #include "tests/faults/log_verdict.h"
 #include "tests/faults/raw_observer.h"
 #include "tests/faults/steps.h"
+#include "tests/faults/unrecorded.h"
 
 namespace ipp::faults {
 namespace {
@@ -48,18 +46,6 @@ v1::SessionEventFilter OfEnds() {
     if (IsTerminal(each)) filter.add_types(each);
   }
   return filter;
-}
-
-// Of the log's lines that say so.
-std::set<std::string> UnrecordedSessions(const std::string& log) {
-  constexpr absl::string_view kKey = "session_id=";
-  std::set<std::string> sessions;
-  for (absl::string_view line : absl::StrSplit(log, '\n')) {
-    if (!absl::StrContains(line, " error a session could not be recorded ")) continue;
-    line.remove_prefix(std::min(line.find(kKey), line.size() - kKey.size()) + kKey.size());
-    sessions.emplace(line.substr(0, line.find(' ')));
-  }
-  return sessions;
 }
 
 int CountOf(const std::map<std::string, int>& counts, const std::string& name) {
@@ -173,7 +159,7 @@ absl::Status CrashRun::KillOnce(int at_action, RoundReport* report) {
   // Some of the world goes on without a gateway.
   traffic_->WaitForActions(at_action + static_cast<int>(Draw(&random_, 20)),
                            milliseconds(Draw(&random_, 150)));
-  IPP_ASSIGN_OR_RETURN(const absl::Duration took, bed_->Revive());
+  IPP_ASSIGN_OR_RETURN(const absl::Duration took, bed_->Revive(&random_));
   report->longest_back = std::max(report->longest_back, took);
   return absl::OkStatus();
 }
@@ -243,24 +229,14 @@ History CrashRun::Look(const Truth& truth) {
   for (const auto& observer : observers_) history.observers.push_back(observer->observation());
   if (late_ != nullptr) history.observers.push_back(late_->observation());
   history.watches = watches_->observations();
-  NoteUnrecorded(&history.ledger);
+  for (const auto& gateway : bed_->gateways()) {
+    NoteUnrecorded(ReadFile(gateway->log()), &history.ledger);
+  }
   // A watch reads its session, also one whose create was cut.
   for (const WatchObservation& watch : history.watches) {
     history.ledger.asked.insert(watch.session_id);
   }
   return history;
-}
-
-// What the upstream has done is answered, also when it cannot be written down; then the log has a
-// line, and the gateway knows the session as far as its webhooks come.
-void CrashRun::NoteUnrecorded(Ledger* ledger) {
-  for (const auto& gateway : bed_->gateways()) {
-    const std::set<std::string> sessions = UnrecordedSessions(ReadFile(gateway->log()));
-    for (const std::string& session : sessions) ledger->acknowledged.erase(session);
-    for (CreateCall& create : ledger->creates) {
-      if (sessions.count(create.session_id) > 0) create.recorded = false;
-    }
-  }
 }
 
 void CrashRun::CheckMetrics(const History& history, RoundReport* report) {

@@ -47,7 +47,6 @@ class CrashRun {
   absl::Status Settle(RoundReport* report);
   absl::Status WaitForWebhooks(absl::Time deadline);
   History Look(const Truth& truth);
-  void NoteUnrecorded(Ledger* ledger);
   void CheckMetrics(const History& history, RoundReport* report);
   // By gateways that live.
   int RefusedWebhooks();

@@ -27,6 +27,7 @@
 #include "tests/faults/raw_observer.h"
 #include "tests/faults/report.h"
 #include "tests/faults/traffic.h"
+#include "tests/faults/unrecorded.h"
 #include "tests/faults/verdict.h"
 
 namespace ipp::faults {
@@ -104,6 +105,13 @@ class DiskFull {
         Until("heartbeats go on", [&] { return raw_->heartbeats() >= heartbeats + 2; }));
     if (raw_->streams() != streams) return absl::InternalError("the stream broke");
     if (Undelivered() == 0) return absl::InternalError("every webhook was taken");
+    // Creates reach the upstream and are answered; the log says that they are not written down.
+    std::mt19937_64 random(options_.seed);
+    traffic_->Begin("during", DrawPlans(8, 2, &random), options_.seed + 1);
+    traffic_->Finish();
+    if (!traffic_->complaints().empty()) {
+      return absl::InternalError(traffic_->complaints().front());
+    }
     // A read of the upstream, of the log, and from the log's beginning.
     const auto stub = v1::SessionService::NewStub(FreshChannel(gateway().grpc_address()));
     grpc::ClientContext context;
@@ -153,7 +161,11 @@ class DiskFull {
                  .ledger = traffic_->ledger(),
                  .observers = {raw_->observation(), library_->observation()},
                  .watches = watches_->observations()};
+      NoteUnrecorded(ReadFile(gateway().log()), &history.ledger);
       history.ledger.asked.insert(made_while_full_.front());
+      for (const WatchObservation& watch : history.watches) {
+        history.ledger.asked.insert(watch.session_id);
+      }
       verdict = Judge(history);
       return verdict.missing.empty() || !verdict.wrong.empty();
     });

@@ -48,11 +48,23 @@ std::string GatewayProcess::webhook_url() const {
 }
 
 absl::Status GatewayProcess::Start() {
+  if (absl::Status launched = Launch(); !launched.ok()) return launched;
+  return WaitUntilReady();
+}
+
+absl::Status GatewayProcess::StartInVain(absl::Duration life) {
+  if (absl::Status launched = Launch(); !launched.ok()) return launched;
+  if (process_->Wait(life).ok()) return Failed("has ended by itself");
+  Kill();
+  return absl::OkStatus();
+}
+
+absl::Status GatewayProcess::Launch() {
   started_at_ = absl::Now();
   auto process = ChildProcess::Start({options_.program, "--config", config_}, log_);
   if (!process.ok()) return process.status();
   process_ = *std::move(process);
-  return WaitUntilReady();
+  return absl::OkStatus();
 }
 
 absl::Status GatewayProcess::WaitUntilReady() {

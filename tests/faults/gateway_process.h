@@ -34,6 +34,8 @@ class GatewayProcess {
 
   // Returns once it is ready.
   absl::Status Start();
+  // Starts it and kills it so soon that it may not have finished starting.
+  absl::Status StartInVain(absl::Duration life);
   // Until it answers /readyz with 200. UNAVAILABLE: it does not, or has ended; the log's end is in
   // the message.
   absl::Status WaitUntilReady();
@@ -51,6 +53,7 @@ class GatewayProcess {
   const std::string& log() const { return log_; }
 
  private:
+  absl::Status Launch();
   absl::Status Failed(const std::string& what) const;
 
   const Options options_;

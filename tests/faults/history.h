@@ -43,10 +43,10 @@ struct Truth {
 struct CreateCall {
   std::string reference;
   std::string request_id;
-  std::string session_id;  // of an OK answer; empty otherwise
-  bool denied = false;     // the error said that nothing was done (NOT_SENT, REJECTED)
+  std::string session_id = {};  // of an OK answer; empty otherwise
+  bool denied = false;          // the error said that nothing was done (NOT_SENT, REJECTED)
   bool recorded = true;    // false: the gateway's log says that it could not write the answer down
-  std::string error;       // empty: OK
+  std::string error = {};  // empty: OK
 };
 
 // What the gateway told its callers.

@@ -5,8 +5,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/faults/metrics_check.h"
-#include "tests/faults/steps.h"
+#include "tests/faults/story.h"
 
 namespace ipp::faults {
 namespace {
@@ -15,158 +14,6 @@ namespace v1 = kustom::ipp::v1;
 using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-constexpr char kShop[] = "PM00000001";
-constexpr char kOtherShop[] = "PM00000002";
-
-v1::SessionEvent Event(const std::string& id, const std::string& session, v1::SessionEventType type,
-                       v1::SessionEventSource source) {
-  v1::SessionEvent event;
-  event.set_event_id(id);
-  event.set_type(type);
-  event.set_source(source);
-  event.set_merchant_id(session == "late" ? kOtherShop : kShop);
-  event.set_session_id(session);
-  event.set_cursor("after " + id);
-  event.mutable_session()->set_session_id(session);
-  event.mutable_session()->set_status(StatusAfter(type));
-  if (type == v1::SESSION_EVENT_TYPE_PAYMENT_FAILED) {
-    event.mutable_session()->set_status(v1::SESSION_STATUS_ACTIVE);
-  }
-  return event;
-}
-
-v1::SessionEvent Webhook(const std::string& id, const std::string& session,
-                         v1::SessionEventType type) {
-  return Event(id, session, type, v1::SESSION_EVENT_SOURCE_WEBHOOK);
-}
-
-// A history to be doctored. Session "paid" was created through the gateway, its card declined once
-// and then paid; "late" was made elsewhere and expired, which only a read could tell; "cut" is one
-// whose create was cut and whose webhooks were lost; "open" goes on.
-struct Story {
-  Truth truth;
-  Ledger ledger;
-  std::vector<v1::SessionEvent> log;
-  std::vector<v1::SessionEvent> other;  // what the second observer saw
-  std::vector<v1::SessionEvent> shop;   // and the one that follows kShop
-  WatchObservation watch;
-
-  v1::SessionEvent& event(const std::string& id) {
-    for (v1::SessionEvent& each : log) {
-      if (each.event_id() == id) return each;
-    }
-    throw std::out_of_range(id);
-  }
-  SentWebhook& webhook(const std::string& id) {
-    for (SentWebhook& each : truth.webhooks) {
-      if (each.event_id == id) return each;
-    }
-    throw std::out_of_range(id);
-  }
-  void Erase(const std::string& id) {
-    std::erase_if(log, [&](const auto& each) { return each.event_id() == id; });
-  }
-  void Swap(const std::string& a, const std::string& b) { std::swap(event(a), event(b)); }
-  // The observers saw the log as it now is.
-  void Spread() {
-    other = log;
-    shop.clear();
-    for (const v1::SessionEvent& each : log) {
-      if (each.merchant_id() == kShop) shop.push_back(each);
-    }
-  }
-};
-
-Story GoodStory() {
-  Story story;
-  const auto session = [&](const std::string& id, const std::string& merchant,
-                           v1::SessionStatus status) -> TrueSession& {
-    TrueSession& made = story.truth.sessions[id];
-    made.merchant_id = merchant;
-    made.status = status;
-    made.reference = "order of " + id;
-    return made;
-  };
-  TrueSession& paid = session("paid", kShop, v1::SESSION_STATUS_FINALIZED);
-  paid.order_id = "order-1";
-  paid.activated = true;
-  paid.declines = 1;
-  session("late", kOtherShop, v1::SESSION_STATUS_EXPIRED);
-  session("cut", kShop, v1::SESSION_STATUS_CANCELLED);
-  session("open", kShop, v1::SESSION_STATUS_CREATED);
-  const auto sent = [&](const char* id, const char* of, v1::SessionEventType type, bool taken) {
-    story.truth.webhooks.push_back(
-        {.event_id = id, .session_id = of, .type = type, .taken = taken, .in_order = true});
-  };
-  sent("k1", "paid", v1::SESSION_EVENT_TYPE_CREATED, true);  // after the create's answer
-  sent("k2", "late", v1::SESSION_EVENT_TYPE_CREATED, true);
-  sent("k3", "paid", v1::SESSION_EVENT_TYPE_ACTIVATED, true);
-  sent("k4", "cut", v1::SESSION_EVENT_TYPE_CREATED, false);
-  sent("k5", "paid", v1::SESSION_EVENT_TYPE_PAYMENT_FAILED, true);
-  sent("k6", "paid", v1::SESSION_EVENT_TYPE_FINALIZED, true);
-  sent("k7", "cut", v1::SESSION_EVENT_TYPE_CANCELLED, false);
-  sent("k8", "open", v1::SESSION_EVENT_TYPE_CREATED, true);
-  story.ledger.creates = {{.reference = "order of paid",
-                           .request_id = "request-1",
-                           .session_id = "paid",
-                           .denied = false,
-                           .error = ""},
-                          {.reference = "order of cut",
-                           .request_id = "request-2",
-                           .session_id = "",
-                           .denied = false,
-                           .error = "UNAVAILABLE"}};
-  story.ledger.acknowledged = {"paid"};
-
-  story.log.push_back(
-      Event("g1", "paid", v1::SESSION_EVENT_TYPE_CREATED, v1::SESSION_EVENT_SOURCE_API));
-  story.log.push_back(Webhook("k2", "late", v1::SESSION_EVENT_TYPE_CREATED));
-  story.log.push_back(Webhook("k3", "paid", v1::SESSION_EVENT_TYPE_ACTIVATED));
-  story.log.push_back(Webhook("k5", "paid", v1::SESSION_EVENT_TYPE_PAYMENT_FAILED));
-  v1::SessionEvent end = Webhook("k6", "paid", v1::SESSION_EVENT_TYPE_FINALIZED);
-  end.set_order_id("order-1");
-  end.set_request_id("request-1");
-  end.mutable_session()->set_device_id("phone");
-  end.mutable_session()->set_merchant_reference1("order of paid");
-  story.log.push_back(end);
-  story.log.push_back(
-      Event("g2", "late", v1::SESSION_EVENT_TYPE_EXPIRED, v1::SESSION_EVENT_SOURCE_RECONCILIATION));
-  story.log.push_back(Webhook("k8", "open", v1::SESSION_EVENT_TYPE_CREATED));
-  story.Spread();
-
-  story.watch.session_id = "paid";
-  const auto step = [](v1::SessionStatus status, const char* failure = "") {
-    v1::WatchSessionResponse response;
-    response.mutable_session()->set_session_id("paid");
-    response.mutable_session()->set_status(status);
-    response.set_failure_reason(failure);
-    return response;
-  };
-  story.watch.calls = {
-      {.steps = {step(v1::SESSION_STATUS_CREATED)}, .ended_ok = false},
-      {.steps = {step(v1::SESSION_STATUS_ACTIVE), step(v1::SESSION_STATUS_ACTIVE, "lost_card"),
-                 step(v1::SESSION_STATUS_FINALIZED)},
-       .ended_ok = true}};
-  return story;
-}
-
-History Tell(const Story& story) {
-  const auto seen = [](const std::string& name, const std::vector<v1::SessionEvent>& events) {
-    Observation observation{.name = name, .filter = {}, .events = {}, .complaints = {}};
-    for (const auto& event : events) {
-      observation.events.push_back(std::make_shared<const SeenEvent>(event));
-    }
-    return observation;
-  };
-  History history{
-      .truth = story.truth,
-      .ledger = story.ledger,
-      .observers = {seen("all", story.log), seen("other", story.other), seen("shop", story.shop)},
-      .watches = {story.watch}};
-  history.observers[2].filter.add_merchant_ids(kShop);
-  return history;
-}
 
 TEST(Verdict, IsGoodWhenThePromiseWasKept) {
   const History history = Tell(GoodStory());
@@ -394,46 +241,6 @@ TEST(Verdict, RepeatsTheComplaintsOfObservers) {
 }
 
 TEST(Verdict, IsNotGoodWhenNobodyObserved) { EXPECT_FALSE(Judge(History()).good()); }
-
-constexpr char kMetrics[] = R"(# HELP ipp_events_gaps_total Gaps; must be 0.
-ipp_events_gaps_total 0
-ipp_events_duplicates_total 0
-ipp_events_order_violations_total 0
-ipp_webhooks_total{result="accepted"} 5
-ipp_webhooks_total{result="bad_signature"} 0
-ipp_webhooks_total{result="malformed"} 0
-ipp_webhooks_total{result="wrong_merchant"} 0
-ipp_webhooks_total{result="ignored"} 0
-ipp_webhooks_total{result="store_failed"} 0
-ipp_session_events_total{source="webhook",type="created"} 4
-ipp_session_events_total{source="reconciliation",type="expired"} 3
-)";
-
-std::vector<std::string> FindIn(const std::string& metrics, bool alone = true) {
-  return FindInMetrics(metrics, Tell(GoodStory()),
-                       {.started_at = absl::UnixEpoch(), .counts_all = alone});
-}
-
-TEST(MetricsCheck, IsContentWithZeroesAndTheTrueCount) { EXPECT_THAT(FindIn(kMetrics), IsEmpty()); }
-
-TEST(MetricsCheck, FindsWhatMustNotBe) {
-  const auto with = [](const std::string& from, const std::string& to) {
-    std::string text = kMetrics;
-    text.replace(text.find(from), from.size(), to);
-    return text;
-  };
-  EXPECT_THAT(FindIn(with("gaps_total 0", "gaps_total 1")),
-              Contains("ipp_events_gaps_total is 1, must be 0"));
-  EXPECT_THAT(FindIn(with("ipp_events_duplicates_total 0", "")),
-              Contains("ipp_events_duplicates_total is -1, must be 0"));
-  EXPECT_THAT(FindIn(with("malformed\"} 0", "malformed\"} 2")),
-              Contains("ipp_webhooks_total{result=\"malformed\"} is 2"));
-  const std::string fewer = with("expired\"} 3", "expired\"} 2");
-  EXPECT_THAT(FindIn(fewer), Contains(HasSubstr("ipp_session_events_total is 6")));
-  EXPECT_THAT(FindIn(fewer, false), IsEmpty());
-  EXPECT_THAT(FindIn(with("expired\"} 3", "expired\"} 4"), false),
-              Contains(HasSubstr("since the start 7 events were seen")));
-}
 
 }  // namespace
 }  // namespace ipp::faults
