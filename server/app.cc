@@ -36,9 +36,12 @@ class AppImpl final : public App {
     rpc_.reset();
     webhooks_.reset();
     admin_.reset();
-    if (reconciler_ != nullptr) reconciler_->Stop();
+    if (reconciler_ != nullptr) {
+      reconciler_->Stop();
+      reader_->CancelAll();
+      reconciler_.reset();  // once its reads have ended
+    }
     transport_.reset();
-    reconciler_.reset();
     hub_.reset();
     store_.reset();
   }

@@ -64,7 +64,11 @@ bool EventHub::SecureStart(Reader* reader) {
   if (!reader->page.empty()) return true;
   if (reader->position < tail_after_) return false;
   const auto first = AfterInTail(reader->position);
-  if (first != tail_.end()) reader->page.push_back(*first);
+  if (first == tail_.end()) {
+    // Retention may be ahead of a hub that lags: then there is a page to begin with.
+    return store_->bounds().oldest <= reader->position + 1;
+  }
+  reader->page.push_back(*first);
   return true;
 }
 

@@ -1,5 +1,6 @@
 #include "server/rpc/watch_stream.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/base/error.h"
@@ -113,8 +114,10 @@ class WatchStream final : public EventStream {
     const bool attempt = news.type() == v1::SESSION_EVENT_TYPE_PAYMENT_FAILED;
     // Steps are numbered by the status; what the first message told already is passed over.
     if (!attempt && status <= session_.status()) return false;
+    const v1::SessionStatus told = session_.status();
     if (!news.session().device_id().empty()) session_ = news.session();
-    if (!attempt) session_.set_status(status);
+    // A failed payment may be recorded with a status that is behind what was read.
+    session_.set_status(attempt ? std::max(told, session_.status()) : status);
     if (!news.order_id().empty()) session_.set_order_id(news.order_id());
     *last = sessions::IsFinal(session_.status());
     v1::WatchSessionResponse step;

@@ -186,6 +186,17 @@ TEST_F(HubStarts, AheadOfTheTailMayStartWithWhatIsKept) {
   EXPECT_EQ(Follow(*subscription, 3), Range(8, 10));
 }
 
+TEST_F(HubStarts, BehindRetentionMayStartWithWhatIsKept) {
+  replica_.HoldNews();
+  Open();
+  Append(store_, 4);
+  store_.TrimBefore(3);
+  auto subscription = hub_->Subscribe(Everything(), 1);
+  EXPECT_TRUE(StartOf(*subscription).ok());
+  replica_.Tell();
+  EXPECT_EQ(Follow(*subscription, 2), Range(3, 4));
+}
+
 TEST_F(HubStarts, SeesWhatTheBoundsDidNotShowWhenItBegan) {
   replica_.HoldBounds();
   Append(store_, 3);  // not in the bounds that the hub sees first
