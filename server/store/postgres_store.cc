@@ -221,7 +221,7 @@ void PostgresStore::TellFailed(WriteCall& write, const absl::Status& trouble) {
 absl::Status PostgresStore::DoLease(LeaseCall& call) {
   absl::StatusOr<std::vector<SessionRecord>> due = writer_.LeaseDue(call.lease);
   Publish(due.status());
-  const absl::Status trouble = due.status();
+  absl::Status trouble = due.status();
   std::move(call.done)(due.ok() ? std::move(due) : ForCaller(trouble));
   return trouble;
 }
@@ -252,7 +252,7 @@ absl::Status PostgresStore::CommitBatch(absl::Span<CommitCall> batch) {
     return trouble;
   }
   // That one transaction broke a rule says nothing against the database.
-  const absl::Status trouble = its_own ? absl::OkStatus() : done.status();
+  absl::Status trouble = its_own ? absl::OkStatus() : done.status();
   Publish(trouble);
   if (!done.ok()) {
     commit_failures_.Add(static_cast<double>(batch.size()));

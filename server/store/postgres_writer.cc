@@ -90,10 +90,10 @@ std::vector<PostgresStatement> PostgresWriterStatements() {
 
 template <typename T>
 absl::StatusOr<T> PostgresWriter::Attempt(
+    PostgresLink::InPause in_pause,
     absl::FunctionRef<absl::StatusOr<T>(PostgresConnection&)> body) {
   for (bool first = true;; first = false) {
-    IPP_ASSIGN_OR_RETURN(PostgresConnection* const connection,
-                         link_->Get(PostgresLink::InPause::kWait));
+    IPP_ASSIGN_OR_RETURN(PostgresConnection* const connection, link_->Get(in_pause));
     finishing_ = false;
     absl::StatusOr<T> result = body(*connection);
     if (result.ok()) {
@@ -118,13 +118,14 @@ void PostgresWriter::Settle(PostgresConnection& connection, const absl::Status& 
 
 absl::StatusOr<PostgresWriter::Done> PostgresWriter::Commit(
     absl::Span<const Transaction* const> batch, absl::Time now) {
-  return Attempt<Done>([&](PostgresConnection& connection) -> absl::StatusOr<Done> {
-    IPP_ASSIGN_OR_RETURN(BatchReads reads, Read(connection, KeysOf(batch)));
-    const int64_t before = reads.last_position;
-    IPP_ASSIGN_OR_RETURN(BatchWrites writes, Decide(batch, std::move(reads), now));
-    IPP_RETURN_IF_ERROR(Write(connection, writes));
-    return Done{std::move(writes.committed), before, writes.last_position};
-  });
+  return Attempt<Done>(
+      PostgresLink::InPause::kWait, [&](PostgresConnection& connection) -> absl::StatusOr<Done> {
+        IPP_ASSIGN_OR_RETURN(BatchReads reads, Read(connection, KeysOf(batch)));
+        const int64_t before = reads.last_position;
+        IPP_ASSIGN_OR_RETURN(BatchWrites writes, Decide(batch, std::move(reads), now));
+        IPP_RETURN_IF_ERROR(Write(connection, writes));
+        return Done{std::move(writes.committed), before, writes.last_position};
+      });
 }
 
 absl::StatusOr<BatchReads> PostgresWriter::Read(PostgresConnection& connection,
@@ -199,60 +200,64 @@ absl::StatusOr<std::vector<PostgresRows>> PostgresWriter::Finish(PostgresConnect
 
 absl::StatusOr<std::vector<SessionRecord>> PostgresWriter::LeaseDue(const Lease& lease) {
   using Due = std::vector<SessionRecord>;
-  return Attempt<Due>([&](PostgresConnection& connection) -> absl::StatusOr<Due> {
-    const PostgresCall find[] = {
-        {"begin"}, {"due", PostgresArguments().Int(PostgresNanos(lease.now)).Int(lease.limit)}};
-    IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> rows,
-                         connection.Run(find, limits_.answer));
-    IPP_ASSIGN_OR_RETURN(Due due, ReadSessions(rows[1]));
-    PostgresArray merchants(PostgresType::kBytea), sessions(PostgresType::kBytea);
-    PostgresArray next_check_at(PostgresType::kBigint), checks(PostgresType::kBigint);
-    for (SessionRecord& record : due) {
-      record.next_check_at = FromPostgresNanos(PostgresNanos(lease.now + lease.pause(record)));
-      ++record.checks;
-      merchants.AddBytes(record.merchant_id);
-      sessions.AddBytes(record.session.session_id());
-      next_check_at.AddInt(PostgresNanos(record.next_check_at));
-      checks.AddInt(record.checks);
-    }
-    std::vector<PostgresCall> calls;
-    if (!due.empty()) {
-      PostgresArguments arguments;
-      arguments.Array(merchants).Array(sessions).Array(next_check_at).Array(checks);
-      calls.push_back({"put_off", std::move(arguments)});
-    }
-    IPP_RETURN_IF_ERROR(Finish(connection, std::move(calls)).status());
-    return due;
-  });
+  return Attempt<Due>(
+      PostgresLink::InPause::kWait, [&](PostgresConnection& connection) -> absl::StatusOr<Due> {
+        const PostgresCall find[] = {
+            {"begin"}, {"due", PostgresArguments().Int(PostgresNanos(lease.now)).Int(lease.limit)}};
+        IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> rows,
+                             connection.Run(find, limits_.answer));
+        IPP_ASSIGN_OR_RETURN(Due due, ReadSessions(rows[1]));
+        PostgresArray merchants(PostgresType::kBytea), sessions(PostgresType::kBytea);
+        PostgresArray next_check_at(PostgresType::kBigint), checks(PostgresType::kBigint);
+        for (SessionRecord& record : due) {
+          record.next_check_at = FromPostgresNanos(PostgresNanos(lease.now + lease.pause(record)));
+          ++record.checks;
+          merchants.AddBytes(record.merchant_id);
+          sessions.AddBytes(record.session.session_id());
+          next_check_at.AddInt(PostgresNanos(record.next_check_at));
+          checks.AddInt(record.checks);
+        }
+        std::vector<PostgresCall> calls;
+        if (!due.empty()) {
+          PostgresArguments arguments;
+          arguments.Array(merchants).Array(sessions).Array(next_check_at).Array(checks);
+          calls.push_back({"put_off", std::move(arguments)});
+        }
+        IPP_RETURN_IF_ERROR(Finish(connection, std::move(calls)).status());
+        return due;
+      });
 }
 
-// ---- Maintenance. ----
+// ---- Maintenance: commits do not wait behind its waiting. ----
 
 absl::StatusOr<bool> PostgresWriter::Trim(const Cutoffs& cutoffs) {
-  return Attempt<bool>([&](PostgresConnection& connection) -> absl::StatusOr<bool> {
-    const PostgresCall ask[] = {{"begin"}, {"try_trim", PostgresArguments().Int(kTrimLock)}};
-    IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> mine, connection.Run(ask, limits_.answer));
-    std::vector<PostgresCall> calls;
-    if (mine[1].Bool(0, 0)) {
-      const auto step = [&](const char* name, absl::Time cutoff) {
-        calls.push_back({name, PostgresArguments().Int(PostgresNanos(cutoff)).Int(kTrimStep)});
-      };
-      step("trim_events", cutoffs.events);
-      step("trim_sessions", cutoffs.sessions);
-      step("trim_seen", cutoffs.seen);
-    }
-    IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> removed,
-                         Finish(connection, std::move(calls)));
-    return std::any_of(removed.begin(), removed.end() - 1,
-                       [](const PostgresRows& rows) { return rows.Int(0, 0) == kTrimStep; });
-  });
+  return Attempt<bool>(
+      PostgresLink::InPause::kFail, [&](PostgresConnection& connection) -> absl::StatusOr<bool> {
+        const PostgresCall ask[] = {{"begin"}, {"try_trim", PostgresArguments().Int(kTrimLock)}};
+        IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> mine,
+                             connection.Run(ask, limits_.answer));
+        std::vector<PostgresCall> calls;
+        if (mine[1].Bool(0, 0)) {
+          const auto step = [&](const char* name, absl::Time cutoff) {
+            calls.push_back({name, PostgresArguments().Int(PostgresNanos(cutoff)).Int(kTrimStep)});
+          };
+          step("trim_events", cutoffs.events);
+          step("trim_sessions", cutoffs.sessions);
+          step("trim_seen", cutoffs.seen);
+        }
+        IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> removed,
+                             Finish(connection, std::move(calls)));
+        return std::any_of(removed.begin(), removed.end() - 1,
+                           [](const PostgresRows& rows) { return rows.Int(0, 0) == kTrimStep; });
+      });
 }
 
 absl::Status PostgresWriter::Probe() {
-  return Attempt<bool>([&](PostgresConnection& connection) -> absl::StatusOr<bool> {
-           IPP_RETURN_IF_ERROR(Finish(connection, {{"begin"}, {"probe"}}).status());
-           return true;
-         })
+  return Attempt<bool>(PostgresLink::InPause::kFail,
+                       [&](PostgresConnection& connection) -> absl::StatusOr<bool> {
+                         IPP_RETURN_IF_ERROR(Finish(connection, {{"begin"}, {"probe"}}).status());
+                         return true;
+                       })
       .status();
 }
 

@@ -60,7 +60,8 @@ class PostgresWriter {
   // Runs `body` on a connection; once more on another when the first was dead before it was asked
   // to commit.
   template <typename T>
-  absl::StatusOr<T> Attempt(absl::FunctionRef<absl::StatusOr<T>(PostgresConnection&)> body);
+  absl::StatusOr<T> Attempt(PostgresLink::InPause in_pause,
+                            absl::FunctionRef<absl::StatusOr<T>(PostgresConnection&)> body);
   // Keeps the connection when the error is only that of what was tried.
   void Settle(PostgresConnection& connection, const absl::Status& status);
   absl::StatusOr<BatchReads> Read(PostgresConnection& connection, const BatchKeys& keys);

@@ -286,7 +286,7 @@ absl::Status PostgresServer::WaitUntilReady() {
 // ---- Databases. ----
 
 std::string PostgresServer::CreateDatabase() {
-  const std::string name = absl::StrCat("test", ++databases_);
+  std::string name = absl::StrCat("test", ++databases_);
   Execute("postgres", absl::StrCat("CREATE DATABASE ", name, " STRATEGY file_copy")).value();
   return name;
 }
