@@ -35,7 +35,7 @@ class Size:
 FULL = Size(rounds=3, min_time=0.2,
             unary=[(1, 1, 3000), (32, 1, 12000), (128, 1, 16000), (128, 4, 16000)],
             webhooks={1: 1500, 16: 8000, 64: 16000},
-            commits=[1, 16, 64, 256], commit_rounds=9, commit_slice=0.15,
+            commits=[1, 16, 64, 256], commit_rounds=15, commit_slice=0.1,
             latency={50: 150, 1000: 2000},
             fanout={100: 300, 1000: 40, 5000: 8},
             held=[2000, 10000], held_events=5, held_rounds=1,
