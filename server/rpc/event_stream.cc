@@ -235,15 +235,17 @@ void EventStream::Tick(absl::Duration now) {
   {
     MutexLock lock(&mutex_);
     if (finished_ || cancelled_) return;
+    // Also while a write is in flight: a stream that never rests has an age too.
+    if (!closing_ && now >= ends_) {
+      closing_.emplace("stream_age", Ended("STREAM_AGE",
+                                           "the stream has reached its age; reconnect "
+                                           "with the last cursor"));
+    }
     if (writing_) {
       // gRPC ends a write of a reader that does not read only when the connection goes.
       cancel = !stalled_ && now - last_write_ >= edge_.gateway.options.max_write_stall;
       stalled_ = stalled_ || cancel;
       cancelling_ = cancel;
-    } else if (!closing_ && now >= ends_) {
-      closing_.emplace("stream_age", Ended("STREAM_AGE",
-                                           "the stream has reached its age; reconnect "
-                                           "with the last cursor"));
     }
     if (!writing_ && waiting_ && (closing_ || now - last_write_ >= heartbeat_interval_) &&
         subscription_->Withdraw()) {

@@ -205,6 +205,30 @@ TEST_F(StreamLimits, EndStreamsAtTheirAgeButNotTogether) {
   }
 }
 
+// A busy stream is hardly ever seen without a write in flight.
+TEST_F(StreamLimits, EndAStreamAtItsAgeAlsoWhileItWrites) {
+  options_.max_stream_age = absl::Minutes(30);
+  options_.heartbeat_interval = absl::Hours(10);
+  Open();
+  const auto slow = SlowReader();
+  WaitUntil([this] { return Sent() == 1; });
+  Append(1, "s1", 3'000'000);
+  WaitUntil([this] { return Sent() == 2; });
+  Append(1000);
+  scheduler_.Advance(absl::Minutes(40));
+  // What it has in hand still comes, then the goodbye, and not all that there is.
+  int64_t last = 0;
+  std::optional<EventFeed::Message> message = slow->Next();
+  for (; message && message->has_event(); message = slow->Next()) {
+    EXPECT_EQ(PositionOf(message->event().cursor()), ++last);
+  }
+  ASSERT_TRUE(message && message->has_goodbye());
+  EXPECT_EQ(message->goodbye().reason(), "stream_age");
+  EXPECT_EQ(PositionOf(message->goodbye().cursor()), last);
+  EXPECT_LT(last, 1001);
+  EXPECT_TRUE(Refused(slow->End(), StatusCode::UNAVAILABLE, "STREAM_AGE"));
+}
+
 // ---- Drain. ----
 
 TEST_F(StreamLimits, SayGoodbyeToEveryStreamOnDrainAndTakeNoMore) {
