@@ -137,6 +137,13 @@ TEST_F(Silence, DoesNotHideAStepOnTheWay) {
               ElementsAre("CREATED API", "ACTIVATED RECONCILIATION", "FAILED RECONCILIATION"));
 }
 
+TEST_F(Silence, MakesNoEventWhileTheUpstreamIsDown) {
+  const std::string session = bed_.NewSession();
+  bed_.simulator.Stop();
+  WaitForReads(bed_.gateway, "error", 3);
+  EXPECT_THAT(Log(session), ElementsAre("CREATED API"));
+}
+
 TEST_F(Silence, LastsNoLongerThanARestart) {
   const std::string session = bed_.NewSession();
   const std::string open = bed_.NewSession(bed_.NewDevice());
@@ -317,6 +324,21 @@ TEST(SlowSessionReads, DoNotHoldUpTheEnd) {
   gateway.Stop();
   EXPECT_LT(absl::Now() - before, absl::Seconds(8)) << "well before upstream.timeout";
   let_go.Set();
+}
+
+TEST(SlowSessionReads, ThatWaitToBeTriedAgainEndWithTheGateway) {
+  http::HttpGate gate([](const http::GateRequest&, http::GatePeer& peer) {
+    peer.Respond(503, "{}", "Retry-After: 5\r\n");
+  });
+  TestDirectory directory;
+  config::Config config = TestConfig(directory, absl::StrCat("http://127.0.0.1:", gate.port()));
+  Hasten(config);
+  RunningGateway gateway(config);
+  TellOf(gateway, kNobody);
+  gateway.WaitForMetric("ipp_upstream_retries_total", 1, {R"(operation="GetSession")"});
+  const absl::Time before = absl::Now();
+  gateway.Stop();
+  EXPECT_LT(absl::Now() - before, absl::Seconds(4)) << "well before the next try";
 }
 
 }  // namespace
