@@ -11,7 +11,6 @@ namespace {
 
 using namespace contract;  // NOLINT: the words of these tests
 using testing::ElementsAre;
-using testing::IsEmpty;
 
 class PostgresReplicas : public testing::Test {
  protected:
