@@ -3,11 +3,18 @@
 #include <algorithm>
 #include <optional>
 
+#include "server/base/status_macros.h"
 #include "server/store/event_row.h"
 #include "server/store/postgres_rows.h"
 
 namespace ipp::store {
 namespace {
+
+// Whether its session may still turn up.
+bool IsCreating(const IntentRecord& intent, absl::Time now) {
+  return (intent.state == IntentState::kUnderWay || intent.state == IntentState::kUnknown) &&
+         intent.settle_by > now && intent.rpc == "CreateSession";
+}
 
 class Batch {
  public:
@@ -15,6 +22,8 @@ class Batch {
     // Cut to what the tables keep, so that whoever comes next goes on from the very same time.
     writes_.recorded_at = FromPostgresNanos(PostgresNanos(std::max(now, reads_.last_recorded_at)));
     writes_.last_position = reads_.last_position;
+    writes_.last_intent = reads_.last_intent;
+    for (const auto& [key, intent] : reads_.intents) Note(key, intent);
   }
 
   absl::Status Apply(const Transaction& transaction) {
@@ -26,7 +35,10 @@ class Batch {
       writes_.seen.push_back(transaction.dedup_key);
     }
     if (writes.session) {
-      if (absl::Status put = Put(*writes.session); !put.ok()) return put;
+      IPP_RETURN_IF_ERROR(Put(*writes.session));
+    }
+    if (writes.intent) {
+      IPP_RETURN_IF_ERROR(Put(transaction, &*writes.intent));
     }
     for (NewEvent& event : writes.events) {
       writes_.events.push_back(
@@ -34,6 +46,7 @@ class Batch {
       committed.positions.push_back(writes_.last_position);
     }
     committed.session = std::move(writes.session ? writes.session : snapshot.session);
+    committed.intent = std::move(writes.intent ? writes.intent : snapshot.intent);
     writes_.committed.push_back(std::move(committed));
     return absl::OkStatus();
   }
@@ -45,35 +58,73 @@ class Batch {
     Snapshot snapshot;
     snapshot.already_seen =
         !transaction.dedup_key.empty() && reads_.seen.contains(transaction.dedup_key);
-    if (transaction.session_id.empty()) return snapshot;
-    const SessionRecord* current = Current({transaction.merchant_id, transaction.session_id});
-    if (current != nullptr) snapshot.session = *current;
+    const std::string& merchant_id = transaction.merchant_id;
+    if (!transaction.session_id.empty()) {
+      const SessionKey key(merchant_id, transaction.session_id);
+      if (const auto* now = Current(key, writes_.sessions, reads_.sessions)) {
+        snapshot.session = *now;
+      }
+    }
+    if (!transaction.request_id.empty()) {
+      const IntentKey key(merchant_id, transaction.request_id);
+      if (const auto* now = Current(key, writes_.intents, reads_.intents)) snapshot.intent = *now;
+    }
+    snapshot.creating = transaction.ask_creating && Creating(merchant_id);
     return snapshot;
   }
 
   // As the transactions so far left it.
-  const SessionRecord* Current(const SessionKey& key) const {
-    for (const auto* sessions : {&writes_.sessions, &reads_.sessions}) {
-      const auto found = sessions->find(key);
-      if (found != sessions->end()) return &found->second;
+  template <typename Key, typename Record>
+  static const Record* Current(const Key& key, const std::map<Key, Record>& written,
+                               const std::map<Key, Record>& read) {
+    for (const auto* records : {&written, &read}) {
+      const auto found = records->find(key);
+      if (found != records->end()) return &found->second;
     }
     return nullptr;
   }
 
   absl::Status Put(const SessionRecord& record) {
     const SessionKey key(record.merchant_id, record.session.session_id());
-    if (const SessionRecord* before = Current(key); !alone_ && before != nullptr &&
-                                                    !before->request_id.empty() &&
-                                                    before->request_id != record.request_id) {
+    if (const auto* before = Current(key, writes_.sessions, reads_.sessions);
+        !alone_ && before != nullptr && !before->request_id.empty() &&
+        before->request_id != record.request_id) {
       return absl::AlreadyExistsError("a request id is given up within a batch");
     }
     writes_.sessions.insert_or_assign(key, record);
     return absl::OkStatus();
   }
 
+  // Gives it its id: that of the row where there is one.
+  absl::Status Put(const Transaction& transaction, IntentRecord* intent) {
+    IntentKey key(intent->merchant_id, intent->request_id);
+    if (key != IntentKey(transaction.merchant_id, transaction.request_id)) {
+      return absl::InvalidArgumentError("a transaction writes an intent that it did not ask for");
+    }
+    const auto* before = Current(key, writes_.intents, reads_.intents);
+    intent->id = before != nullptr ? before->id : ++writes_.last_intent;
+    Note(key, *intent);
+    writes_.intents.insert_or_assign(std::move(key), *intent);
+    return absl::OkStatus();
+  }
+
+  bool Creating(const std::string& merchant_id) const {
+    if (reads_.creating.contains(merchant_id)) return true;
+    const auto first = creating_.lower_bound({merchant_id, ""});
+    return first != creating_.end() && first->first == merchant_id;
+  }
+  void Note(const IntentKey& key, const IntentRecord& intent) {
+    if (IsCreating(intent, writes_.recorded_at)) {
+      creating_.insert(key);
+    } else {
+      creating_.erase(key);
+    }
+  }
+
   BatchReads reads_;
   const bool alone_;
   BatchWrites writes_;
+  std::set<IntentKey> creating_;  // among the batch's own, as the transactions so far left them
 };
 
 }  // namespace
@@ -85,6 +136,10 @@ BatchKeys KeysOf(absl::Span<const Transaction* const> batch) {
     if (!transaction->session_id.empty()) {
       keys.sessions.emplace(transaction->merchant_id, transaction->session_id);
     }
+    if (!transaction->request_id.empty()) {
+      keys.intents.emplace(transaction->merchant_id, transaction->request_id);
+    }
+    if (transaction->ask_creating) keys.ask_creating.insert(transaction->merchant_id);
   }
   return keys;
 }

@@ -17,11 +17,14 @@
 namespace ipp::store {
 
 using SessionKey = std::pair<std::string, std::string>;  // merchant, session
+using IntentKey = std::pair<std::string, std::string>;   // merchant, request
 
 // What a batch must read, each once.
 struct BatchKeys {
   std::set<std::string> dedup_keys;
   std::set<SessionKey> sessions;
+  std::set<IntentKey> intents;
+  std::set<std::string> ask_creating;  // merchants
 };
 BatchKeys KeysOf(absl::Span<const Transaction* const> batch);
 
@@ -31,6 +34,11 @@ struct BatchReads {
   absl::Time last_recorded_at;
   std::set<std::string> seen;
   std::map<SessionKey, SessionRecord> sessions;
+  int64_t last_intent = 0;
+  std::map<IntentKey, IntentRecord> intents;
+  // Those of `ask_creating` for whom a create may be under way that is not one of the keys: what
+  // becomes of those within the batch shows in it.
+  std::set<std::string> creating;
 };
 
 // What comes of it. `recorded_at` is also when the keys were seen.
@@ -38,6 +46,8 @@ struct BatchWrites {
   absl::Time recorded_at;
   std::vector<std::string> seen;
   std::map<SessionKey, SessionRecord> sessions;  // each once, as the last of the batch left it
+  std::map<IntentKey, IntentRecord> intents;     // likewise
+  int64_t last_intent = 0;
   std::vector<StoredEvent> events;
   int64_t last_position = 0;
   std::vector<Committed> committed;
@@ -46,6 +56,7 @@ struct BatchWrites {
 // Runs the transactions in their order, so that each sees what those before it wrote.
 // ALREADY_EXISTS when they cannot be told apart any more once they are one: a request id given up
 // and perhaps taken by another within the batch. Then they must be tried one by one.
+// INVALID_ARGUMENT when one writes an intent other than the one it asked for.
 absl::StatusOr<BatchWrites> Decide(absl::Span<const Transaction* const> batch, BatchReads reads,
                                    absl::Time now);
 

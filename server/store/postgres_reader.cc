@@ -1,5 +1,6 @@
 #include "server/store/postgres_reader.h"
 
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -41,6 +42,16 @@ std::vector<PostgresStatement> PostgresReaderStatements() {
       {"by_request", absl::StrCat("SELECT ", kPostgresSessionColumns,
                                   " FROM ipp_gateway.sessions s WHERE merchant_id = $1::bytea AND "
                                   "request_id = $2::bytea")},
+      {"intent", absl::StrCat("SELECT ", kPostgresIntentColumns,
+                              " FROM ipp_gateway.intents i WHERE merchant_id = $1::bytea AND "
+                              "request_id = $2::bytea")},
+      {"intents", absl::StrCat("SELECT ", kPostgresIntentColumns,
+                               " FROM ipp_gateway.intents i WHERE merchant_id = ANY ($1::bytea[]) "
+                               "AND (cardinality($2::bigint[]) = 0 OR state = ANY ($2::bigint[])) "
+                               "AND id < $3::bigint ORDER BY id DESC LIMIT $4::bigint")},
+      {"count_intents",
+       "SELECT count(*) FILTER (WHERE state = 1), count(*) FILTER (WHERE state = 5), "
+       "min(created_at) FILTER (WHERE state = 5) FROM ipp_gateway.intents WHERE state IN (1, 5)"},
       {"count_open",
        "SELECT count(*), count(*) FILTER (WHERE created_at < $1::bigint), min(created_at) FROM "
        "ipp_gateway.sessions WHERE open"},
@@ -85,6 +96,33 @@ absl::StatusOr<SessionRecord> PostgresReader::FindSession(const std::string& mer
 absl::StatusOr<SessionRecord> PostgresReader::FindSessionByRequest(const std::string& merchant_id,
                                                                    const std::string& request_id) {
   return FindOne("by_request", merchant_id, request_id);
+}
+
+absl::StatusOr<IntentRecord> PostgresReader::FindIntent(const std::string& merchant_id,
+                                                        const std::string& request_id) {
+  IPP_ASSIGN_OR_RETURN(const PostgresRows rows,
+                       Run("intent", PostgresArguments().Bytes(merchant_id).Bytes(request_id)));
+  if (rows.size() == 0) return absl::NotFoundError("the gateway does not know this request_id");
+  return ReadIntent(rows, 0);
+}
+
+absl::StatusOr<std::vector<IntentRecord>> PostgresReader::ListIntents(const IntentQuery& query) {
+  PostgresArray merchants(PostgresType::kBytea), states(PostgresType::kBigint);
+  for (const std::string& merchant_id : query.merchant_ids) merchants.AddBytes(merchant_id);
+  for (const IntentState state : query.states) states.AddInt(static_cast<int64_t>(state));
+  PostgresArguments arguments;
+  arguments.Array(merchants).Array(states);
+  arguments.Int(query.before_id > 0 ? query.before_id : std::numeric_limits<int64_t>::max());
+  arguments.Int(query.limit);
+  IPP_ASSIGN_OR_RETURN(const PostgresRows rows, Run("intents", std::move(arguments)));
+  return ReadIntents(rows);
+}
+
+absl::StatusOr<IntentCounts> PostgresReader::CountIntents() {
+  IPP_ASSIGN_OR_RETURN(const PostgresRows rows, Run("count_intents", PostgresArguments()));
+  IntentCounts counts{.under_way = rows.Int(0, 0), .unknown = rows.Int(0, 1)};
+  if (counts.unknown > 0) counts.oldest_unknown = FromPostgresNanos(rows.Int(0, 2));
+  return counts;
 }
 
 absl::StatusOr<OpenSessions> PostgresReader::CountOpen(absl::Time overdue_before) {

@@ -26,6 +26,10 @@ class PostgresReader {
                                             const std::string& session_id);
   absl::StatusOr<SessionRecord> FindSessionByRequest(const std::string& merchant_id,
                                                      const std::string& request_id);
+  absl::StatusOr<IntentRecord> FindIntent(const std::string& merchant_id,
+                                          const std::string& request_id);
+  absl::StatusOr<std::vector<IntentRecord>> ListIntents(const IntentQuery& query);
+  absl::StatusOr<IntentCounts> CountIntents();
   absl::StatusOr<OpenSessions> CountOpen(absl::Time overdue_before);
   absl::StatusOr<std::vector<StoredEvent>> ReadEvents(int64_t after, int limit);
   absl::StatusOr<int64_t> FindPosition(absl::Time time);

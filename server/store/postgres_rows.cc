@@ -18,6 +18,7 @@ absl::StatusOr<SessionRecord> ReadSession(const PostgresRows& rows, int row) {
   if (!record.session.ParseFromArray(session.data(), static_cast<int>(session.size()))) {
     return absl::DataLossError("a session in the store cannot be read");
   }
+  record.held_event = rows.String(row, 9);
   return record;
 }
 
@@ -28,6 +29,32 @@ absl::StatusOr<std::vector<SessionRecord>> ReadSessions(const PostgresRows& rows
     IPP_ASSIGN_OR_RETURN(records.emplace_back(), ReadSession(rows, row));
   }
   return records;
+}
+
+IntentRecord ReadIntent(const PostgresRows& rows, int row) {
+  IntentRecord intent;
+  intent.id = rows.Int(row, 0);
+  intent.merchant_id = rows.String(row, 1);
+  intent.request_id = rows.String(row, 2);
+  intent.rpc = rows.String(row, 3);
+  intent.caller = rows.String(row, 4);
+  intent.request = rows.String(row, 5);
+  intent.state = static_cast<IntentState>(rows.Int(row, 6));
+  intent.owner = rows.String(row, 7);
+  intent.under_way_until = FromPostgresNanos(rows.Int(row, 8));
+  intent.settle_by = FromPostgresNanos(rows.Int(row, 9));
+  intent.answer = rows.String(row, 10);
+  intent.session_id = rows.String(row, 11);
+  intent.created_at = FromPostgresNanos(rows.Int(row, 12));
+  intent.updated_at = FromPostgresNanos(rows.Int(row, 13));
+  return intent;
+}
+
+std::vector<IntentRecord> ReadIntents(const PostgresRows& rows) {
+  std::vector<IntentRecord> intents;
+  intents.reserve(static_cast<size_t>(rows.size()));
+  for (int row = 0; row < rows.size(); ++row) intents.push_back(ReadIntent(rows, row));
+  return intents;
 }
 
 StoredEvent ReadEvent(const PostgresRows& rows, int row) {
@@ -49,6 +76,7 @@ PostgresArguments SessionArguments(const std::vector<const SessionRecord*>& reco
   PostgresArray complete(PostgresType::kBool), open(PostgresType::kBool);
   PostgresArray created_at(PostgresType::kBigint), updated_at(PostgresType::kBigint);
   PostgresArray next_check_at(PostgresType::kBigint), checks(PostgresType::kBigint);
+  PostgresArray held_event(PostgresType::kBytea);
   for (const SessionRecord* record : records) {
     merchant_id.AddBytes(record->merchant_id);
     session_id.AddBytes(record->session.session_id());
@@ -68,11 +96,45 @@ PostgresArguments SessionArguments(const std::vector<const SessionRecord*>& reco
     }
     checks.AddInt(record->checks);
     session.AddBytes(record->session.SerializeAsString());
+    held_event.AddBytes(record->held_event);
   }
   PostgresArguments arguments;
   for (const PostgresArray* column :
        {&merchant_id, &session_id, &request_id, &complete, &open, &created_at, &updated_at,
-        &next_check_at, &checks, &session}) {
+        &next_check_at, &checks, &session, &held_event}) {
+    arguments.Array(*column);
+  }
+  return arguments;
+}
+
+PostgresArguments IntentArguments(const std::vector<const IntentRecord*>& intents) {
+  PostgresArray id(PostgresType::kBigint), state(PostgresType::kBigint);
+  PostgresArray merchant_id(PostgresType::kBytea), request_id(PostgresType::kBytea);
+  PostgresArray rpc(PostgresType::kBytea), caller(PostgresType::kBytea);
+  PostgresArray request(PostgresType::kBytea), owner(PostgresType::kBytea);
+  PostgresArray under_way_until(PostgresType::kBigint), settle_by(PostgresType::kBigint);
+  PostgresArray answer(PostgresType::kBytea), session_id(PostgresType::kBytea);
+  PostgresArray created_at(PostgresType::kBigint), updated_at(PostgresType::kBigint);
+  for (const IntentRecord* intent : intents) {
+    id.AddInt(intent->id);
+    merchant_id.AddBytes(intent->merchant_id);
+    request_id.AddBytes(intent->request_id);
+    rpc.AddBytes(intent->rpc);
+    caller.AddBytes(intent->caller);
+    request.AddBytes(intent->request);
+    state.AddInt(static_cast<int64_t>(intent->state));
+    owner.AddBytes(intent->owner);
+    under_way_until.AddInt(PostgresNanos(intent->under_way_until));
+    settle_by.AddInt(PostgresNanos(intent->settle_by));
+    answer.AddBytes(intent->answer);
+    session_id.AddBytes(intent->session_id);
+    created_at.AddInt(PostgresNanos(intent->created_at));
+    updated_at.AddInt(PostgresNanos(intent->updated_at));
+  }
+  PostgresArguments arguments;
+  for (const PostgresArray* column :
+       {&id, &merchant_id, &request_id, &rpc, &caller, &request, &state, &owner, &under_way_until,
+        &settle_by, &answer, &session_id, &created_at, &updated_at}) {
     arguments.Array(*column);
   }
   return arguments;

@@ -77,6 +77,34 @@ CREATE INDEX sessions_due ON ipp_gateway.sessions (next_check_at) WHERE next_che
 CREATE INDEX sessions_final ON ipp_gateway.sessions (updated_at) WHERE NOT open;
 CREATE INDEX sessions_open ON ipp_gateway.sessions (created_at) WHERE open;
 )sql",
+    R"sql(
+-- At the end and with a default: the release before inserts rows without it.
+ALTER TABLE ipp_gateway.sessions ADD COLUMN held_event bytea NOT NULL DEFAULT '';
+
+-- Not a sequence: whoever commits has the row anyway, and knows each id before it writes.
+ALTER TABLE ipp_gateway.log ADD COLUMN last_intent bigint NOT NULL DEFAULT 0;
+
+CREATE TABLE ipp_gateway.intents (
+  id bigint PRIMARY KEY,
+  merchant_id bytea NOT NULL,
+  request_id bytea NOT NULL,
+  rpc bytea NOT NULL,
+  caller bytea NOT NULL,
+  request bytea NOT NULL,
+  state bigint NOT NULL,              -- 1 under way, 2 not sent, 3 rejected, 4 executed, 5 unknown
+  owner bytea NOT NULL,
+  under_way_until bigint NOT NULL,
+  settle_by bigint NOT NULL,
+  answer bytea NOT NULL,
+  session_id bytea NOT NULL,          -- empty: none
+  created_at bigint NOT NULL,
+  updated_at bigint NOT NULL,
+  UNIQUE (merchant_id, request_id)
+);
+CREATE INDEX intents_under_way ON ipp_gateway.intents (under_way_until) WHERE state = 1;
+CREATE INDEX intents_open ON ipp_gateway.intents (merchant_id, settle_by) WHERE state IN (1, 5);
+CREATE INDEX intents_old ON ipp_gateway.intents (updated_at);
+)sql",
 };
 
 absl::StatusOr<int64_t> ReadNumber(PostgresConnection* connection, const std::string& sql) {

@@ -51,6 +51,18 @@ class PostgresStore final : public Store {
   void FindSessionByRequest(
       std::string merchant_id, std::string request_id,
       absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) override;
+  void OrphanIntents(
+      absl::Time now,
+      absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done) override {
+    writes_.Push(OrphanCall{now, std::move(done)});
+  }
+  void FindIntent(std::string merchant_id, std::string request_id,
+                  absl::AnyInvocable<void(absl::StatusOr<IntentRecord>) &&> done) override;
+  void ListIntents(
+      IntentQuery query,
+      absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done) override;
+  void CountIntents(absl::AnyInvocable<void(absl::StatusOr<IntentCounts>) &&> done) override;
+  bool exclusive() const override { return false; }
   void CountOpen(absl::Time overdue_before,
                  absl::AnyInvocable<void(absl::StatusOr<OpenSessions>) &&> done) override;
   void ReadEvents(
@@ -74,7 +86,10 @@ class PostgresStore final : public Store {
   void DoWrites(std::vector<WriteCall> writes);
   // What is wrong with the database; OK also when a transaction failed by itself.
   absl::Status CommitBatch(absl::Span<CommitCall> batch);
-  absl::Status DoLease(LeaseCall& call);
+  absl::Status Do(LeaseCall& call) { return Tell(writer_.LeaseDue(call.lease), call); }
+  absl::Status Do(OrphanCall& call) { return Tell(writer_.OrphanIntents(call.now), call); }
+  template <typename Result, typename Call>
+  absl::Status Tell(Result result, Call& call);
   void TellFailed(WriteCall& write, const absl::Status& trouble);
   bool Maintain();  // true: there is more to do
   void Publish(const absl::Status& status);
@@ -190,7 +205,7 @@ void PostgresStore::WriteLoop() {
   }
 }
 
-// In the order of the calls: what lies between two leases is one commit.
+// In the order of the calls: the transactions between two calls of another kind are one commit.
 void PostgresStore::DoWrites(std::vector<WriteCall> writes) {
   absl::Status trouble;
   std::vector<CommitCall> batch;
@@ -203,11 +218,13 @@ void PostgresStore::DoWrites(std::vector<WriteCall> writes) {
     if (call == nullptr && trouble.ok()) commit();
     if (!trouble.ok()) {
       TellFailed(write, trouble);
-    } else if (call == nullptr) {
-      trouble = DoLease(std::get<LeaseCall>(write));
-    } else {
+    } else if (call != nullptr) {
       batch.push_back(std::move(*call));
       if (batch.size() == options_.max_batch) commit();
+    } else if (auto* lease = std::get_if<LeaseCall>(&write)) {
+      trouble = Do(*lease);
+    } else {
+      trouble = Do(std::get<OrphanCall>(write));
     }
   }
   if (trouble.ok()) commit();
@@ -218,11 +235,11 @@ void PostgresStore::TellFailed(WriteCall& write, const absl::Status& trouble) {
   Refuse(write, ForCaller(trouble));
 }
 
-absl::Status PostgresStore::DoLease(LeaseCall& call) {
-  absl::StatusOr<std::vector<SessionRecord>> due = writer_.LeaseDue(call.lease);
-  Publish(due.status());
-  absl::Status trouble = due.status();
-  std::move(call.done)(due.ok() ? std::move(due) : ForCaller(trouble));
+template <typename Result, typename Call>
+absl::Status PostgresStore::Tell(Result result, Call& call) {
+  Publish(result.status());
+  absl::Status trouble = result.status();
+  std::move(call.done)(result.ok() ? std::move(result) : ForCaller(trouble));
   return trouble;
 }
 
@@ -343,6 +360,27 @@ void PostgresStore::FindSessionByRequest(
       [merchant_id = std::move(merchant_id), request_id = std::move(request_id)](
           PostgresReader* reader) { return reader->FindSessionByRequest(merchant_id, request_id); },
       std::move(done));
+}
+
+void PostgresStore::FindIntent(std::string merchant_id, std::string request_id,
+                               absl::AnyInvocable<void(absl::StatusOr<IntentRecord>) &&> done) {
+  reads_.Push<IntentRecord>(
+      [merchant_id = std::move(merchant_id), request_id = std::move(request_id)](
+          PostgresReader* reader) { return reader->FindIntent(merchant_id, request_id); },
+      std::move(done));
+}
+
+void PostgresStore::ListIntents(
+    IntentQuery query,
+    absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done) {
+  reads_.Push<std::vector<IntentRecord>>(
+      [query = std::move(query)](PostgresReader* reader) { return reader->ListIntents(query); },
+      std::move(done));
+}
+
+void PostgresStore::CountIntents(absl::AnyInvocable<void(absl::StatusOr<IntentCounts>) &&> done) {
+  reads_.Push<IntentCounts>([](PostgresReader* reader) { return reader->CountIntents(); },
+                            std::move(done));
 }
 
 void PostgresStore::CountOpen(absl::Time overdue_before,

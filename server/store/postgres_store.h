@@ -20,6 +20,7 @@ struct PostgresOptions {
   std::string password_file = {};  // may be empty: then the DSN's, or none
   size_t max_batch = 256;          // transactions a commit
   size_t max_queue = 10000;        // more: RESOURCE_EXHAUSTED
+  // Of the keys of webhooks taken, and of creates that nothing was heard of since.
   absl::Duration dedup_retention = absl::Hours(7 * 24);
   // Older events are removed, and sessions that have been final for longer (not before
   // `dedup_retention`: a repeated webhook would start them anew). Open sessions stay.

@@ -1,6 +1,7 @@
 #include "server/store/postgres_writer.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -21,10 +22,36 @@ constexpr char kReadSessions[] =
 constexpr char kPutSessions[] =
     "INSERT INTO ipp_gateway.sessions SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], "
     "$4::boolean[], $5::boolean[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], "
-    "$10::bytea[]) ON CONFLICT (merchant_id, session_id) DO UPDATE SET "
+    "$10::bytea[], $11::bytea[]) ON CONFLICT (merchant_id, session_id) DO UPDATE SET "
     "request_id = excluded.request_id, complete = excluded.complete, open = excluded.open, "
     "created_at = excluded.created_at, updated_at = excluded.updated_at, "
-    "next_check_at = excluded.next_check_at, checks = excluded.checks, session = excluded.session";
+    "next_check_at = excluded.next_check_at, checks = excluded.checks, session = excluded.session, "
+    "held_event = excluded.held_event";
+constexpr char kReadIntents[] =
+    " FROM unnest($1::bytea[], $2::bytea[]) AS k (merchant_id, request_id) "
+    "JOIN ipp_gateway.intents i USING (merchant_id, request_id) FOR UPDATE OF i";
+// Of the merchants $3: those with a create that may be under way at $4 (or when the log says it is,
+// if that is later) and is not one of ($1, $2).
+constexpr char kReadCreating[] =
+    "SELECT k.merchant_id FROM unnest($3::bytea[]) AS k (merchant_id) CROSS JOIN LATERAL ("
+    "SELECT FROM ipp_gateway.intents i WHERE i.merchant_id = k.merchant_id AND i.state IN (1, 5) "
+    "AND i.settle_by > greatest($4::bigint, (SELECT last_recorded_at FROM ipp_gateway.log)) "
+    "AND i.rpc = 'CreateSession' AND (i.merchant_id, i.request_id) NOT IN "
+    "(SELECT * FROM unnest($1::bytea[], $2::bytea[])) LIMIT 1) AS one";
+constexpr char kPutIntents[] =
+    "INSERT INTO ipp_gateway.intents SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], "
+    "$4::bytea[], $5::bytea[], $6::bytea[], $7::bigint[], $8::bytea[], $9::bigint[], "
+    "$10::bigint[], $11::bytea[], $12::bytea[], $13::bigint[], $14::bigint[]) "
+    "ON CONFLICT (merchant_id, request_id) DO UPDATE SET rpc = excluded.rpc, "
+    "caller = excluded.caller, request = excluded.request, state = excluded.state, "
+    "owner = excluded.owner, under_way_until = excluded.under_way_until, "
+    "settle_by = excluded.settle_by, answer = excluded.answer, session_id = excluded.session_id, "
+    "created_at = excluded.created_at, updated_at = excluded.updated_at";
+// The array, so that the rows are chosen and locked once, however the update finds them.
+constexpr char kOrphans[] =
+    "UPDATE ipp_gateway.intents i SET state = 5, updated_at = greatest(updated_at, $1::bigint) "
+    "WHERE id = ANY (ARRAY(SELECT id FROM ipp_gateway.intents WHERE state = 1 AND under_way_until "
+    "< $1::bigint ORDER BY under_way_until LIMIT 100 FOR UPDATE SKIP LOCKED)) RETURNING ";
 constexpr char kPutOff[] =
     "UPDATE ipp_gateway.sessions s SET next_check_at = k.next_check_at, checks = k.checks "
     "FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[]) "
@@ -47,6 +74,25 @@ constexpr char kTrimSeen[] =
     "WITH gone AS (DELETE FROM ipp_gateway.seen WHERE ctid = ANY (ARRAY(SELECT ctid FROM "
     "ipp_gateway.seen WHERE seen_at < $1::bigint ORDER BY seen_at LIMIT $2::bigint)) RETURNING 1) "
     "SELECT count(*) FROM gone";
+constexpr char kTrimIntents[] =
+    "WITH gone AS (DELETE FROM ipp_gateway.intents WHERE ctid = ANY (ARRAY(SELECT ctid FROM "
+    "ipp_gateway.intents WHERE updated_at < $1::bigint ORDER BY updated_at LIMIT $2::bigint FOR "
+    "UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) FROM gone";
+
+PostgresArray Column(const std::set<std::string>& values) {
+  PostgresArray column(PostgresType::kBytea);
+  for (const std::string& value : values) column.AddBytes(value);
+  return column;
+}
+
+PostgresArguments Columns(const std::set<std::pair<std::string, std::string>>& pairs) {
+  PostgresArray first(PostgresType::kBytea), second(PostgresType::kBytea);
+  for (const auto& [a, b] : pairs) {
+    first.AddBytes(a);
+    second.AddBytes(b);
+  }
+  return std::move(PostgresArguments().Array(first).Array(second));
+}
 
 // What one transaction did wrong by itself, not the database.
 bool IsItsOwn(const absl::Status& status) {
@@ -60,18 +106,22 @@ std::vector<PostgresStatement> PostgresWriterStatements() {
       {"begin", "BEGIN ISOLATION LEVEL READ COMMITTED"},
       {"commit", "COMMIT"},
       {"rollback", "ROLLBACK"},
-      {"lock_log", "SELECT last_position, last_recorded_at FROM ipp_gateway.log FOR UPDATE"},
+      {"lock_log",
+       "SELECT last_position, last_recorded_at, last_intent FROM ipp_gateway.log FOR UPDATE"},
       {"read_seen", "SELECT key FROM ipp_gateway.seen WHERE key = ANY ($1::bytea[])"},
       {"read_sessions", absl::StrCat("SELECT ", kPostgresSessionColumns, kReadSessions)},
+      {"read_intents", absl::StrCat("SELECT ", kPostgresIntentColumns, kReadIntents)},
+      {"read_creating", kReadCreating},
       {"put_seen",
        "INSERT INTO ipp_gateway.seen SELECT key, $2::bigint FROM unnest($1::bytea[]) AS k (key)"},
       {"put_sessions", kPutSessions},
+      {"put_intents", kPutIntents},
       {"put_events",
        "INSERT INTO ipp_gateway.events SELECT * FROM unnest($1::bigint[], $2::bigint[], "
        "$3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[], $7::bytea[], $8::bytea[])"},
       {"move_log",
        "UPDATE ipp_gateway.log SET last_position = $1::bigint, last_recorded_at = $2::bigint, "
-       "commits = commits + 1"},
+       "last_intent = $3::bigint, commits = commits + 1"},
       {"notify", "SELECT pg_notify('ipp_gateway_events', ($1::bigint)::text)"},
       {"probe", "UPDATE ipp_gateway.log SET commits = commits + 1"},
       {"due",
@@ -79,10 +129,12 @@ std::vector<PostgresStatement> PostgresWriterStatements() {
                     " FROM ipp_gateway.sessions s WHERE next_check_at <= $1::bigint ORDER BY "
                     "next_check_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED")},
       {"put_off", kPutOff},
+      {"orphans", absl::StrCat(kOrphans, kPostgresIntentColumns)},
       {"try_trim", "SELECT pg_try_advisory_xact_lock($1::bigint)"},
       {"trim_events", kTrimEvents},
       {"trim_sessions", kTrimSessions},
       {"trim_seen", kTrimSeen},
+      {"trim_intents", kTrimIntents},
   };
 }
 
@@ -120,7 +172,7 @@ absl::StatusOr<PostgresWriter::Done> PostgresWriter::Commit(
     absl::Span<const Transaction* const> batch, absl::Time now) {
   return Attempt<Done>(
       PostgresLink::InPause::kWait, [&](PostgresConnection& connection) -> absl::StatusOr<Done> {
-        IPP_ASSIGN_OR_RETURN(BatchReads reads, Read(connection, KeysOf(batch)));
+        IPP_ASSIGN_OR_RETURN(BatchReads reads, Read(connection, KeysOf(batch), now));
         const int64_t before = reads.last_position;
         IPP_ASSIGN_OR_RETURN(BatchWrites writes, Decide(batch, std::move(reads), now));
         IPP_RETURN_IF_ERROR(Write(connection, writes));
@@ -129,31 +181,42 @@ absl::StatusOr<PostgresWriter::Done> PostgresWriter::Commit(
 }
 
 absl::StatusOr<BatchReads> PostgresWriter::Read(PostgresConnection& connection,
-                                                const BatchKeys& keys) {
-  PostgresArray dedup_keys(PostgresType::kBytea);
-  for (const std::string& key : keys.dedup_keys) dedup_keys.AddBytes(key);
-  PostgresArray merchants(PostgresType::kBytea), sessions(PostgresType::kBytea);
-  for (const auto& [merchant_id, session_id] : keys.sessions) {
-    merchants.AddBytes(merchant_id);
-    sessions.AddBytes(session_id);
-  }
-  const PostgresCall calls[] = {
-      {"begin"},
-      {"lock_log"},
-      {"read_seen", PostgresArguments().Array(dedup_keys)},
-      {"read_sessions", PostgresArguments().Array(merchants).Array(sessions)},
+                                                const BatchKeys& keys, absl::Time now) {
+  std::vector<PostgresCall> calls;
+  calls.push_back({"begin"});
+  calls.push_back({"lock_log"});
+  // Where its rows will be: where there is nothing to ask, at those of BEGIN, which has none.
+  const auto ask = [&calls](const auto& keys, const char* name, PostgresArguments arguments) {
+    if (keys.empty()) return size_t{0};
+    calls.push_back({name, std::move(arguments)});
+    return calls.size() - 1;
   };
+  const size_t seen =
+      ask(keys.dedup_keys, "read_seen", PostgresArguments().Array(Column(keys.dedup_keys)));
+  const size_t sessions = ask(keys.sessions, "read_sessions", Columns(keys.sessions));
+  const size_t intents = ask(keys.intents, "read_intents", Columns(keys.intents));
+  const size_t creating =
+      ask(keys.ask_creating, "read_creating",
+          Columns(keys.intents).Array(Column(keys.ask_creating)).Int(PostgresNanos(now)));
   IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> rows, connection.Run(calls, limits_.answer));
   if (rows[1].size() != 1) return absl::DataLossError("the log has no identity");
 
   BatchReads reads;
   reads.last_position = rows[1].Int(0, 0);
   reads.last_recorded_at = FromPostgresNanos(rows[1].Int(0, 1));
-  for (int i = 0; i < rows[2].size(); ++i) reads.seen.insert(rows[2].String(i, 0));
-  IPP_ASSIGN_OR_RETURN(std::vector<SessionRecord> found, ReadSessions(rows[3]));
+  reads.last_intent = rows[1].Int(0, 2);
+  for (int i = 0; i < rows[seen].size(); ++i) reads.seen.insert(rows[seen].String(i, 0));
+  IPP_ASSIGN_OR_RETURN(std::vector<SessionRecord> found, ReadSessions(rows[sessions]));
   for (SessionRecord& record : found) {
     SessionKey key(record.merchant_id, record.session.session_id());
     reads.sessions.emplace(std::move(key), std::move(record));
+  }
+  for (IntentRecord& intent : ReadIntents(rows[intents])) {
+    IntentKey key(intent.merchant_id, intent.request_id);
+    reads.intents.emplace(std::move(key), std::move(intent));
+  }
+  for (int i = 0; i < rows[creating].size(); ++i) {
+    reads.creating.insert(rows[creating].String(i, 0));
   }
   return reads;
 }
@@ -171,13 +234,20 @@ absl::Status PostgresWriter::Write(PostgresConnection& connection, const BatchWr
     for (const auto& [key, record] : writes.sessions) records.push_back(&record);
     calls.push_back({"put_sessions", SessionArguments(records)});
   }
+  if (!writes.intents.empty()) {
+    std::vector<const IntentRecord*> intents;
+    for (const auto& [key, intent] : writes.intents) intents.push_back(&intent);
+    calls.push_back({"put_intents", IntentArguments(intents)});
+  }
   if (!writes.events.empty()) {
     calls.push_back({"put_events", EventArguments(writes.events)});
     calls.push_back({"notify", PostgresArguments().Int(writes.last_position)});
   }
   // Also when nothing else was written: what this batch says of earlier ones ("seen already") must
   // be as durable as they claim to be, and only a commit that writes waits for the standby.
-  calls.push_back({"move_log", PostgresArguments().Int(writes.last_position).Int(recorded_at)});
+  calls.push_back(
+      {"move_log",
+       PostgresArguments().Int(writes.last_position).Int(recorded_at).Int(writes.last_intent)});
   return Finish(connection, std::move(calls)).status();
 }
 
@@ -228,6 +298,19 @@ absl::StatusOr<std::vector<SessionRecord>> PostgresWriter::LeaseDue(const Lease&
       });
 }
 
+absl::StatusOr<std::vector<IntentRecord>> PostgresWriter::OrphanIntents(absl::Time now) {
+  using Orphans = std::vector<IntentRecord>;
+  return Attempt<Orphans>(
+      PostgresLink::InPause::kFail, [&](PostgresConnection& connection) -> absl::StatusOr<Orphans> {
+        const PostgresCall give_up[] = {{"begin"},
+                                        {"orphans", PostgresArguments().Int(PostgresNanos(now))}};
+        IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> rows,
+                             connection.Run(give_up, limits_.answer));
+        IPP_RETURN_IF_ERROR(Finish(connection, {}).status());
+        return ReadIntents(rows[1]);
+      });
+}
+
 // ---- Maintenance: commits do not wait behind its waiting. ----
 
 absl::StatusOr<bool> PostgresWriter::Trim(const Cutoffs& cutoffs) {
@@ -244,6 +327,7 @@ absl::StatusOr<bool> PostgresWriter::Trim(const Cutoffs& cutoffs) {
           step("trim_events", cutoffs.events);
           step("trim_sessions", cutoffs.sessions);
           step("trim_seen", cutoffs.seen);
+          step("trim_intents", cutoffs.seen);
         }
         IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> removed,
                              Finish(connection, std::move(calls)));

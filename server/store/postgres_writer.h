@@ -18,8 +18,9 @@
 // all later ones see everything that the last holder of the lock committed. Under REPEATABLE READ
 // or SERIALIZABLE the batch would read as of before the wait, and fail.
 //
-// Locks are taken in one order: the log's row, then sessions. Whoever does not take the log's row
-// (leases, trimming) takes sessions by SKIP LOCKED and so waits for nobody: no deadlock.
+// Locks are taken in one order: the log's row, then sessions, then intents. Whoever does not take
+// the log's row (leases, orphans, trimming) takes rows by SKIP LOCKED and so waits for nobody: no
+// deadlock.
 namespace ipp::store {
 
 // The statements that LeaseDue, Commit and the others run, for PostgresConnection::Prepare.
@@ -44,11 +45,13 @@ class PostgresWriter {
 
   // Store::LeaseDue.
   absl::StatusOr<std::vector<SessionRecord>> LeaseDue(const Lease& lease);
+  // Store::OrphanIntents.
+  absl::StatusOr<std::vector<IntentRecord>> OrphanIntents(absl::Time now);
 
   struct Cutoffs {
     absl::Time events;    // older events go, from the oldest on
     absl::Time sessions;  // sessions that were final by then
-    absl::Time seen;      // dedup keys
+    absl::Time seen;      // dedup keys, and creates that nothing was heard of since
   };
   // One small step, unless another replica is at it; true when there may be more to remove.
   absl::StatusOr<bool> Trim(const Cutoffs& cutoffs);
@@ -64,7 +67,8 @@ class PostgresWriter {
                             absl::FunctionRef<absl::StatusOr<T>(PostgresConnection&)> body);
   // Keeps the connection when the error is only that of what was tried.
   void Settle(PostgresConnection& connection, const absl::Status& status);
-  absl::StatusOr<BatchReads> Read(PostgresConnection& connection, const BatchKeys& keys);
+  absl::StatusOr<BatchReads> Read(PostgresConnection& connection, const BatchKeys& keys,
+                                  absl::Time now);
   absl::Status Write(PostgresConnection& connection, const BatchWrites& writes);
   // Runs `calls` and COMMIT; OK only when that means what it says.
   absl::StatusOr<std::vector<PostgresRows>> Finish(PostgresConnection& connection,

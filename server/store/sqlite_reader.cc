@@ -11,6 +11,12 @@ namespace {
 
 constexpr size_t kPageBytes = 1 << 20;
 
+std::string Repeated(const char* text, size_t times) {
+  std::string all;
+  while (times-- > 0) all += text;
+  return all;
+}
+
 absl::StatusOr<SessionRecord> FindOne(const SqliteStatement& statement, const std::string& first,
                                       const std::string& second) {
   SqliteQuery query(statement);
@@ -32,6 +38,11 @@ absl::StatusOr<std::unique_ptr<SqliteReader>> SqliteReader::Open(const std::stri
       {&reader->by_request_,
        absl::StrCat("SELECT ", kSessionColumns,
                     " FROM sessions WHERE merchant_id = ? AND request_id = ?")},
+      {&reader->intent_, absl::StrCat("SELECT ", kIntentColumns,
+                                      " FROM intents WHERE merchant_id = ? AND request_id = ?")},
+      {&reader->count_intents_,
+       "SELECT count(*) FILTER (WHERE state = 1), count(*) FILTER (WHERE state = 5), "
+       "min(created_at) FILTER (WHERE state = 5) FROM intents WHERE state IN (1, 5)"},
       {&reader->open_,
        "SELECT count(*), count(*) FILTER (WHERE created_at < ?), min(created_at) FROM sessions "
        "WHERE open = 1"},
@@ -54,6 +65,46 @@ absl::StatusOr<SessionRecord> SqliteReader::FindSession(const std::string& merch
 absl::StatusOr<SessionRecord> SqliteReader::FindSessionByRequest(const std::string& merchant_id,
                                                                  const std::string& request_id) {
   return FindOne(by_request_, merchant_id, request_id);
+}
+
+absl::StatusOr<IntentRecord> SqliteReader::FindIntent(const std::string& merchant_id,
+                                                      const std::string& request_id) {
+  SqliteQuery query(intent_);
+  IPP_ASSIGN_OR_RETURN(const bool found, query.Bind(merchant_id).Bind(request_id).Step());
+  if (!found) return absl::NotFoundError("the gateway does not know this request_id");
+  return ReadIntent(query);
+}
+
+absl::StatusOr<std::vector<IntentRecord>> SqliteReader::ListIntents(const IntentQuery& wanted) {
+  std::vector<IntentRecord> intents;
+  if (wanted.merchant_ids.empty()) return intents;
+  // The lists have no fixed length, and nobody is in a hurry: prepared anew.
+  std::string sql = absl::StrCat("SELECT ", kIntentColumns, " FROM intents WHERE merchant_id IN (?",
+                                 Repeated(", ?", wanted.merchant_ids.size() - 1), ")");
+  if (!wanted.states.empty()) {
+    absl::StrAppend(&sql, " AND state IN (?", Repeated(", ?", wanted.states.size() - 1), ")");
+  }
+  if (wanted.before_id > 0) absl::StrAppend(&sql, " AND id < ?");
+  absl::StrAppend(&sql, " ORDER BY id DESC LIMIT ?");
+  IPP_ASSIGN_OR_RETURN(const SqliteStatement statement, database_->Prepare(sql));
+  SqliteQuery query(statement);
+  for (const std::string& merchant : wanted.merchant_ids) query.Bind(merchant);
+  for (const IntentState state : wanted.states) query.Bind(static_cast<int64_t>(state));
+  if (wanted.before_id > 0) query.Bind(wanted.before_id);
+  query.Bind(wanted.limit);
+  while (true) {
+    IPP_ASSIGN_OR_RETURN(const bool found, query.Step());
+    if (!found) return intents;
+    intents.push_back(ReadIntent(query));
+  }
+}
+
+absl::StatusOr<IntentCounts> SqliteReader::CountIntents() {
+  SqliteQuery query(count_intents_);
+  IPP_RETURN_IF_ERROR(query.Run());
+  IntentCounts counts{.under_way = query.Int(0), .unknown = query.Int(1)};
+  if (counts.unknown > 0) counts.oldest_unknown = FromNanos(query.Int(2));
+  return counts;
 }
 
 absl::StatusOr<OpenSessions> SqliteReader::CountOpen(absl::Time overdue_before) {

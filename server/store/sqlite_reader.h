@@ -22,6 +22,10 @@ class SqliteReader {
                                             const std::string& session_id);
   absl::StatusOr<SessionRecord> FindSessionByRequest(const std::string& merchant_id,
                                                      const std::string& request_id);
+  absl::StatusOr<IntentRecord> FindIntent(const std::string& merchant_id,
+                                          const std::string& request_id);
+  absl::StatusOr<std::vector<IntentRecord>> ListIntents(const IntentQuery& query);
+  absl::StatusOr<IntentCounts> CountIntents();
   absl::StatusOr<OpenSessions> CountOpen(absl::Time overdue_before);
   absl::StatusOr<std::vector<StoredEvent>> ReadEvents(int64_t after, int limit);
   absl::StatusOr<int64_t> FindPosition(absl::Time time, const LogBounds& bounds);
@@ -32,7 +36,8 @@ class SqliteReader {
       : database_(std::move(database)) {}
 
   const std::unique_ptr<SqliteDatabase> database_;
-  SqliteStatement by_session_, by_request_, open_, events_, recorded_at_, bounds_;
+  SqliteStatement by_session_, by_request_, intent_, count_intents_, open_, events_, recorded_at_;
+  SqliteStatement bounds_;
 };
 
 }  // namespace ipp::store

@@ -18,6 +18,7 @@ absl::StatusOr<SessionRecord> ReadSession(const SqliteQuery& row) {
   if (!record.session.ParseFromArray(session.data(), static_cast<int>(session.size()))) {
     return absl::DataLossError("a session in the store cannot be read");
   }
+  record.held_event = row.String(9);
   return record;
 }
 
@@ -35,7 +36,34 @@ void BindSession(SqliteQuery& query, const SessionRecord& record, const std::str
   } else {
     query.Bind(ToNanos(record.next_check_at));
   }
-  query.Bind(record.checks).BindBlob(bytes);
+  query.Bind(record.checks).BindBlob(bytes).BindBlob(record.held_event);
+}
+
+IntentRecord ReadIntent(const SqliteQuery& row) {
+  IntentRecord intent;
+  intent.id = row.Int(0);
+  intent.merchant_id = row.String(1);
+  intent.request_id = row.String(2);
+  intent.rpc = row.String(3);
+  intent.caller = row.String(4);
+  intent.request = row.String(5);
+  intent.state = static_cast<IntentState>(row.Int(6));
+  intent.owner = row.String(7);
+  intent.under_way_until = FromNanos(row.Int(8));
+  intent.settle_by = FromNanos(row.Int(9));
+  intent.answer = row.String(10);
+  intent.session_id = row.String(11);
+  intent.created_at = FromNanos(row.Int(12));
+  intent.updated_at = FromNanos(row.Int(13));
+  return intent;
+}
+
+void BindIntent(SqliteQuery& query, const IntentRecord& intent) {
+  query.Bind(intent.merchant_id).Bind(intent.request_id).Bind(intent.rpc).Bind(intent.caller);
+  query.BindBlob(intent.request).Bind(static_cast<int64_t>(intent.state)).Bind(intent.owner);
+  query.Bind(ToNanos(intent.under_way_until)).Bind(ToNanos(intent.settle_by));
+  query.BindBlob(intent.answer).Bind(intent.session_id);
+  query.Bind(ToNanos(intent.created_at)).Bind(ToNanos(intent.updated_at));
 }
 
 StoredEvent ReadEvent(const SqliteQuery& row) {

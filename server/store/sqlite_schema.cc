@@ -63,6 +63,30 @@ CREATE INDEX sessions_due ON sessions (next_check_at) WHERE next_check_at IS NOT
 CREATE INDEX sessions_final ON sessions (updated_at) WHERE open = 0;
 )sql",
     "CREATE INDEX sessions_open ON sessions (created_at) WHERE open = 1",
+    R"sql(
+ALTER TABLE sessions ADD COLUMN held_event BLOB NOT NULL DEFAULT x'';
+
+CREATE TABLE intents (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  merchant_id TEXT NOT NULL,
+  request_id TEXT NOT NULL,
+  rpc TEXT NOT NULL,
+  caller TEXT NOT NULL,
+  request BLOB NOT NULL,
+  state INTEGER NOT NULL,
+  owner TEXT NOT NULL,
+  under_way_until INTEGER NOT NULL,
+  settle_by INTEGER NOT NULL,
+  answer BLOB NOT NULL,
+  session_id TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  UNIQUE (merchant_id, request_id)
+);
+CREATE INDEX intents_under_way ON intents (under_way_until) WHERE state = 1;
+CREATE INDEX intents_open ON intents (merchant_id, settle_by) WHERE state IN (1, 5);
+CREATE INDEX intents_old ON intents (updated_at);
+)sql",
 };
 
 absl::StatusOr<int64_t> ReadNumber(SqliteDatabase* database, absl::string_view sql) {

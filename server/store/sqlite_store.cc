@@ -44,6 +44,18 @@ class SqliteStore final : public Store {
       absl::AnyInvocable<void(absl::StatusOr<std::vector<SessionRecord>>) &&> done) override {
     writes_.Push(LeaseCall{std::move(lease), std::move(done)});
   }
+  void FindIntent(std::string merchant_id, std::string request_id,
+                  absl::AnyInvocable<void(absl::StatusOr<IntentRecord>) &&> done) override;
+  void ListIntents(
+      IntentQuery query,
+      absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done) override;
+  void CountIntents(absl::AnyInvocable<void(absl::StatusOr<IntentCounts>) &&> done) override;
+  void OrphanIntents(
+      absl::Time now,
+      absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done) override {
+    writes_.Push(OrphanCall{now, std::move(done)});
+  }
+  bool exclusive() const override { return true; }
   void CountOpen(absl::Time overdue_before,
                  absl::AnyInvocable<void(absl::StatusOr<OpenSessions>) &&> done) override;
   void ReadEvents(
@@ -62,6 +74,10 @@ class SqliteStore final : public Store {
  private:
   void WriteLoop();
   void DoWrites(std::vector<WriteCall> writes);
+  void Do(LeaseCall& call) { Tell(writer_->LeaseDue(call.lease), call); }
+  void Do(OrphanCall& call) { Tell(writer_->OrphanIntents(call.now), call); }
+  template <typename Result, typename Call>
+  void Tell(Result result, Call& call);
   void CommitBatch(absl::Span<CommitCall> batch);
   void Maintain();
   void Publish(const absl::Status& status);
@@ -153,7 +169,7 @@ void SqliteStore::WriteLoop() {
   }
 }
 
-// In the order of the calls: what lies between two leases is one commit.
+// In the order of the calls: the transactions between two calls of another kind are one commit.
 void SqliteStore::DoWrites(std::vector<WriteCall> writes) {
   std::vector<CommitCall> batch;
   for (WriteCall& write : writes) {
@@ -163,12 +179,19 @@ void SqliteStore::DoWrites(std::vector<WriteCall> writes) {
     }
     if (!batch.empty()) CommitBatch(absl::MakeSpan(batch));
     batch.clear();
-    auto& call = std::get<LeaseCall>(write);
-    absl::StatusOr<std::vector<SessionRecord>> due = writer_->LeaseDue(call.lease);
-    Publish(due.status());
-    std::move(call.done)(due.ok() ? std::move(due) : ForCaller(due.status()));
+    if (auto* lease = std::get_if<LeaseCall>(&write)) {
+      Do(*lease);
+    } else {
+      Do(std::get<OrphanCall>(write));
+    }
   }
   if (!batch.empty()) CommitBatch(absl::MakeSpan(batch));
+}
+
+template <typename Result, typename Call>
+void SqliteStore::Tell(Result result, Call& call) {
+  Publish(result.status());
+  std::move(call.done)(result.ok() ? std::move(result) : ForCaller(result.status()));
 }
 
 void SqliteStore::CommitBatch(absl::Span<CommitCall> batch) {
@@ -250,6 +273,27 @@ void SqliteStore::FindSessionByRequest(
       [merchant_id = std::move(merchant_id), request_id = std::move(request_id)](
           SqliteReader* reader) { return reader->FindSessionByRequest(merchant_id, request_id); },
       std::move(done));
+}
+
+void SqliteStore::FindIntent(std::string merchant_id, std::string request_id,
+                             absl::AnyInvocable<void(absl::StatusOr<IntentRecord>) &&> done) {
+  reads_.Push<IntentRecord>(
+      [merchant_id = std::move(merchant_id), request_id = std::move(request_id)](
+          SqliteReader* reader) { return reader->FindIntent(merchant_id, request_id); },
+      std::move(done));
+}
+
+void SqliteStore::ListIntents(
+    IntentQuery query,
+    absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done) {
+  reads_.Push<std::vector<IntentRecord>>(
+      [query = std::move(query)](SqliteReader* reader) { return reader->ListIntents(query); },
+      std::move(done));
+}
+
+void SqliteStore::CountIntents(absl::AnyInvocable<void(absl::StatusOr<IntentCounts>) &&> done) {
+  reads_.Push<IntentCounts>([](SqliteReader* reader) { return reader->CountIntents(); },
+                            std::move(done));
 }
 
 void SqliteStore::CountOpen(absl::Time overdue_before,

@@ -55,11 +55,30 @@ absl::Status SqliteWriter::Prepare() {
                                     " FROM sessions WHERE merchant_id = ? AND session_id = ?")},
       {&put_session_,
        "INSERT INTO sessions (merchant_id, session_id, request_id, complete, open, created_at, "
-       "updated_at, next_check_at, checks, session) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+       "updated_at, next_check_at, checks, session, held_event) "
+       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
        "ON CONFLICT (merchant_id, session_id) DO UPDATE SET request_id = excluded.request_id, "
        "complete = excluded.complete, open = excluded.open, created_at = excluded.created_at, "
        "updated_at = excluded.updated_at, next_check_at = excluded.next_check_at, "
-       "checks = excluded.checks, session = excluded.session"},
+       "checks = excluded.checks, session = excluded.session, held_event = excluded.held_event"},
+      {&find_intent_, absl::StrCat("SELECT ", kIntentColumns,
+                                   " FROM intents WHERE merchant_id = ? AND request_id = ?")},
+      {&put_intent_,
+       "INSERT INTO intents (merchant_id, request_id, rpc, caller, request, state, owner, "
+       "under_way_until, settle_by, answer, session_id, created_at, updated_at) "
+       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+       "ON CONFLICT (merchant_id, request_id) DO UPDATE SET rpc = excluded.rpc, "
+       "caller = excluded.caller, request = excluded.request, state = excluded.state, "
+       "owner = excluded.owner, under_way_until = excluded.under_way_until, "
+       "settle_by = excluded.settle_by, answer = excluded.answer, "
+       "session_id = excluded.session_id, updated_at = excluded.updated_at RETURNING id"},
+      {&find_creating_,
+       "SELECT 1 FROM intents WHERE merchant_id = ? AND state IN (1, 5) AND settle_by > ? AND "
+       "rpc = 'CreateSession' LIMIT 1"},
+      {&orphans_, absl::StrCat("UPDATE intents SET state = 5, updated_at = max(updated_at, ?) "
+                               "WHERE id IN (SELECT id FROM intents WHERE state = 1 AND "
+                               "under_way_until < ? ORDER BY under_way_until LIMIT 100) RETURNING ",
+                               kIntentColumns)},
       {&add_event_,
        absl::StrCat("INSERT INTO events (", kEventColumns, ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)")},
       {&due_, absl::StrCat("SELECT ", kSessionColumns,
@@ -79,6 +98,9 @@ absl::Status SqliteWriter::Prepare() {
       {&trim_seen_,
        "DELETE FROM seen WHERE id IN (SELECT id FROM (SELECT id, seen_at FROM seen ORDER BY id "
        "LIMIT ?) WHERE seen_at < ?)"},
+      {&trim_intents_,
+       "DELETE FROM intents WHERE id IN (SELECT id FROM intents WHERE updated_at < ? "
+       "ORDER BY updated_at LIMIT ?)"},
   };
   for (const auto& [statement, sql] : statements) {
     IPP_ASSIGN_OR_RETURN(*statement, database_->Prepare(sql));
@@ -122,7 +144,7 @@ absl::StatusOr<std::vector<Committed>> SqliteWriter::Commit(
   return committed;
 }
 
-absl::StatusOr<Snapshot> SqliteWriter::Load(const Transaction& transaction) {
+absl::StatusOr<Snapshot> SqliteWriter::Load(const Transaction& transaction, absl::Time now) {
   Snapshot snapshot;
   if (!transaction.dedup_key.empty()) {
     SqliteQuery query(find_seen_);
@@ -136,12 +158,23 @@ absl::StatusOr<Snapshot> SqliteWriter::Load(const Transaction& transaction) {
       IPP_ASSIGN_OR_RETURN(snapshot.session, ReadSession(query));
     }
   }
+  if (!transaction.request_id.empty()) {
+    SqliteQuery query(find_intent_);
+    query.Bind(transaction.merchant_id).Bind(transaction.request_id);
+    IPP_ASSIGN_OR_RETURN(const bool found, query.Step());
+    if (found) snapshot.intent = ReadIntent(query);
+  }
+  if (transaction.ask_creating) {
+    SqliteQuery query(find_creating_);
+    query.Bind(transaction.merchant_id).Bind(ToNanos(now));
+    IPP_ASSIGN_OR_RETURN(snapshot.creating, query.Step());
+  }
   return snapshot;
 }
 
 absl::StatusOr<Committed> SqliteWriter::Apply(const Transaction& transaction,
                                               absl::Time recorded_at, int64_t* latest) {
-  IPP_ASSIGN_OR_RETURN(Snapshot snapshot, Load(transaction));
+  IPP_ASSIGN_OR_RETURN(Snapshot snapshot, Load(transaction, recorded_at));
   Writes writes = transaction.decide(snapshot);
 
   Committed committed;
@@ -156,6 +189,12 @@ absl::StatusOr<Committed> SqliteWriter::Apply(const Transaction& transaction,
     BindSession(query, *writes.session, bytes);
     IPP_RETURN_IF_ERROR(query.Run());
   }
+  if (writes.intent) {
+    SqliteQuery query(put_intent_);
+    BindIntent(query, *writes.intent);
+    IPP_ASSIGN_OR_RETURN(const bool written, query.Step());
+    if (written) writes.intent->id = query.Int(0);
+  }
   for (NewEvent& event : writes.events) {
     const StoredEvent row = MakeRow(std::move(event.event), ++*latest, recorded_at);
     SqliteQuery query(add_event_);
@@ -164,6 +203,7 @@ absl::StatusOr<Committed> SqliteWriter::Apply(const Transaction& transaction,
     committed.positions.push_back(row.position);
   }
   committed.session = std::move(writes.session ? writes.session : snapshot.session);
+  committed.intent = std::move(writes.intent ? writes.intent : snapshot.intent);
   return committed;
 }
 
@@ -194,12 +234,28 @@ absl::StatusOr<std::vector<SessionRecord>> SqliteWriter::LeaseDue(const Lease& l
   return due;
 }
 
+absl::StatusOr<std::vector<IntentRecord>> SqliteWriter::OrphanIntents(absl::Time now) {
+  std::vector<IntentRecord> orphans;
+  SqliteQuery query(orphans_);
+  query.Bind(ToNanos(now)).Bind(ToNanos(now));
+  while (true) {
+    IPP_ASSIGN_OR_RETURN(const bool found, query.Step());
+    if (!found) return orphans;
+    orphans.push_back(ReadIntent(query));
+  }
+}
+
 absl::StatusOr<bool> SqliteWriter::Trim(const Cutoffs& cutoffs) {
   bool more = false;
   IPP_ASSIGN_OR_RETURN(more, TrimEvents(cutoffs.events));
   {
     SqliteQuery query(trim_sessions_);
     IPP_RETURN_IF_ERROR(query.Bind(ToNanos(cutoffs.sessions)).Bind(kTrimStep).Run());
+    more = more || database_->changes() == kTrimStep;
+  }
+  {
+    SqliteQuery query(trim_intents_);
+    IPP_RETURN_IF_ERROR(query.Bind(ToNanos(cutoffs.seen)).Bind(kTrimStep).Run());
     more = more || database_->changes() == kTrimStep;
   }
   SqliteQuery query(trim_seen_);

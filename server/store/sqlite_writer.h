@@ -28,11 +28,13 @@ class SqliteWriter {
 
   // Store::LeaseDue.
   absl::StatusOr<std::vector<SessionRecord>> LeaseDue(const Lease& lease);
+  // Store::OrphanIntents.
+  absl::StatusOr<std::vector<IntentRecord>> OrphanIntents(absl::Time now);
 
   struct Cutoffs {
     absl::Time events;    // older events go, from the oldest on
     absl::Time sessions;  // sessions that were final by then
-    absl::Time seen;      // dedup keys
+    absl::Time seen;      // dedup keys, and creates that nothing was heard of since
   };
   // One small step; true when there may be more to remove.
   absl::StatusOr<bool> Trim(const Cutoffs& cutoffs);
@@ -51,13 +53,14 @@ class SqliteWriter {
   // `latest` is the last position used so far in this batch.
   absl::StatusOr<Committed> Apply(const Transaction& transaction, absl::Time recorded_at,
                                   int64_t* latest);
-  absl::StatusOr<Snapshot> Load(const Transaction& transaction);
+  absl::StatusOr<Snapshot> Load(const Transaction& transaction, absl::Time now);
   absl::StatusOr<bool> TrimEvents(absl::Time cutoff);
 
   const std::unique_ptr<SqliteDatabase> database_;
   SqliteStatement find_seen_, add_seen_, find_session_, put_session_, add_event_;
+  SqliteStatement find_intent_, put_intent_, find_creating_, orphans_;
   SqliteStatement due_, put_off_;
-  SqliteStatement old_events_, trim_events_, move_start_, trim_sessions_, trim_seen_;
+  SqliteStatement old_events_, trim_events_, move_start_, trim_sessions_, trim_seen_, trim_intents_;
   std::string log_id_;
   LogBounds bounds_;
   absl::Time last_recorded_at_ = absl::InfinitePast();

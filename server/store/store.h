@@ -12,10 +12,12 @@
 #include "absl/time/time.h"
 #include "kustom/ipp/v1/session.pb.h"
 #include "kustom/ipp/v1/session_event.pb.h"
+#include "server/store/intent.h"
 
-// Durable state behind one interface: sessions, the event log, the memory of webhooks taken. What a
-// transaction decides is a pure function of what it read, so that any store can run many of them as
-// one batch: read all keys at once, decide in memory, write all at once, commit once.
+// Durable state behind one interface: sessions, the event log, creates, the memory of webhooks
+// taken. What a transaction decides is a pure function of what it read, so that any store can run
+// many of them as one batch: read all keys at once, decide in memory, write all at once, commit
+// once.
 namespace ipp::store {
 
 // What the gateway knows of a session.
@@ -30,6 +32,8 @@ struct SessionRecord {
   absl::Time next_check_at =
       absl::InfiniteFuture();  // when the reconciler shall read it; infinite: never
   int32_t checks = 0;          // how often it was leased to be read since the last news
+  // An event that was heard and is not told yet, a serialized SessionEvent; empty: none.
+  std::string held_event;
 };
 
 // A wish for sessions that are due to be read.
@@ -71,12 +75,15 @@ struct StoredEvent {
 struct Snapshot {
   bool already_seen = false;  // the dedup key was taken by an earlier transaction
   std::optional<SessionRecord> session;
+  std::optional<IntentRecord> intent;
+  bool creating = false;  // only where the transaction asks
 };
 
 // What a transaction writes.
 struct Writes {
-  std::optional<SessionRecord> session;
-  std::vector<NewEvent> events;
+  std::optional<SessionRecord> session = {};
+  std::vector<NewEvent> events = {};
+  std::optional<IntentRecord> intent = {};  // of the transaction's merchant_id and request_id
 };
 
 // One transaction. Empty keys are not read. `decide` runs on the store's writer thread, possibly
@@ -85,12 +92,17 @@ struct Transaction {
   std::string dedup_key;  // remembered when the transaction commits, for at least `dedup_retention`
   std::string merchant_id;
   std::string session_id;
+  std::string request_id;  // of an intent
+  // Asks whether a CreateSession of the merchant is kUnderWay or kUnknown with its `settle_by` to
+  // come: then a session that nobody knows may be its.
+  bool ask_creating = false;
   std::function<Writes(const Snapshot&)> decide;
 };
 
 struct Committed {
   bool already_seen = false;
   std::optional<SessionRecord> session;  // after the transaction
+  std::optional<IntentRecord> intent;    // likewise
   std::vector<int64_t> positions;        // of the events appended
 };
 
@@ -131,6 +143,22 @@ class Store {
       absl::AnyInvocable<void(absl::StatusOr<std::vector<SessionRecord>>) &&> done) = 0;
   virtual void CountOpen(absl::Time overdue_before,
                          absl::AnyInvocable<void(absl::StatusOr<OpenSessions>) &&> done) = 0;
+
+  // NOT_FOUND when there is none, or none any more.
+  virtual void FindIntent(std::string merchant_id, std::string request_id,
+                          absl::AnyInvocable<void(absl::StatusOr<IntentRecord>) &&> done) = 0;
+  virtual void ListIntents(
+      IntentQuery query,
+      absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done) = 0;
+  virtual void CountIntents(absl::AnyInvocable<void(absl::StatusOr<IntentCounts>) &&> done) = 0;
+  // Whoever was at them died: creates that are kUnderWay and whose `under_way_until` is before
+  // `now` become kUnknown, at most 100 of them; `done` gets them as they are then. Waits in the
+  // queue of commits.
+  virtual void OrphanIntents(
+      absl::Time now,
+      absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done) = 0;
+  // No other process can be at this store.
+  virtual bool exclusive() const = 0;
 
   // Events with position > `after`, in order, at most `limit` and about 1 MiB of them.
   virtual void ReadEvents(

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "server/store/store.h"
 
 // What waits in a store's queues, and what callers are told.
@@ -32,7 +33,11 @@ struct LeaseCall {
   Lease lease;
   absl::AnyInvocable<void(absl::StatusOr<std::vector<SessionRecord>>) &&> done;
 };
-using WriteCall = std::variant<CommitCall, LeaseCall>;
+struct OrphanCall {
+  absl::Time now;
+  absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done;
+};
+using WriteCall = std::variant<CommitCall, LeaseCall, OrphanCall>;
 
 inline void Refuse(WriteCall& write, const absl::Status& status) {
   std::visit([&](auto& call) { std::move(call.done)(status); }, write);

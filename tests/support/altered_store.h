@@ -99,6 +99,24 @@ class AlteredStore final : public Store {
       absl::AnyInvocable<void(absl::StatusOr<std::vector<SessionRecord>>) &&> done) override {
     store_->LeaseDue(std::move(lease), std::move(done));
   }
+  void FindIntent(std::string merchant_id, std::string request_id,
+                  absl::AnyInvocable<void(absl::StatusOr<IntentRecord>) &&> done) override {
+    store_->FindIntent(std::move(merchant_id), std::move(request_id), std::move(done));
+  }
+  void ListIntents(
+      IntentQuery query,
+      absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done) override {
+    store_->ListIntents(std::move(query), std::move(done));
+  }
+  void CountIntents(absl::AnyInvocable<void(absl::StatusOr<IntentCounts>) &&> done) override {
+    store_->CountIntents(std::move(done));
+  }
+  void OrphanIntents(
+      absl::Time now,
+      absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done) override {
+    store_->OrphanIntents(now, std::move(done));
+  }
+  bool exclusive() const override { return store_->exclusive(); }
   void CountOpen(absl::Time overdue_before,
                  absl::AnyInvocable<void(absl::StatusOr<OpenSessions>) &&> done) override {
     store_->CountOpen(overdue_before, std::move(done));

@@ -30,6 +30,8 @@ struct FakeDisk {
   std::string log_id = "0123456789abcdef";
   std::map<std::pair<std::string, std::string>, SessionRecord> sessions;
   std::map<std::pair<std::string, std::string>, std::string> requests;  // to session_id
+  std::map<std::pair<std::string, std::string>, IntentRecord> intents;
+  int64_t last_intent = 0;
   std::set<std::string> seen;
   std::vector<StoredEvent> events;  // oldest first
   int64_t latest = 0;
@@ -166,6 +168,80 @@ class FakeStore final : public Store {
         });
   }
 
+  void FindIntent(std::string merchant_id, std::string request_id,
+                  absl::AnyInvocable<void(absl::StatusOr<IntentRecord>) &&> done) override {
+    EnqueueRead<IntentRecord>(
+        [key = std::make_pair(std::move(merchant_id), std::move(request_id))](
+            const FakeDisk& disk) -> absl::StatusOr<IntentRecord> {
+          const auto found = disk.intents.find(key);
+          if (found == disk.intents.end()) return absl::NotFoundError("intent is not known");
+          return found->second;
+        },
+        std::move(done));
+  }
+
+  void ListIntents(
+      IntentQuery query,
+      absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done) override {
+    EnqueueRead<std::vector<IntentRecord>>(
+        [query =
+             std::move(query)](const FakeDisk& disk) -> absl::StatusOr<std::vector<IntentRecord>> {
+          std::map<int64_t, IntentRecord, std::greater<>> found;
+          const auto in = [](const auto& list, const auto& value) {
+            return std::find(list.begin(), list.end(), value) != list.end();
+          };
+          for (const auto& [key, intent] : disk.intents) {
+            if (!in(query.merchant_ids, intent.merchant_id)) continue;
+            if (!query.states.empty() && !in(query.states, intent.state)) continue;
+            if (query.before_id > 0 && intent.id >= query.before_id) continue;
+            found[intent.id] = intent;
+          }
+          std::vector<IntentRecord> newest;
+          for (const auto& [id, intent] : found) {
+            if (static_cast<int>(newest.size()) == query.limit) break;
+            newest.push_back(intent);
+          }
+          return newest;
+        },
+        std::move(done));
+  }
+
+  void CountIntents(absl::AnyInvocable<void(absl::StatusOr<IntentCounts>) &&> done) override {
+    EnqueueRead<IntentCounts>(
+        [](const FakeDisk& disk) -> absl::StatusOr<IntentCounts> {
+          IntentCounts counts;
+          for (const auto& [key, intent] : disk.intents) {
+            if (intent.state == IntentState::kUnderWay) ++counts.under_way;
+            if (intent.state != IntentState::kUnknown) continue;
+            ++counts.unknown;
+            counts.oldest_unknown = std::min(counts.oldest_unknown, intent.created_at);
+          }
+          return counts;
+        },
+        std::move(done));
+  }
+
+  void OrphanIntents(
+      absl::Time now,
+      absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done) override {
+    Enqueue([this, now, done = std::move(done)](absl::Status admitted) mutable {
+      if (!admitted.ok()) return std::move(done)(admitted);
+      std::vector<IntentRecord> orphans;
+      {
+        MutexLock lock(&mutex_);
+        for (auto& [key, intent] : disk_->intents) {
+          if (intent.state != IntentState::kUnderWay || intent.under_way_until >= now) continue;
+          intent.state = IntentState::kUnknown;
+          intent.updated_at = std::max(intent.updated_at, now);
+          orphans.push_back(intent);
+        }
+      }
+      std::move(done)(std::move(orphans));
+    });
+  }
+
+  bool exclusive() const override { return true; }
+
   void CountOpen(absl::Time overdue_before,
                  absl::AnyInvocable<void(absl::StatusOr<OpenSessions>) &&> done) override {
     EnqueueRead<OpenSessions>(
@@ -287,6 +363,16 @@ class FakeStore final : public Store {
       snapshot.already_seen = disk_->seen.count(transaction.dedup_key) > 0;
       const auto found = disk_->sessions.find({transaction.merchant_id, transaction.session_id});
       if (found != disk_->sessions.end()) snapshot.session = found->second;
+      const auto intent = disk_->intents.find({transaction.merchant_id, transaction.request_id});
+      if (intent != disk_->intents.end()) snapshot.intent = intent->second;
+      for (const auto& [key, open] : disk_->intents) {
+        if (!transaction.ask_creating || key.first != transaction.merchant_id) continue;
+        const bool under_way =
+            open.state == IntentState::kUnderWay || open.state == IntentState::kUnknown;
+        if (under_way && open.settle_by > clock_->Now() && open.rpc == "CreateSession") {
+          snapshot.creating = true;
+        }
+      }
     }
     Writes writes = transaction.decide(snapshot);
 
@@ -304,6 +390,13 @@ class FakeStore final : public Store {
         }
       }
       disk_->sessions[{record.merchant_id, record.session.session_id()}] = record;
+    }
+    committed.intent = writes.intent ? writes.intent : snapshot.intent;
+    if (writes.intent) {
+      IntentRecord& kept = disk_->intents[{writes.intent->merchant_id, writes.intent->request_id}];
+      const int64_t id = kept.id == 0 ? ++disk_->last_intent : kept.id;
+      kept = *writes.intent;
+      committed.intent->id = kept.id = id;
     }
     if (!transaction.dedup_key.empty()) disk_->seen.insert(transaction.dedup_key);
     disk_->last_recorded_at = std::max(disk_->last_recorded_at, clock_->Now());
