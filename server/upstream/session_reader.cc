@@ -32,7 +32,7 @@ SessionReader::SessionReader(UpstreamClient* client, const routes::RouteTable* r
       limit_(limit) {}
 
 void SessionReader::Read(const std::string& merchant_id, const std::string& session_id,
-                         absl::AnyInvocable<void(absl::StatusOr<v1::Session>) &&> done) {
+                         absl::AnyInvocable<void(absl::StatusOr<SessionRead>) &&> done) {
   v1::GetSessionRequest request;
   request.set_session_id(session_id);
   auto response = std::make_unique<v1::GetSessionResponse>();
@@ -59,7 +59,8 @@ void SessionReader::Read(const std::string& merchant_id, const std::string& sess
                                             .retry_after = std::nullopt}));
         }
         response->mutable_session()->set_session_id(session_id);
-        std::move(done)(std::move(*response->mutable_session()));
+        std::move(done)(SessionRead{.session = std::move(*response->mutable_session()),
+                                    .request_id = std::move(result.request_id)});
       });
   Keep(id, std::move(call));
 }

@@ -16,6 +16,12 @@
 
 namespace ipp::upstream {
 
+// A session as the upstream has it.
+struct SessionRead {
+  kustom::ipp::v1::Session session;
+  std::string request_id;  // of the create that made it, when it tells (correlation.h)
+};
+
 // Reads a session when no caller asked for it. Thread-safe; borrows all that it is given, and
 // outlives every read.
 class SessionReader {
@@ -27,7 +33,7 @@ class SessionReader {
   // `done` runs exactly once, never inside this call, with what GetSession would answer. An answer
   // without a status, or of another session, is INTERNAL / UPSTREAM_MALFORMED.
   void Read(const std::string& merchant_id, const std::string& session_id,
-            absl::AnyInvocable<void(absl::StatusOr<kustom::ipp::v1::Session>) &&> done);
+            absl::AnyInvocable<void(absl::StatusOr<SessionRead>) &&> done);
 
   // Cancels what is under way and what is asked for from now on: each `done` runs soon, never
   // inside this call. A read that waits to be tried again needs the transport for that, so let all

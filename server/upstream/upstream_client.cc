@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
 #include "server/base/mutex.h"
+#include "server/upstream/correlation.h"
 #include "server/upstream/http_status.h"
 #include "server/upstream/traceparent.h"
 
@@ -52,6 +53,14 @@ http::Repeatable ToRepeatable(v1::Repeat repeat) {
 Ending EndingOf(int http_code) {
   if (http_code == 429) return Ending::kRateLimited;
   return http_code >= 400 && http_code < 500 ? Ending::kRejected : Ending::kFailed;
+}
+
+// Whatever RPC the answer is of: from here on nobody sees the word.
+std::string TakeCorrelationFrom(google::protobuf::Message* response) {
+  const auto* field = response->GetDescriptor()->FindFieldByName("session");
+  if (field == nullptr || field->message_type() != v1::Session::descriptor()) return "";
+  return TakeCorrelation(
+      static_cast<v1::Session*>(response->GetReflection()->MutableMessage(response, field)));
 }
 
 }  // namespace
@@ -208,6 +217,7 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     }
     Count(Ending::kOk);
     if (route_.is_read()) shared_->budget.Succeeded();
+    done.request_id = TakeCorrelationFrom(response_);
     done.outcome = Outcome::kExecuted;
     Tell(std::move(done));
   }

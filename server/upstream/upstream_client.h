@@ -29,6 +29,8 @@ struct CallResult {
   absl::Status status;                  // rich (server/base/error.h)
   Outcome outcome = Outcome::kNotSent;  // what became of the call
   routes::PageEnvelope page;            // of a paged route
+  // Of the create that made the session in the answer, when the session tells (correlation.h).
+  std::string request_id = {};
 };
 
 struct UpstreamOptions {

@@ -18,7 +18,7 @@ using namespace fixtures;  // NOLINT: the words of these tests
 using testing::IsEmpty;
 using testing::SizeIs;
 
-using Answer = absl::StatusOr<v1::Session>;
+using Answer = absl::StatusOr<SessionRead>;
 
 std::string Body(const std::string& status, const std::string& session_id = kId) {
   return absl::StrCat(R"({"session_id":")", session_id, R"(","status":")", status,
@@ -101,24 +101,24 @@ TEST_F(SessionReaderTest, GivesTheSessionAsAnswered) {
   transport_.Answer(200, Body("FINALIZED"));
   const Answer answer = Read();
   ASSERT_TRUE(answer.ok()) << answer.status();
-  EXPECT_EQ(answer->session_id(), kId);
-  EXPECT_EQ(answer->status(), v1::SESSION_STATUS_FINALIZED);
-  EXPECT_EQ(answer->order_amount(), 25000);
+  EXPECT_EQ(answer->session.session_id(), kId);
+  EXPECT_EQ(answer->session.status(), v1::SESSION_STATUS_FINALIZED);
+  EXPECT_EQ(answer->session.order_amount(), 25000);
 }
 
 TEST_F(SessionReaderTest, AddsTheIdWhereTheAnswerHasNone) {
   transport_.Answer(200, R"({"status":"CREATED"})");
   const Answer answer = Read();
   ASSERT_TRUE(answer.ok()) << answer.status();
-  EXPECT_EQ(answer->session_id(), kId);
+  EXPECT_EQ(answer->session.session_id(), kId);
 }
 
 TEST_F(SessionReaderTest, TakesAStatusThatItDoesNotKnow) {
   transport_.Answer(200, Body("PAUSED"));
   const Answer answer = Read();
   ASSERT_TRUE(answer.ok()) << answer.status();
-  EXPECT_EQ(answer->status(), v1::SESSION_STATUS_UNSPECIFIED);
-  EXPECT_EQ(answer->status_raw(), "PAUSED");
+  EXPECT_EQ(answer->session.status(), v1::SESSION_STATUS_UNSPECIFIED);
+  EXPECT_EQ(answer->session.status_raw(), "PAUSED");
 }
 
 struct NonsenseRow {
@@ -159,7 +159,7 @@ TEST_F(SessionReaderTest, TriesAgainWhatMayPass) {
   transport_.Answer(200, Body("CANCELLED"));
   const Answer answer = Read();
   ASSERT_TRUE(answer.ok()) << answer.status();
-  EXPECT_EQ(answer->status(), v1::SESSION_STATUS_CANCELLED);
+  EXPECT_EQ(answer->session.status(), v1::SESSION_STATUS_CANCELLED);
   EXPECT_EQ(Retries("GetSession"), 2);
 }
 
