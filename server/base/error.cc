@@ -105,4 +105,30 @@ absl::Status WithMetadata(const absl::Status& status,
   return MakeError(status.code(), status.message(), detail);
 }
 
+std::string SerializeError(const absl::Status& status) {
+  google::rpc::Status packed;
+  packed.set_code(static_cast<int>(status.code()));
+  packed.set_message(std::string(status.message()));
+  status.ForEachPayload([&packed](absl::string_view url, const absl::Cord& payload) {
+    auto* any = packed.add_details();
+    any->set_type_url(std::string(url));
+    any->set_value(std::string(payload));
+  });
+  return packed.SerializeAsString();
+}
+
+absl::Status ParseError(const std::string& bytes) {
+  google::rpc::Status packed;
+  if (!packed.ParseFromString(bytes) || packed.code() == 0) {
+    return MakeError(
+        absl::StatusCode::kInternal, "a kept error cannot be read",
+        {.reason = "INTERNAL", .metadata = {}, .violations = {}, .retry_after = std::nullopt});
+  }
+  absl::Status status(static_cast<absl::StatusCode>(packed.code()), packed.message());
+  for (const auto& any : packed.details()) {
+    status.SetPayload(any.type_url(), absl::Cord(any.value()));
+  }
+  return status;
+}
+
 }  // namespace ipp

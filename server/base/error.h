@@ -52,4 +52,9 @@ ErrorDetail GetErrorDetail(const absl::Status& status);
 absl::Status WithMetadata(const absl::Status& status,
                           const std::map<std::string, std::string>& metadata);
 
+// The status with all that it carries as a serialized google.rpc.Status, and back.
+std::string SerializeError(const absl::Status& status);
+// INTERNAL / INTERNAL when `bytes` are none.
+absl::Status ParseError(const std::string& bytes);
+
 }  // namespace ipp
