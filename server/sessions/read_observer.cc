@@ -8,8 +8,8 @@
 
 namespace ipp::sessions {
 
-void ReadObserver::Observe(const std::string& merchant_id,
-                           const kustom::ipp::v1::Session& session) {
+void ReadObserver::Observe(const std::string& merchant_id, const kustom::ipp::v1::Session& session,
+                           const std::string& request_id) {
   if (session.session_id().empty() ||
       session.status() == kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED) {
     return;
@@ -31,6 +31,7 @@ void ReadObserver::Observe(const std::string& merchant_id,
   news.merchant_id = merchant_id;
   news.session_id = session.session_id();
   news.session = session;
+  news.request_id = request_id;
   news.overheard = true;
   book_->Record(std::move(news), [this, key = std::move(key)](absl::StatusOr<Verdict> verdict) {
     {

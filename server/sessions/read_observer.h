@@ -22,7 +22,9 @@ class ReadObserver {
   // nothing but `max_in_flight` bounds what waits for a slow disk: what comes on top, and what
   // cannot be written now, is written by a later read. A session without an id or a status is
   // ignored.
-  void Observe(const std::string& merchant_id, const kustom::ipp::v1::Session& session);
+  // `request_id`: of the create that made it, when that can be told.
+  void Observe(const std::string& merchant_id, const kustom::ipp::v1::Session& session,
+               const std::string& request_id = "");
 
  private:
   SessionBook* const book_;

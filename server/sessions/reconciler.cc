@@ -11,6 +11,9 @@ namespace ipp::sessions {
 namespace {
 
 constexpr absl::Duration kCountInterval = absl::Seconds(10);
+// How long an event waits for the session that it tells of to be read, and between two reads.
+constexpr absl::Duration kHoldAtMost = absl::Seconds(10);
+constexpr absl::Duration kHoldPause = absl::Seconds(1);
 constexpr size_t kExpedited = 100;  // sessions a tick: of thousands no burst
 
 // A tenth either way, so that sessions made together are not read together for ever.
@@ -150,6 +153,7 @@ absl::Duration Reconciler::PauseAfter(const store::SessionRecord& record, absl::
     const auto watched = watched_.find({record.merchant_id, record.session.session_id()});
     if (watched != watched_.end() && record.open) return Jittered(options_.watched);
   }
+  if (!record.held_event.empty()) return Jittered(std::min(kHoldPause, options_.times.first));
   // The first pause lies behind a session that is open. One that is read to complete it was due
   // sooner.
   const int leased = record.checks + (record.complete ? 1 : 0);
@@ -166,7 +170,8 @@ void Reconciler::GotLeases(int asked, absl::StatusOr<std::vector<store::SessionR
     LogWarning("cannot lease sessions", {{"status", due.status().ToString()}});
     due.emplace();
   }
-  std::vector<Key> keys;
+  std::vector<std::pair<Key, bool>> keys;  // and whether it has held an event for long
+  const absl::Time today = clock_->Now();
   {
     MutexLock lock(&mutex_);
     const absl::Duration now = clock_->Monotonic();
@@ -175,7 +180,9 @@ void Reconciler::GotLeases(int asked, absl::StatusOr<std::vector<store::SessionR
       const auto watched = watched_.find(key);
       if (watched != watched_.end()) watched->second.read_by = now + options_.watched;
       // A read that takes longer than the pause is not joined by another one.
-      if (running_ && reading_.insert(key).second) keys.push_back(std::move(key));
+      if (!running_ || !reading_.insert(key).second) continue;
+      const bool held_long = !record.held_event.empty() && today - record.created_at >= kHoldAtMost;
+      keys.emplace_back(std::move(key), held_long);
     }
     more_ = static_cast<int>(due->size()) == asked;
     tokens_ += asked - static_cast<int>(keys.size());
@@ -183,15 +190,16 @@ void Reconciler::GotLeases(int asked, absl::StatusOr<std::vector<store::SessionR
   }
   Ended(asked - static_cast<int>(keys.size()));
   if (keys.empty()) return;
-  for (const Key& key : keys) {
-    read_(key.first, key.second, [this, key](absl::StatusOr<kustom::ipp::v1::Session> session) {
-      GotSession(key, std::move(session));
-    });
+  for (const auto& [key, held_long] : keys) {
+    read_(key.first, key.second,
+          [this, key = key, held_long = held_long](absl::StatusOr<SessionAnswer> session) {
+            GotSession(key, held_long, std::move(session));
+          });
   }
   Leave();
 }
 
-void Reconciler::GotSession(const Key& key, absl::StatusOr<kustom::ipp::v1::Session> session) {
+void Reconciler::GotSession(const Key& key, bool held_long, absl::StatusOr<SessionAnswer> session) {
   if (!session.ok()) {
     const bool missing = absl::IsNotFound(session.status());
     reads_.find(missing ? "not_found" : "error")->second->Add();
@@ -202,13 +210,17 @@ void Reconciler::GotSession(const Key& key, absl::StatusOr<kustom::ipp::v1::Sess
     LogInfo("a session could not be read", {{"session", key.second},
                                             {"merchant", key.first},
                                             {"status", session.status().ToString()}});
-    return HasRead(key);
+    if (!held_long) return HasRead(key);
+    // Better told thin than late.
+    book_->Release(key.first, key.second, [this, key](const absl::Status&) { HasRead(key); });
+    return;
   }
   News news;
   news.source = kustom::ipp::v1::SESSION_EVENT_SOURCE_RECONCILIATION;
   news.merchant_id = key.first;
   news.session_id = key.second;
-  news.session = *std::move(session);
+  news.session = std::move(session->session);
+  news.request_id = std::move(session->request_id);
   book_->Record(std::move(news), [this, key](absl::StatusOr<Verdict> verdict) {
     // What could not be written down is read again after the pause.
     const auto counter = reads_.find(verdict.ok() ? VerdictName(*verdict) : "not_recorded");

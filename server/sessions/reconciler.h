@@ -30,10 +30,19 @@ struct ReconcileOptions {
   absl::Duration overdue = absl::Hours(24);   // an open session that is older is counted
 };
 
+// A session as the upstream has it, and the request_id of the create that made it, when that can be
+// told.
+struct SessionAnswer {
+  SessionAnswer(kustom::ipp::v1::Session s, std::string id = "")  // NOLINT: mostly there is no id
+      : session(std::move(s)), request_id(std::move(id)) {}
+  kustom::ipp::v1::Session session;
+  std::string request_id;
+};
+
 // Reads one session upstream. `done` runs exactly once, never inside the call, and must not block.
 using ReadSession =
     std::function<void(const std::string& merchant_id, const std::string& session_id,
-                       absl::AnyInvocable<void(absl::StatusOr<kustom::ipp::v1::Session>) &&> done)>;
+                       absl::AnyInvocable<void(absl::StatusOr<SessionAnswer>) &&> done)>;
 
 // Reads sessions that nothing was heard of: the upstream announces neither EXPIRED nor FAILED, and
 // webhooks get lost. What a read proves is written down with the source RECONCILIATION; what a read
@@ -100,7 +109,7 @@ class Reconciler {
       ABSL_LOCKS_EXCLUDED(mutex_);
   void GotLeases(int asked, absl::StatusOr<std::vector<store::SessionRecord>> due)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  void GotSession(const Key& key, absl::StatusOr<kustom::ipp::v1::Session> session);
+  void GotSession(const Key& key, bool held_long, absl::StatusOr<SessionAnswer> session);
   void HasRead(const Key& key) ABSL_LOCKS_EXCLUDED(mutex_);
   void Ended(int count) ABSL_LOCKS_EXCLUDED(mutex_);
   void Unwatch(const Key& key) ABSL_LOCKS_EXCLUDED(mutex_);

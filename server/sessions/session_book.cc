@@ -14,22 +14,39 @@ namespace {
 using kustom::ipp::v1::SessionEventSource;
 using kustom::ipp::v1::SessionEventType;
 
-constexpr Verdict kVerdicts[] = {Verdict::kAdvanced,  Verdict::kAttempt,  Verdict::kRecorded,
-                                 Verdict::kCompleted, Verdict::kRepeated, Verdict::kLate,
-                                 Verdict::kDisagrees, Verdict::kCorrected};
+constexpr Verdict kVerdicts[] = {Verdict::kAdvanced, Verdict::kAttempt,   Verdict::kRecorded,
+                                 Verdict::kHeld,     Verdict::kCompleted, Verdict::kRepeated,
+                                 Verdict::kLate,     Verdict::kDisagrees, Verdict::kCorrected};
 
 // "SESSION_EVENT_SOURCE_WEBHOOK" → "webhook".
 std::string Label(absl::string_view name, absl::string_view prefix) {
   return absl::AsciiStrToLower(absl::StripPrefix(name, prefix));
 }
 
-// What the last run of `decide` came to; both it and `done` run on the store's thread.
-struct Told {
-  Verdict verdict = Verdict::kRepeated;
-  std::vector<SessionEventType> events;
-};
+// What the news of a whole session means for the create that it names.
+std::optional<store::IntentRecord> Settle(const std::optional<store::IntentRecord>& intent,
+                                          const News& news) {
+  if (!intent || !news.session || intent->state == store::IntentState::kExecuted) return {};
+  store::IntentRecord settled = *intent;
+  settled.state = store::IntentState::kExecuted;
+  settled.session_id = news.session_id;
+  settled.updated_at = news.heard_at;
+  kustom::ipp::v1::CreateSessionResponse answer;
+  *answer.mutable_session() = *news.session;
+  answer.mutable_session()->set_session_id(news.session_id);
+  settled.answer = answer.SerializeAsString();
+  return settled;
+}
 
 }  // namespace
+
+// What the last run of `decide` came to; both it and `done` run on the store's thread.
+struct SessionBook::Told {
+  Verdict verdict = Verdict::kRepeated;
+  std::vector<SessionEventType> events = {};
+  bool settled = false;  // a create whose outcome was not known
+  bool doubled = false;
+};
 
 absl::string_view VerdictName(Verdict verdict) {
   switch (verdict) {
@@ -39,6 +56,8 @@ absl::string_view VerdictName(Verdict verdict) {
       return "attempt";
     case Verdict::kRecorded:
       return "recorded";
+    case Verdict::kHeld:
+      return "held";
     case Verdict::kCompleted:
       return "completed";
     case Verdict::kRepeated:
@@ -54,7 +73,13 @@ absl::string_view VerdictName(Verdict verdict) {
 }
 
 SessionBook::SessionBook(store::Store* store, Clock* clock, Metrics* metrics, CheckTimes times)
-    : store_(store), clock_(clock), times_(times) {
+    : store_(store),
+      clock_(clock),
+      times_(times),
+      settled_(metrics->counter("ipp_creates_settled_total",
+                                "Creates with an unknown outcome whose session turned up.")),
+      doubled_(metrics->counter("ipp_creates_doubled_total",
+                                "Sessions that name a create which made another one; must be 0.")) {
   for (int s = 0; s < kustom::ipp::v1::SessionEventSource_ARRAYSIZE; ++s) {
     const auto source = static_cast<SessionEventSource>(s);
     const std::string source_label =
@@ -83,26 +108,64 @@ void SessionBook::Record(News news, absl::AnyInvocable<void(absl::StatusOr<Verdi
   }
   transaction.merchant_id = news.merchant_id;
   transaction.session_id = news.session_id;
-  auto outcome = std::make_shared<Told>();
-  transaction.decide = [times = times_, news = std::make_shared<const News>(std::move(news)),
-                        outcome](const store::Snapshot& snapshot) {
-    *outcome = {};
+  if (news.session) transaction.request_id = news.request_id;
+  transaction.ask_creating =
+      !news.session && news.type == kustom::ipp::v1::SESSION_EVENT_TYPE_CREATED;
+  auto told = std::make_shared<Told>();
+  const auto heard = std::make_shared<const News>(std::move(news));
+  transaction.decide = [times = times_, heard, told](const store::Snapshot& snapshot) {
+    *told = {};
     if (snapshot.already_seen) return store::Writes{};
-    Step step = Advance(snapshot.session, *news, times);
-    outcome->verdict = step.verdict;
-    for (const store::NewEvent& event : step.events) outcome->events.push_back(event.event.type());
-    return store::Writes{std::move(step.record), std::move(step.events)};
+    News news = *heard;
+    news.hold = snapshot.creating;
+    // The create made another session: this one is known by its own id only.
+    told->doubled = snapshot.intent && !snapshot.intent->session_id.empty() &&
+                    snapshot.intent->session_id != news.session_id;
+    if (told->doubled) news.request_id.clear();
+    Step step = Advance(snapshot.session, news, times);
+    told->verdict = step.verdict;
+    for (const store::NewEvent& event : step.events) told->events.push_back(event.event.type());
+    store::Writes writes{.session = std::move(step.record), .events = std::move(step.events)};
+    if (!told->doubled) writes.intent = Settle(snapshot.intent, news);
+    told->settled = writes.intent && snapshot.intent->state == store::IntentState::kUnknown;
+    return writes;
   };
   store_->Commit(std::move(transaction),
-                 [this, source, outcome = std::move(outcome),
+                 [this, source, heard, told = std::move(told),
                   done = std::move(done)](absl::StatusOr<store::Committed> committed) mutable {
-                   if (!committed.ok()) return std::move(done)(committed.status());
-                   news_.at({source, outcome->verdict})->Add();
-                   for (const SessionEventType type : outcome->events) {
-                     events_.at({source, type})->Add();
+                   if (absl::IsAlreadyExists(committed.status()) && !heard->request_id.empty()) {
+                     // Another session bears this request_id, of a create that is forgotten.
+                     News alone = *heard;
+                     alone.request_id.clear();
+                     return Record(std::move(alone), std::move(done));
                    }
-                   std::move(done)(outcome->verdict);
+                   if (!committed.ok()) return std::move(done)(committed.status());
+                   Count(source, *told);
+                   std::move(done)(told->verdict);
                  });
+}
+
+void SessionBook::Release(std::string merchant_id, std::string session_id,
+                          absl::AnyInvocable<void(absl::Status) &&> done) {
+  store::Transaction transaction;
+  transaction.merchant_id = std::move(merchant_id);
+  transaction.session_id = std::move(session_id);
+  transaction.decide = [times = times_, now = clock_->Now()](const store::Snapshot& snapshot) {
+    if (!snapshot.session || snapshot.session->held_event.empty()) return store::Writes{};
+    Step step = sessions::Release(*snapshot.session, now, times);
+    return store::Writes{.session = std::move(step.record), .events = std::move(step.events)};
+  };
+  store_->Commit(std::move(transaction),
+                 [done = std::move(done)](absl::StatusOr<store::Committed> committed) mutable {
+                   std::move(done)(committed.status());
+                 });
+}
+
+void SessionBook::Count(SessionEventSource source, const Told& told) {
+  news_.at({source, told.verdict})->Add();
+  for (const SessionEventType type : told.events) events_.at({source, type})->Add();
+  if (told.settled) settled_.Add();
+  if (told.doubled) doubled_.Add();
 }
 
 }  // namespace ipp::sessions

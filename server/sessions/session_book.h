@@ -21,7 +21,9 @@ absl::string_view VerdictName(Verdict verdict);
 // run.
 //
 // Metrics: ipp_session_news_total{source, verdict} and ipp_session_events_total{source, type}, both
-// counted when they are durable.
+// counted when they are durable. ipp_creates_settled_total: creates whose outcome was not known,
+// and whose session turned up. ipp_creates_doubled_total: sessions that name a create which made
+// another one: a request was sent twice, which must never be.
 class SessionBook {
  public:
   SessionBook(store::Store* store, Clock* clock, Metrics* metrics, CheckTimes times = {});
@@ -29,15 +31,25 @@ class SessionBook {
   // `done` gets OK when the news is durable (or was already), with what it did. Runs on the store's
   // thread. News with an `event_id` is taken once, by merchant and event id. `heard_at` is filled
   // in when it is not set.
+  // A whole session with a request_id settles the create of that id, in the same transaction.
   void Record(News news, absl::AnyInvocable<void(absl::StatusOr<Verdict>) &&> done);
+
+  // Tells the event of a session that is held, if one is, without waiting for more.
+  void Release(std::string merchant_id, std::string session_id,
+               absl::AnyInvocable<void(absl::Status) &&> done);
 
  private:
   using Source = kustom::ipp::v1::SessionEventSource;
   using Type = kustom::ipp::v1::SessionEventType;
+  struct Told;
+
+  void Count(Source source, const Told& told);
 
   store::Store* const store_;
   Clock* const clock_;
   const CheckTimes times_;
+  Counter& settled_;
+  Counter& doubled_;
   std::map<std::pair<Source, Verdict>, Counter*> news_;
   std::map<std::pair<Source, Type>, Counter*> events_;
 };

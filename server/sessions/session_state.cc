@@ -81,7 +81,9 @@ SessionRecord NewRecord(const News& news, SessionStatus status) {
 void Settle(SessionRecord& record, absl::Time heard_at, const CheckTimes& times) {
   record.open = !IsFinal(record.session.status());
   record.updated_at = heard_at;
-  if (!record.complete) {
+  if (!record.held_event.empty()) {
+    record.next_check_at = heard_at + times.held;
+  } else if (!record.complete) {
     record.next_check_at = heard_at + times.complete;
   } else {
     record.next_check_at = record.open ? heard_at + times.first : absl::InfiniteFuture();
@@ -192,6 +194,11 @@ Step AdvanceByWebhook(const std::optional<SessionRecord>& known, const News& new
   record.session.set_status(told);
   record.session.clear_status_raw();
   record.checks = 0;
+  if (!known && news.hold && told == kustom::ipp::v1::SESSION_STATUS_CREATED) {
+    record.held_event = WebhookEvent(news).SerializeAsString();
+    Settle(record, news.heard_at, times);
+    return {.verdict = Verdict::kHeld, .record = std::move(record), .events = {}};
+  }
   Settle(record, news.heard_at, times);
   Step step{.verdict = Verdict::kAdvanced, .record = {}, .events = {}};
   step.events.push_back(Tell(WebhookEvent(news), record));
@@ -267,9 +274,22 @@ Step AdvanceByWholeSession(const std::optional<SessionRecord>& known, const News
   return step;
 }
 
-}  // namespace
+// The held event of `known`, with what `record` knows; the session as it was at that step.
+store::NewEvent TellHeld(const SessionRecord& known, const SessionRecord& record) {
+  SessionEvent event;
+  event.ParseFromString(known.held_event);
+  store::NewEvent told = Tell(std::move(event), record);
+  Session& session = *told.event.mutable_session();
+  session.set_status(StatusAfter(told.event.type()));
+  session.clear_status_raw();
+  session.clear_order_id();
+  session.clear_purchase_completed_at();
+  told.event.clear_order_id();
+  return told;
+}
 
-Step Advance(const std::optional<SessionRecord>& known, const News& news, const CheckTimes& times) {
+Step AdvanceByAny(const std::optional<SessionRecord>& known, const News& news,
+                  const CheckTimes& times) {
   if (news.session) return AdvanceByWholeSession(known, news, times);
   if (news.type == kustom::ipp::v1::SESSION_EVENT_TYPE_UNSPECIFIED || news.session_id.empty()) {
     return AdvanceByUnknownType(known, news);
@@ -278,6 +298,26 @@ Step Advance(const std::optional<SessionRecord>& known, const News& news, const 
     return AdvanceByFailedPayment(known, news, times);
   }
   return AdvanceByWebhook(known, news, times);
+}
+
+}  // namespace
+
+Step Advance(const std::optional<SessionRecord>& known, const News& news, const CheckTimes& times) {
+  if (!known || known->held_event.empty()) return AdvanceByAny(known, news, times);
+  SessionRecord told = *known;
+  told.held_event.clear();
+  Step step = AdvanceByAny(told, news, times);
+  if (!step.record) return step;  // nothing new: it is held on
+  step.events.insert(step.events.begin(), TellHeld(*known, *step.record));
+  return step;
+}
+
+Step Release(const SessionRecord& known, absl::Time now, const CheckTimes& times) {
+  Step step{.verdict = Verdict::kAdvanced, .record = known, .events = {}};
+  step.record->held_event.clear();
+  Settle(*step.record, now, times);
+  step.events.push_back(TellHeld(known, *step.record));
+  return step;
 }
 
 SessionStatus StatusAfter(SessionEventType type) {

@@ -31,6 +31,9 @@ struct News {
   // A whole session; `type` and the like are empty then.
   std::optional<kustom::ipp::v1::Session> session;
   std::string request_id;  // of the create that this answers; empty otherwise
+  // A webhook, and a create is under way that may be the one that made this session, should nobody
+  // know it: its answer, or a read, shall make the event whole before it is told.
+  bool hold = false;
   // A caller read it, nobody did anything: of a session that we do not know and that has ended it
   // is no news. We may have told its end long ago and forgotten it since.
   bool overheard = false;
@@ -41,6 +44,7 @@ enum class Verdict {
   kAdvanced,   // the session moved on
   kAttempt,    // a payment failed, the session stays where it is
   kRecorded,   // an event that moves nothing (a type that we do not know)
+  kHeld,       // a step that will be told when we know more of the session
   kCompleted,  // no step, but we know more of the session now
   kRepeated,   // told before
   kLate,       // a step that was passed already
@@ -50,8 +54,9 @@ enum class Verdict {
 
 // How long after news a session shall be read.
 struct CheckTimes {
-  absl::Duration first = absl::Seconds(30);    // one that is open
-  absl::Duration complete = absl::Seconds(1);  // one that we know from webhooks alone
+  absl::Duration held = absl::Milliseconds(200);  // one with an event that is held
+  absl::Duration first = absl::Seconds(30);       // one that is open
+  absl::Duration complete = absl::Seconds(1);     // one that we know from webhooks alone
 };
 
 struct Step {
@@ -78,8 +83,13 @@ struct Step {
 //   has an id made of merchant, session and type, the same whenever it is computed again, and
 //   occurred when it was heard; FINALIZED at `purchase_completed_at` where the session tells it.
 // * The event carries the session as it is after it.
+// * A CREATED that is held is kept in the record. It is told with the next step, before that step,
+//   or when the whole session is heard of, or by Release.
 Step Advance(const std::optional<store::SessionRecord>& known, const News& news,
              const CheckTimes& times = {});
+
+// Tells what is held, thin as it is.
+Step Release(const store::SessionRecord& known, absl::Time now, const CheckTimes& times = {});
 
 // CREATED, ACTIVE …: the status that an event type leads to; UNSPECIFIED for the others.
 kustom::ipp::v1::SessionStatus StatusAfter(kustom::ipp::v1::SessionEventType type);

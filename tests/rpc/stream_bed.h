@@ -110,6 +110,7 @@ class StreamBed : public testing::Test {
                                             .book = nullptr,
                                             .observer = nullptr,
                                             .reconciler = nullptr,
+                                            .ledger = nullptr,
                                             .store = &replica_,
                                             .hub = hub_.get(),
                                             .callers = callers_.get(),

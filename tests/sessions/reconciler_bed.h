@@ -28,7 +28,7 @@ inline constexpr absl::Duration kTick = absl::Milliseconds(500);  // of the opti
 // An upstream as the reconciler sees it. A read waits until RunAll(), and longer while it is held.
 class ScriptedReads {
  public:
-  using Answer = absl::StatusOr<v1::Session>;
+  using Answer = absl::StatusOr<SessionAnswer>;
   struct Read {
     std::string session_id;
     absl::Duration at;  // monotonic

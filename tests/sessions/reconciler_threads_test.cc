@@ -18,7 +18,7 @@ using namespace fixtures;  // NOLINT: the words of these tests
 // Answers each read on one of its threads. Ends when all that was asked is answered.
 class AnsweringThreads {
  public:
-  using Done = absl::AnyInvocable<void(absl::StatusOr<v1::Session>) &&>;
+  using Done = absl::AnyInvocable<void(absl::StatusOr<SessionAnswer>) &&>;
 
   explicit AnsweringThreads(int count) {
     for (int i = 0; i < count; ++i) threads_.emplace_back([this, i] { Loop(i); });

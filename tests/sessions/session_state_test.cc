@@ -85,6 +85,8 @@ char Letter(Verdict verdict) {
       return 'L';
     case Verdict::kDisagrees:
       return 'X';
+    case Verdict::kHeld:
+      return 'H';
     case Verdict::kCorrected:
       return '!';
   }

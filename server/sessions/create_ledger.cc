@@ -1,0 +1,302 @@
+#include "server/sessions/create_ledger.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/random/random.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/log.h"
+
+namespace ipp::sessions {
+namespace {
+
+using store::IntentRecord;
+using store::IntentState;
+
+constexpr absl::Duration kCountInterval = absl::Seconds(10);
+constexpr absl::Duration kLongestLook = absl::Milliseconds(500);
+
+std::string RandomId() {
+  absl::BitGen random;
+  return absl::StrCat(absl::Hex(absl::Uniform<uint64_t>(random), absl::kZeroPad16));
+}
+
+const char* OutcomeLabel(IntentState state) {
+  switch (state) {
+    case IntentState::kUnderWay:
+      return "under_way";
+    case IntentState::kNotSent:
+      return "not_sent";
+    case IntentState::kRejected:
+      return "rejected";
+    case IntentState::kExecuted:
+      return "executed";
+    case IntentState::kUnknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
+bool IsSettled(IntentState state) {
+  return state == IntentState::kExecuted || state == IntentState::kRejected;
+}
+
+Begun Settled(IntentRecord known) {
+  const Begun::What what = known.state == IntentState::kExecuted ? Begun::kReplay : Begun::kRefuse;
+  return {what, std::move(known)};
+}
+
+}  // namespace
+
+// One caller that wants an answer.
+struct CreateLedger::Waiter {
+  Create create;
+  absl::Time deadline;
+  std::function<bool()> wanted;
+  absl::AnyInvocable<void(absl::StatusOr<Begun>) &&> done;
+  bool may_send = true;  // may take over what was not sent
+  absl::Duration pause;  // before the next look
+};
+
+CreateLedger::CreateLedger(store::Store* store, Clock* clock, Scheduler* scheduler,
+                           Metrics* metrics, LedgerOptions options)
+    : store_(store),
+      clock_(clock),
+      scheduler_(scheduler),
+      metrics_(metrics),
+      options_(options),
+      owner_(RandomId()),
+      orphaned_(metrics->counter("ipp_creates_orphaned_total",
+                                 "Creates whose process died before their outcome was known.")),
+      under_way_(metrics->gauge("ipp_creates_under_way", "Creates that are being sent.")),
+      unknown_(metrics->gauge("ipp_creates_unknown", "Creates whose outcome is not known.")),
+      oldest_unknown_(
+          metrics->gauge("ipp_creates_oldest_unknown_seconds",
+                         "Age of the oldest create whose outcome is not known; 0: none.")) {}
+
+CreateLedger::~CreateLedger() {
+  Stop();
+  MutexLock lock(&mutex_);
+  while (busy_ > 0) changed_.Wait(&mutex_);
+}
+
+void CreateLedger::Start() {
+  {
+    MutexLock lock(&mutex_);
+    running_ = true;
+    ++busy_;
+  }
+  // Where no other process can be at the store, whoever was at a create is dead.
+  Sweep(store_->exclusive() ? absl::InfiniteFuture() : clock_->Now());
+}
+
+void CreateLedger::Stop() {
+  Scheduler::TaskId task = 0;
+  {
+    MutexLock lock(&mutex_);
+    running_ = false;
+    task = std::exchange(task_, 0);
+  }
+  if (task == 0 || !scheduler_->Cancel(task)) return;
+  MutexLock lock(&mutex_);
+  --busy_;
+}
+
+void CreateLedger::Tell(const std::string& rpc, const char* result) {
+  metrics_
+      ->counter("ipp_creates_total", "Creates that callers asked for.",
+                {{"rpc", rpc}, {"result", result}})
+      .Add();
+}
+
+void CreateLedger::Begin(Create create, absl::Time deadline, std::function<bool()> wanted,
+                         absl::AnyInvocable<void(absl::StatusOr<Begun>) &&> done) {
+  auto waiter = std::make_shared<Waiter>();
+  waiter->create = std::move(create);
+  waiter->deadline = deadline;
+  waiter->wanted = std::move(wanted);
+  waiter->done = std::move(done);
+  waiter->pause = options_.look;
+  Begin(std::move(waiter));
+}
+
+void CreateLedger::Begin(std::shared_ptr<Waiter> waiter) {
+  IntentRecord fresh;
+  fresh.merchant_id = waiter->create.merchant_id;
+  fresh.request_id = waiter->create.request_id;
+  fresh.rpc = waiter->create.rpc;
+  fresh.caller = waiter->create.caller;
+  fresh.request = waiter->create.request;
+  fresh.owner = owner_;
+  fresh.created_at = fresh.updated_at = clock_->Now();
+  fresh.under_way_until = fresh.created_at + options_.under_way;
+  fresh.settle_by = fresh.created_at + options_.settle;
+
+  store::Transaction transaction;
+  transaction.merchant_id = fresh.merchant_id;
+  transaction.request_id = fresh.request_id;
+  auto begun = std::make_shared<Begun>();
+  transaction.decide = [begun, fresh](const store::Snapshot& snapshot) {
+    *begun = {};
+    const std::optional<IntentRecord>& known = snapshot.intent;
+    if (known && (known->rpc != fresh.rpc || known->request != fresh.request)) {
+      *begun = {Begun::kDiffers, *known};
+      return store::Writes{};
+    }
+    if (known && known->state != IntentState::kNotSent) {
+      *begun = IsSettled(known->state) ? Settled(*known) : Begun{Begun::kUnsettled, *known};
+      return store::Writes{};
+    }
+    begun->known = fresh;
+    if (known) begun->known.created_at = known->created_at;
+    return store::Writes{.session = {}, .events = {}, .intent = begun->known};
+  };
+  store_->Commit(std::move(transaction),
+                 [this, waiter, begun](absl::StatusOr<store::Committed> committed) mutable {
+                   if (!committed.ok()) return std::move(waiter->done)(committed.status());
+                   const std::string& rpc = waiter->create.rpc;
+                   switch (begun->what) {
+                     case Begun::kSend:
+                       Tell(rpc, "sent");
+                       break;
+                     case Begun::kReplay:
+                       Tell(rpc, "replayed");
+                       break;
+                     case Begun::kRefuse:
+                       Tell(rpc, "refused");
+                       break;
+                     case Begun::kDiffers:
+                       Tell(rpc, "differs");
+                       break;
+                     case Begun::kUnsettled:
+                       Tell(rpc, "joined");
+                       return Looked(std::move(waiter), std::move(begun->known));
+                   }
+                   std::move(waiter->done)(std::move(*begun));
+                 });
+}
+
+void CreateLedger::Await(std::string merchant_id, std::string request_id, absl::Time until,
+                         std::function<bool()> wanted,
+                         absl::AnyInvocable<void(absl::StatusOr<Begun>) &&> done) {
+  auto waiter = std::make_shared<Waiter>();
+  waiter->create.merchant_id = std::move(merchant_id);
+  waiter->create.request_id = std::move(request_id);
+  waiter->deadline = until;
+  waiter->wanted = std::move(wanted);
+  waiter->done = std::move(done);
+  waiter->may_send = false;
+  waiter->pause = options_.look;
+  Look(std::move(waiter));
+}
+
+void CreateLedger::Look(std::shared_ptr<Waiter> waiter) {
+  const Create& create = waiter->create;
+  store_->FindIntent(create.merchant_id, create.request_id,
+                     [this, waiter](absl::StatusOr<IntentRecord> intent) mutable {
+                       Looked(std::move(waiter), std::move(intent));
+                     });
+}
+
+void CreateLedger::Looked(std::shared_ptr<Waiter> waiter, absl::StatusOr<IntentRecord> intent) {
+  if (!intent.ok()) return std::move(waiter->done)(intent.status());
+  if (IsSettled(intent->state)) return std::move(waiter->done)(Settled(*std::move(intent)));
+  // Whoever was at it gave it back: it is ours now.
+  if (intent->state == IntentState::kNotSent && waiter->may_send) return Begin(std::move(waiter));
+  if (!waiter->wanted()) {
+    return std::move(waiter->done)(absl::CancelledError("nobody waits for it any more"));
+  }
+  const absl::Time now = clock_->Now();
+  const bool hopeless = intent->state == IntentState::kUnknown && now >= intent->settle_by;
+  if (hopeless || now >= waiter->deadline || intent->state == IntentState::kNotSent) {
+    return std::move(waiter->done)(Begun{Begun::kUnsettled, *std::move(intent)});
+  }
+  const absl::Duration pause = std::min(waiter->pause, waiter->deadline - now);
+  waiter->pause = std::min(waiter->pause * 1.5, kLongestLook);
+  scheduler_->RunAfter(pause, [this, waiter]() mutable { Look(std::move(waiter)); });
+}
+
+void CreateLedger::Close(std::string merchant_id, std::string request_id, IntentState state,
+                         std::string answer,
+                         absl::AnyInvocable<void(absl::StatusOr<IntentRecord>) &&> done) {
+  store::Transaction transaction;
+  transaction.merchant_id = std::move(merchant_id);
+  transaction.request_id = std::move(request_id);
+  auto closed = std::make_shared<std::optional<std::string>>();  // the RPC, when it was closed now
+  transaction.decide = [closed, state, answer = std::move(answer), owner = owner_,
+                        now = clock_->Now()](const store::Snapshot& snapshot) {
+    closed->reset();
+    // Settled meanwhile, or given up by the sweep: an outcome that is known is better than none.
+    if (!snapshot.intent || IsSettled(snapshot.intent->state) ||
+        (snapshot.intent->state == IntentState::kUnderWay && snapshot.intent->owner != owner)) {
+      return store::Writes{};
+    }
+    *closed = snapshot.intent->rpc;
+    IntentRecord intent = *snapshot.intent;
+    intent.state = state;
+    intent.answer = answer;
+    intent.updated_at = now;
+    return store::Writes{.session = {}, .events = {}, .intent = std::move(intent)};
+  };
+  store_->Commit(std::move(transaction), [this, state, closed, done = std::move(done)](
+                                             absl::StatusOr<store::Committed> committed) mutable {
+    if (!committed.ok()) return std::move(done)(committed.status());
+    if (*closed) {
+      metrics_
+          ->counter("ipp_creates_closed_total", "Creates by what became of them.",
+                    {{"rpc", **closed}, {"outcome", OutcomeLabel(state)}})
+          .Add();
+    }
+    if (!committed->intent) {
+      return std::move(done)(absl::NotFoundError("the create is not known any more"));
+    }
+    std::move(done)(*std::move(committed->intent));
+  });
+}
+
+// One that is under way counts as busy_.
+void CreateLedger::Sweep(absl::Time now) {
+  store_->OrphanIntents(now, [this](absl::StatusOr<std::vector<IntentRecord>> orphans) {
+    if (orphans.ok()) {
+      orphaned_.Add(static_cast<double>(orphans->size()));
+      for (const IntentRecord& orphan : *orphans) {
+        LogWarning("a create was cut off, its outcome is not known",
+                   {{"rpc", orphan.rpc},
+                    {"merchant", orphan.merchant_id},
+                    {"request_id", orphan.request_id}});
+      }
+    }
+    CountOpen();
+  });
+}
+
+void CreateLedger::CountOpen() {
+  {
+    MutexLock lock(&mutex_);
+    const absl::Time now = clock_->Now();
+    if (!running_ || now < count_at_) return ScheduleSweep();
+    count_at_ = now + kCountInterval;
+  }
+  store_->CountIntents([this](absl::StatusOr<store::IntentCounts> counts) {
+    if (counts.ok()) {
+      under_way_.Set(static_cast<double>(counts->under_way));
+      unknown_.Set(static_cast<double>(counts->unknown));
+      oldest_unknown_.Set(
+          counts->unknown == 0 ? 0 : absl::ToDoubleSeconds(clock_->Now() - counts->oldest_unknown));
+    }
+    MutexLock lock(&mutex_);
+    ScheduleSweep();
+  });
+}
+
+// The sweep that ends hands its place to the next one. The scheduler runs nothing inside the call.
+void CreateLedger::ScheduleSweep() {
+  if (running_) {
+    task_ = scheduler_->RunAfter(options_.sweep, [this] { Sweep(clock_->Now()); });
+    return;
+  }
+  --busy_;
+  changed_.SignalAll();
+}
+
+}  // namespace ipp::sessions

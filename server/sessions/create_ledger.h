@@ -1,0 +1,125 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/base/clock.h"
+#include "server/base/metrics.h"
+#include "server/base/mutex.h"
+#include "server/base/scheduler.h"
+#include "server/store/store.h"
+
+namespace ipp::sessions {
+
+struct LedgerOptions {
+  // How long a create may be under way, from being written down to its answer. When it is longer,
+  // whoever was at it has died, and its outcome is not known.
+  absl::Duration under_way = absl::Seconds(60);
+  // How long the session of a create with an unknown outcome may still turn up.
+  absl::Duration settle = absl::Minutes(10);
+  // Between two looks at a create that somebody else is at.
+  absl::Duration look = absl::Milliseconds(100);
+  // Between two looks for creates whose owner died.
+  absl::Duration sweep = absl::Seconds(1);
+};
+
+// A create that a caller asks for.
+struct Create {
+  std::string merchant_id;
+  std::string request_id;
+  std::string rpc;      // "CreateSession"
+  std::string caller;   // by name
+  std::string request;  // the message without request_id, serialized deterministically
+};
+
+// What shall be done with a create.
+struct Begun {
+  enum What {
+    kSend,      // it is written down: send it, then Close (or have its session recorded)
+    kReplay,    // it was done: `known.answer` is the serialized response
+    kRefuse,    // the upstream refused it: `known.answer` is the serialized google.rpc.Status
+    kDiffers,   // another request came under this id: `known.request`
+    kUnsettled  // its outcome is not known, and was not by the deadline
+  } what = kSend;
+  store::IntentRecord known;
+};
+
+// Creates are done at most once: each is durable, under its merchant and request_id, before a byte
+// of it leaves, and so is what became of it. Whoever comes with the same id, to any replica, gets
+// what the first got; while the first is under way, or its outcome is not known, they wait for it.
+//
+// A create whose process died is found by the sweep (at once at start-up, where the store is ours
+// alone) and its outcome is not known then. It is never sent again. A session that turns up and
+// names the create (SessionBook) settles it.
+//
+// Thread-safe; borrows all that it is given. It sweeps from Start to Stop.
+//
+// Metrics: ipp_creates_total{rpc, result}: sent, replayed, refused, joined, differs, unsettled;
+// ipp_creates_closed_total{rpc, outcome}; ipp_creates_orphaned_total; ipp_creates_under_way,
+// ipp_creates_unknown, ipp_creates_oldest_unknown_seconds.
+class CreateLedger {
+ public:
+  CreateLedger(store::Store* store, Clock* clock, Scheduler* scheduler, Metrics* metrics,
+               LedgerOptions options);
+  ~CreateLedger();  // after Stop; every `done` has run
+
+  void Start();
+  // No sweep begins after this.
+  void Stop();
+
+  // Writes the create down, or finds what is known of it. `wanted` is asked between two looks at a
+  // create that somebody else is at; false: CANCELLED. `done` runs exactly once, never inside the
+  // call, on a thread of the store or the scheduler; with an error of the store it was not written
+  // down, and must not be sent.
+  void Begin(Create create, absl::Time deadline, std::function<bool()> wanted,
+             absl::AnyInvocable<void(absl::StatusOr<Begun>) &&> done);
+
+  // Writes down what became of a create that Begin said to send: kNotSent, kRejected, kExecuted
+  // (with its answer) or kUnknown. One that was settled meanwhile stays settled: `done` gets it as
+  // it is. An error means that it was not written down; it is then found by the sweep.
+  void Close(std::string merchant_id, std::string request_id, store::IntentState state,
+             std::string answer,
+             absl::AnyInvocable<void(absl::StatusOr<store::IntentRecord>) &&> done);
+
+  // Waits until a create is settled, or `until`; kReplay, kRefuse or kUnsettled.
+  void Await(std::string merchant_id, std::string request_id, absl::Time until,
+             std::function<bool()> wanted, absl::AnyInvocable<void(absl::StatusOr<Begun>) &&> done);
+
+ private:
+  struct Waiter;
+
+  void Tell(const std::string& rpc, const char* result);
+  void Begin(std::shared_ptr<Waiter> waiter);
+  void Look(std::shared_ptr<Waiter> waiter);
+  void Looked(std::shared_ptr<Waiter> waiter, absl::StatusOr<store::IntentRecord> intent);
+  void Sweep(absl::Time now);
+  void ScheduleSweep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CountOpen();
+
+  store::Store* const store_;
+  Clock* const clock_;
+  Scheduler* const scheduler_;
+  Metrics* const metrics_;
+  const LedgerOptions options_;
+  const std::string owner_;  // this process, among all that share the store
+  Counter& orphaned_;
+  Gauge& under_way_;
+  Gauge& unknown_;
+  Gauge& oldest_unknown_;
+
+  Mutex mutex_;
+  CondVar changed_;
+  bool running_ ABSL_GUARDED_BY(mutex_) = false;
+  int busy_ ABSL_GUARDED_BY(mutex_) = 0;  // a sweep, and its calls to the store
+  Scheduler::TaskId task_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Time count_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+};
+
+}  // namespace ipp::sessions
