@@ -9,6 +9,7 @@
 #include "kustom/ipp/v1/device.pb.h"
 #include "kustom/ipp/v1/enrollment.pb.h"
 #include "kustom/ipp/v1/location.pb.h"
+#include "kustom/ipp/v1/outcome.pb.h"
 #include "kustom/ipp/v1/session.pb.h"
 #include "kustom/ipp/v1/session_event.pb.h"
 #include "kustom/ipp/v1/simulation.pb.h"
@@ -285,8 +286,9 @@ absl::StatusOr<std::unique_ptr<RouteTable>> RouteTable::CompileContract() {
   std::vector<const google::protobuf::ServiceDescriptor*> services;
   for (const google::protobuf::FileDescriptor* file :
        {v1::Device::descriptor()->file(), v1::Enrollment::descriptor()->file(),
-        v1::Location::descriptor()->file(), v1::Session::descriptor()->file(),
-        v1::SessionEvent::descriptor()->file(), v1::SimulateCardTapRequest::descriptor()->file()}) {
+        v1::Location::descriptor()->file(), v1::CreateOutcome::descriptor()->file(),
+        v1::Session::descriptor()->file(), v1::SessionEvent::descriptor()->file(),
+        v1::SimulateCardTapRequest::descriptor()->file()}) {
     for (int i = 0; i < file->service_count(); ++i) services.push_back(file->service(i));
   }
   return Compile(services);
