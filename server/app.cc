@@ -36,12 +36,14 @@ class AppImpl final : public App {
     rpc_.reset();
     webhooks_.reset();
     admin_.reset();
+    if (ledger_ != nullptr) ledger_->Stop();
     if (reconciler_ != nullptr) {
       reconciler_->Stop();
       reader_->CancelAll();
       reconciler_.reset();  // once its reads have ended
     }
     transport_.reset();
+    ledger_.reset();
     hub_.reset();
     store_.reset();
   }
@@ -52,9 +54,11 @@ class AppImpl final : public App {
     IPP_RETURN_IF_ERROR(StartStore());
     IPP_RETURN_IF_ERROR(StartUpstream());
     StartReconciler();
+    StartLedger();
     IPP_RETURN_IF_ERROR(StartRpc());
     IPP_RETURN_IF_ERROR(StartWebhooks());
     IPP_RETURN_IF_ERROR(StartAdmin());
+    ledger_->Start();
     reconciler_->Start();
     started_ = true;
     return absl::OkStatus();
@@ -143,9 +147,33 @@ class AppImpl final : public App {
     reconciler_ = std::make_unique<sessions::Reconciler>(
         store_.get(), book_.get(),
         [this](const std::string& merchant_id, const std::string& session_id, auto done) {
-          reader_->Read(merchant_id, session_id, std::move(done));
+          reader_->Read(
+              merchant_id, session_id,
+              [done = std::move(done)](absl::StatusOr<upstream::SessionRead> read) mutable {
+                if (!read.ok()) return std::move(done)(read.status());
+                std::move(done)(
+                    sessions::SessionAnswer(std::move(read->session), std::move(read->request_id)));
+              });
         },
         Clock::Real(), &scheduler_, &metrics_, options);
+  }
+
+  void StartLedger() {
+    sessions::LedgerOptions options;
+    options.settle = config::ToDuration(config_.creates().settle());
+    // Sent for at most half a minute, then one try to its end.
+    options.under_way = absl::Seconds(40) + config::ToDuration(config_.upstream().timeout()) +
+                        config::ToDuration(config_.drain_timeout());
+    ledger_ = std::make_unique<sessions::CreateLedger>(store_.get(), Clock::Real(), &scheduler_,
+                                                       &metrics_, options);
+  }
+
+  upstream::CorrelationField Correlation() const {
+    const std::string& field = config_.creates().correlation();
+    if (field == "merchant_data") return upstream::CorrelationField::kMerchantData;
+    if (field == "merchant_reference2") return upstream::CorrelationField::kMerchantReference2;
+    if (field == "off") return upstream::CorrelationField::kNone;
+    return upstream::CorrelationField::kFirstEmpty;
   }
 
   absl::Status StartRpc() {
@@ -156,6 +184,7 @@ class AppImpl final : public App {
                          .book = book_.get(),
                          .observer = observer_.get(),
                          .reconciler = reconciler_.get(),
+                         .ledger = ledger_.get(),
                          .store = store_.get(),
                          .hub = hub_.get(),
                          .callers = secrets_.callers.get(),
@@ -166,6 +195,7 @@ class AppImpl final : public App {
     gateway.options.heartbeat_interval = config::ToDuration(events.heartbeat_interval());
     gateway.options.max_write_stall = config::ToDuration(events.max_write_stall());
     gateway.options.max_stream_age = config::ToDuration(events.max_stream_age());
+    gateway.options.correlation = Correlation();
     gateway.options.max_subscribers = events.max_subscribers();
     gateway.options.max_subscribers_per_caller = events.max_subscribers_per_caller();
     rpc::ServerOptions options;
@@ -248,6 +278,7 @@ class AppImpl final : public App {
   std::unique_ptr<upstream::DeviceDirectory> devices_;
   std::unique_ptr<upstream::SessionReader> reader_;
   std::unique_ptr<sessions::Reconciler> reconciler_;
+  std::unique_ptr<sessions::CreateLedger> ledger_;
   std::unique_ptr<rpc::RpcServer> rpc_;
   std::unique_ptr<webhook::Receiver> receiver_;
   std::unique_ptr<web::WebListener> webhooks_;

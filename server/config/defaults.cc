@@ -37,6 +37,9 @@ Config Defaults() {
   reconcile.set_reads_per_second(20);
   reconcile.mutable_overdue()->set_seconds(24 * kHour);
 
+  config.mutable_creates()->set_correlation("first_empty");
+  config.mutable_creates()->mutable_settle()->set_seconds(10 * kMinute);
+
   Webhooks& webhooks = *config.mutable_webhooks();
   webhooks.set_listen("127.0.0.1:8080");
   webhooks.set_path("/webhooks/kustom");

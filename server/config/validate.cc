@@ -32,6 +32,9 @@ class Validator {
     CheckStore(config.store());
     CheckEvents(config.events());
     CheckReconcile(config.reconcile());
+    OneOf("creates.correlation", config.creates().correlation(),
+          {"first_empty", "merchant_data", "merchant_reference2", "off"});
+    Between("creates.settle", config.creates().settle(), absl::Seconds(1), absl::Hours(24));
     CheckTls(config);
     CheckCallers(config);
     CheckWebhooks(config.webhooks());

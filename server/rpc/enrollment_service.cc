@@ -1,4 +1,5 @@
 #include "kustom/ipp/v1/enrollment.grpc.pb.h"
+#include "server/rpc/create_call.h"
 #include "server/rpc/list_call.h"
 #include "server/rpc/services.h"
 
@@ -9,13 +10,18 @@ namespace v1 = kustom::ipp::v1;
 using Context = grpc::CallbackServerContext;
 using Reactor = grpc::ServerUnaryReactor;
 
+void CreateEnrollmentWork(UnaryCall* call, const v1::CreateEnrollmentRequest& request,
+                          v1::CreateEnrollmentResponse* response) {
+  CreateOnce(call, request, response, {});
+}
+
 class EnrollmentServiceImpl final : public v1::EnrollmentService::CallbackService {
  public:
   explicit EnrollmentServiceImpl(const Edge* edge) : edge_(*edge) {}
 
   Reactor* CreateEnrollment(Context* context, const v1::CreateEnrollmentRequest* request,
                             v1::CreateEnrollmentResponse* response) override {
-    return Serve(edge_, context, request, response, &Forward);
+    return Serve(edge_, context, request, response, &CreateEnrollmentWork);
   }
   Reactor* ListEnrollments(Context* context, const v1::ListEnrollmentsRequest* request,
                            v1::ListEnrollmentsResponse* response) override {

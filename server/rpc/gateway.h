@@ -7,10 +7,12 @@
 #include "server/base/scheduler.h"
 #include "server/events/event_hub.h"
 #include "server/routes/route_table.h"
+#include "server/sessions/create_ledger.h"
 #include "server/sessions/read_observer.h"
 #include "server/sessions/reconciler.h"
 #include "server/sessions/session_book.h"
 #include "server/store/store.h"
+#include "server/upstream/correlation.h"
 #include "server/upstream/device_directory.h"
 #include "server/upstream/upstream_client.h"
 
@@ -24,6 +26,7 @@ struct RpcOptions {
   // Streams open at once, watches too: of all, and of one caller, so that a caller that leaks
   // streams takes the places of nobody else. Where no callers are configured everyone is the same
   // one, and the second limit does not count.
+  upstream::CorrelationField correlation = upstream::CorrelationField::kFirstEmpty;
   int max_subscribers = 10000;
   int max_subscribers_per_caller = 1000;
 };
@@ -36,6 +39,7 @@ struct Gateway {
   sessions::SessionBook* book;
   sessions::ReadObserver* observer;
   sessions::Reconciler* reconciler;
+  sessions::CreateLedger* ledger;
   store::Store* store;
   events::EventHub* hub;
   const auth::CallerTable* callers;

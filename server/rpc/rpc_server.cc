@@ -55,6 +55,7 @@ class RpcServerImpl final : public RpcServer {
     services_.push_back(NewSessionService(&edge_, &streams_));
     services_.push_back(NewSessionEventService(&edge_, &streams_));
     services_.push_back(NewSimulationService(&edge_));
+    services_.push_back(NewOutcomeService(&edge_));
     grpc::ServerBuilder builder;
     builder.AddListeningPort(options.listen, Credentials(options), &port_);
     for (const auto& service : services_) builder.RegisterService(service.get());

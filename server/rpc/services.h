@@ -17,5 +17,6 @@ std::unique_ptr<grpc::Service> NewLocationService(const Edge* edge);
 std::unique_ptr<grpc::Service> NewSessionService(const Edge* edge, StreamRegistry* streams);
 std::unique_ptr<grpc::Service> NewSessionEventService(const Edge* edge, StreamRegistry* streams);
 std::unique_ptr<grpc::Service> NewSimulationService(const Edge* edge);
+std::unique_ptr<grpc::Service> NewOutcomeService(const Edge* edge);
 
 }  // namespace ipp::rpc

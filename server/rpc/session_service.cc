@@ -1,11 +1,14 @@
+#include <memory>
 #include <utility>
 
 #include "kustom/ipp/v1/session.grpc.pb.h"
-#include "server/base/log.h"
 #include "server/base/protobuf_time.h"
+#include "server/rpc/cancel_call.h"
+#include "server/rpc/create_call.h"
 #include "server/rpc/services.h"
 #include "server/rpc/unary_call.h"
 #include "server/rpc/watch_stream.h"
+#include "server/upstream/correlation.h"
 
 namespace ipp::rpc {
 namespace {
@@ -14,58 +17,52 @@ namespace v1 = kustom::ipp::v1;
 using Context = grpc::CallbackServerContext;
 using Reactor = grpc::ServerUnaryReactor;
 
+// A webhook of a create whose answer was lost comes within a second or so, and then one read.
+constexpr absl::Duration kSettleWait = absl::Seconds(3);
+
 // What an answer of the upstream tells of a session.
 sessions::News NewsOf(const UnaryCall& call, const std::string& merchant_id,
-                      const v1::Session& session) {
+                      const v1::Session& session, std::string request_id) {
   sessions::News news;
   news.source = v1::SESSION_EVENT_SOURCE_API;
   news.merchant_id = merchant_id;
   news.session_id = session.session_id();
   news.heard_at = call.edge().gateway.clock->Now();
   news.session = session;
-  news.request_id = call.request_id();
+  news.request_id = std::move(request_id);
   return news;
 }
 
-// Writes the news down, then finishes the RPC. What the upstream has done is done: a store that
-// fails must not turn it into an error, and the webhook brings the same news again.
-void RecordAndFinish(UnaryCall* call, sessions::News news) {
-  call->edge().gateway.book->Record(
-      news, [call, news](absl::StatusOr<sessions::Verdict> verdict) mutable {
-        if (absl::IsAlreadyExists(verdict.status())) {
-          // Another session bears this request_id: two creates were sent with it. This one is known
-          // by its own id only.
-          news.request_id.clear();
-          return RecordAndFinish(call, std::move(news));
-        }
-        if (!verdict.ok()) {
-          LogError("a session could not be recorded",
-                   {{"session_id", news.session_id}, {"status", verdict.status().ToString()}});
-        }
-        call->Finish(absl::OkStatus());
-      });
+std::unique_ptr<google::protobuf::Message> OutgoingSession(const v1::CreateSessionRequest& request,
+                                                           UnaryCall* call) {
+  auto sent = std::make_unique<v1::CreateSessionRequest>(request);
+  if (!sent->has_purchase_started_at()) {
+    *sent->mutable_purchase_started_at() = ToTimestamp(call->edge().gateway.clock->Now());
+  }
+  upstream::AddCorrelation(call->request_id(), call->edge().gateway.options.correlation,
+                           sent.get());
+  return sent;
 }
 
 void CreateSessionWork(UnaryCall* call, const v1::CreateSessionRequest& request,
                        v1::CreateSessionResponse* response) {
-  const auto context = call->Upstream();
-  if (!context) return;
-  v1::CreateSessionRequest sent = request;
-  if (!sent.has_purchase_started_at()) {
-    *sent.mutable_purchase_started_at() = ToTimestamp(call->edge().gateway.clock->Now());
-  }
-  call->Send(sent, response, *context,
-             [call, response, merchant_id = context->merchant_id](upstream::CallResult) {
-               if (response->session().session_id().empty()) {
-                 return call->Finish(MakeError(
-                     absl::StatusCode::kInternal, "the upstream's answer names no session",
-                     {.reason = "UPSTREAM_MALFORMED",
-                      .metadata = {{"outcome", "UNKNOWN"}, {"retry_safe", "false"}},
-                      .violations = {},
-                      .retry_after = std::nullopt}));
-               }
-               RecordAndFinish(call, NewsOf(*call, merchant_id, response->session()));
-             });
+  CreateShape shape;
+  shape.outgoing = [&request](UnaryCall* c) { return OutgoingSession(request, c); };
+  shape.says_what_was_made = [](const google::protobuf::Message& answer) {
+    return !static_cast<const v1::CreateSessionResponse&>(answer).session().session_id().empty();
+  };
+  shape.record = [](UnaryCall* c, const std::string& merchant_id,
+                    const google::protobuf::Message& answer,
+                    absl::AnyInvocable<void(absl::Status) &&> done) {
+    c->edge().gateway.book->Record(
+        NewsOf(*c, merchant_id, static_cast<const v1::CreateSessionResponse&>(answer).session(),
+               c->request_id()),
+        [done = std::move(done)](absl::StatusOr<sessions::Verdict> verdict) mutable {
+          std::move(done)(verdict.status());
+        });
+  };
+  shape.settle_wait = kSettleWait;
+  CreateOnce(call, request, response, std::move(shape));
 }
 
 void GetSessionWork(UnaryCall* call, const v1::GetSessionRequest& request,
@@ -73,25 +70,10 @@ void GetSessionWork(UnaryCall* call, const v1::GetSessionRequest& request,
   const auto context = call->Upstream();
   if (!context) return;
   call->Send(request, response, *context,
-             [call, response, merchant_id = context->merchant_id](upstream::CallResult) {
-               call->edge().gateway.observer->Observe(merchant_id, response->session());
+             [call, response, merchant_id = context->merchant_id](upstream::CallResult result) {
+               call->edge().gateway.observer->Observe(merchant_id, response->session(),
+                                                      result.request_id);
                call->Finish(absl::OkStatus());
-             });
-}
-
-void CancelSessionWork(UnaryCall* call, const v1::CancelSessionRequest& request,
-                       v1::CancelSessionResponse* response) {
-  const auto context = call->Upstream();
-  if (!context) return;
-  call->Send(request, response, *context,
-             [call, &request, response, merchant_id = context->merchant_id](upstream::CallResult) {
-               if (response->session().session_id().empty()) {
-                 // Done, but not the whole session that is documented: nothing to write down. The
-                 // webhook tells.
-                 response->mutable_session()->set_session_id(request.session_id());
-                 return call->Finish(absl::OkStatus());
-               }
-               RecordAndFinish(call, NewsOf(*call, merchant_id, response->session()));
              });
 }
 
@@ -112,7 +94,7 @@ class SessionServiceImpl final : public RawWatch {
   }
   Reactor* CancelSession(Context* context, const v1::CancelSessionRequest* request,
                          v1::CancelSessionResponse* response) override {
-    return Serve(edge_, context, request, response, &CancelSessionWork);
+    return Serve(edge_, context, request, response, &CancelAndConfirm);
   }
   grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchSession(
       Context* context, const grpc::ByteBuffer* request) override {

@@ -40,17 +40,30 @@ void UnaryCall::Send(const google::protobuf::Message& request, google::protobuf:
                      const upstream::CallContext& context,
                      absl::AnyInvocable<void(upstream::CallResult) &&> then,
                      std::optional<routes::PageQuery> page) {
-  // The answer may come before Start returns: unless gRPC is still in the service method, the RPC
-  // can be over by then.
-  refs_.fetch_add(1, std::memory_order_relaxed);
-  CancelWithCaller(edge_->gateway.upstream->Start(
-      route(), request, response, context,
+  SendAs(
+      request, response, context,
       [this, then = std::move(then)](upstream::CallResult result) mutable {
         if (!result.status.ok()) return Finish(result.status);
         std::move(then)(std::move(result));
       },
-      page));
+      page);
+}
+
+void UnaryCall::SendAs(const google::protobuf::Message& request,
+                       google::protobuf::Message* response, const upstream::CallContext& context,
+                       absl::AnyInvocable<void(upstream::CallResult) &&> then,
+                       std::optional<routes::PageQuery> page) {
+  // The answer may come before Start returns: unless gRPC is still in the service method, the RPC
+  // can be over by then.
+  refs_.fetch_add(1, std::memory_order_relaxed);
+  CancelWithCaller(
+      edge_->gateway.upstream->Start(route(), request, response, context, std::move(then), page));
   Unref();
+}
+
+bool UnaryCall::cancelled() {
+  MutexLock lock(&mutex_);
+  return cancelled_;
 }
 
 void UnaryCall::Finish(const absl::Status& status) {

@@ -46,6 +46,15 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
             absl::AnyInvocable<void(upstream::CallResult) &&> then,
             std::optional<routes::PageQuery> page = std::nullopt);
 
+  // The same, but `then` runs whatever the end.
+  void SendAs(const google::protobuf::Message& request, google::protobuf::Message* response,
+              const upstream::CallContext& context,
+              absl::AnyInvocable<void(upstream::CallResult) &&> then,
+              std::optional<routes::PageQuery> page = std::nullopt);
+
+  // The caller has gone.
+  bool cancelled();
+
   void Finish(const absl::Status& status);
 
  private:

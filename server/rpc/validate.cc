@@ -276,6 +276,21 @@ absl::Status Validate(const v1::ListSessionEventsRequest& request) {
       .Take();
 }
 
+absl::Status Validate(const v1::GetCreateOutcomeRequest& request) {
+  return Checker().Uuid(request.request_id(), "request_id").Take();
+}
+
+absl::Status Validate(const v1::ListCreateOutcomesRequest& request) {
+  Checker check;
+  check.PageSize(request.page_size(), kMaxEventPageSize);
+  for (int i = 0; i < request.states_size(); ++i) {
+    check.Require(request.states(i) != v1::CREATE_STATE_UNSPECIFIED &&
+                      v1::CreateState_IsValid(request.states(i)),
+                  absl::StrCat("states[", i, "]"), "is not a state");
+  }
+  return check.Take();
+}
+
 absl::Status Validate(const v1::CreateSimulatedDeviceRequest& request) {
   return Checker()
       .OptionalUuid(request.request_id(), "request_id")

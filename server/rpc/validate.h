@@ -6,6 +6,7 @@
 #include "kustom/ipp/v1/device.pb.h"
 #include "kustom/ipp/v1/enrollment.pb.h"
 #include "kustom/ipp/v1/location.pb.h"
+#include "kustom/ipp/v1/outcome.pb.h"
 #include "kustom/ipp/v1/session.pb.h"
 #include "kustom/ipp/v1/session_event.pb.h"
 #include "kustom/ipp/v1/simulation.pb.h"
@@ -32,6 +33,8 @@ absl::Status Validate(const kustom::ipp::v1::CancelSessionRequest& request);
 absl::Status Validate(const kustom::ipp::v1::WatchSessionRequest& request);
 absl::Status Validate(const kustom::ipp::v1::SubscribeSessionEventsRequest& request);
 absl::Status Validate(const kustom::ipp::v1::ListSessionEventsRequest& request);
+absl::Status Validate(const kustom::ipp::v1::GetCreateOutcomeRequest& request);
+absl::Status Validate(const kustom::ipp::v1::ListCreateOutcomesRequest& request);
 absl::Status Validate(const kustom::ipp::v1::CreateSimulatedDeviceRequest& request);
 absl::Status Validate(const kustom::ipp::v1::SimulateCardTapRequest& request);
 

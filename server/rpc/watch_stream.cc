@@ -61,7 +61,7 @@ class WatchStream final : public EventStream {
     const auto self = shared_from_this();
     auto call = edge().gateway.upstream->Start(
         *edge().methods.Find<v1::GetSessionRequest>().route, request, &read_, upstream_,
-        [this, session_id](upstream::CallResult result) { GotState(session_id, result.status); });
+        [this, session_id](upstream::CallResult result) { GotState(session_id, result); });
     {
       MutexLock lock(&mutex_);
       call_ = call;
@@ -79,10 +79,11 @@ class WatchStream final : public EventStream {
     if (call != nullptr) call->Cancel();
   }
 
-  void GotState(const std::string& session_id, const absl::Status& status) {
+  void GotState(const std::string& session_id, const upstream::CallResult& result) {
+    const absl::Status& status = result.status;
     if (status.ok()) {
       read_.mutable_session()->set_session_id(session_id);
-      edge().gateway.observer->Observe(upstream_.merchant_id, read_.session());
+      edge().gateway.observer->Observe(upstream_.merchant_id, read_.session(), result.request_id);
       return OpenWith(std::move(*read_.mutable_session()));
     }
     if (absl::IsNotFound(status)) return Fail(status);

@@ -67,6 +67,9 @@ reconcile:
   max_in_flight: 2
   reads_per_second: 20
   overdue: 24h
+creates:
+  correlation: first_empty
+  settle: 10m
 callers: []
 webhooks:
   listen: 127.0.0.1:8080

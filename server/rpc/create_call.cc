@@ -1,0 +1,264 @@
+#include "server/rpc/create_call.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/random/random.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/error.h"
+#include "server/base/log.h"
+#include "server/rpc/request_difference.h"
+#include "server/sessions/create_ledger.h"
+#include "server/store/store_error.h"
+
+namespace ipp::rpc {
+namespace {
+
+using google::protobuf::Message;
+using sessions::Begun;
+using store::IntentState;
+
+// How long a create is tried to be sent at all: an intent is under way for no longer than the
+// ledger believes.
+constexpr absl::Duration kSendFor = absl::Seconds(30);
+constexpr absl::Duration kFirstPause = absl::Milliseconds(50);
+constexpr absl::Duration kLongestPause = absl::Seconds(1);
+// Left for the answer to reach the caller.
+constexpr absl::Duration kAnswerTime = absl::Milliseconds(100);
+
+absl::Status Reused(const Message& request, const std::string& rpc,
+                    const store::IntentRecord& known) {
+  std::vector<FieldViolation> violations;
+  if (known.rpc == rpc) {
+    for (std::string& field : DifferingFields(request, known.request)) {
+      violations.push_back({std::move(field), "differs from the request first sent with this id"});
+    }
+  }
+  if (violations.empty()) {
+    violations.push_back({"request_id", absl::StrCat("was used for another ", known.rpc)});
+  }
+  std::string message = "request_id: was used for another request; it differs in ";
+  absl::StrAppend(&message, violations[0].field, violations.size() > 1 ? " and more" : "");
+  return MakeError(absl::StatusCode::kInvalidArgument, message,
+                   {.reason = "REQUEST_ID_REUSED",
+                    .metadata = {{"outcome", "NOT_SENT"}, {"retry_safe", "false"}},
+                    .violations = std::move(violations),
+                    .retry_after = std::nullopt});
+}
+
+absl::Status Unsettled() {
+  return MakeError(absl::StatusCode::kUnknown,
+                   "it is not known whether the upstream did it; ask again with this request_id",
+                   {.reason = "OUTCOME_UNKNOWN",
+                    .metadata = {{"outcome", "UNKNOWN"}, {"retry_safe", "false"}},
+                    .violations = {},
+                    .retry_after = std::nullopt});
+}
+
+// Refusals of the request itself. Others (a key, a limit) pass, and say nothing of the request.
+bool IsFinalRefusal(const absl::Status& status) {
+  return absl::IsInvalidArgument(status) || absl::IsNotFound(status) ||
+         absl::IsFailedPrecondition(status);
+}
+
+class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
+ public:
+  CreateFlow(UnaryCall* call, const Message& request, Message* response,
+             upstream::CallContext context, CreateShape shape)
+      : call_(call),
+        request_(request),
+        response_(response),
+        context_(std::move(context)),
+        shape_(std::move(shape)),
+        rpc_(call->route().method()->name()),
+        send_until_(std::min(context_.deadline, Now() + kSendFor)) {}
+
+  void Begin() {
+    ledger().Begin({.merchant_id = context_.merchant_id,
+                    .request_id = call_->request_id(),
+                    .rpc = rpc_,
+                    .caller = call_->caller().name,
+                    .request = Fingerprint(request_)},
+                   context_.deadline - kAnswerTime, Wanted(),
+                   [self = shared_from_this()](absl::StatusOr<Begun> begun) {
+                     self->GotBegun(std::move(begun));
+                   });
+  }
+
+ private:
+  sessions::CreateLedger& ledger() { return *call_->edge().gateway.ledger; }
+  absl::Time Now() const { return call_->edge().gateway.clock->Now(); }
+  std::function<bool()> Wanted() {
+    return [self = shared_from_this()] { return !self->call_->cancelled(); };
+  }
+
+  void GotBegun(absl::StatusOr<Begun> begun) {
+    if (!begun.ok()) {
+      return call_->Finish(
+          WithMetadata(store::ForCallers(begun.status()),
+                       {{"outcome", std::string(OutcomeName(Outcome::kNotSent))}}));
+    }
+    switch (begun->what) {
+      case Begun::kSend:
+        if (call_->cancelled()) return GiveBack(Gone());
+        outgoing_ = shape_.outgoing ? shape_.outgoing(call_) : nullptr;
+        return Send();
+      case Begun::kReplay:
+        return Replay(begun->known.answer, true);
+      case Begun::kRefuse:
+        return call_->Finish(WithMetadata(ParseError(begun->known.answer), {{"replayed", "true"}}));
+      case Begun::kDiffers:
+        return call_->Finish(Reused(request_, rpc_, begun->known));
+      case Begun::kUnsettled:
+        return call_->Finish(Unsettled());
+    }
+  }
+
+  static absl::Status Gone() {
+    return MakeError(absl::StatusCode::kCancelled, "the caller has gone",
+                     {.reason = "CANCELLED",
+                      .metadata = {{"outcome", "NOT_SENT"}, {"retry_safe", "true"}},
+                      .violations = {},
+                      .retry_after = std::nullopt});
+  }
+
+  void Send() {
+    upstream::CallContext context = context_;
+    context.deadline = send_until_;
+    call_->SendAs(outgoing_ ? *outgoing_ : request_, response_, context,
+                  [self = shared_from_this()](upstream::CallResult result) {
+                    self->Answered(std::move(result));
+                  });
+  }
+
+  void Answered(upstream::CallResult result) {
+    if (result.status.ok() && shape_.says_what_was_made && !shape_.says_what_was_made(*response_)) {
+      result.outcome = Outcome::kUnknown;
+      result.status =
+          MakeError(absl::StatusCode::kInternal, "the upstream's answer does not say what was made",
+                    {.reason = "UPSTREAM_MALFORMED",
+                     .metadata = {{"outcome", "UNKNOWN"}, {"retry_safe", "false"}},
+                     .violations = {},
+                     .retry_after = std::nullopt});
+    }
+    switch (result.outcome) {
+      case Outcome::kExecuted:
+        return Record();
+      case Outcome::kNotSent:
+        return SendAgain(std::move(result.status));
+      case Outcome::kRejected:
+        if (!IsFinalRefusal(result.status)) return GiveBack(std::move(result.status));
+        return Close(IntentState::kRejected, SerializeError(result.status),
+                     std::move(result.status));
+      case Outcome::kUnknown:
+        return Settle(std::move(result.status));
+    }
+  }
+
+  void SendAgain(absl::Status status) {
+    thread_local absl::BitGen dice;
+    const absl::Duration pause = pause_ * absl::Uniform<double>(dice, 0.5, 1.0);
+    pause_ = std::min(pause_ * 2, kLongestPause);
+    if (!absl::IsUnavailable(status) || call_->cancelled() || Now() + pause >= send_until_) {
+      return GiveBack(std::move(status));
+    }
+    response_->Clear();
+    call_->edge().gateway.scheduler->RunAfter(pause, [self = shared_from_this()] {
+      if (self->call_->cancelled()) return self->GiveBack(Gone());
+      self->Send();
+    });
+  }
+
+  // It was not done: the same id may be sent again, by anybody.
+  void GiveBack(absl::Status status) { Close(IntentState::kNotSent, "", std::move(status)); }
+
+  void Close(IntentState state, std::string answer, absl::Status status) {
+    ledger().Close(context_.merchant_id, call_->request_id(), state, std::move(answer),
+                   [self = shared_from_this(),
+                    status = std::move(status)](absl::StatusOr<store::IntentRecord> intent) {
+                     self->LogUnlessWritten(intent.status());
+                     self->call_->Finish(status);
+                   });
+  }
+
+  void Record() {
+    auto done = [self = shared_from_this()](const absl::Status& status) {
+      // What the upstream has done is done: a store that fails must not turn it into an error.
+      self->LogUnlessWritten(status);
+      self->call_->Finish(absl::OkStatus());
+    };
+    if (shape_.record) {
+      return shape_.record(call_, context_.merchant_id, *response_, std::move(done));
+    }
+    ledger().Close(context_.merchant_id, call_->request_id(), IntentState::kExecuted,
+                   response_->SerializeAsString(),
+                   [done = std::move(done)](absl::StatusOr<store::IntentRecord> intent) mutable {
+                     done(intent.status());
+                   });
+  }
+
+  // What it made may turn up: then it was done, and that is the answer.
+  void Settle(absl::Status status) {
+    ledger().Close(context_.merchant_id, call_->request_id(), IntentState::kUnknown, "",
+                   [self = shared_from_this(), status = std::move(status)](
+                       absl::StatusOr<store::IntentRecord> intent) mutable {
+                     self->LogUnlessWritten(intent.status());
+                     self->AwaitSettled(std::move(status));
+                   });
+  }
+
+  void AwaitSettled(absl::Status status) {
+    const absl::Time until = std::min(context_.deadline - kAnswerTime, Now() + shape_.settle_wait);
+    if (until <= Now()) return call_->Finish(status);
+    ledger().Await(
+        context_.merchant_id, call_->request_id(), until, Wanted(),
+        [self = shared_from_this(), status = std::move(status)](absl::StatusOr<Begun> begun) {
+          if (!begun.ok() || begun->what != Begun::kReplay) {
+            return self->call_->Finish(status);
+          }
+          self->Replay(begun->known.answer, false);
+        });
+  }
+
+  void Replay(const std::string& answer, bool replayed) {
+    response_->Clear();
+    if (!response_->ParseFromString(answer)) {
+      LogError("the kept answer of a create cannot be read", {{"request_id", call_->request_id()}});
+      return call_->Finish(Unsettled());
+    }
+    const auto* field = response_->GetDescriptor()->FindFieldByName("replayed");
+    response_->GetReflection()->SetBool(response_, field, replayed);
+    call_->Finish(absl::OkStatus());
+  }
+
+  void LogUnlessWritten(const absl::Status& status) {
+    if (status.ok()) return;
+    LogError("what became of a create could not be written down",
+             {{"rpc", rpc_},
+              {"merchant", context_.merchant_id},
+              {"request_id", call_->request_id()},
+              {"status", status.ToString()}});
+  }
+
+  // Lives until Finish, and is finished last.
+  UnaryCall* const call_;
+  const Message& request_;
+  Message* const response_;
+  const upstream::CallContext context_;
+  const CreateShape shape_;
+  const std::string rpc_;
+  const absl::Time send_until_;
+  std::unique_ptr<Message> outgoing_;
+  absl::Duration pause_ = kFirstPause;
+};
+
+}  // namespace
+
+void CreateOnce(UnaryCall* call, const Message& request, Message* response, CreateShape shape) {
+  auto context = call->Upstream();
+  if (!context) return;
+  std::make_shared<CreateFlow>(call, request, response, *std::move(context), std::move(shape))
+      ->Begin();
+}
+
+}  // namespace ipp::rpc
