@@ -18,6 +18,7 @@
 #include "kustom/ipp/v1/device.pb.h"
 #include "kustom/ipp/v1/enrollment.pb.h"
 #include "kustom/ipp/v1/location.pb.h"
+#include "kustom/ipp/v1/outcome.pb.h"
 #include "kustom/ipp/v1/session.pb.h"
 #include "kustom/ipp/v1/session_event.pb.h"
 #include "kustom/ipp/v1/simulation.pb.h"
@@ -108,8 +109,9 @@ std::string RetryServiceConfig() {
   std::vector<std::string> names;
   for (const google::protobuf::FileDescriptor* file :
        {v1::Device::descriptor()->file(), v1::Enrollment::descriptor()->file(),
-        v1::Location::descriptor()->file(), v1::Session::descriptor()->file(),
-        v1::SessionEvent::descriptor()->file(), v1::SimulateCardTapRequest::descriptor()->file()}) {
+        v1::Location::descriptor()->file(), v1::CreateOutcome::descriptor()->file(),
+        v1::Session::descriptor()->file(), v1::SessionEvent::descriptor()->file(),
+        v1::SimulateCardTapRequest::descriptor()->file()}) {
     for (int s = 0; s < file->service_count(); ++s) {
       const google::protobuf::ServiceDescriptor& service = *file->service(s);
       for (int m = 0; m < service.method_count(); ++m) {

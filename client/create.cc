@@ -1,0 +1,88 @@
+#include "client/create.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "absl/random/random.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "client/error.h"
+#include "kustom/ipp/v1/enrollment.grpc.pb.h"
+#include "kustom/ipp/v1/session.grpc.pb.h"
+#include "kustom/ipp/v1/simulation.grpc.pb.h"
+
+namespace ipp::client {
+namespace {
+
+namespace v1 = kustom::ipp::v1;
+
+// Worth another try with the same request_id.
+bool MayRepeat(const Error& error) {
+  // Without the gateway's word it is gRPC's own: no connection, or one that broke. The ledger knows
+  // the id if the call got through.
+  if (error.code == grpc::StatusCode::UNAVAILABLE) return error.retry_safe.value_or(true);
+  return error.code == grpc::StatusCode::RESOURCE_EXHAUSTED && error.retry_safe.value_or(false);
+}
+
+template <typename Request>
+grpc::Status Repeat(Request* request, const CreateOptions& options,
+                    const std::function<grpc::Status(grpc::ClientContext*)>& call) {
+  if (request->request_id().empty()) request->set_request_id(NewRequestId());
+  absl::BitGen random;
+  const absl::Time end = absl::Now() + options.timeout;
+  absl::Duration limit = options.first_pause;
+  while (true) {
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(end));
+    if (options.prepare) options.prepare(&context);
+    grpc::Status status = call(&context);
+    if (status.ok()) return status;
+    const Error error = DecodeError(status);
+    const absl::Duration pause = std::max(limit * absl::Uniform<double>(random, 0.5, 1.0),
+                                          error.retry_delay.value_or(absl::ZeroDuration()));
+    limit = std::min(limit * 2, options.longest_pause);
+    if (!MayRepeat(error) || absl::Now() + pause >= end) return status;
+    options.sleep ? options.sleep(pause) : absl::SleepFor(pause);
+  }
+}
+
+}  // namespace
+
+grpc::Status CreateSession(const std::shared_ptr<grpc::Channel>& channel,
+                           v1::CreateSessionRequest* request, v1::CreateSessionResponse* response,
+                           const CreateOptions& options) {
+  const auto stub = v1::SessionService::NewStub(channel);
+  return Repeat(request, options, [&](grpc::ClientContext* context) {
+    return stub->CreateSession(context, *request, response);
+  });
+}
+
+grpc::Status CreateEnrollment(const std::shared_ptr<grpc::Channel>& channel,
+                              v1::CreateEnrollmentRequest* request,
+                              v1::CreateEnrollmentResponse* response,
+                              const CreateOptions& options) {
+  const auto stub = v1::EnrollmentService::NewStub(channel);
+  return Repeat(request, options, [&](grpc::ClientContext* context) {
+    return stub->CreateEnrollment(context, *request, response);
+  });
+}
+
+grpc::Status CreateSimulatedDevice(const std::shared_ptr<grpc::Channel>& channel,
+                                   v1::CreateSimulatedDeviceRequest* request,
+                                   v1::CreateSimulatedDeviceResponse* response,
+                                   const CreateOptions& options) {
+  const auto stub = v1::SimulationService::NewStub(channel);
+  return Repeat(request, options, [&](grpc::ClientContext* context) {
+    return stub->CreateSimulatedDevice(context, *request, response);
+  });
+}
+
+std::string NewRequestId() {
+  absl::BitGen random;
+  const auto high = absl::Uniform<uint64_t>(random);
+  const auto low = absl::Uniform<uint64_t>(random);
+  return absl::StrFormat("%08x-%04x-4%03x-%04x-%012x", high >> 32, high >> 16 & 0xffff,
+                         high & 0xfff, (low >> 48 & 0x3fff) | 0x8000, low & 0xffffffffffff);
+}
+
+}  // namespace ipp::client
