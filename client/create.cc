@@ -16,20 +16,26 @@ namespace {
 
 namespace v1 = kustom::ipp::v1;
 
+// However the pauses are set: a gateway that answers at once must not be asked without end.
+constexpr absl::Duration kShortestPause = absl::Milliseconds(10);
+
 // Worth another try with the same request_id.
 bool MayRepeat(const Error& error) {
-  // Without the gateway's word it is gRPC's own: no connection, or one that broke. The ledger knows
-  // the id if the call got through.
-  if (error.code == grpc::StatusCode::UNAVAILABLE) return error.retry_safe.value_or(true);
-  return error.code == grpc::StatusCode::RESOURCE_EXHAUSTED && error.retry_safe.value_or(false);
+  // Without the gateway's word it is gRPC's own. Its RESOURCE_EXHAUSTED is a message that is too
+  // large, which it will be again.
+  if (error.reason.empty()) return error.code == grpc::StatusCode::UNAVAILABLE;
+  return (error.code == grpc::StatusCode::UNAVAILABLE ||
+          error.code == grpc::StatusCode::RESOURCE_EXHAUSTED) &&
+         error.retry_safe.value_or(false) && error.outcome != Outcome::kUnknown;
 }
 
 template <typename Request>
 grpc::Status Repeat(Request* request, const CreateOptions& options,
                     const std::function<grpc::Status(grpc::ClientContext*)>& call) {
   if (request->request_id().empty()) request->set_request_id(NewRequestId());
+  const auto now = [&options] { return options.now ? options.now() : absl::Now(); };
   absl::BitGen random;
-  const absl::Time end = absl::Now() + options.timeout;
+  const absl::Time end = now() + options.timeout;
   absl::Duration limit = options.first_pause;
   while (true) {
     grpc::ClientContext context;
@@ -38,10 +44,11 @@ grpc::Status Repeat(Request* request, const CreateOptions& options,
     grpc::Status status = call(&context);
     if (status.ok()) return status;
     const Error error = DecodeError(status);
-    const absl::Duration pause = std::max(limit * absl::Uniform<double>(random, 0.5, 1.0),
-                                          error.retry_delay.value_or(absl::ZeroDuration()));
+    const absl::Duration pause =
+        std::max({limit * absl::Uniform<double>(random, 0.5, 1.0), kShortestPause,
+                  error.retry_delay.value_or(absl::ZeroDuration())});
     limit = std::min(limit * 2, options.longest_pause);
-    if (!MayRepeat(error) || absl::Now() + pause >= end) return status;
+    if (!MayRepeat(error) || now() + pause >= end) return status;
     options.sleep ? options.sleep(pause) : absl::SleepFor(pause);
   }
 }
