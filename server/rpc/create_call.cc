@@ -148,8 +148,7 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
         return SendAgain(std::move(result.status));
       case Outcome::kRejected:
         if (!IsFinalRefusal(result.status)) return GiveBack(std::move(result.status));
-        return Close(IntentState::kRejected, SerializeError(result.status),
-                     std::move(result.status));
+        return Refuse(std::move(result.status));
       case Outcome::kUnknown:
         return Settle(std::move(result.status));
     }
@@ -167,6 +166,11 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
       if (self->call_->cancelled()) return self->GiveBack(Gone());
       self->Send();
     });
+  }
+
+  void Refuse(absl::Status status) {
+    std::string kept = SerializeError(status);
+    Close(IntentState::kRejected, std::move(kept), std::move(status));
   }
 
   // It was not done: the same id may be sent again, by anybody.
