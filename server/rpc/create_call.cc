@@ -100,6 +100,7 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
     }
     switch (begun->what) {
       case Begun::kSend:
+        begun_ = std::move(begun->known);
         if (call_->cancelled()) return GiveBack(Gone());
         outgoing_ = shape_.outgoing ? shape_.outgoing(call_) : nullptr;
         return Send();
@@ -177,38 +178,35 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
   void GiveBack(absl::Status status) { Close(IntentState::kNotSent, "", std::move(status)); }
 
   void Close(IntentState state, std::string answer, absl::Status status) {
-    ledger().Close(context_.merchant_id, call_->request_id(), state, std::move(answer),
-                   [self = shared_from_this(),
-                    status = std::move(status)](absl::StatusOr<store::IntentRecord> intent) {
-                     self->LogUnlessWritten(intent.status());
-                     self->call_->Finish(status);
-                   });
+    Keep(Closing(state, std::move(answer)),
+         [self = shared_from_this(), status = std::move(status)] { self->call_->Finish(status); });
   }
 
+  // What the upstream has done is done: a store that fails must not turn it into an error.
   void Record() {
-    auto done = [self = shared_from_this()](const absl::Status& status) {
-      // What the upstream has done is done: a store that fails must not turn it into an error.
-      self->LogUnlessWritten(status);
-      self->call_->Finish(absl::OkStatus());
-    };
-    if (shape_.record) {
-      return shape_.record(call_, context_.merchant_id, *response_, std::move(done));
-    }
-    ledger().Close(context_.merchant_id, call_->request_id(), IntentState::kExecuted,
-                   response_->SerializeAsString(),
-                   [done = std::move(done)](absl::StatusOr<store::IntentRecord> intent) mutable {
-                     done(intent.status());
-                   });
+    Keep(shape_.record ? shape_.record(call_, context_.merchant_id, *response_)
+                       : Closing(IntentState::kExecuted, response_->SerializeAsString()),
+         [self = shared_from_this()] { self->call_->Finish(absl::OkStatus()); });
   }
 
   // What it made may turn up: then it was done, and that is the answer.
   void Settle(absl::Status status) {
-    ledger().Close(context_.merchant_id, call_->request_id(), IntentState::kUnknown, "",
-                   [self = shared_from_this(), status = std::move(status)](
-                       absl::StatusOr<store::IntentRecord> intent) mutable {
-                     self->LogUnlessWritten(intent.status());
-                     self->AwaitSettled(std::move(status));
-                   });
+    Keep(Closing(IntentState::kUnknown, ""),
+         [self = shared_from_this(), status = std::move(status)]() mutable {
+           self->AwaitSettled(std::move(status));
+         });
+  }
+
+  sessions::CreateLedger::Write Closing(IntentState state, std::string answer) {
+    return ledger().Closing(begun_, state, std::move(answer));
+  }
+
+  void Keep(sessions::CreateLedger::Write write, absl::AnyInvocable<void() &&> then) {
+    ledger().Keep(std::move(write), [self = shared_from_this(),
+                                     then = std::move(then)](const absl::Status& status) mutable {
+      self->LogUnlessWritten(status);
+      std::move(then)();
+    });
   }
 
   void AwaitSettled(absl::Status status) {
@@ -252,6 +250,7 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
   const CreateShape shape_;
   const std::string rpc_;
   const absl::Time send_until_;
+  store::IntentRecord begun_;
   std::unique_ptr<Message> outgoing_;
   absl::Duration pause_ = kFirstPause;
 };
