@@ -18,9 +18,6 @@ using google::protobuf::Message;
 using sessions::Begun;
 using store::IntentState;
 
-// How long a create is tried to be sent at all: an intent is under way for no longer than the
-// ledger believes.
-constexpr absl::Duration kSendFor = absl::Seconds(30);
 constexpr absl::Duration kFirstPause = absl::Milliseconds(50);
 constexpr absl::Duration kLongestPause = absl::Seconds(1);
 // Left for the answer to reach the caller.
@@ -71,7 +68,8 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
         context_(std::move(context)),
         shape_(std::move(shape)),
         rpc_(call->route().method()->name()),
-        send_until_(std::min(context_.deadline, Now() + kSendFor)) {}
+        send_until_(
+            std::min(context_.deadline, Now() + call->edge().gateway.options.create_send_for)) {}
 
   void Begin() {
     ledger().Begin({.merchant_id = context_.merchant_id,

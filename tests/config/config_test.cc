@@ -79,6 +79,7 @@ admin:
 creates:
   correlation: first_empty
   settle: 10m
+  send_for: 30s
 insecure: false
 drain_timeout: 20s
 )");
