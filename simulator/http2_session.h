@@ -28,6 +28,7 @@ class Http2Session {
     Request request;  // its views look into `fields`
     std::deque<std::pair<std::string, std::string>> fields;
     size_t header_bytes = 0;
+    size_t body_bytes = 0;  // that have come
     bool answered = false;  // or refused; what still comes of the request is thrown away
     bool silent = false;    // it will never be answered; the host's
     std::string body;       // of the answer
@@ -91,7 +92,6 @@ class Http2Session {
   void OnEnd(int32_t id);
   void OnReset();
   void OnClosed(int32_t id, bool well);
-  void OnEndSent(int32_t id);
   size_t ReadBody(int32_t id, char* out, size_t size, bool* end);
   bool WithinLimits(Stream& stream);
 
