@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "absl/time/clock.h"
 #include "server/base/status_macros.h"
 
 namespace ipp::faults {
@@ -152,12 +153,19 @@ absl::Status UpstreamTruth::Activate(const std::string& session_id) {
 }
 
 absl::Status UpstreamTruth::Pay(const std::string& session_id) {
-  const RawResponse response = HttpConnection(api_port_).Call(
-      "POST", absl::StrCat("/ipp/v1/dev/sessions/", session_id, "/simulate-tap?outcome=SUCCESS"),
-      absl::StrCat("Authorization: Basic ", merchant_.api_key, "\r\nx-merchant-id: ", merchant_.id,
-                   "\r\n"));
-  if (response.code == 200) return absl::OkStatus();
-  return absl::InternalError(absl::StrCat("simulate-tap: ", response.code, " ", response.body));
+  const std::string target =
+      absl::StrCat("/ipp/v1/dev/sessions/", session_id, "/simulate-tap?outcome=SUCCESS");
+  const std::string headers = absl::StrCat("Authorization: Basic ", merchant_.api_key,
+                                           "\r\nx-merchant-id: ", merchant_.id, "\r\n");
+  const absl::Time until = absl::Now() + absl::Seconds(10);
+  while (true) {
+    const RawResponse response = HttpConnection(api_port_).Call("POST", target, headers);
+    if (response.code == 200) return absl::OkStatus();
+    if (response.code != 0 || absl::Now() > until) {
+      return absl::InternalError(absl::StrCat("simulate-tap: ", response.code, " ", response.body));
+    }
+    absl::SleepFor(absl::Milliseconds(10));  // the port is closed for a while
+  }
 }
 
 }  // namespace ipp::faults
