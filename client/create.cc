@@ -10,6 +10,7 @@
 #include "kustom/ipp/v1/enrollment.grpc.pb.h"
 #include "kustom/ipp/v1/session.grpc.pb.h"
 #include "kustom/ipp/v1/simulation.grpc.pb.h"
+#include "server/base/error_details.pb.h"
 
 namespace ipp::client {
 namespace {
@@ -29,6 +30,19 @@ bool MayRepeat(const Error& error) {
          error.retry_safe.value_or(false) && error.outcome != Outcome::kUnknown;
 }
 
+// What the last try says of itself does not hold for one before it that may have got through.
+grpc::Status WithUnknownOutcome(const grpc::Status& status) {
+  google::rpc::Status details;
+  details.ParseFromString(status.error_details());
+  for (google::protobuf::Any& any : *details.mutable_details()) {
+    google::rpc::ErrorInfo info;
+    if (!any.UnpackTo(&info)) continue;
+    (*info.mutable_metadata())["outcome"] = std::string(OutcomeName(Outcome::kUnknown));
+    any.set_value(info.SerializeAsString());
+  }
+  return grpc::Status(status.error_code(), status.error_message(), details.SerializeAsString());
+}
+
 template <typename Request>
 grpc::Status Repeat(Request* request, const CreateOptions& options,
                     const std::function<grpc::Status(grpc::ClientContext*)>& call) {
@@ -37,6 +51,7 @@ grpc::Status Repeat(Request* request, const CreateOptions& options,
   absl::BitGen random;
   const absl::Time end = now() + options.timeout;
   absl::Duration limit = options.first_pause;
+  bool lost = false;  // a try ended without the gateway's word
   while (true) {
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(end));
@@ -48,7 +63,10 @@ grpc::Status Repeat(Request* request, const CreateOptions& options,
         std::max({limit * absl::Uniform<double>(random, 0.5, 1.0), kShortestPause,
                   error.retry_delay.value_or(absl::ZeroDuration())});
     limit = std::min(limit * 2, options.longest_pause);
-    if (!MayRepeat(error) || now() + pause >= end) return status;
+    if (!MayRepeat(error) || now() + pause >= end) {
+      return lost && error.outcome == Outcome::kNotSent ? WithUnknownOutcome(status) : status;
+    }
+    lost = lost || error.reason.empty();
     options.sleep ? options.sleep(pause) : absl::SleepFor(pause);
   }
 }

@@ -34,9 +34,9 @@ struct CreateOptions {
 //   what became of the first try, or joins it, and makes nothing twice.
 //
 // Nothing else is repeated, above all not what has the outcome UNKNOWN: OUTCOME_UNKNOWN comes back,
-// and the same request later asks again. It is the last try's error that comes back: after a
-// connection that broke, it need not say what became of the earlier one (see
-// docs/when-a-call-fails.md).
+// and the same request later asks again. The last try's error comes back. Where it says NOT_SENT,
+// but an earlier try's connection broke, it says UNKNOWN instead: a gateway that refuses a call
+// before it looks for the id (no store, a token that has run out) knows nothing of the earlier one.
 //
 // An empty request_id is filled in, before the first try: keep it with the order. Blocks.
 // Thread-safe.

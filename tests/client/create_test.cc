@@ -188,6 +188,30 @@ TEST_F(Create, EndsWithUnknownAlsoAfterTriesThatWereSafe) {
   EXPECT_THAT(ids_, SizeIs(3));
 }
 
+TEST_F(Create, DoesNotSayNotSentWhenAnEarlierTryMayHaveGotThrough) {
+  const auto refused = [](std::map<std::string, std::string> metadata) {
+    return Refusal(absl::StatusCode::kUnauthenticated, "TOKEN_UNKNOWN", std::move(metadata));
+  };
+  answers_ = {refused(kNotSent)};
+  EXPECT_EQ(DecodeError(Session()).outcome, Outcome::kNotSent);
+
+  answers_ = {NotSent(), refused(kNotSent)};
+  EXPECT_EQ(DecodeError(Session()).outcome, Outcome::kNotSent);
+
+  const grpc::Status broken(grpc::StatusCode::UNAVAILABLE, "Socket closed");
+  answers_ = {broken, NotSent(), refused(kNotSent)};
+  const Error error = DecodeError(Session());
+  EXPECT_EQ(error.outcome, Outcome::kUnknown);
+  EXPECT_EQ(error.code, grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_EQ(error.reason, "TOKEN_UNKNOWN");
+  EXPECT_EQ(error.message, "it failed");
+  EXPECT_EQ(error.retry_safe, true);
+
+  // The upstream refused it: the ledger would have kept it back, had the first got through.
+  answers_ = {broken, Refusal(absl::StatusCode::kInvalidArgument, "UPSTREAM_REFUSED", kRejected)};
+  EXPECT_EQ(DecodeError(Session()).outcome, Outcome::kRejected);
+}
+
 TEST_F(Create, MakesAnIdBeforeTheFirstTryAndKeepsIt) {
   answers_ = {NotSent(), NotSent()};
   EXPECT_TRUE(Session().ok());

@@ -240,18 +240,18 @@ INSTANTIATE_TEST_SUITE_P(
          7,
          "ippctl: UNKNOWN (OUTCOME_UNKNOWN): it failed\n"
          "outcome: UNKNOWN, it may or may not have been done\n"
-         "retry: not safe; look first whether it was done (request id r-1)\n"
+         "retry: with --request-id r-1 only, which never does it twice\n"
          "request id: r-1\n"},
         {"MalformedAnswer", absl::StatusCode::kInternal,
          Detail("UPSTREAM_MALFORMED", {{"outcome", "UNKNOWN"}}), 7,
          "ippctl: INTERNAL (UPSTREAM_MALFORMED): it failed\n"
          "outcome: UNKNOWN, it may or may not have been done\n"
-         "retry: not safe; look first whether it was done (request id r-1)\n"
+         "retry: with --request-id r-1 only, which never does it twice\n"
          "request id: r-1\n"},
         {"LateWithoutVerdict", absl::StatusCode::kDeadlineExceeded, Detail("", {}), 7,
          "ippctl: DEADLINE_EXCEEDED: it failed\n"
          "outcome: UNKNOWN, it may or may not have been done\n"
-         "retry: not safe; look first whether it was done (request id r-1)\n"
+         "retry: with --request-id r-1 only, which never does it twice\n"
          "request id: r-1\n"},
         {"Credentials", absl::StatusCode::kInternal,
          Detail("UPSTREAM_CREDENTIALS", {{"outcome", "REJECTED"}, {"retry_safe", "false"}}), 1,
