@@ -13,6 +13,7 @@ namespace v1 = kustom::ipp::v1;
 using Wrong = std::vector<std::string>;
 
 constexpr char kWordPrefix[] = "ipp-gateway:";
+constexpr int64_t kLongestRound = 600;  // seconds
 
 template <typename Predicate>
 int CountReads(const TruthOfCreate& truth, const Predicate& counts) {
@@ -138,6 +139,8 @@ void JudgeTold(const std::string& when, const ToldOutcome& told, const TruthOfCr
     say("EXECUTED with session ", told.outcome.session_id());
   }
   if (!executed && !told.outcome.session_id().empty()) say("a session_id without EXECUTED");
+  const int64_t age = told.outcome.updated_at().seconds() - told.outcome.created_at().seconds();
+  if (age < 0 || age > kLongestRound) say("updated_at is ", age, " s after created_at");
 }
 
 bool SameWord(const CallerAnswer& a, const CallerAnswer& b) {
