@@ -90,6 +90,10 @@ class Round {
       first->Wait(cell().meanwhile_at);
       record_.elsewhere = elsewhere().Create(record_.sent, cell().time)->Answer();
     }
+    // As the request comes: the old trap of a connection that is closed when it is used again.
+    if (cell().close_unused && !first->Wait(cell().close_at)) {
+      IPP_RETURN_IF_ERROR(upstream_.CloseConnections());
+    }
     if (cell().patience == Patience::kCancels && !first->Wait(cell().time)) first->Cancel();
     record_.first = first->Answer();
     return absl::OkStatus();
@@ -176,7 +180,7 @@ class Round {
       if (outcome.request_id() == record_.request_id) record_.listed = {true, outcome};
     }
     IPP_ASSIGN_OR_RETURN(const int strikes, upstream_.Strikes());
-    record_.struck = strikes > 0;
+    record_.struck = strikes > 0 || cell().close_unused;
     return upstream_.ClearRules();
   }
 
@@ -195,6 +199,11 @@ class Round {
     const v1::CreateState state = record_.settled.state();
     const bool unknown = state == v1::CREATE_STATE_UNKNOWN || state == v1::CREATE_STATE_UNDER_WAY;
     const std::string& reference = record_.sent.merchant_reference1();
+    // What was closed is not to meet the retry as well; a read finds out, however often it has to.
+    if (cell().close_unused) {
+      IPP_RETURN_IF_ERROR(caller().Warm());
+      IPP_RETURN_IF_ERROR(elsewhere().Warm());
+    }
     if (!record_.request_id.empty()) {
       v1::CreateSessionRequest again = record_.sent;
       again.set_request_id(record_.request_id);
