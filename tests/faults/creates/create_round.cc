@@ -54,6 +54,7 @@ class Round {
     IPP_RETURN_IF_ERROR(Settle());
     IPP_RETURN_IF_ERROR(TryAgain());
     IPP_RETURN_IF_ERROR(FollowSession());
+    IPP_RETURN_IF_ERROR(LeavePortOpen());
     return std::move(record_);
   }
 
@@ -249,6 +250,15 @@ class Round {
     IPP_ASSIGN_OR_RETURN(record_.truth_at_end, upstream_.Of(record_.sent.merchant_reference1()));
     IPP_ASSIGN_OR_RETURN(record_.told_at_end, Told());
     return bed_.Check();
+  }
+
+  // For the round that comes.
+  absl::Status LeavePortOpen() {
+    if (!cell().knock) return absl::OkStatus();
+    for (Pauses pauses; pauses.elapsed() < kLimit; pauses.Pause()) {
+      if (WebClient(bed_.upstream_port(cell().http2)).connected()) return absl::OkStatus();
+    }
+    return absl::InternalError("the simulator's port stays closed");
   }
 
   CreateBed& bed_;
