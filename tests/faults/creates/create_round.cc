@@ -180,8 +180,8 @@ class Round {
     for (const v1::CreateOutcome& outcome : outcomes) {
       if (outcome.request_id() == record_.request_id) record_.listed = {true, outcome};
     }
-    IPP_ASSIGN_OR_RETURN(const int strikes, upstream_.Strikes());
-    record_.struck = strikes > 0 || cell().close_unused;
+    IPP_ASSIGN_OR_RETURN(const bool struck, upstream_.AllStruck());
+    record_.struck = struck || cell().close_unused;
     return upstream_.ClearRules();
   }
 
