@@ -82,6 +82,7 @@ struct H2Client::Connection {
   std::map<int32_t, Upload> uploads;
   std::optional<H2GoAway> goaway;
   error_code end;  // none: it is open
+  bool reset = false;
   int pings = 0;
 
   ~Connection() { nghttp2_session_del(session); }
@@ -165,9 +166,11 @@ void H2Client::Connection::Flush() {
     const uint8_t* bytes = nullptr;
     const ssize_t size = nghttp2_session_mem_send(session, &bytes);
     if (size <= 0) return;
-    error_code ignored;  // what ended the connection is read, not written
-    asio::write(stream, asio::buffer(bytes, static_cast<size_t>(size)), ignored);
-    if (ignored) return;
+    error_code error;
+    asio::write(stream, asio::buffer(bytes, static_cast<size_t>(size)), error);
+    // The kernel tells of a RST once, the writer or the reader.
+    if (IsReset(error)) reset = true;
+    if (error) return;
   }
 }
 
@@ -190,6 +193,7 @@ bool H2Client::Connection::Pump(milliseconds patience) {
       return false;
     }
   }
+  if (IsTruncated(end) && reset) end = asio::error::connection_reset;
   const ssize_t taken = nghttp2_session_mem_recv(session, bytes.data(), size);
   EXPECT_EQ(taken, static_cast<ssize_t>(size)) << nghttp2_strerror(static_cast<int>(taken));
   Flush();
@@ -325,7 +329,9 @@ boost::json::value SimulatorTlsTest::Truth(const std::string& what) {
 }
 
 void SimulatorTlsTest::WaitForRequests(int count) {
+  const auto until = std::chrono::steady_clock::now() + kPatience;
   while (At(Truth("requests?limit=0"), "total") != std::to_string(count)) {
+    ASSERT_LT(std::chrono::steady_clock::now(), until) << "not so many requests: " << count;
   }
 }
 
