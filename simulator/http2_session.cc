@@ -263,6 +263,7 @@ void Http2Session::OnHeadRead(int32_t id, bool whole) {
       return Refuse(*stream);
     case Admission::kReadLast:
       last_request_ = id;
+      stream->last = true;
       break;
     case Admission::kRead:
       break;

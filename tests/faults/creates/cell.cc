@@ -237,8 +237,9 @@ Cell DrawCell(const CellOptions& options, const MatrixFault& fault, int round) {
     cell.time = absl::Seconds(6);
     const bool join = options.replicas > 1 && Draw(&dice, 4) == 0;
     cell.meanwhile = join ? Meanwhile::kJoin : Meanwhile::kKill;
+    cell.own_id = cell.own_id || join;
     // Half of the time it is about the moment at which a request is on its way by itself.
-    cell.meanwhile_at = absl::Microseconds(Draw(&dice, 2) == 0 ? Between(&dice, 0, 15'000)
+    cell.meanwhile_at = absl::Microseconds(Draw(&dice, 2) == 0 ? Between(&dice, 500, 8'000)
                                                                : Between(&dice, 0, 120'000));
   }
   return cell;

@@ -19,7 +19,7 @@ struct MatrixLine {
   int rejected = 0;
   int unknown = 0;
   int gone = 0;
-  int settled = 0;   // creates that turned from UNKNOWN or UNDER_WAY to EXECUTED
+  int settled = 0;   // EXECUTED in the end, and not by an answer that came as it should
   int replayed = 0;  // retries that got what there was
   int created = 0;   // retries that made the session
   int doubled = 0;   // rounds in which what is not proven unprocessed was read more than once

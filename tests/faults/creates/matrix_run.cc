@@ -47,8 +47,9 @@ bool MatrixRun::Run() {
     all.Add(lines_[fault.name]);
   }
   Say(MatrixRow("all", all));
-  Say(absl::StrCat("took ",
-                   absl::FormatDuration(absl::Trunc(absl::Now() - begin, absl::Seconds(1)))));
+  Say(absl::StrCat(
+      "took ", absl::FormatDuration(absl::Trunc(absl::Now() - begin, absl::Seconds(1))), "; ",
+      all.missed, " connections not as wanted, ", all.late, " callers that waited in vain"));
   for (const std::string& found : TooEasy(options_, lines_)) {
     Say(found);
     failed_ = true;

@@ -97,11 +97,11 @@ absl::Status UpstreamTruth::CloseConnections() {
 }
 
 absl::StatusOr<TruthOfCreate> UpstreamTruth::Of(const std::string& reference) {
-  // Sessions first: then every one of them has its request in what is read next.
-  IPP_ASSIGN_OR_RETURN(const std::string sessions,
-                       Control("GET", "/_sim/sessions?merchant_reference1=" + reference));
+  // Requests first: what was executed by then has its session in what is read next.
   IPP_ASSIGN_OR_RETURN(const std::string requests,
                        Control("GET", "/_sim/requests?merchant_reference1=" + reference));
+  IPP_ASSIGN_OR_RETURN(const std::string sessions,
+                       Control("GET", "/_sim/sessions?merchant_reference1=" + reference));
   TruthOfCreate truth;
   IPP_RETURN_IF_ERROR(Parse(requests, [&](const json::value& page) {
     for (const json::value& entry : page.at("requests").as_array()) {
