@@ -54,6 +54,7 @@ class Round {
     IPP_RETURN_IF_ERROR(Settle());
     IPP_RETURN_IF_ERROR(TryAgain());
     IPP_RETURN_IF_ERROR(FollowSession());
+    IPP_RETURN_IF_ERROR(LeavePortOpen());
     return std::move(record_);
   }
 
@@ -89,6 +90,10 @@ class Round {
     if (cell().meanwhile == Meanwhile::kJoin) {
       first->Wait(cell().meanwhile_at);
       record_.elsewhere = elsewhere().Create(record_.sent, cell().time)->Answer();
+    }
+    // As the request comes: the old trap of a connection that is closed when it is used again.
+    if (cell().close_unused && !first->Wait(cell().close_at)) {
+      IPP_RETURN_IF_ERROR(upstream_.CloseConnections());
     }
     if (cell().patience == Patience::kCancels && !first->Wait(cell().time)) first->Cancel();
     record_.first = first->Answer();
@@ -176,7 +181,7 @@ class Round {
       if (outcome.request_id() == record_.request_id) record_.listed = {true, outcome};
     }
     IPP_ASSIGN_OR_RETURN(const int strikes, upstream_.Strikes());
-    record_.struck = strikes > 0;
+    record_.struck = strikes > 0 || cell().close_unused;
     return upstream_.ClearRules();
   }
 
@@ -195,6 +200,11 @@ class Round {
     const v1::CreateState state = record_.settled.state();
     const bool unknown = state == v1::CREATE_STATE_UNKNOWN || state == v1::CREATE_STATE_UNDER_WAY;
     const std::string& reference = record_.sent.merchant_reference1();
+    // What was closed is not to meet the retry as well; a read finds out, however often it has to.
+    if (cell().close_unused) {
+      IPP_RETURN_IF_ERROR(caller().Warm());
+      IPP_RETURN_IF_ERROR(elsewhere().Warm());
+    }
     if (!record_.request_id.empty()) {
       v1::CreateSessionRequest again = record_.sent;
       again.set_request_id(record_.request_id);
@@ -240,6 +250,15 @@ class Round {
     IPP_ASSIGN_OR_RETURN(record_.truth_at_end, upstream_.Of(record_.sent.merchant_reference1()));
     IPP_ASSIGN_OR_RETURN(record_.told_at_end, Told());
     return bed_.Check();
+  }
+
+  // For the round that comes.
+  absl::Status LeavePortOpen() {
+    if (!cell().knock) return absl::OkStatus();
+    for (Pauses pauses; pauses.elapsed() < kLimit; pauses.Pause()) {
+      if (WebClient(bed_.upstream_port(cell().http2)).connected()) return absl::OkStatus();
+    }
+    return absl::InternalError("the simulator's port stays closed");
   }
 
   CreateBed& bed_;
