@@ -27,6 +27,22 @@ TEST_F(SimulatorFaultRules, AreShownWithTheirDefaultsAndCounts) {
   EXPECT_EQ(Get("/_sim/faults").body, reply.body);
 }
 
+TEST_F(SimulatorFaultRules, OfHttp2ShowWhatFollowsFromTheirMembers) {
+  const auto faults = Put(R"({"faults":[{"on":"*","do":"refuse_stream"},{"on":"*","do":"goaway"},
+      {"on":"*","do":"goaway","processed":true},{"on":"*","do":"goaway","answer":true},
+      {"on":"*","do":"goaway","processed":false,"commit":false}]})")
+                          .Json();
+  const auto show = [&](const std::string& rule) {
+    return At(faults, rule + ".processed") + " " + At(faults, rule + ".commit") + " " +
+           At(faults, rule + ".answer");
+  };
+  EXPECT_EQ(At(faults, "faults.0.after_read"), "false");
+  EXPECT_EQ(show("faults.1"), "false false false");
+  EXPECT_EQ(show("faults.2"), "true true false");
+  EXPECT_EQ(show("faults.3"), "true true true");
+  EXPECT_EQ(show("faults.4"), "false false false");
+}
+
 TEST_F(SimulatorFaultRules, AreAddedReplacedAndRemoved) {
   Put(R"({"faults":[{"on":"webhook","do":"lose"}]})");
   EXPECT_EQ(Post("/_sim/faults", R"({"on":"webhook","do":"late"})").status, 200);

@@ -363,22 +363,6 @@ TEST_F(SimulatorHttp2Faults, OfHttp2DoNotMatchHttp11) {
   EXPECT_EQ(At(Truth("faults"), "faults.0.hits"), "1");
 }
 
-TEST_F(SimulatorHttp2Faults, ShowTheirMembers) {
-  Rules(R"({"on":"*","do":"refuse_stream"},{"on":"*","do":"goaway"},)"
-        R"({"on":"*","do":"goaway","processed":true},{"on":"*","do":"goaway","answer":true},)"
-        R"({"on":"*","do":"goaway","processed":false,"commit":false})");
-  const auto faults = Truth("faults");
-  const auto show = [&](const std::string& rule) {
-    return At(faults, rule + ".processed") + " " + At(faults, rule + ".commit") + " " +
-           At(faults, rule + ".answer");
-  };
-  EXPECT_EQ(At(faults, "faults.0.after_read"), "false");
-  EXPECT_EQ(show("faults.1"), "false false false");
-  EXPECT_EQ(show("faults.2"), "true true false");
-  EXPECT_EQ(show("faults.3"), "true true true");
-  EXPECT_EQ(show("faults.4"), "false false false");
-}
-
 TEST_F(SimulatorHttp2Faults, StrikeInTheirOrder) {
   Rules(R"({"on":"list_devices","do":"error_before"},{"on":"list_devices","do":"refuse_stream"},)"
         R"({"on":"list_devices","do":"too_many"})");
