@@ -340,6 +340,19 @@ TEST_F(SimulatorHttp2Faults, GoAwayWithTheAnswer) {
   ExpectRecovery();
 }
 
+TEST_F(SimulatorHttp2Faults, GoAwayThatCoversOneDoesNotCoverWhatBeganAfterAnUncoveredOne) {
+  Rules(R"({"on":"list_devices","do":"goaway","processed":true,"delay_ms":100},)"
+        R"({"on":"create_session","do":"goaway","delay_ms":600000})");
+  h2_->Send("GET", "/ipp/v1/devices");
+  const int32_t struck = SendCreate();
+  const int32_t behind = h2_->Send("POST", "/ipp/v1/sessions", OrderFor(device_));
+  EXPECT_TRUE(IsClosed(h2_->WaitForEnd()));
+  ASSERT_TRUE(h2_->goaway());
+  EXPECT_EQ(h2_->goaway()->last_stream, struck);
+  EXPECT_LT(struck, behind);
+  EXPECT_EQ(At(Truth("sessions"), "total"), "0");
+}
+
 TEST_F(SimulatorHttp2Faults, GoAwayComesAfterItsDelay) {
   Rules(R"({"on":"create_session","do":"goaway","processed":true,"delay_ms":60})");
   const auto begin = SteadyClock::now();
