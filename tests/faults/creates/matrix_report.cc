@@ -38,6 +38,7 @@ void MatrixLine::Add(const RoundRecord& record, bool good) {
   settled += Turned(record);
   replayed += record.retry.ok() && record.retry.response.replayed();
   created += record.retry.ok() && !record.retry.response.replayed();
+  broke_again += BrokeAgain(record);
   const auto in_doubt = std::count_if(
       record.truth_at_end.reads.begin(), record.truth_at_end.reads.end(),
       [&](const auto& read) { return !ProvenUnprocessed(record.cell, read) && !GivenBack(read); });
@@ -77,6 +78,7 @@ void MatrixLine::Add(const MatrixLine& other) {
   missed += other.missed;
   late += other.late;
   waited += other.waited;
+  broke_again += other.broke_again;
   under_way += other.under_way;
   joined += other.joined;
 }
@@ -112,6 +114,10 @@ std::vector<std::string> TooEasy(const MatrixOptions& options,
   }
   if (all.late * 50 > all.waited) {
     found.push_back(absl::StrCat(all.late, " of ", all.waited, " callers waited in vain"));
+  }
+  if (all.broke_again > 1 + all.created / 50) {
+    found.push_back(absl::StrCat(all.broke_again, " retries of what was not done were lost, ",
+                                 all.created, " were not"));
   }
   if (options.kill && all.rounds >= 40 && all.under_way * 10 < all.rounds) {
     found.push_back(absl::StrCat("only ", all.under_way, " of ", all.rounds,

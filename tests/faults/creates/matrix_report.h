@@ -28,11 +28,12 @@ struct MatrixLine {
   int fresh = 0;
   int http1 = 0;
   int http2 = 0;
-  int missed = 0;     // wanted reused, was fresh; or the other way round
-  int late = 0;       // waited, and the deadline passed all the same
-  int waited = 0;     // callers that waited
-  int under_way = 0;  // gateways killed after the upstream had read, before anybody was told
-  int joined = 0;     // calls to the other replica
+  int missed = 0;       // wanted reused, was fresh; or the other way round
+  int late = 0;         // waited, and the deadline passed all the same
+  int broke_again = 0;  // retries of what was not done that were lost as well
+  int waited = 0;       // callers that waited
+  int under_way = 0;    // gateways killed after the upstream had read, before anybody was told
+  int joined = 0;       // calls to the other replica
 
   void Add(const RoundRecord& record, bool good);
   void Add(const MatrixLine& other);

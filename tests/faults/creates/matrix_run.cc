@@ -49,7 +49,8 @@ bool MatrixRun::Run() {
   Say(MatrixRow("all", all));
   Say(absl::StrCat(
       "took ", absl::FormatDuration(absl::Trunc(absl::Now() - begin, absl::Seconds(1))), "; ",
-      all.missed, " connections not as wanted, ", all.late, " callers that waited in vain"));
+      all.missed, " connections not as wanted, ", all.late, " callers that waited in vain, ",
+      all.broke_again, " retries of what was not done that were lost as well"));
   for (const std::string& found : TooEasy(options_, lines_)) {
     Say(found);
     failed_ = true;

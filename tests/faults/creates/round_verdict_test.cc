@@ -78,6 +78,19 @@ TEST(RoundVerdict, LetsTheWebhookOfACreateWithoutAWordOvertakeItsAnswer) {
   EXPECT_THAT(JudgeRound(record), Contains("event ACTIVATED: request_id is "));
 }
 
+TEST(RoundVerdict, LetsTheRetryOfWhatWasNotSentBreakWhenItSaysSo) {
+  RoundRecord record = NotSentRound();
+  record.retry = UnknownRound().first;
+  record.told_at_end = Told(v1::CREATE_STATE_UNKNOWN);
+  record.truth_after_retry = record.truth_at_end = {};
+  EXPECT_TRUE(BrokeAgain(record));
+  EXPECT_THAT(JudgeRound(record), IsEmpty());
+  record.truth_after_retry.sessions.push_back(Made());
+  EXPECT_FALSE(BrokeAgain(record));
+  EXPECT_THAT(JudgeRound(record), Contains(HasSubstr("retry: was not sent")));
+  EXPECT_FALSE(BrokeAgain(UnknownRound()));
+}
+
 // A way to break a promise, and what the verdict must say of it.
 struct Breach {
   const char* name;

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "tests/faults/steps.h"
 
 namespace ipp::faults {
 namespace {
@@ -12,7 +10,6 @@ namespace {
 namespace v1 = kustom::ipp::v1;
 using Wrong = std::vector<std::string>;
 
-constexpr char kWordPrefix[] = "ipp-gateway:";
 constexpr int64_t kLongestRound = 600;  // seconds
 
 template <typename Predicate>
@@ -163,6 +160,7 @@ void JudgeRetry(const RoundRecord& record, Wrong* wrong) {
       }
       return unread();
     case v1::CREATE_STATE_NOT_SENT: {
+      if (BrokeAgain(record)) return;
       if (!retry.ok()) return say("was not sent, although nothing was done before");
       const auto& made = record.truth_after_retry.sessions;
       if (made.size() != 1 || made[0].session_id != retry.response.session().session_id()) {
@@ -199,56 +197,6 @@ void JudgeOther(const RoundRecord& record, Wrong* wrong) {
   JudgeUnread("another amount", record.truth_after_retry, record.truth_at_end, wrong);
 }
 
-bool HasOwnFields(const RoundRecord& record, const v1::Session& session) {
-  return session.merchant_data() == record.sent.merchant_data() &&
-         session.merchant_reference2() == record.sent.merchant_reference2();
-}
-
-// What the gateway knows from a webhook alone is id and status.
-bool IsThin(const v1::Session& session) { return session.device_id().empty(); }
-
-// A later webhook was the first that the gateway heard of the session.
-bool HeardLate(const RoundRecord& record) {
-  return record.cell.named_late && !record.truth.sessions.empty() &&
-         record.told.state() != v1::CREATE_STATE_EXECUTED;
-}
-
-// An event of a webhook, told before anybody could know whose session it is: the one that named it,
-// or one that came before the answer to a create that has no word.
-bool ToldTooSoon(const RoundRecord& record, const v1::SessionEvent& event) {
-  if (event.source() != v1::SESSION_EVENT_SOURCE_WEBHOOK) return false;
-  if (HeardLate(record)) {
-    return record.cell.named_by_tap || event.type() == v1::SESSION_EVENT_TYPE_ACTIVATED;
-  }
-  return record.cell.own_fields == OwnFields::kBoth &&
-         event.type() == v1::SESSION_EVENT_TYPE_CREATED;
-}
-
-void JudgeEvents(const RoundRecord& record, const std::string& session_id, Wrong* wrong) {
-  const bool settled = record.told_at_end.state() == v1::CREATE_STATE_EXECUTED;
-  int created = 0;
-  int ends = 0;
-  for (const v1::SessionEvent& event : record.events) {
-    const std::string name = absl::StrCat("event ", Name(event.type()));
-    if (event.type() == v1::SESSION_EVENT_TYPE_CREATED) ++created;
-    if (IsTerminal(event.type())) ++ends;
-    if (event.session_id() != session_id) wrong->push_back(name + ": of another session");
-    if (IsThin(event.session()) ? absl::StrContains(event.session().merchant_data(), kWordPrefix)
-                                : !HasOwnFields(record, event.session())) {
-      wrong->push_back(name + ": merchant_data or merchant_reference2 is not the caller's");
-    }
-    const bool bare = event.request_id().empty() && ToldTooSoon(record, event);
-    const std::string& id = event.request_id();
-    if (id != (settled ? record.request_id : "") && !bare) {
-      wrong->push_back(absl::StrCat(name, ": request_id is ", id));
-    }
-  }
-  const bool may_miss = HeardLate(record) && created == 0;
-  if (created != 1 && !may_miss) wrong->push_back(absl::StrCat(created, " CREATED events"));
-  if (ends != 1) wrong->push_back(absl::StrCat(ends, " terminal events"));
-  if (!record.events_listed_alike) wrong->push_back("ListSessionEvents differs from the stream");
-}
-
 }  // namespace
 
 bool ProvenUnprocessed(const Cell& cell, const ReadRequest& read) {
@@ -259,6 +207,14 @@ bool ProvenUnprocessed(const Cell& cell, const ReadRequest& read) {
 
 bool GivenBack(const ReadRequest& read) {
   return !read.executed && (read.status == 401 || read.status == 403 || read.status == 429);
+}
+
+bool BrokeAgain(const RoundRecord& record) {
+  const bool not_done =
+      !record.settled.known || record.settled.state() == v1::CREATE_STATE_NOT_SENT;
+  return not_done && Has(record.retry, Outcome::kUnknown) &&
+         record.truth_after_retry.sessions.empty() &&
+         record.told_at_end.state() == v1::CREATE_STATE_UNKNOWN;
 }
 
 bool CanSettle(const RoundRecord& record) {
@@ -359,26 +315,6 @@ void JudgeRetries(const RoundRecord& record, Wrong* wrong) {
   }
   JudgeRetry(record, wrong);
   JudgeOther(record, wrong);
-}
-
-void JudgeSession(const RoundRecord& record, Wrong* wrong) {
-  if (record.truth_at_end.sessions.size() != 1) return;
-  const MadeSession& made = record.truth_at_end.sessions[0];
-  if (made.order_amount != record.sent.order_amount()) {
-    wrong->push_back(absl::StrCat("the session is about ", made.order_amount));
-  }
-  if (made.status != "FINALIZED") wrong->push_back("the session was not paid: " + made.status);
-  JudgeEvents(record, made.session_id, wrong);
-  if (!record.read_back || !HasOwnFields(record, *record.read_back)) {
-    wrong->push_back("GetSession: merchant_data or merchant_reference2 is not the caller's");
-  }
-  if (record.told_at_end.state() != v1::CREATE_STATE_EXECUTED) return;
-  if (!record.watched || !record.watch_ended_ok ||
-      record.watch_last.session_id() != made.session_id ||
-      record.watch_last.status() != v1::SESSION_STATUS_FINALIZED ||
-      !HasOwnFields(record, record.watch_last)) {
-    wrong->push_back("WatchSession by request_id does not end with the session that was paid");
-  }
 }
 
 std::vector<std::string> JudgeRound(const RoundRecord& record) {

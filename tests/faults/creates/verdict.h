@@ -16,6 +16,10 @@ bool ProvenUnprocessed(const Cell& cell, const ReadRequest& read);
 // not done, and whoever asks again with the same id has it sent again.
 bool GivenBack(const ReadRequest& read);
 
+// Whether the retry of what was not done was sent on a way that broke: nothing came of it, and it
+// says that it does not know. No promise is broken, but it must be rare; a run counts it.
+bool BrokeAgain(const RoundRecord& record);
+
 // Whether the gateway has what it takes to find out which create made the session: its answer, or
 // its word in a field that the caller left empty.
 bool CanSettle(const RoundRecord& record);
@@ -32,7 +36,8 @@ bool CanSettle(const RoundRecord& record);
 // 3. OutcomeService says the same: what was OK is EXECUTED, what was REJECTED REJECTED (or NOT_SENT
 //    where it was given back). Where a session was made and CanSettle: EXECUTED with that session;
 //    where none was made: never EXECUTED. Get and List agree.
-// 4. The same call again: EXECUTED is replayed; NOT_SENT is sent, once; REJECTED and UNKNOWN come
+// 4. The same call again: EXECUTED is replayed; NOT_SENT is sent, once (or BrokeAgain); REJECTED
+// and UNKNOWN come
 //    again and nothing is read. With another amount: REQUEST_ID_REUSED that names order_amount,
 //    and nothing is read.
 // 5. The session has one CREATED (none where a later webhook was the first that the gateway heard)
