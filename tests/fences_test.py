@@ -34,6 +34,7 @@ THIRD_PARTIES = {
     r"sqlite3\.h": {"server/store"},
     r"libpq": {"server/store"},
     r"boost/": {"server/web", "simulator"},
+    r"nghttp2/": {"simulator"},
     r"yaml-cpp/": {"server/config"},
     r"(spdlog|prometheus)/": {"server/base"},
     r"google/protobuf/util/json_util": {"client"},
