@@ -20,7 +20,7 @@ using store::IntentState;
 
 constexpr absl::Duration kFirstPause = absl::Milliseconds(50);
 constexpr absl::Duration kLongestPause = absl::Seconds(1);
-// Left for the answer to reach the caller.
+// Left for the answer to reach the caller; a quarter of its time, if that is less.
 constexpr absl::Duration kAnswerTime = absl::Milliseconds(100);
 
 absl::Status Reused(const Message& request, const std::string& rpc,
@@ -68,8 +68,8 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
         context_(std::move(context)),
         shape_(std::move(shape)),
         rpc_(call->route().method()->name()),
-        send_until_(std::min(context_.deadline - kAnswerTime,
-                             Now() + call->edge().gateway.options.create_send_for)) {}
+        answer_by_(context_.deadline - std::min(kAnswerTime, (context_.deadline - Now()) / 4)),
+        send_until_(std::min(answer_by_, Now() + call->edge().gateway.options.create_send_for)) {}
 
   void Begin() {
     ledger().Begin({.merchant_id = context_.merchant_id,
@@ -78,8 +78,7 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
                     .caller = call_->caller().name,
                     .request = Fingerprint(request_),
                     .turns_up = shape_.settle_wait > absl::ZeroDuration()},
-                   context_.deadline - kAnswerTime, Wanted(),
-                   [self = shared_from_this()](absl::StatusOr<Begun> begun) {
+                   answer_by_, Wanted(), [self = shared_from_this()](absl::StatusOr<Begun> begun) {
                      self->GotBegun(std::move(begun));
                    });
   }
@@ -216,7 +215,7 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
   }
 
   void AwaitSettled(absl::Status status) {
-    const absl::Time until = std::min(context_.deadline - kAnswerTime, Now() + shape_.settle_wait);
+    const absl::Time until = std::min(answer_by_, Now() + shape_.settle_wait);
     if (until <= Now()) return call_->Finish(status);
     ledger().Await(
         context_.merchant_id, call_->request_id(), until, Wanted(),
@@ -255,6 +254,7 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
   const upstream::CallContext context_;
   const CreateShape shape_;
   const std::string rpc_;
+  const absl::Time answer_by_;
   const absl::Time send_until_;
   store::IntentRecord begun_;
   std::unique_ptr<Message> outgoing_;

@@ -73,7 +73,18 @@ CreateLedger::CreateLedger(store::Store* store, Clock* clock, Scheduler* schedul
       unknown_(metrics->gauge("ipp_creates_unknown", "Creates whose outcome is not known.")),
       oldest_unknown_(
           metrics->gauge("ipp_creates_oldest_unknown_seconds",
-                         "Age of the oldest create whose outcome is not known; 0: none.")) {}
+                         "Age of the oldest create whose outcome is not known; 0: none.")) {
+  // There from the start, so that an alarm sees the first one.
+  for (const char* rpc : {"CreateSession", "CreateEnrollment", "CreateSimulatedDevice"}) {
+    for (const char* result : {"sent", "replayed", "refused", "joined", "differs"}) {
+      Told(rpc, result);
+    }
+    for (const IntentState state : {IntentState::kNotSent, IntentState::kRejected,
+                                    IntentState::kExecuted, IntentState::kUnknown}) {
+      Closed(rpc, state);
+    }
+  }
+}
 
 CreateLedger::~CreateLedger() {
   Stop();
@@ -103,11 +114,14 @@ void CreateLedger::Stop() {
   --busy_;
 }
 
-void CreateLedger::Tell(const std::string& rpc, const char* result) {
-  metrics_
-      ->counter("ipp_creates_total", "Creates that callers asked for.",
-                {{"rpc", rpc}, {"result", result}})
-      .Add();
+Counter& CreateLedger::Told(const std::string& rpc, const char* result) {
+  return metrics_->counter("ipp_creates_total", "Creates that callers asked for.",
+                           {{"rpc", rpc}, {"result", result}});
+}
+
+Counter& CreateLedger::Closed(const std::string& rpc, IntentState state) {
+  return metrics_->counter("ipp_creates_closed_total", "Creates by what became of them.",
+                           {{"rpc", rpc}, {"outcome", OutcomeLabel(state)}});
 }
 
 void CreateLedger::Begin(Create create, absl::Time deadline, std::function<bool()> wanted,
@@ -167,19 +181,19 @@ void CreateLedger::Begin(std::shared_ptr<Waiter> waiter) {
                    const std::string& rpc = waiter->create.rpc;
                    switch (begun->what) {
                      case Begun::kSend:
-                       Tell(rpc, "sent");
+                       Told(rpc, "sent").Add();
                        break;
                      case Begun::kReplay:
-                       Tell(rpc, "replayed");
+                       Told(rpc, "replayed").Add();
                        break;
                      case Begun::kRefuse:
-                       Tell(rpc, "refused");
+                       Told(rpc, "refused").Add();
                        break;
                      case Begun::kDiffers:
-                       Tell(rpc, "differs");
+                       Told(rpc, "differs").Add();
                        break;
                      case Begun::kUnsettled:
-                       Tell(rpc, "joined");
+                       Told(rpc, "joined").Add();
                        return Looked(std::move(waiter), std::move(begun->known));
                    }
                    std::move(waiter->done)(std::move(*begun));
@@ -251,10 +265,7 @@ CreateLedger::Write CreateLedger::Closing(const IntentRecord& begun, IntentState
     store_->Commit(std::move(transaction), [this, state, closed, done = std::move(done)](
                                                absl::StatusOr<store::Committed> committed) mutable {
       if (committed.ok() && !closed->empty()) {
-        metrics_
-            ->counter("ipp_creates_closed_total", "Creates by what became of them.",
-                      {{"rpc", *closed}, {"outcome", OutcomeLabel(state)}})
-            .Add();
+        Closed(*closed, state).Add();
       }
       std::move(done)(committed.status());
     });

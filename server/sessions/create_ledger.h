@@ -67,7 +67,7 @@ struct Begun {
 // A store that fails after it has committed leaves a create under way that nobody sends; that is
 // taken back when it works again. What became of a create is kept trying to be written, too.
 //
-// Metrics: ipp_creates_total{rpc, result}: sent, replayed, refused, joined, differs, unsettled;
+// Metrics: ipp_creates_total{rpc, result}: sent, replayed, refused, joined, differs;
 // ipp_creates_closed_total{rpc, outcome}; ipp_creates_orphaned_total; ipp_creates_under_way,
 // ipp_creates_unknown, ipp_creates_oldest_unknown_seconds.
 class CreateLedger {
@@ -112,7 +112,8 @@ class CreateLedger {
     Write write;
   };
 
-  void Tell(const std::string& rpc, const char* result);
+  Counter& Told(const std::string& rpc, const char* result);
+  Counter& Closed(const std::string& rpc, store::IntentState state);
   void Begin(std::shared_ptr<Waiter> waiter);
   void Look(std::shared_ptr<Waiter> waiter);
   void Looked(std::shared_ptr<Waiter> waiter, absl::StatusOr<store::IntentRecord> intent);

@@ -44,6 +44,7 @@ std::optional<store::IntentRecord> Settle(const std::optional<store::IntentRecor
 struct SessionBook::Told {
   Verdict verdict = Verdict::kRepeated;
   std::vector<SessionEventType> events = {};
+  bool closed = false;   // a create that was under way
   bool settled = false;  // a create whose outcome was not known
   bool doubled = false;
 };
@@ -76,6 +77,8 @@ SessionBook::SessionBook(store::Store* store, Clock* clock, Metrics* metrics, Ch
     : store_(store),
       clock_(clock),
       times_(times),
+      closed_(metrics->counter("ipp_creates_closed_total", "Creates by what became of them.",
+                               {{"rpc", "CreateSession"}, {"outcome", "executed"}})),
       settled_(metrics->counter("ipp_creates_settled_total",
                                 "Creates with an unknown outcome whose session turned up.")),
       doubled_(metrics->counter("ipp_creates_doubled_total",
@@ -127,6 +130,7 @@ void SessionBook::Record(News news, absl::AnyInvocable<void(absl::StatusOr<Verdi
     for (const store::NewEvent& event : step.events) told->events.push_back(event.event.type());
     store::Writes writes{.session = std::move(step.record), .events = std::move(step.events)};
     if (!told->doubled) writes.intent = Settle(snapshot.intent, news);
+    told->closed = writes.intent && snapshot.intent->state == store::IntentState::kUnderWay;
     told->settled = writes.intent && snapshot.intent->state == store::IntentState::kUnknown;
     return writes;
   };
@@ -164,6 +168,7 @@ void SessionBook::Release(std::string merchant_id, std::string session_id,
 void SessionBook::Count(SessionEventSource source, const Told& told) {
   news_.at({source, told.verdict})->Add();
   for (const SessionEventType type : told.events) events_.at({source, type})->Add();
+  if (told.closed) closed_.Add();
   if (told.settled) settled_.Add();
   if (told.doubled) doubled_.Add();
 }

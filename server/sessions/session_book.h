@@ -21,8 +21,9 @@ absl::string_view VerdictName(Verdict verdict);
 // run.
 //
 // Metrics: ipp_session_news_total{source, verdict} and ipp_session_events_total{source, type}, both
-// counted when they are durable. ipp_creates_settled_total: creates whose outcome was not known,
-// and whose session turned up. ipp_creates_doubled_total: sessions that name a create which made
+// counted when they are durable. ipp_creates_closed_total: see CreateLedger; a session's answer
+// closes its create here. ipp_creates_settled_total: creates whose outcome was not known, and whose
+// session turned up. ipp_creates_doubled_total: sessions that name a create which made
 // another one: a request was sent twice, which must never be.
 class SessionBook {
  public:
@@ -48,6 +49,7 @@ class SessionBook {
   store::Store* const store_;
   Clock* const clock_;
   const CheckTimes times_;
+  Counter& closed_;
   Counter& settled_;
   Counter& doubled_;
   std::map<std::pair<Source, Verdict>, Counter*> news_;
