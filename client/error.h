@@ -19,7 +19,7 @@ struct Error {
   grpc::StatusCode code = grpc::StatusCode::OK;
   std::string message;  // for a person
 
-  std::string reason;  // stable, for programs: "SESSION_NOT_FOUND"
+  std::string reason;  // stable, for programs: "OUTCOME_UNKNOWN"
   std::optional<Outcome> outcome;
   std::optional<bool> retry_safe;
   std::optional<int> http_status;  // what the upstream answered

@@ -161,9 +161,10 @@ class AppImpl final : public App {
   void StartLedger() {
     sessions::LedgerOptions options;
     options.settle = config::ToDuration(config_.creates().settle());
-    // Sent for at most half a minute, then one try to its end.
-    options.under_way = absl::Seconds(40) + config::ToDuration(config_.upstream().timeout()) +
-                        config::ToDuration(config_.drain_timeout());
+    // Tried to be sent, then one try to its end; and the replicas' clocks may differ.
+    options.under_way = config::ToDuration(config_.creates().send_for()) +
+                        config::ToDuration(config_.upstream().timeout()) +
+                        config::ToDuration(config_.drain_timeout()) + absl::Seconds(10);
     ledger_ = std::make_unique<sessions::CreateLedger>(store_.get(), Clock::Real(), &scheduler_,
                                                        &metrics_, options);
   }
@@ -196,6 +197,7 @@ class AppImpl final : public App {
     gateway.options.max_write_stall = config::ToDuration(events.max_write_stall());
     gateway.options.max_stream_age = config::ToDuration(events.max_stream_age());
     gateway.options.correlation = Correlation();
+    gateway.options.create_send_for = config::ToDuration(config_.creates().send_for());
     gateway.options.max_subscribers = events.max_subscribers();
     gateway.options.max_subscribers_per_caller = events.max_subscribers_per_caller();
     rpc::ServerOptions options;

@@ -84,6 +84,7 @@ const std::vector<Control::Route>& Control::Routes() {
       {"POST", "/_sim/clock/advance", &Control::AdvanceClock},
       {"GET", "/_sim/requests", &Control::ListRequests},
       {"DELETE", "/_sim/requests", &Control::ClearRequests},
+      {"DELETE", "/_sim/connections", &Control::CloseConnections},
       {"GET", "/_sim/webhooks", &Control::ListWebhooks},
       {"PUT", "/_sim/webhooks", &Control::SetWebhooks},
       {"POST", "/_sim/webhooks/{}/resend", &Control::Resend},
@@ -240,6 +241,14 @@ Response Control::ListRequests(Call& call) {
 Response Control::ClearRequests(Call&) {
   requests_.Clear();
   return NoContent();
+}
+
+Response Control::CloseConnections(Call&) {
+  JsonWriter json;
+  json.BeginObject();
+  json.Key("closed").Integer(close_unused_());
+  json.EndObject();
+  return JsonResponse(200, json.Take());
 }
 
 Response Control::ListWebhooks(Call& call) {

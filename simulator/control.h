@@ -1,7 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "simulator/faults.h"
@@ -17,8 +19,14 @@ namespace ipp::simulator {
 // scenes for tests. Without authorization, so the simulator belongs on loopback or a test network.
 class Control {
  public:
-  Control(World& world, RequestLog& requests, WebhookQueue& webhooks, Faults& faults)
-      : world_(world), requests_(requests), webhooks_(webhooks), faults_(faults) {}
+  // `close_unused` ends the connections of the API that have no request under way, and counts them.
+  Control(World& world, RequestLog& requests, WebhookQueue& webhooks, Faults& faults,
+          std::function<int()> close_unused)
+      : world_(world),
+        requests_(requests),
+        webhooks_(webhooks),
+        faults_(faults),
+        close_unused_(std::move(close_unused)) {}
 
   Response Handle(const Request& request);
 
@@ -48,6 +56,7 @@ class Control {
   Response AdvanceClock(Call& call);
   Response ListRequests(Call& call);
   Response ClearRequests(Call& call);
+  Response CloseConnections(Call& call);
   Response ListWebhooks(Call& call);
   Response SetWebhooks(Call& call);
   Response Resend(Call& call);
@@ -60,6 +69,7 @@ class Control {
   RequestLog& requests_;
   WebhookQueue& webhooks_;
   Faults& faults_;
+  const std::function<int()> close_unused_;
 };
 
 }  // namespace ipp::simulator

@@ -51,12 +51,13 @@ std::optional<std::chrono::milliseconds> FaultGate::Refuse() {
   return fault->delay;
 }
 
-bool FaultGate::Admit(Request& request) {
-  if (faults_.empty()) return true;
+Admission FaultGate::Admit(Request& request) {
+  if (faults_.empty()) return Admission::kRead;
   const std::string_view operation = Api::OperationOf(request);
-  if (operation.empty()) return true;
+  if (operation.empty()) return Admission::kRead;
   request.fault = faults_.Strike(FaultPoint::kRequest, operation);
-  return request.fault == nullptr || request.fault->kind != FaultKind::kResetBeforeRead;
+  if (request.fault == nullptr) return Admission::kRead;
+  return request.fault->kind == FaultKind::kResetBeforeRead ? Admission::kReset : Admission::kRead;
 }
 
 void FaultGate::Answer(Request& request, Responder respond) {

@@ -24,8 +24,8 @@ class FaultGate {
   // At a new connection: a value if it is to be reset, and how long to refuse others after it.
   std::optional<std::chrono::milliseconds> Refuse();
 
-  // At the head of a request: chooses its fault. False: to be reset before it is read.
-  bool Admit(Request& request);
+  // At the head of a request: chooses its fault.
+  Admission Admit(Request& request);
 
   // At a whole request.
   void Answer(Request& request, Responder respond);

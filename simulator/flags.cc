@@ -61,6 +61,16 @@ const std::vector<Flag>& ValueFlags() {
        }},
       {"--control-port-file", "FILE", "write its port there once listening",
        [](auto value, Flags* f) { return ParseFile(value, &f->control_port_file); }},
+      {"--tls-listen", "ADDRESS:PORT", "the API over TLS as well: HTTP/2, HTTP/1.1 (none)",
+       [](auto value, Flags* f) {
+         return ParseListen(value, &f->options.tls_address, &f->options.tls_port.emplace());
+       }},
+      {"--tls-certificate", "FILE", "its certificate or chain, in PEM",
+       [](auto value, Flags* f) { return ParseFile(value, &f->options.tls_certificate_file); }},
+      {"--tls-key", "FILE", "the certificate's key, in PEM, without a passphrase",
+       [](auto value, Flags* f) { return ParseFile(value, &f->options.tls_key_file); }},
+      {"--tls-port-file", "FILE", "write its port there once listening",
+       [](auto value, Flags* f) { return ParseFile(value, &f->tls_port_file); }},
       {"--merchant", "MID:KEY", "a merchant and its API key; repeatable (one test merchant)",
        [](auto value, Flags* f) {
          const size_t colon = value.find(':');
@@ -135,6 +145,24 @@ bool ParseSwitch(std::string_view name, Flags* flags) {
   return false;
 }
 
+// The flags of TLS go together.
+bool CheckTls(const Flags& flags, std::string* error) {
+  const bool listens = flags.options.tls_port.has_value();
+  const auto check = [&](std::string_view name, const std::string& file, bool needed) {
+    if (listens && needed && file.empty()) {
+      *error = "--tls-listen needs " + std::string(name) + "; see --help";
+    } else if (!listens && !file.empty()) {
+      *error = std::string(name) + " needs --tls-listen; see --help";
+    } else {
+      return true;
+    }
+    return false;
+  };
+  return check("--tls-certificate", flags.options.tls_certificate_file, true) &&
+         check("--tls-key", flags.options.tls_key_file, true) &&
+         check("--tls-port-file", flags.tls_port_file, false);
+}
+
 }  // namespace
 
 bool ParseFlags(const std::vector<std::string>& arguments, Flags* flags, std::string* error) {
@@ -171,7 +199,7 @@ bool ParseFlags(const std::vector<std::string>& arguments, Flags* flags, std::st
     }
   }
   if (flags->options.merchants.empty()) flags->options.merchants = default_merchants;
-  return true;
+  return CheckTls(*flags, error);
 }
 
 std::string FlagsHelp() {

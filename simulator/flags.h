@@ -13,6 +13,7 @@ struct Flags {
   std::string faults_file;
   std::string port_file;
   std::string control_port_file;
+  std::string tls_port_file;
   bool help = false;
   bool version = false;
 };

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <ctime>
+
+#include "simulator/sim_clock.h"
 
 namespace ipp::simulator {
 
@@ -10,6 +13,18 @@ bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
          std::equal(a.begin(), a.end(), b.begin(), [](unsigned char x, unsigned char y) {
            return std::tolower(x) == std::tolower(y);
          });
+}
+
+// Made once a second.
+const std::string& HttpDate() {
+  static thread_local std::time_t made_at = 0;
+  static thread_local std::string date;
+  const std::time_t now = std::time(nullptr);
+  if (now != made_at) {
+    date = FormatHttpDate(SimClock::RealNow());
+    made_at = now;
+  }
+  return date;
 }
 
 std::string_view Request::Header(std::string_view name) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,6 +13,10 @@ namespace ipp::simulator {
 
 struct FaultRule;
 
+// What a request came by, in ALPN's names.
+inline constexpr std::string_view kHttp11 = "http/1.1";
+inline constexpr std::string_view kHttp2 = "h2";
+
 // One request as it came off a connection. The views live until its Responder has been called.
 struct Request {
   std::string_view method;
@@ -19,6 +24,7 @@ struct Request {
   std::vector<std::pair<std::string_view, std::string_view>> headers;
   std::string body;
   int connection = 0;  // counts up from 1; tells reused connections from fresh ones
+  std::string_view protocol = kHttp11;
   std::shared_ptr<const FaultRule> fault;  // what shall go wrong with it; null: nothing
 
   // The first header of that name in any letter case; empty if there is none.
@@ -36,6 +42,11 @@ enum class Ending {
   kSilent,    // nothing is sent until the client closes the connection
   kCutBody,   // half of the announced body is sent, then the connection is closed
   kSlowBody,  // the body is sent in pieces over Response::body_time
+  // Over HTTP/2 only:
+  kRefused,       // the stream is refused: nothing was done about the request
+  kGoAwayBefore,  // GOAWAY says that nothing was done about it, then the connection is closed
+  kGoAwayAfter,   // GOAWAY says that something may have been done, then the connection is closed
+  kGoAwayAnswer,  // GOAWAY and the answer; the connection is closed when all have theirs
 };
 
 struct Response {
@@ -52,6 +63,20 @@ using Responder = std::function<void(Response)>;
 
 // Runs on the loop's thread.
 using Handler = std::function<void(Request&, Responder)>;
+
+// What becomes of a request once its head is read.
+enum class Admission {
+  kRead,      // it is read and handled
+  kReadLast,  // so is this one, but none that begins later on the connection (HTTP/2 only)
+  kRefuse,    // its stream is refused (HTTP/2 only)
+  kReset,     // the connection is reset
+};
+
+// Of a body that is sent slowly.
+inline constexpr size_t kPiecesOfABody = 20;
+
+// The value of a Date header, now.
+const std::string& HttpDate();
 
 bool EqualsIgnoringCase(std::string_view a, std::string_view b);
 

@@ -6,11 +6,9 @@
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/status.hpp>
-#include <ctime>
 #include <utility>
 
 #include "simulator/problem.h"
-#include "simulator/sim_clock.h"
 
 namespace ipp::simulator {
 namespace {
@@ -18,36 +16,12 @@ namespace {
 namespace asio = boost::asio;
 namespace http = boost::beast::http;
 using boost::system::error_code;
-using tcp = asio::ip::tcp;
-using SteadyTime = std::chrono::steady_clock::time_point;
-
-// What a refused client may still send before the connection is cut; without reading it, the
-// kernel would reset the connection and the answer could be lost.
-constexpr size_t kMaxDrainedBytes = 8 * 1024 * 1024;
-constexpr size_t kPiecesOfABody = 20;
 
 std::string_view View(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
-// RFC 9110 asks for a Date; made once a second.
-const std::string& DateLine() {
-  static thread_local std::time_t made_at = 0;
-  static thread_local std::string line;
-  const std::time_t now = std::time(nullptr);
-  if (now != made_at) {
-    line = "Date: " + FormatHttpDate(SimClock::RealNow()) + "\r\n";
-    made_at = now;
-  }
-  return line;
-}
-
 Response Refusal(const error_code& error) {
-  if (error == http::error::body_limit) {
-    return ProblemResponse(413, "Payload Too Large", "The body is larger than this server reads.");
-  }
-  if (error == http::error::header_limit) {
-    return ProblemResponse(431, "Request Header Fields Too Large",
-                           "The header is larger than this server reads.");
-  }
+  if (error == http::error::body_limit) return LargeBodyProblem();
+  if (error == http::error::header_limit) return LargeHeaderProblem();
   return ProblemResponse(400, "Bad Request", "This is not HTTP: " + error.message() + ".");
 }
 
@@ -58,48 +32,51 @@ bool IsProtocolError(const error_code& error) {
 
 }  // namespace
 
-void Reset(tcp::socket& socket) {
-  error_code ignored;
-  socket.set_option(asio::socket_base::linger(true, 0), ignored);
-  socket.close(ignored);
-}
+HttpConnection::HttpConnection(std::unique_ptr<Wire> wire, int number,
+                               std::shared_ptr<const Settings> settings, Leave leave)
+    : ServerConnection(std::move(settings), std::move(leave)),
+      wire_(std::move(wire)),
+      number_(number) {}
 
-HttpConnection::HttpConnection(tcp::socket socket, std::shared_ptr<const Settings> settings,
-                               int number, Leave leave)
-    : socket_(std::move(socket)),
-      settings_(std::move(settings)),
-      number_(number),
-      leave_(std::move(leave)) {
-  error_code ignored;
-  socket_.set_option(tcp::no_delay(true), ignored);
+bool HttpConnection::Unused() const {
+  return reading_head_ && buffer_.size() == 0 && !parser_->got_some() && !wire_->HasInput();
 }
-
-HttpConnection::~HttpConnection() { leave_(this); }
 
 void HttpConnection::CloseIfIdle(SteadyTime now) {
-  if (with_handler_ || now - last_activity_ < settings_->options.idle_timeout) return;
-  error_code ignored;
-  socket_.close(ignored);
+  if (with_handler_ || !IdleAt(now)) return;
+  if (Unused()) wire_->FinishNow({}, shared_from_this());
+  wire_->Close();
+}
+
+bool HttpConnection::CloseIfUnused() {
+  if (!Unused()) return false;
+  reading_head_ = false;
+  wire_->FinishNow({}, shared_from_this());
+  return true;
 }
 
 void HttpConnection::Read() {
   parser_.emplace();
-  parser_->header_limit(static_cast<uint32_t>(settings_->options.max_header_bytes));
-  parser_->body_limit(settings_->options.max_body_bytes);
+  parser_->header_limit(static_cast<uint32_t>(settings().options.max_header_bytes));
+  parser_->body_limit(settings().options.max_body_bytes);
+  reading_head_ = true;
   http::async_read_header(
-      socket_, buffer_, *parser_,
+      *wire_, buffer_, *parser_,
       [self = shared_from_this()](error_code error, size_t) { self->OnHeader(error); });
 }
 
 void HttpConnection::OnHeader(error_code error) {
   Touch();
+  if (!reading_head_) return;  // closed meanwhile
+  reading_head_ = false;
   if (error) return OnRequest(error);
   TakeHead();
-  if (settings_->hooks.admit && !settings_->hooks.admit(request_)) return Reset(socket_);
+  const auto& admit = settings().hooks.admit;
+  if (admit && admit(request_) == Admission::kReset) return wire_->Reset();
   if (parser_->is_done()) return OnRequest(error);
   if (EqualsIgnoringCase(View(parser_->get()[http::field::expect]), "100-continue")) {
     head_ = "HTTP/1.1 100 Continue\r\n\r\n";
-    asio::async_write(socket_, asio::buffer(head_),
+    asio::async_write(*wire_, asio::buffer(head_),
                       [self = shared_from_this()](error_code failed, size_t) {
                         if (!failed) self->ReadBody();
                       });
@@ -122,7 +99,7 @@ void HttpConnection::TakeHead() {
 
 void HttpConnection::ReadBody() {
   http::async_read(
-      socket_, buffer_, *parser_,
+      *wire_, buffer_, *parser_,
       [self = shared_from_this()](error_code error, size_t) { self->OnRequest(error); });
 }
 
@@ -134,16 +111,16 @@ void HttpConnection::OnRequest(error_code error) {
   }
   request_.body = std::move(parser_->get().body());
   with_handler_ = true;
-  settings_->hooks.handle(request_, [self = shared_from_this()](Response response) {
+  settings().hooks.handle(request_, [self = shared_from_this()](Response response) {
     self->Answer(std::move(response), self->parser_->get().keep_alive());
   });
 }
 
 void HttpConnection::Answer(Response response, bool keep_alive) {
   with_handler_ = response.ending == Ending::kSilent;
-  if (response.ending == Ending::kSilent) return Drain();
-  if (response.ending == Ending::kReset) return Reset(socket_);
-  if (response.ending == Ending::kClosed) return CloseAndDrain();
+  if (response.ending == Ending::kSilent) return wire_->Drain(shared_from_this());
+  if (response.ending == Ending::kReset) return wire_->Reset();
+  if (response.ending == Ending::kClosed) return wire_->Finish(shared_from_this());
   close_after_write_ = !keep_alive || response.ending == Ending::kCutBody;
   body_ = std::move(response.body);
   MakeHead(response, keep_alive);
@@ -151,7 +128,7 @@ void HttpConnection::Answer(Response response, bool keep_alive) {
   if (response.ending == Ending::kCutBody) body_.resize(body_.size() / 2);
   if (response.ending == Ending::kSlowBody && !body_.empty()) {
     asio::async_write(
-        socket_, asio::buffer(head_),
+        *wire_, asio::buffer(head_),
         [self = shared_from_this(), time = response.body_time](error_code error, size_t) {
           const size_t pieces = std::min(self->body_.size(), kPiecesOfABody);
           if (error) return;
@@ -160,7 +137,7 @@ void HttpConnection::Answer(Response response, bool keep_alive) {
     return;
   }
   const std::array<asio::const_buffer, 2> buffers = {asio::buffer(head_), asio::buffer(body_)};
-  asio::async_write(socket_, buffers, [self = shared_from_this()](error_code error, size_t) {
+  asio::async_write(*wire_, buffers, [self = shared_from_this()](error_code error, size_t) {
     self->OnWritten(error);
   });
 }
@@ -169,7 +146,7 @@ void HttpConnection::MakeHead(const Response& response, bool keep_alive) {
   head_.clear();
   head_.append("HTTP/1.1 ").append(std::to_string(response.status)).push_back(' ');
   head_.append(View(http::obsolete_reason(http::int_to_status(response.status)))).append("\r\n");
-  head_.append(DateLine());
+  head_.append("Date: ").append(HttpDate()).append("\r\n");
   if (response.status != 204) {
     head_.append("Content-Type: ").append(response.content_type);
     head_.append("\r\nContent-Length: ").append(std::to_string(body_.size())).append("\r\n");
@@ -188,11 +165,11 @@ void HttpConnection::MakeHead(const Response& response, bool keep_alive) {
 // Waits before each piece, so that the head comes first and alone.
 void HttpConnection::Dribble(size_t from, size_t piece, std::chrono::milliseconds pause) {
   if (from >= body_.size()) return OnWritten({});
-  between_pieces_.emplace(socket_.get_executor(), pause);
+  between_pieces_.emplace(wire_->get_executor(), pause);
   between_pieces_->async_wait([self = shared_from_this(), from, piece, pause](error_code stopped) {
     if (stopped) return;
     const size_t size = std::min(piece, self->body_.size() - from);
-    asio::async_write(self->socket_, asio::buffer(self->body_.data() + from, size),
+    asio::async_write(*self->wire_, asio::buffer(self->body_.data() + from, size),
                       [self, from, piece, pause](error_code error, size_t) {
                         self->Touch();
                         if (!error) self->Dribble(from + piece, piece, pause);
@@ -203,24 +180,7 @@ void HttpConnection::Dribble(size_t from, size_t piece, std::chrono::millisecond
 void HttpConnection::OnWritten(error_code error) {
   Touch();
   if (error) return;
-  close_after_write_ ? CloseAndDrain() : Read();
-}
-
-void HttpConnection::CloseAndDrain() {
-  error_code ignored;
-  socket_.shutdown(tcp::socket::shutdown_send, ignored);
-  buffer_.clear();
-  Drain();
-}
-
-void HttpConnection::Drain() {
-  if (drained_ > kMaxDrainedBytes) return;
-  body_.resize(64 * 1024);
-  socket_.async_read_some(asio::buffer(body_),
-                          [self = shared_from_this()](error_code error, size_t count) {
-                            self->drained_ += count;
-                            if (!error) self->Drain();
-                          });
+  close_after_write_ ? wire_->Finish(shared_from_this()) : Read();
 }
 
 }  // namespace ipp::simulator

@@ -6,7 +6,10 @@
 #include <unordered_set>
 #include <utility>
 
+#include "simulator/http2_connection.h"
 #include "simulator/http_connection.h"
+#include "simulator/server_connection.h"
+#include "simulator/wire.h"
 
 namespace ipp::simulator {
 namespace {
@@ -18,13 +21,35 @@ using tcp = asio::ip::tcp;
 constexpr std::chrono::seconds kSweepInterval{5};
 constexpr std::chrono::milliseconds kAcceptPause{50};
 
+// A connection until TLS is agreed on.
+class Greeting final : public ServerConnection, public std::enable_shared_from_this<Greeting> {
+ public:
+  using Then = std::function<void(std::unique_ptr<Wire>)>;
+
+  Greeting(std::unique_ptr<Wire> wire, std::shared_ptr<const Settings> settings, Leave leave)
+      : ServerConnection(std::move(settings), std::move(leave)), wire_(std::move(wire)) {}
+
+  void Start(Then then) {
+    wire_->Handshake([self = shared_from_this(), then = std::move(then)](error_code error) {
+      if (!error) then(std::move(self->wire_));
+    });
+  }
+  void CloseIfIdle(SteadyTime now) override {
+    if (IdleAt(now)) wire_->Close();
+  }
+  bool CloseIfUnused() override { return false; }
+
+ private:
+  std::unique_ptr<Wire> wire_;
+};
+
 }  // namespace
 
 class HttpServer::Core : public std::enable_shared_from_this<Core> {
  public:
   Core(asio::io_context& loop, const Options& options, Hooks hooks)
-      : settings_(std::make_shared<const HttpConnection::Settings>(
-            HttpConnection::Settings{options, std::move(hooks)})),
+      : settings_(std::make_shared<const ServerConnection::Settings>(
+            ServerConnection::Settings{options, std::move(hooks)})),
         loop_(loop),
         acceptor_(loop),
         pause_(loop),
@@ -34,6 +59,7 @@ class HttpServer::Core : public std::enable_shared_from_this<Core> {
   bool Listen(std::string* error);
   void Accept();
   void Sweep();
+  int CloseUnused();
 
   uint16_t port() const { return port_; }
 
@@ -41,12 +67,15 @@ class HttpServer::Core : public std::enable_shared_from_this<Core> {
   bool full() const { return connections_.size() >= settings_->options.max_connections; }
   void OnAccept(error_code error, tcp::socket socket);
   void Enter(tcp::socket socket);
-  void Leave(HttpConnection* connection);
+  void Serve(std::unique_ptr<Wire> wire, int number);
+  template <typename Connection, typename... Arguments>
+  std::shared_ptr<Connection> Track(Arguments&&... arguments);
+  void Leave(ServerConnection* connection);
   void CloseFor(std::chrono::milliseconds time);
   void Reopen();
   error_code BindTo(const tcp::endpoint& endpoint);
 
-  const std::shared_ptr<const HttpConnection::Settings> settings_;
+  const std::shared_ptr<const ServerConnection::Settings> settings_;
   asio::io_context& loop_;
   tcp::acceptor acceptor_;
   tcp::endpoint endpoint_;
@@ -54,8 +83,7 @@ class HttpServer::Core : public std::enable_shared_from_this<Core> {
   asio::steady_timer pause_;
   asio::steady_timer closed_;
   asio::steady_timer sweep_;
-  std::unordered_set<HttpConnection*> connections_;
-  int connection_count_ = 0;
+  std::unordered_set<ServerConnection*> connections_;
   bool listening_ = false;
   bool accepting_ = false;
 };
@@ -143,20 +171,45 @@ void HttpServer::Core::Sweep() {
   sweep_.async_wait([self = shared_from_this()](error_code stopped) {
     if (stopped) return;
     const auto now = std::chrono::steady_clock::now();
-    for (HttpConnection* connection : self->connections_) connection->CloseIfIdle(now);
+    for (ServerConnection* connection : self->connections_) connection->CloseIfIdle(now);
     self->Sweep();
   });
 }
 
-void HttpServer::Core::Enter(tcp::socket socket) {
-  const auto connection = std::make_shared<HttpConnection>(
-      std::move(socket), settings_, ++connection_count_,
-      [self = shared_from_this()](HttpConnection* gone) { self->Leave(gone); });
-  connections_.insert(connection.get());
-  connection->Read();
+int HttpServer::Core::CloseUnused() {
+  int closed = 0;
+  for (ServerConnection* connection : connections_) closed += connection->CloseIfUnused() ? 1 : 0;
+  return closed;
 }
 
-void HttpServer::Core::Leave(HttpConnection* connection) {
+void HttpServer::Core::Enter(tcp::socket socket) {
+  const int number = ++*settings_->options.connection_count;
+  const auto& tls = settings_->options.tls;
+  if (tls == nullptr) return Serve(std::make_unique<Wire>(std::move(socket)), number);
+  Track<Greeting>(std::make_unique<Wire>(std::move(socket), *tls))
+      ->Start([self = shared_from_this(), number](std::unique_ptr<Wire> wire) {
+        self->Serve(std::move(wire), number);
+      });
+}
+
+void HttpServer::Core::Serve(std::unique_ptr<Wire> wire, int number) {
+  if (wire->alpn() == kHttp2) {
+    Track<Http2Connection>(std::move(wire), number)->Start();
+  } else {
+    Track<HttpConnection>(std::move(wire), number)->Read();
+  }
+}
+
+template <typename Connection, typename... Arguments>
+std::shared_ptr<Connection> HttpServer::Core::Track(Arguments&&... arguments) {
+  auto connection = std::make_shared<Connection>(
+      std::forward<Arguments>(arguments)..., settings_,
+      [self = shared_from_this()](ServerConnection* gone) { self->Leave(gone); });
+  connections_.insert(connection.get());
+  return connection;
+}
+
+void HttpServer::Core::Leave(ServerConnection* connection) {
   const bool was_full = full();
   connections_.erase(connection);
   // The last connections go when the loop itself is torn down: nothing to accept any more.
@@ -176,5 +229,6 @@ std::unique_ptr<HttpServer> HttpServer::Listen(asio::io_context& loop, const Opt
 }
 
 uint16_t HttpServer::port() const { return core_->port(); }
+int HttpServer::CloseUnused() { return core_->CloseUnused(); }
 
 }  // namespace ipp::simulator

@@ -12,13 +12,18 @@
 
 namespace boost::asio {
 class io_context;
+namespace ssl {
+class context;
 }
+}  // namespace boost::asio
 
 namespace ipp::simulator {
 
-// An HTTP/1.1 listener on one event loop: persistent connections, one request of a connection at a
-// time (so pipelined requests are answered in order), everything bounded. A request too big for the
-// limits is answered 413 or 431, a malformed one 400, and the connection is closed.
+// A listener on one event loop: HTTP/1.1, or with TLS what ALPN agrees on, HTTP/2 or HTTP/1.1.
+// Connections persist and everything is bounded. HTTP/1.1 takes one request of a connection at a
+// time (so pipelined ones are answered in order); one too big for the limits is answered 413 or
+// 431, a malformed one 400, and the connection is closed. HTTP/2 answers and ends the stream alone,
+// unless the protocol itself is broken.
 //
 // Create and destroy it while the loop does not run; the handler runs on the loop's thread.
 class HttpServer {
@@ -32,6 +37,11 @@ class HttpServer {
     size_t max_connections = 1000;
     // A connection that has moved no byte for so long is closed.
     std::chrono::seconds idle_timeout{75};
+    // Over HTTP/2, of one connection.
+    uint32_t max_streams = 100;
+    std::shared_ptr<boost::asio::ssl::context> tls;  // null: without
+    // Numbers the connections; listeners that share it number theirs together.
+    std::shared_ptr<int> connection_count = std::make_shared<int>(0);
   };
 
   // Who is asked on the loop's thread; `refuse` and `admit` may be empty.
@@ -39,8 +49,8 @@ class HttpServer {
     Handler handle;
     // At each new connection. A value: it is reset at once, and the port is closed for so long.
     std::function<std::optional<std::chrono::milliseconds>()> refuse;
-    // When the head of a request is read. False: the connection is reset, nothing more is read.
-    std::function<bool(Request&)> admit;
+    // When the head of a request is read.
+    std::function<Admission(Request&)> admit;
   };
 
   // Null when the address cannot be bound; *error then says why.
@@ -52,9 +62,11 @@ class HttpServer {
 
   uint16_t port() const;
 
+  // Ends every connection that has no request under way, before it returns how many.
+  int CloseUnused();
+
  private:
   class Core;
-  class Connection;
   explicit HttpServer(std::shared_ptr<Core> core);
 
   std::shared_ptr<Core> core_;

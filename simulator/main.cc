@@ -60,6 +60,7 @@ int main(int argc, char** argv) {
   const auto simulator = Simulator::Start(flags.options, &error);
   if (simulator == nullptr) return Fail(kStartFailed, error);
   if (!WritePort(flags.control_port_file, simulator->control_port(), &error) ||
+      !WritePort(flags.tls_port_file, simulator->tls_port(), &error) ||
       !WritePort(flags.port_file, simulator->port(), &error)) {
     return Fail(kStartFailed, error);
   }
@@ -68,6 +69,10 @@ int main(int argc, char** argv) {
   if (flags.options.control_port) {
     std::printf("control on %s:%u\n", flags.options.control_address.c_str(),
                 static_cast<unsigned>(simulator->control_port()));
+  }
+  if (flags.options.tls_port) {
+    std::printf("TLS on %s:%u\n", flags.options.tls_address.c_str(),
+                static_cast<unsigned>(simulator->tls_port()));
   }
   std::fflush(stdout);
 

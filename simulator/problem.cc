@@ -55,4 +55,13 @@ Response FullProblem() {
   return ProblemResponse(503, "Service Unavailable", "The simulator holds all it can; restart it.");
 }
 
+Response LargeHeaderProblem() {
+  return ProblemResponse(431, "Request Header Fields Too Large",
+                         "The header is larger than this server reads.");
+}
+
+Response LargeBodyProblem() {
+  return ProblemResponse(413, "Payload Too Large", "The body is larger than this server reads.");
+}
+
 }  // namespace ipp::simulator

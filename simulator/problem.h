@@ -26,6 +26,8 @@ Response ProblemResponse(int status, std::string_view title, std::string_view de
 Response ValidationProblem(const FieldErrors& errors);
 Response NotFoundProblem(std::string_view what);
 Response ConflictProblem(std::string_view detail);
-Response FullProblem();  // 503: a collection has reached its bound
+Response FullProblem();         // 503: a collection has reached its bound
+Response LargeHeaderProblem();  // 431
+Response LargeBodyProblem();    // 413
 
 }  // namespace ipp::simulator

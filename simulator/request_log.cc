@@ -44,6 +44,7 @@ uint64_t RequestLog::Begin(const Request& request) {
   Entry& entry = entries_.emplace_back();
   entry.sequence = next_++;
   entry.connection = request.connection;
+  entry.protocol = request.protocol;
   entry.method = std::string(request.method);
   entry.target = std::string(request.target);
   for (const std::string_view name : kKeptHeaders) {
@@ -93,6 +94,7 @@ void RequestLog::Render(const Entry& entry, JsonWriter& json) {
   json.BeginObject();
   json.Key("sequence").Integer(static_cast<int64_t>(entry.sequence));
   json.Key("connection").Integer(entry.connection);
+  json.Key("protocol").String(entry.protocol);
   json.Key("method").String(Printable(entry.method));
   json.Key("target").String(Printable(entry.target));
   json.Key("authorization").String(Name(entry.outcome.form));

@@ -50,6 +50,7 @@ class RequestLog {
   struct Entry {
     uint64_t sequence = 0;
     int connection = 0;
+    std::string_view protocol;
     std::string method;
     std::string target;
     std::vector<std::pair<std::string_view, std::string>> headers;

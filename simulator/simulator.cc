@@ -11,6 +11,7 @@
 #include "simulator/faults.h"
 #include "simulator/http_server.h"
 #include "simulator/request_log.h"
+#include "simulator/tls_context.h"
 #include "simulator/webhook_queue.h"
 #include "simulator/webhook_transport.h"
 #include "simulator/world.h"
@@ -84,7 +85,7 @@ class Simulator::Impl {
         requests_(options.kept_requests),
         api_(world_, authorizer_, options.production),
         gate_(api_, requests_, faults_, run_after_),
-        control_(world_, requests_, webhooks_, faults_) {
+        control_(world_, requests_, webhooks_, faults_, [this] { return CloseUnused(); }) {
     for (const auto& [merchant_id, key] : options.merchants) {
       Merchant* merchant = world_.FindMerchant(merchant_id);
       if (merchant == nullptr) merchant = &world_.AddMerchant(merchant_id);
@@ -103,13 +104,28 @@ class Simulator::Impl {
     hooks.handle = [this](auto& request, auto respond) { Answer(request, std::move(respond)); };
     hooks.refuse = [this] { return gate_.Refuse(); };
     hooks.admit = [this](Request& request) { return gate_.Admit(request); };
-    server_ = Listen(options.address, options.port, std::move(hooks), error);
+    HttpServer::Options server;
+    server.address = options.address;
+    server.port = options.port;
+    server_ = HttpServer::Listen(loop_, server, hooks, error);
     if (server_ == nullptr) return false;
+    if (options.tls_port) {
+      server.address = options.tls_address;
+      server.port = *options.tls_port;
+      server.tls = MakeTlsContext(options.tls_certificate_file, options.tls_key_file, error);
+      if (server.tls == nullptr) return false;
+      tls_server_ = HttpServer::Listen(loop_, server, hooks, error);
+      if (tls_server_ == nullptr) return false;
+    }
     if (options.control_port) {
-      HttpServer::Hooks control;
-      control.handle = [this](auto& request, auto respond) { respond(control_.Handle(request)); };
-      control_server_ =
-          Listen(options.control_address, *options.control_port, std::move(control), error);
+      HttpServer::Hooks control_hooks;
+      control_hooks.handle = [this](auto& request, auto respond) {
+        respond(control_.Handle(request));
+      };
+      HttpServer::Options control;
+      control.address = options.control_address;
+      control.port = *options.control_port;
+      control_server_ = HttpServer::Listen(loop_, control, std::move(control_hooks), error);
       if (control_server_ == nullptr) return false;
     }
     thread_ = std::thread([this] { loop_.run(); });
@@ -120,14 +136,11 @@ class Simulator::Impl {
   uint16_t control_port() const {
     return control_server_ == nullptr ? port() : control_server_->port();
   }
+  uint16_t tls_port() const { return tls_server_ == nullptr ? uint16_t{0} : tls_server_->port(); }
 
  private:
-  std::unique_ptr<HttpServer> Listen(const std::string& address, uint16_t port,
-                                     HttpServer::Hooks hooks, std::string* error) {
-    HttpServer::Options server;
-    server.address = address;
-    server.port = port;
-    return HttpServer::Listen(loop_, server, std::move(hooks), error);
+  int CloseUnused() {
+    return server_->CloseUnused() + (tls_server_ == nullptr ? 0 : tls_server_->CloseUnused());
   }
 
   void Answer(Request& request, Responder respond) {
@@ -157,6 +170,7 @@ class Simulator::Impl {
   FaultGate gate_;
   Control control_;
   std::unique_ptr<HttpServer> server_;
+  std::unique_ptr<HttpServer> tls_server_;
   std::unique_ptr<HttpServer> control_server_;
   std::thread thread_;
 };
@@ -183,5 +197,6 @@ Simulator::Simulator(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Simulator::~Simulator() = default;
 uint16_t Simulator::port() const { return impl_->port(); }
 uint16_t Simulator::control_port() const { return impl_->control_port(); }
+uint16_t Simulator::tls_port() const { return impl_->tls_port(); }
 
 }  // namespace ipp::simulator

@@ -29,6 +29,13 @@ class Simulator {
     std::string control_address = "127.0.0.1";
     std::optional<uint16_t> control_port;
 
+    // A further listener for the API, over TLS: HTTP/2 or HTTP/1.1 by ALPN; none unless there is a
+    // port, and then with a certificate (or chain) and its key, in PEM.
+    std::string tls_address = "127.0.0.1";
+    std::optional<uint16_t> tls_port;
+    std::string tls_certificate_file;
+    std::string tls_key_file;
+
     // A merchant may have several keys. Each merchant starts with two locations.
     std::vector<MerchantKey> merchants = {{"PM00000001", "kco_test_api_simulator"}};
     // As in production, where the /dev operations answer 404.
@@ -53,7 +60,7 @@ class Simulator {
 
   static constexpr char kDefaultSecret[] = "whsec_aXBwLXNpbXVsYXRvci1kZWZhdWx0LXNlY3JldC0wMDE=";
 
-  // Null on bad options or if the address cannot be bound; *error then says which.
+  // Null on bad options, or a file or an address that cannot be used; *error then says which.
   static std::unique_ptr<Simulator> Start(const Options& options, std::string* error);
   ~Simulator();
   Simulator(const Simulator&) = delete;
@@ -61,6 +68,7 @@ class Simulator {
 
   uint16_t port() const;
   uint16_t control_port() const;  // port() if /_sim/ has no listener of its own
+  uint16_t tls_port() const;      // 0: there is none
 
  private:
   class Impl;

@@ -61,7 +61,7 @@ std::vector<Flag> GlobalFlags() {
 std::vector<Command> AllCommands() {
   std::vector<Command> all;
   for (auto* part : {DeviceCommands, EnrollmentCommands, LocationCommands, SessionCommands,
-                     EventCommands, SimulationCommands}) {
+                     OutcomeCommands, EventCommands, SimulationCommands}) {
     for (Command& command : part()) all.push_back(std::move(command));
   }
   return all;

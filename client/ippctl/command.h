@@ -94,6 +94,7 @@ std::vector<Command> DeviceCommands();
 std::vector<Command> EnrollmentCommands();
 std::vector<Command> LocationCommands();
 std::vector<Command> SessionCommands();
+std::vector<Command> OutcomeCommands();
 std::vector<Command> EventCommands();
 std::vector<Command> SimulationCommands();
 

@@ -74,7 +74,7 @@ Flag MetadataFlag(absl::string_view help) {
 Flag RequestIdFlag() {
   return {.name = "request-id",
           .value = "UUID",
-          .help = "names the creation, also for `sessions watch`; without it one is made up"};
+          .help = "names the creation: the same id never makes two; without it one is made up"};
 }
 
 Flag LimitFlag(absl::string_view fallback) {

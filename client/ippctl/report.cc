@@ -29,10 +29,9 @@ std::string Advice(const client::Error& error, const Attempt& attempt) {
   const bool unsure = error.outcome ? *error.outcome == Outcome::kUnknown
                                     : error.code == grpc::StatusCode::UNAVAILABLE;
   if (attempt.at_most_once && unsure) {
-    return attempt.request_id.empty()
-               ? "look first whether it was done"
-               : absl::StrCat("not safe; look first whether it was done (request id ",
-                              attempt.request_id, ")");
+    return attempt.request_id.empty() ? "look first whether it was done"
+                                      : absl::StrCat("with --request-id ", attempt.request_id,
+                                                     " only, which never does it twice");
   }
   if (!error.retry_safe) return error.retry_delay ? absl::StrCat("safe", wait) : "";
   return *error.retry_safe ? absl::StrCat("safe", wait) : "not safe";

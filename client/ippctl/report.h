@@ -22,7 +22,7 @@ enum ExitCode : int {
 // What was tried: for a call that must happen at most once the advice differs.
 struct Attempt {
   bool at_most_once = false;
-  std::string request_id = "";  // empty: the call has none
+  std::string request_id = "";  // of a create; empty: the call has none
 };
 
 // Fills in what the gateway could not say: an at-most-once call that ended without an answer

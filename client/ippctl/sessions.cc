@@ -84,8 +84,9 @@ std::vector<Command> SessionCommands() {
        .flags = CreateSessionFlags(),
        .details =
            "The tax inside a line is total × rate ÷ (10000 + rate). Types: physical, discount,\n"
-           "digital, shipping-fee, surcharge. When the outcome is not known, do not run it again:\n"
-           "`sessions watch --request-id` with the id that was printed tells what became of it.",
+           "digital, shipping-fee, surcharge. When the outcome is not known, run it again with\n"
+           "the same flags and the --request-id that was printed: it is never done twice.\n"
+           "`sessions outcomes --request-id` tells what became of it.",
        .examples =
            {"ippctl sessions create --device 550e8400-e29b-41d4-a716-446655440000 --amount 25000 "
             "--currency SEK --tax-rate 2500",

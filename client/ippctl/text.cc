@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
 
 namespace ipp::ippctl {
 namespace {
@@ -153,6 +152,14 @@ std::string FormatTimestamp(const google::protobuf::Timestamp& time) {
   if (time.seconds() == 0 && time.nanos() == 0) return "";
   return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixSeconds(time.seconds()),
                           absl::UTCTimeZone());
+}
+
+std::string FormatAge(absl::Duration age) {
+  const int64_t seconds = std::max<int64_t>(absl::ToInt64Seconds(age), 0);
+  if (seconds < 60) return absl::StrCat(seconds, "s");
+  if (seconds < 60 * 60) return absl::StrCat(seconds / 60, "m");
+  if (seconds < 24 * 60 * 60) return absl::StrCat(seconds / (60 * 60), "h");
+  return absl::StrCat(seconds / (24 * 60 * 60), "d");
 }
 
 }  // namespace ipp::ippctl

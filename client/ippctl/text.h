@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "google/protobuf/timestamp.pb.h"
 
 // Text for a terminal.
@@ -44,5 +45,9 @@ std::string FormatMoney(int64_t minor, absl::string_view currency);
 
 // RFC 3339 in UTC, whole seconds; empty for a time that is not set.
 std::string FormatTimestamp(const google::protobuf::Timestamp& time);
+
+// How long ago, in the largest unit that fits: "45s", "12m", "3h", "2d". Clocks differ: less than
+// nothing is "0s".
+std::string FormatAge(absl::Duration age);
 
 }  // namespace ipp::ippctl

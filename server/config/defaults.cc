@@ -39,6 +39,7 @@ Config Defaults() {
 
   config.mutable_creates()->set_correlation("first_empty");
   config.mutable_creates()->mutable_settle()->set_seconds(10 * kMinute);
+  config.mutable_creates()->mutable_send_for()->set_seconds(30);
 
   Webhooks& webhooks = *config.mutable_webhooks();
   webhooks.set_listen("127.0.0.1:8080");

@@ -35,6 +35,8 @@ class Validator {
     OneOf("creates.correlation", config.creates().correlation(),
           {"first_empty", "merchant_data", "merchant_reference2", "off"});
     Between("creates.settle", config.creates().settle(), absl::Seconds(1), absl::Hours(24));
+    Between("creates.send_for", config.creates().send_for(), absl::Milliseconds(100),
+            absl::Minutes(5));
     CheckTls(config);
     CheckCallers(config);
     CheckWebhooks(config.webhooks());

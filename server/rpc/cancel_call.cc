@@ -22,7 +22,7 @@ absl::Status AlreadyFinalized(const v1::Session& session) {
                    "the session was paid before it could be cancelled",
                    {.reason = "SESSION_ALREADY_FINALIZED",
                     .metadata = {{"outcome", "REJECTED"},
-                                 {"retry_safe", "false"},
+                                 {"retry_safe", "true"},
                                  {"status", "FINALIZED"},
                                  {"order_id", session.order_id()}},
                     .violations = {},

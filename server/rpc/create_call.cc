@@ -18,9 +18,6 @@ using google::protobuf::Message;
 using sessions::Begun;
 using store::IntentState;
 
-// How long a create is tried to be sent at all: an intent is under way for no longer than the
-// ledger believes.
-constexpr absl::Duration kSendFor = absl::Seconds(30);
 constexpr absl::Duration kFirstPause = absl::Milliseconds(50);
 constexpr absl::Duration kLongestPause = absl::Seconds(1);
 // Left for the answer to reach the caller.
@@ -71,7 +68,8 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
         context_(std::move(context)),
         shape_(std::move(shape)),
         rpc_(call->route().method()->name()),
-        send_until_(std::min(context_.deadline, Now() + kSendFor)) {}
+        send_until_(
+            std::min(context_.deadline, Now() + call->edge().gateway.options.create_send_for)) {}
 
   void Begin() {
     ledger().Begin({.merchant_id = context_.merchant_id,
@@ -100,6 +98,7 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
     }
     switch (begun->what) {
       case Begun::kSend:
+        begun_ = std::move(begun->known);
         if (call_->cancelled()) return GiveBack(Gone());
         outgoing_ = shape_.outgoing ? shape_.outgoing(call_) : nullptr;
         return Send();
@@ -148,8 +147,7 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
         return SendAgain(std::move(result.status));
       case Outcome::kRejected:
         if (!IsFinalRefusal(result.status)) return GiveBack(std::move(result.status));
-        return Close(IntentState::kRejected, SerializeError(result.status),
-                     std::move(result.status));
+        return Refuse(std::move(result.status));
       case Outcome::kUnknown:
         return Settle(std::move(result.status));
     }
@@ -169,42 +167,44 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
     });
   }
 
+  void Refuse(absl::Status status) {
+    std::string kept = SerializeError(status);
+    Close(IntentState::kRejected, std::move(kept), std::move(status));
+  }
+
   // It was not done: the same id may be sent again, by anybody.
   void GiveBack(absl::Status status) { Close(IntentState::kNotSent, "", std::move(status)); }
 
   void Close(IntentState state, std::string answer, absl::Status status) {
-    ledger().Close(context_.merchant_id, call_->request_id(), state, std::move(answer),
-                   [self = shared_from_this(),
-                    status = std::move(status)](absl::StatusOr<store::IntentRecord> intent) {
-                     self->LogUnlessWritten(intent.status());
-                     self->call_->Finish(status);
-                   });
+    Keep(Closing(state, std::move(answer)),
+         [self = shared_from_this(), status = std::move(status)] { self->call_->Finish(status); });
   }
 
+  // What the upstream has done is done: a store that fails must not turn it into an error.
   void Record() {
-    auto done = [self = shared_from_this()](const absl::Status& status) {
-      // What the upstream has done is done: a store that fails must not turn it into an error.
-      self->LogUnlessWritten(status);
-      self->call_->Finish(absl::OkStatus());
-    };
-    if (shape_.record) {
-      return shape_.record(call_, context_.merchant_id, *response_, std::move(done));
-    }
-    ledger().Close(context_.merchant_id, call_->request_id(), IntentState::kExecuted,
-                   response_->SerializeAsString(),
-                   [done = std::move(done)](absl::StatusOr<store::IntentRecord> intent) mutable {
-                     done(intent.status());
-                   });
+    Keep(shape_.record ? shape_.record(call_, context_.merchant_id, *response_)
+                       : Closing(IntentState::kExecuted, response_->SerializeAsString()),
+         [self = shared_from_this()] { self->call_->Finish(absl::OkStatus()); });
   }
 
   // What it made may turn up: then it was done, and that is the answer.
   void Settle(absl::Status status) {
-    ledger().Close(context_.merchant_id, call_->request_id(), IntentState::kUnknown, "",
-                   [self = shared_from_this(), status = std::move(status)](
-                       absl::StatusOr<store::IntentRecord> intent) mutable {
-                     self->LogUnlessWritten(intent.status());
-                     self->AwaitSettled(std::move(status));
-                   });
+    Keep(Closing(IntentState::kUnknown, ""),
+         [self = shared_from_this(), status = std::move(status)]() mutable {
+           self->AwaitSettled(std::move(status));
+         });
+  }
+
+  sessions::CreateLedger::Write Closing(IntentState state, std::string answer) {
+    return ledger().Closing(begun_, state, std::move(answer));
+  }
+
+  void Keep(sessions::CreateLedger::Write write, absl::AnyInvocable<void() &&> then) {
+    ledger().Keep(std::move(write), [self = shared_from_this(),
+                                     then = std::move(then)](const absl::Status& status) mutable {
+      self->LogUnlessWritten(status);
+      std::move(then)();
+    });
   }
 
   void AwaitSettled(absl::Status status) {
@@ -248,6 +248,7 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
   const CreateShape shape_;
   const std::string rpc_;
   const absl::Time send_until_;
+  store::IntentRecord begun_;
   std::unique_ptr<Message> outgoing_;
   absl::Duration pause_ = kFirstPause;
 };

@@ -4,10 +4,10 @@
 #include <memory>
 #include <string>
 
-#include "absl/functional/any_invocable.h"
-#include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "google/protobuf/message.h"
 #include "server/rpc/unary_call.h"
+#include "server/sessions/create_ledger.h"
 #include "server/upstream/upstream_client.h"
 
 namespace ipp::rpc {
@@ -18,10 +18,10 @@ struct CreateShape {
   std::function<std::unique_ptr<google::protobuf::Message>(UnaryCall*)> outgoing = nullptr;
   // A 2xx whose answer does not say what was made: nothing is known then.
   std::function<bool(const google::protobuf::Message& response)> says_what_was_made = nullptr;
-  // Writes down that it was done, with its answer; by default in the ledger alone.
-  std::function<void(UnaryCall*, const std::string& merchant_id,
-                     const google::protobuf::Message& response,
-                     absl::AnyInvocable<void(absl::Status) &&> done)>
+  // Writes down that it was done, with its answer; by default in the ledger alone. It may be tried
+  // again when the call is long over.
+  std::function<sessions::CreateLedger::Write(UnaryCall*, const std::string& merchant_id,
+                                              const google::protobuf::Message& response)>
       record = nullptr;
   // How long an unknown outcome is waited for, within the caller's deadline; zero: what was made
   // cannot turn up by itself.

@@ -27,6 +27,7 @@ struct RpcOptions {
   // streams takes the places of nobody else. Where no callers are configured everyone is the same
   // one, and the second limit does not count.
   upstream::CorrelationField correlation = upstream::CorrelationField::kFirstEmpty;
+  absl::Duration create_send_for = absl::Seconds(30);  // a create that cannot leave is tried
   int max_subscribers = 10000;
   int max_subscribers_per_caller = 1000;
 };

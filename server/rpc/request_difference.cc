@@ -31,7 +31,12 @@ class Paths final : public MessageDifferencer::Reporter {
 
   void ReportAdded(const Message&, const Message&, const Path& path) override { Add(path); }
   void ReportDeleted(const Message&, const Message&, const Path& path) override { Add(path); }
-  void ReportModified(const Message&, const Message&, const Path& path) override { Add(path); }
+  void ReportModified(const Message&, const Message&, const Path& path) override {
+    // Of a message in a list the differencer says so too, after it has named the fields in it.
+    const auto* field = path.back().field;
+    const bool of_fields = field != nullptr && field->message_type() != nullptr && !field->is_map();
+    if (!of_fields) Add(path);
+  }
 
   std::vector<std::string> names;
 

@@ -52,14 +52,15 @@ void CreateSessionWork(UnaryCall* call, const v1::CreateSessionRequest& request,
     return !static_cast<const v1::CreateSessionResponse&>(answer).session().session_id().empty();
   };
   shape.record = [](UnaryCall* c, const std::string& merchant_id,
-                    const google::protobuf::Message& answer,
-                    absl::AnyInvocable<void(absl::Status) &&> done) {
-    c->edge().gateway.book->Record(
-        NewsOf(*c, merchant_id, static_cast<const v1::CreateSessionResponse&>(answer).session(),
-               c->request_id()),
-        [done = std::move(done)](absl::StatusOr<sessions::Verdict> verdict) mutable {
-          std::move(done)(verdict.status());
-        });
+                    const google::protobuf::Message& answer) {
+    return [book = c->edge().gateway.book,
+            news = NewsOf(*c, merchant_id,
+                          static_cast<const v1::CreateSessionResponse&>(answer).session(),
+                          c->request_id())](sessions::CreateLedger::Written done) {
+      book->Record(news, [done = std::move(done)](absl::StatusOr<sessions::Verdict> v) mutable {
+        std::move(done)(v.status());
+      });
+    };
   };
   shape.settle_wait = kSettleWait;
   CreateOnce(call, request, response, std::move(shape));

@@ -15,6 +15,7 @@ using store::IntentState;
 
 constexpr absl::Duration kCountInterval = absl::Seconds(10);
 constexpr absl::Duration kLongestLook = absl::Milliseconds(500);
+constexpr size_t kMostKept = 10'000;
 
 std::string RandomId() {
   absl::BitGen random;
@@ -127,7 +128,8 @@ void CreateLedger::Begin(std::shared_ptr<Waiter> waiter) {
   fresh.rpc = waiter->create.rpc;
   fresh.caller = waiter->create.caller;
   fresh.request = waiter->create.request;
-  fresh.owner = owner_;
+  // Of this very attempt: a commit that is tried again may find what it wrote itself.
+  fresh.owner = absl::StrCat(owner_, "-", begun_.fetch_add(1));
   fresh.created_at = fresh.updated_at = clock_->Now();
   fresh.under_way_until = fresh.created_at + options_.under_way;
   fresh.settle_by = fresh.created_at + options_.settle;
@@ -143,6 +145,10 @@ void CreateLedger::Begin(std::shared_ptr<Waiter> waiter) {
       *begun = {Begun::kDiffers, *known};
       return store::Writes{};
     }
+    if (known && known->state == IntentState::kUnderWay && known->owner == fresh.owner) {
+      begun->known = *known;
+      return store::Writes{};
+    }
     if (known && known->state != IntentState::kNotSent) {
       *begun = IsSettled(known->state) ? Settled(*known) : Begun{Begun::kUnsettled, *known};
       return store::Writes{};
@@ -152,8 +158,11 @@ void CreateLedger::Begin(std::shared_ptr<Waiter> waiter) {
     return store::Writes{.session = {}, .events = {}, .intent = begun->known};
   };
   store_->Commit(std::move(transaction),
-                 [this, waiter, begun](absl::StatusOr<store::Committed> committed) mutable {
-                   if (!committed.ok()) return std::move(waiter->done)(committed.status());
+                 [this, waiter, begun, fresh](absl::StatusOr<store::Committed> committed) mutable {
+                   if (!committed.ok()) {
+                     Later({clock_->Now() + options_.settle, Forgetting(fresh)});
+                     return std::move(waiter->done)(committed.status());
+                   }
                    const std::string& rpc = waiter->create.rpc;
                    switch (begun->what) {
                      case Begun::kSend:
@@ -216,46 +225,102 @@ void CreateLedger::Looked(std::shared_ptr<Waiter> waiter, absl::StatusOr<IntentR
   scheduler_->RunAfter(pause, [this, waiter]() mutable { Look(std::move(waiter)); });
 }
 
-void CreateLedger::Close(std::string merchant_id, std::string request_id, IntentState state,
-                         std::string answer,
-                         absl::AnyInvocable<void(absl::StatusOr<IntentRecord>) &&> done) {
-  store::Transaction transaction;
-  transaction.merchant_id = std::move(merchant_id);
-  transaction.request_id = std::move(request_id);
-  auto closed = std::make_shared<std::optional<std::string>>();  // the RPC, when it was closed now
-  transaction.decide = [closed, state, answer = std::move(answer), owner = owner_,
-                        now = clock_->Now()](const store::Snapshot& snapshot) {
-    closed->reset();
-    // Settled meanwhile, or given up by the sweep: an outcome that is known is better than none.
-    if (!snapshot.intent || IsSettled(snapshot.intent->state) ||
-        (snapshot.intent->state == IntentState::kUnderWay && snapshot.intent->owner != owner)) {
-      return store::Writes{};
-    }
-    *closed = snapshot.intent->rpc;
-    IntentRecord intent = *snapshot.intent;
-    intent.state = state;
-    intent.answer = answer;
-    intent.updated_at = now;
-    return store::Writes{.session = {}, .events = {}, .intent = std::move(intent)};
+CreateLedger::Write CreateLedger::Closing(const IntentRecord& begun, IntentState state,
+                                          std::string answer) {
+  return [this, state, merchant_id = begun.merchant_id, request_id = begun.request_id,
+          owner = begun.owner, answer = std::move(answer), now = clock_->Now()](Written done) {
+    store::Transaction transaction;
+    transaction.merchant_id = merchant_id;
+    transaction.request_id = request_id;
+    auto closed = std::make_shared<std::string>();  // the RPC, when it was closed now
+    transaction.decide = [closed, state, answer, owner, now](const store::Snapshot& snapshot) {
+      closed->clear();
+      // Settled meanwhile, or another's now: an outcome that is known is better than none.
+      if (!snapshot.intent || IsSettled(snapshot.intent->state) ||
+          snapshot.intent->owner != owner) {
+        return store::Writes{};
+      }
+      *closed = snapshot.intent->rpc;
+      IntentRecord intent = *snapshot.intent;
+      intent.state = state;
+      intent.answer = answer;
+      intent.updated_at = now;
+      return store::Writes{.session = {}, .events = {}, .intent = std::move(intent)};
+    };
+    store_->Commit(std::move(transaction), [this, state, closed, done = std::move(done)](
+                                               absl::StatusOr<store::Committed> committed) mutable {
+      if (committed.ok() && !closed->empty()) {
+        metrics_
+            ->counter("ipp_creates_closed_total", "Creates by what became of them.",
+                      {{"rpc", *closed}, {"outcome", OutcomeLabel(state)}})
+            .Add();
+      }
+      std::move(done)(committed.status());
+    });
   };
-  store_->Commit(std::move(transaction), [this, state, closed, done = std::move(done)](
-                                             absl::StatusOr<store::Committed> committed) mutable {
-    if (!committed.ok()) return std::move(done)(committed.status());
-    if (*closed) {
-      metrics_
-          ->counter("ipp_creates_closed_total", "Creates by what became of them.",
-                    {{"rpc", **closed}, {"outcome", OutcomeLabel(state)}})
-          .Add();
-    }
-    if (!committed->intent) {
-      return std::move(done)(absl::NotFoundError("the create is not known any more"));
-    }
-    std::move(done)(*std::move(committed->intent));
+}
+
+CreateLedger::Write CreateLedger::Forgetting(const IntentRecord& intent) {
+  return [this, merchant_id = intent.merchant_id, request_id = intent.request_id,
+          owner = intent.owner](Written done) {
+    store::Transaction transaction;
+    transaction.merchant_id = merchant_id;
+    transaction.request_id = request_id;
+    transaction.decide = [owner, now = clock_->Now()](const store::Snapshot& snapshot) {
+      if (!snapshot.intent || IsSettled(snapshot.intent->state) ||
+          snapshot.intent->owner != owner) {
+        return store::Writes{};
+      }
+      IntentRecord intent = *snapshot.intent;
+      intent.state = IntentState::kNotSent;
+      intent.updated_at = now;
+      return store::Writes{.session = {}, .events = {}, .intent = std::move(intent)};
+    };
+    store_->Commit(std::move(transaction),
+                   [done = std::move(done)](absl::StatusOr<store::Committed> committed) mutable {
+                     std::move(done)(committed.status());
+                   });
+  };
+}
+
+void CreateLedger::Keep(Write write, Written done) {
+  Run({clock_->Now() + options_.settle, std::move(write)}, std::move(done));
+}
+
+void CreateLedger::Run(Kept kept, Written done) {
+  {
+    MutexLock lock(&mutex_);
+    ++busy_;
+  }
+  const Write& write = kept.write;
+  write([this, kept, done = std::move(done)](const absl::Status& status) mutable {
+    if (!status.ok()) Later(std::move(kept));
+    std::move(done)(status);
+    MutexLock lock(&mutex_);
+    --busy_;
+    changed_.SignalAll();
   });
+}
+
+void CreateLedger::Later(Kept kept) {
+  MutexLock lock(&mutex_);
+  if (running_ && clock_->Now() < kept.until && again_.size() < kMostKept) {
+    again_.push_back(std::move(kept));
+  }
+}
+
+void CreateLedger::WriteAgain() {
+  std::vector<Kept> again;
+  {
+    MutexLock lock(&mutex_);
+    again.swap(again_);
+  }
+  for (Kept& kept : again) Run(std::move(kept), [](const absl::Status&) {});
 }
 
 // One that is under way counts as busy_.
 void CreateLedger::Sweep(absl::Time now) {
+  WriteAgain();
   store_->OrphanIntents(now, [this](absl::StatusOr<std::vector<IntentRecord>> orphans) {
     if (orphans.ok()) {
       orphaned_.Add(static_cast<double>(orphans->size()));

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
@@ -61,6 +63,9 @@ struct Begun {
 //
 // Thread-safe; borrows all that it is given. It sweeps from Start to Stop.
 //
+// A store that fails after it has committed leaves a create under way that nobody sends; that is
+// taken back when it works again. What became of a create is kept trying to be written, too.
+//
 // Metrics: ipp_creates_total{rpc, result}: sent, replayed, refused, joined, differs, unsettled;
 // ipp_creates_closed_total{rpc, outcome}; ipp_creates_orphaned_total; ipp_creates_under_way,
 // ipp_creates_unknown, ipp_creates_oldest_unknown_seconds.
@@ -81,12 +86,18 @@ class CreateLedger {
   void Begin(Create create, absl::Time deadline, std::function<bool()> wanted,
              absl::AnyInvocable<void(absl::StatusOr<Begun>) &&> done);
 
-  // Writes down what became of a create that Begin said to send: kNotSent, kRejected, kExecuted
-  // (with its answer) or kUnknown. One that was settled meanwhile stays settled: `done` gets it as
-  // it is. An error means that it was not written down; it is then found by the sweep.
-  void Close(std::string merchant_id, std::string request_id, store::IntentState state,
-             std::string answer,
-             absl::AnyInvocable<void(absl::StatusOr<store::IntentRecord>) &&> done);
+  // Something to be written down; may be run several times, one after another.
+  using Written = absl::AnyInvocable<void(absl::Status) &&>;
+  using Write = std::function<void(Written done)>;
+
+  // What became of a create that Begin said to send, `begun` as it gave it: kNotSent, kRejected,
+  // kExecuted (with its answer) or kUnknown. One that was settled meanwhile stays settled.
+  Write Closing(const store::IntentRecord& begun, store::IntentState state, std::string answer);
+
+  // Runs it, and tells how that went. What the store could not take is tried again at each sweep,
+  // for as long as a session may turn up: what is known must not be lost for a store that was down
+  // for a moment.
+  void Keep(Write write, Written done);
 
   // Waits until a create is settled, or `until`; kReplay, kRefuse or kUnsettled.
   void Await(std::string merchant_id, std::string request_id, absl::Time until,
@@ -94,11 +105,21 @@ class CreateLedger {
 
  private:
   struct Waiter;
+  // A write that is tried until then.
+  struct Kept {
+    absl::Time until;
+    Write write;
+  };
 
   void Tell(const std::string& rpc, const char* result);
   void Begin(std::shared_ptr<Waiter> waiter);
   void Look(std::shared_ptr<Waiter> waiter);
   void Looked(std::shared_ptr<Waiter> waiter, absl::StatusOr<store::IntentRecord> intent);
+  // A create that will not be sent: whoever wanted it does not know that it was written down.
+  Write Forgetting(const store::IntentRecord& intent);
+  void Run(Kept kept, Written done);
+  void Later(Kept kept);
+  void WriteAgain();
   void Sweep(absl::Time now);
   void ScheduleSweep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountOpen();
@@ -117,9 +138,11 @@ class CreateLedger {
   Mutex mutex_;
   CondVar changed_;
   bool running_ ABSL_GUARDED_BY(mutex_) = false;
-  int busy_ ABSL_GUARDED_BY(mutex_) = 0;  // a sweep, and its calls to the store
+  int busy_ ABSL_GUARDED_BY(mutex_) = 0;  // a sweep, its calls to the store, writes tried again
   Scheduler::TaskId task_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Time count_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  std::vector<Kept> again_ ABSL_GUARDED_BY(mutex_);  // at the next sweep
+  std::atomic<uint64_t> begun_{0};
 };
 
 }  // namespace ipp::sessions

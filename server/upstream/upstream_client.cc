@@ -145,10 +145,13 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
 
  private:
   void Send() {
+    bool cancelled = false;
     {
       MutexLock lock(&mutex_);
       pause_ = 0;
+      cancelled = cancelled_;
     }
+    if (cancelled) return FinishCancelled();
     const int attempt = ++attempt_;
     started_ = shared_->clock->Now();
     const bool last = !route_.is_read() || attempt_ >= shared_->options.retry.attempts;
@@ -157,7 +160,6 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
                                          [self = shared_from_this()](http::HttpResult result) {
                                            self->Answered(std::move(result));
                                          });
-    bool cancelled = false;
     {
       MutexLock lock(&mutex_);
       if (attempt > call_attempt_) {
@@ -246,6 +248,14 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
   }
 
   void Count(Ending ending) { metrics_.endings[static_cast<size_t>(ending)]->Add(); }
+
+  void FinishCancelled() {
+    http::HttpResult result;
+    result.status = absl::CancelledError("cancelled");
+    result.fate = http::RequestFate::kUnknown;  // of the attempts so far
+    Failure failure = FromTransport(result, route_.options().repeat());
+    Finish(std::move(failure.status), failure.outcome);
+  }
 
   void Finish(absl::Status status, Outcome outcome) {
     CallResult result;

@@ -114,8 +114,9 @@ class Bed:
         for name, text in files.items():
             (self.work / name).write_text(text + "\n")
 
-    def start_gateway(self, database="gateway.db"):
+    def start_gateway(self, database="gateway.db", folder=None):
         """Another one for each database; its process, with its ports."""
+        folder = folder or self.work
         config = self.work / f"{database}.yaml"
         config.write_text(f"""
 listen: 127.0.0.1:0
@@ -129,7 +130,7 @@ callers:
       permissions: ["*"]}}
 events: {{max_subscribers: 100000, max_subscribers_per_caller: 100000}}
 reconcile: {{first: 1h}}
-store: {{sqlite: {{path: {self.work}/{database}}}}}
+store: {{sqlite: {{path: {folder}/{database}}}}}
 webhooks: {{listen: "127.0.0.1:0"}}
 admin: {{listen: "127.0.0.1:0"}}
 """)
@@ -137,6 +138,7 @@ admin: {{listen: "127.0.0.1:0"}}
                              r"^listening grpc=(\d+) webhooks=(\d+) admin=(\d+)")
         gateway.grpc = f"127.0.0.1:{gateway.ready[1]}"
         gateway.webhook_port = int(gateway.ready[2])
+        gateway.admin = f"127.0.0.1:{gateway.ready[3]}"
         return gateway
 
     def start_tls_front(self, backend_port):

@@ -6,6 +6,7 @@ import os
 import time
 
 import commits
+import creates
 import fanout
 import intake
 import micro
@@ -19,6 +20,7 @@ class Size:
     rounds: int         # each figure is the median of so many, taken in turn
     min_time: float     # seconds of each benchmark in one process
     unary: list         # (in flight, connections, calls)
+    creates: list       # (in flight, calls)
     webhooks: dict      # connections → webhooks
     commits: list       # events a commit
     commit_rounds: int
@@ -34,6 +36,7 @@ class Size:
 
 FULL = Size(rounds=3, min_time=0.2,
             unary=[(1, 1, 3000), (32, 1, 12000), (128, 1, 16000), (128, 4, 16000)],
+            creates=[(1, 500), (16, 3000), (64, 6000)],
             webhooks={1: 1500, 16: 8000, 64: 16000},
             commits=[1, 16, 64, 256], commit_rounds=15, commit_slice=0.1,
             latency={50: 150, 1000: 2000},
@@ -42,6 +45,7 @@ FULL = Size(rounds=3, min_time=0.2,
             resume=1_000_000, resume_rounds=3)
 QUICK = Size(rounds=1, min_time=0.1,
              unary=[(1, 1, 1500), (32, 1, 6000), (128, 1, 10000), (128, 4, 10000)],
+             creates=[(1, 200), (16, 1000), (64, 3000)],
              webhooks={1: 500, 16: 3000, 64: 6000},
              commits=[1, 16, 64, 256], commit_rounds=3, commit_slice=0.05,
              latency={50: 50, 1000: 1000},
@@ -49,11 +53,12 @@ QUICK = Size(rounds=1, min_time=0.1,
              held=[2000], held_events=3, held_rounds=1,
              resume=200_000, resume_rounds=1)
 SMOKE = Size(rounds=1, min_time=0.001, unary=[(1, 1, 20), (8, 2, 50)],
+             creates=[(1, 5), (4, 20)],
              webhooks={1: 5, 4: 20}, commits=[1, 4], commit_rounds=1, commit_slice=0.001,
              latency={200: 10}, fanout={5: 5}, held=[20, 40], held_events=1, held_rounds=1,
              resume=2000, resume_rounds=1)
 
-SECTIONS = {"unary": unary.run, "json": micro.run_json, "events/webhooks": intake.run_webhooks,
+SECTIONS = {"unary": unary.run, "creates": creates.run, "json": micro.run_json, "events/webhooks": intake.run_webhooks,
             "events/commits": commits.run, "events/latency": intake.run_latency,
             "events/fanout": fanout.run, "events/held": streams.run_held,
             "events/resume": streams.run_resume}

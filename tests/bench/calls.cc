@@ -25,9 +25,30 @@ namespace {
 
 using std::chrono::steady_clock;
 
+// An order like bed.py's. Without a request_id: each call is a create of its own.
+std::string CreateSessionBytes(const std::string& device) {
+  kustom::ipp::v1::CreateSessionRequest request;
+  request.set_device_id(device);
+  request.set_order_amount(25000);
+  request.set_order_tax_amount(5000);
+  request.set_purchase_currency("SEK");
+  request.set_merchant_reference1("SHOP-1001");
+  auto* item = request.add_order_items();
+  item->set_name("Coffee");
+  item->set_quantity(2);
+  item->set_unit_price(12500);
+  item->set_total_amount(25000);
+  item->set_tax_rate(2500);
+  item->set_total_tax_amount(5000);
+  return request.SerializeAsString();
+}
+
+// `id`: of what is read, or of the device to create on.
 grpc::ByteBuffer Request(const std::string& rpc, const std::string& id) {
   std::string bytes;
-  if (rpc == "GetSession") {
+  if (rpc == "CreateSession") {
+    bytes = CreateSessionBytes(id);
+  } else if (rpc == "GetSession") {
     kustom::ipp::v1::GetSessionRequest request;
     request.set_session_id(id);
     bytes = request.SerializeAsString();
@@ -41,6 +62,7 @@ grpc::ByteBuffer Request(const std::string& rpc, const std::string& id) {
 }
 
 std::string MethodPath(const std::string& rpc) {
+  if (rpc == "CreateSession") return "/kustom.ipp.v1.SessionService/CreateSession";
   if (rpc == "GetSession") return "/kustom.ipp.v1.SessionService/GetSession";
   if (rpc == "GetLocation") return "/kustom.ipp.v1.LocationService/GetLocation";
   Die("no such --rpc: " + rpc);

@@ -26,7 +26,9 @@ size_t CountBody(char*, size_t size, size_t count, void* total) {
 class Runner {
  public:
   explicit Runner(const CurlFloor& floor)
-      : url_(floor.base_url + floor.target), multi_(curl_multi_init(), &curl_multi_cleanup) {
+      : url_(floor.base_url + floor.target),
+        body_(floor.body),
+        multi_(curl_multi_init(), &curl_multi_cleanup) {
     curl_multi_setopt(multi_.get(), CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_MULTIPLEX));
     curl_multi_setopt(multi_.get(), CURLMOPT_MAX_HOST_CONNECTIONS,
                       static_cast<long>(floor.connections));
@@ -59,7 +61,7 @@ class Runner {
         curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &code);
         curl_multi_remove_handle(multi_.get(), easy);
         ++ended;
-        if (result != CURLE_OK || code != 200) {
+        if (result != CURLE_OK || code / 100 != 2) {
           RemoveAll();
           return absl::UnavailableError(
               absl::StrCat(curl_easy_strerror(result), ", HTTP status ", code));
@@ -91,6 +93,10 @@ class Runner {
                      static_cast<long>(tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
     if (!floor.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, floor.ca_file.c_str());
+    if (!body_.empty()) {
+      curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body_.c_str());
+      curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(body_.size()));
+    }
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &CountBody);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, &body_bytes_);
   }
@@ -100,6 +106,7 @@ class Runner {
   }
 
   const std::string url_;
+  const std::string body_;
   std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers_{nullptr,
                                                                        &curl_slist_free_all};
   int64_t body_bytes_ = 0;

@@ -18,6 +18,7 @@ int RunCurl(const Flags& flags) {
   floor.ca_file = flags.Text("ca");
   floor.target = flags.Text("target");
   floor.headers = absl::StrSplit(flags.Text("headers"), '\n');
+  floor.body = flags.Text("body", "");
   floor.in_flight = flags.Number("in-flight");
   floor.warm_up = flags.Number("warm-up");
   floor.requests = flags.Number("calls");

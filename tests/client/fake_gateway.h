@@ -12,6 +12,7 @@
 #include "kustom/ipp/v1/device.grpc.pb.h"
 #include "kustom/ipp/v1/enrollment.grpc.pb.h"
 #include "kustom/ipp/v1/location.grpc.pb.h"
+#include "kustom/ipp/v1/outcome.grpc.pb.h"
 #include "kustom/ipp/v1/session.grpc.pb.h"
 #include "kustom/ipp/v1/session_event.grpc.pb.h"
 #include "kustom/ipp/v1/simulation.grpc.pb.h"
@@ -90,6 +91,20 @@ struct FakeLocations final : v1::LocationService::Service {
   }
 };
 
+struct FakeOutcomes final : v1::OutcomeService::Service {
+  Answer<v1::GetCreateOutcomeRequest, v1::GetCreateOutcomeResponse> get;
+  Answer<v1::ListCreateOutcomesRequest, v1::ListCreateOutcomesResponse> list;
+
+  grpc::Status GetCreateOutcome(grpc::ServerContext* c, const v1::GetCreateOutcomeRequest* q,
+                                v1::GetCreateOutcomeResponse* p) override {
+    return Reply(get, c, q, p);
+  }
+  grpc::Status ListCreateOutcomes(grpc::ServerContext* c, const v1::ListCreateOutcomesRequest* q,
+                                  v1::ListCreateOutcomesResponse* p) override {
+    return Reply(list, c, q, p);
+  }
+};
+
 struct FakeSessions final : v1::SessionService::Service {
   Answer<v1::CreateSessionRequest, v1::CreateSessionResponse> create;
   Answer<v1::GetSessionRequest, v1::GetSessionResponse> get;
@@ -135,15 +150,15 @@ struct FakeSimulation final : v1::SimulationService::Service {
 // call.
 class FakeGateway {
  public:
-  // `events`: the sixth service, when the test needs it; must outlive this.
+  // `events`: the seventh service, when the test needs it; must outlive this.
   explicit FakeGateway(grpc::Service* events = nullptr) {
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
     for (grpc::Service* service :
          {static_cast<grpc::Service*>(&devices), static_cast<grpc::Service*>(&enrollments),
-          static_cast<grpc::Service*>(&locations), static_cast<grpc::Service*>(&sessions),
-          static_cast<grpc::Service*>(&simulation)}) {
+          static_cast<grpc::Service*>(&locations), static_cast<grpc::Service*>(&outcomes),
+          static_cast<grpc::Service*>(&sessions), static_cast<grpc::Service*>(&simulation)}) {
       builder.RegisterService(service);
     }
     if (events != nullptr) builder.RegisterService(events);
@@ -157,6 +172,7 @@ class FakeGateway {
   FakeDevices devices;
   FakeEnrollments enrollments;
   FakeLocations locations;
+  FakeOutcomes outcomes;
   FakeSessions sessions;
   FakeSimulation simulation;
 

@@ -121,6 +121,28 @@ INSTANTIATE_TEST_SUITE_P(
         {"WatchTwo",
          {"sessions", "watch", "s", "--request-id", "r"},
          "ippctl: give one of SESSION_ID and --request-id\n"},
+        {"OutcomeState",
+         {"sessions", "outcomes", "--state", "lost"},
+         "ippctl: --state: 'lost' is not one of under-way, not-sent, rejected, executed, unknown\n"
+         "See ippctl sessions outcomes --help\n"},
+        {"OutcomeLimit",
+         {"sessions", "outcomes", "--limit", "-1"},
+         "ippctl: --limit: '-1' is not 1 or more\nSee ippctl sessions outcomes --help\n"},
+        {"OutcomeEmptyId",
+         {"sessions", "outcomes", "--request-id", ""},
+         "ippctl: --request-id is empty\nSee ippctl sessions outcomes --help\n"},
+        {"OutcomeTwoIds",
+         {"sessions", "outcomes", "--request-id", "a", "--request-id", "b"},
+         "ippctl: --request-id is given twice\nSee ippctl sessions outcomes --help\n"},
+        {"OutcomeIdAsWord",
+         {"sessions", "outcomes", "r-1"},
+         "ippctl: unexpected argument r-1\nSee ippctl sessions outcomes --help\n"},
+        {"OutcomeIdAndState",
+         {"sessions", "outcomes", "--request-id", "r", "--state", "unknown"},
+         "ippctl: --state and --request-id exclude each other\n"},
+        {"OutcomeIdAndMerchant",
+         {"sessions", "outcomes", "--request-id", "r", "--only-merchant", "m"},
+         "ippctl: --only-merchant and --request-id exclude each other\n"},
         {"TailFrom",
          {"events", "tail", "--from", "yesterday"},
          "ippctl: --from: 'yesterday' is not oldest, now or a time such as 2026-01-31T08:00:00Z\n"},
@@ -218,18 +240,18 @@ INSTANTIATE_TEST_SUITE_P(
          7,
          "ippctl: UNKNOWN (OUTCOME_UNKNOWN): it failed\n"
          "outcome: UNKNOWN, it may or may not have been done\n"
-         "retry: not safe; look first whether it was done (request id r-1)\n"
+         "retry: with --request-id r-1 only, which never does it twice\n"
          "request id: r-1\n"},
         {"MalformedAnswer", absl::StatusCode::kInternal,
          Detail("UPSTREAM_MALFORMED", {{"outcome", "UNKNOWN"}}), 7,
          "ippctl: INTERNAL (UPSTREAM_MALFORMED): it failed\n"
          "outcome: UNKNOWN, it may or may not have been done\n"
-         "retry: not safe; look first whether it was done (request id r-1)\n"
+         "retry: with --request-id r-1 only, which never does it twice\n"
          "request id: r-1\n"},
         {"LateWithoutVerdict", absl::StatusCode::kDeadlineExceeded, Detail("", {}), 7,
          "ippctl: DEADLINE_EXCEEDED: it failed\n"
          "outcome: UNKNOWN, it may or may not have been done\n"
-         "retry: not safe; look first whether it was done (request id r-1)\n"
+         "retry: with --request-id r-1 only, which never does it twice\n"
          "request id: r-1\n"},
         {"Credentials", absl::StatusCode::kInternal,
          Detail("UPSTREAM_CREDENTIALS", {{"outcome", "REJECTED"}, {"retry_safe", "false"}}), 1,

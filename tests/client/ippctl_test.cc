@@ -22,7 +22,7 @@ constexpr char kUuid[] = "[0-9a-f]+-[0-9a-f]+-4[0-9a-f]+-[89ab][0-9a-f]+-[0-9a-f
 TEST_F(IppctlTest, HelpNamesEveryCommandAndEveryCommandHasExamples) {
   const std::string overview = Out({"--help"});
   for (auto* commands : {DeviceCommands, EnrollmentCommands, LocationCommands, SessionCommands,
-                         EventCommands, SimulationCommands}) {
+                         OutcomeCommands, EventCommands, SimulationCommands}) {
     for (const Command& command : commands()) {
       EXPECT_THAT(overview, HasSubstr("ippctl " + command.group + " " + command.name));
       const std::string help = Out({command.group, command.name, "--help"});

@@ -50,6 +50,16 @@ TEST(IppctlProperties, LeavesOutWhatIsEmpty) {
             "Merchant data  x\n");
 }
 
+TEST(IppctlFormatAge, SaysTheLargestUnitThatFits) {
+  EXPECT_EQ(FormatAge(absl::Seconds(-5)), "0s");
+  EXPECT_EQ(FormatAge(absl::Milliseconds(59'999)), "59s");
+  EXPECT_EQ(FormatAge(absl::Seconds(60)), "1m");
+  EXPECT_EQ(FormatAge(absl::Minutes(59) + absl::Seconds(59)), "59m");
+  EXPECT_EQ(FormatAge(absl::Hours(1)), "1h");
+  EXPECT_EQ(FormatAge(absl::Hours(23) + absl::Minutes(59)), "23h");
+  EXPECT_EQ(FormatAge(absl::Hours(24 * 7)), "7d");
+}
+
 struct MoneyCase {
   const char* name;
   int64_t minor;

@@ -378,6 +378,11 @@ const BadRow kRules[] = {
      "creates.correlation",
      "g.yaml:4: creates.correlation: must be one of first_empty, merchant_data, "
      "merchant_reference2, off"},
+    {"SentForNoTime",
+     "+creates: {send_for: 0s}",
+     {},
+     "creates.send_for",
+     "g.yaml:4: creates.send_for: must be from 100ms to 5m"},
     {"SettledAtOnce",
      "+creates: {settle: 0s}",
      {},

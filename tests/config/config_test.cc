@@ -67,9 +67,6 @@ reconcile:
   max_in_flight: 2
   reads_per_second: 20
   overdue: 24h
-creates:
-  correlation: first_empty
-  settle: 10m
 callers: []
 webhooks:
   listen: 127.0.0.1:8080
@@ -79,6 +76,10 @@ webhooks:
   max_connections: 1024
 admin:
   listen: 127.0.0.1:9090
+creates:
+  correlation: first_empty
+  settle: 10m
+  send_for: 30s
 insecure: false
 drain_timeout: 20s
 )");

@@ -26,6 +26,9 @@ namespace {
   sigprocmask(SIG_SETMASK, &none, nullptr);
   dup2(log, STDOUT_FILENO);
   dup2(log, STDERR_FILENO);
+  // Other threads may have sockets open that are not to outlive them here.
+  constexpr unsigned kCloseOnExec = 1U << 2;  // CLOSE_RANGE_CLOEXEC
+  syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, kCloseOnExec);
   execv(arguments[0], arguments);
   const int error = errno;
   [[maybe_unused]] const ssize_t told = write(failure, &error, sizeof(error));

@@ -13,6 +13,14 @@ namespace {
 constexpr absl::Duration kReadyLimit = absl::Seconds(30);
 constexpr absl::Duration kDrainLimit = absl::Seconds(60);
 
+std::string UpstreamOf(const GatewayProcess::Options& options, const SimulatorProcess& simulator) {
+  const std::string where =
+      options.tls ? absl::StrCat("base_url: \"https://127.0.0.1:", simulator.tls_port(),
+                                 "\", ca_file: ", simulator.ca_file())
+                  : absl::StrCat("base_url: \"http://127.0.0.1:", simulator.port(), "\"");
+  return absl::StrCat(where, ", connections: 8, timeout: ", options.upstream_timeout);
+}
+
 }  // namespace
 
 GatewayProcess::GatewayProcess(Options options, const SimulatorProcess& simulator,
@@ -27,15 +35,16 @@ GatewayProcess::GatewayProcess(Options options, const SimulatorProcess& simulato
   }
   config_ = directory.Write(
       absl::StrCat("gateway-", options_.name, ".yaml"),
-      absl::StrCat("listen: ", grpc_address(), "\n", "upstream: {base_url: \"http://127.0.0.1:",
-                   simulator.port(), "\", connections: 8}\n", "merchants:\n", merchants,  //
+      absl::StrCat("listen: ", grpc_address(), "\n", "upstream: {", UpstreamOf(options_, simulator),
+                   "}\n", "merchants:\n", merchants,  //
                    "store: ", options_.store, "\n",
                    "webhooks: {listen: \"127.0.0.1:", webhooks_.number(), "\"}\n",
                    "admin: {listen: \"127.0.0.1:", admin_.number(), "\"}\n",
                    // As impatient as it may be, and without a budget that a test would feel.
                    "reconcile: {first: 200ms, max: 1s, watched: 200ms, max_in_flight: 4, "
                    "reads_per_second: 1000}\n",
-                   "events: {max_subscribers_per_caller: 10000}\n", "drain_timeout: 5s\n"));
+                   "events: {max_subscribers_per_caller: 10000}\n",
+                   "drain_timeout: ", options_.drain_timeout, "\n"));
   log_ = directory.File(absl::StrCat("gateway-", options_.name, ".log"));
 }
 

@@ -22,6 +22,10 @@ class GatewayProcess {
     std::string program;  // its path
     std::string name;     // of its files: "a"
     std::string store;    // YAML: {sqlite: {path: …}}
+    bool tls = false;     // upstream: HTTP/2, where the simulator listens for it
+    // YAML. The second bounds how long a create goes on that nobody waits for.
+    std::string upstream_timeout = "10s";
+    std::string drain_timeout = "5s";
   };
 
   // Writes the configuration; does not start it.

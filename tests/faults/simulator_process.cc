@@ -2,6 +2,7 @@
 
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
+#include <cstdlib>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -31,18 +32,31 @@ absl::StatusOr<std::string> Member(const std::string& json, const char* name) {
   return std::string(found->as_string());
 }
 
+// Self-signed, by the openssl program.
+absl::Status MakeCertificate(const std::string& certificate, const std::string& key) {
+  const std::string command = absl::StrCat(
+      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "
+      "/CN=simulator -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout ",
+      key, " -out ", certificate, " 2>", key, ".log");
+  if (std::system(command.c_str()) == 0) return absl::OkStatus();
+  return absl::UnavailableError("the openssl program is needed: " + command);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SimulatorProcess>> SimulatorProcess::Start(
-    const std::string& program, const WorkDirectory& directory) {
+    const std::string& program, const WorkDirectory& directory, bool with_tls) {
   auto simulator = std::unique_ptr<SimulatorProcess>(new SimulatorProcess());
   simulator->merchants_ = {{"PM00000001", "kco_test_api_of_the_first", ""},
                            {"PM00000002", "kco_test_api_of_the_second", ""}};
   simulator->secrets_file_ = directory.Write(
       "webhook-secrets", "whsec_ZGVtby1zaWduaW5nLWtleS1mb3ItdGhlLXNpbXVsYXRvcg==\n");
   const std::string port_file = directory.File("simulator-port");
+  const std::string control_file = directory.File("simulator-control-port");
+  const std::string tls_file = directory.File("simulator-tls-port");
   std::vector<std::string> arguments = {
-      program, "--listen", "127.0.0.1:0", "--port-file", port_file, "--session-ttl", "0",
+      program, "--listen", "127.0.0.1:0", "--port-file", port_file, "--control-listen",
+      "127.0.0.1:0", "--control-port-file", control_file, "--session-ttl", "0",
       "--webhook-secret-file", simulator->secrets_file_,
       // A receiver that was killed hears again soon.
       "--webhook-backoff", "0.05", "--webhook-max-backoff", "0.4", "--webhook-timeout", "5"};
@@ -50,10 +64,19 @@ absl::StatusOr<std::unique_ptr<SimulatorProcess>> SimulatorProcess::Start(
     arguments.insert(arguments.end(),
                      {"--merchant", absl::StrCat(merchant.id, ":", merchant.api_key)});
   }
+  if (with_tls) {
+    simulator->ca_file_ = directory.File("simulator-certificate.pem");
+    const std::string key = directory.File("simulator-key.pem");
+    IPP_RETURN_IF_ERROR(MakeCertificate(simulator->ca_file_, key));
+    arguments.insert(arguments.end(), {"--tls-listen", "127.0.0.1:0", "--tls-port-file", tls_file,
+                                       "--tls-certificate", simulator->ca_file_, "--tls-key", key});
+  }
   const std::string log = directory.File("simulator.log");
   IPP_ASSIGN_OR_RETURN(simulator->process_, ChildProcess::Start(arguments, log));
   const absl::Time deadline = absl::Now() + absl::Seconds(20);
-  while (!absl::SimpleAtoi(ReadFile(port_file), &simulator->port_)) {
+  while (!absl::SimpleAtoi(ReadFile(port_file), &simulator->port_) ||
+         !absl::SimpleAtoi(ReadFile(control_file), &simulator->control_port_) ||
+         (with_tls && !absl::SimpleAtoi(ReadFile(tls_file), &simulator->tls_port_))) {
     if (absl::Now() > deadline || simulator->process_->Wait(absl::Milliseconds(10)).ok()) {
       return absl::UnavailableError(
           absl::StrCat("the simulator did not start: ", LastLines(log, 5)));

@@ -23,11 +23,17 @@ struct MerchantKey {
 // ipp-simulator: the truth of a run. One start for all rounds.
 class SimulatorProcess {
  public:
-  // `program` is its path. Two merchants, a device each.
+  // `program` is its path. Two merchants, a device each. `with_tls`: it listens for HTTP/2 as well.
   static absl::StatusOr<std::unique_ptr<SimulatorProcess>> Start(const std::string& program,
-                                                                 const WorkDirectory& directory);
+                                                                 const WorkDirectory& directory,
+                                                                 bool with_tls = false);
 
   int port() const { return port_; }
+  // For /_sim/, where no fault strikes.
+  int control_port() const { return control_port_; }
+  int tls_port() const { return tls_port_; }
+  // The authority that vouches for the listener of tls_port.
+  const std::string& ca_file() const { return ca_file_; }
   const std::vector<MerchantKey>& merchants() const { return merchants_; }
   // A file with the secrets that sign its webhooks.
   const std::string& secrets_file() const { return secrets_file_; }
@@ -40,7 +46,10 @@ class SimulatorProcess {
   std::unique_ptr<ChildProcess> process_;
   std::vector<MerchantKey> merchants_;
   std::string secrets_file_;
+  std::string ca_file_;
   int port_ = 0;
+  int control_port_ = 0;
+  int tls_port_ = 0;
 };
 
 // A connection to it, of one thread. Every answer other than the wanted one is an error that names

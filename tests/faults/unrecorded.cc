@@ -10,24 +10,29 @@
 namespace ipp::faults {
 namespace {
 
-std::set<std::string> UnrecordedSessions(const std::string& log) {
-  constexpr absl::string_view kKey = "session_id=";
-  std::set<std::string> sessions;
+// What `key` says in the lines that hold `message`.
+std::set<std::string> Said(const std::string& log, absl::string_view message,
+                           absl::string_view key) {
+  std::set<std::string> values;
   for (absl::string_view line : absl::StrSplit(log, '\n')) {
-    if (!absl::StrContains(line, " error a session could not be recorded ")) continue;
-    line.remove_prefix(std::min(line.find(kKey), line.size() - kKey.size()) + kKey.size());
-    sessions.emplace(line.substr(0, line.find(' ')));
+    if (!absl::StrContains(line, message)) continue;
+    line.remove_prefix(std::min(line.find(key), line.size() - key.size()) + key.size());
+    values.emplace(line.substr(0, line.find(' ')));
   }
-  return sessions;
+  return values;
 }
 
 }  // namespace
 
 void NoteUnrecorded(const std::string& gateway_log, Ledger* ledger) {
-  const std::set<std::string> sessions = UnrecordedSessions(gateway_log);
+  const auto sessions = Said(gateway_log, " error a session could not be recorded ", "session_id=");
+  const auto requests =
+      Said(gateway_log, " error what became of a create could not be written down ", "request_id=");
   for (const std::string& session : sessions) ledger->acknowledged.erase(session);
   for (CreateCall& create : ledger->creates) {
-    if (sessions.count(create.session_id) > 0) create.recorded = false;
+    if (sessions.count(create.session_id) == 0 && requests.count(create.request_id) == 0) continue;
+    create.recorded = false;
+    ledger->acknowledged.erase(create.session_id);
   }
 }
 

@@ -327,7 +327,7 @@ const std::vector<BadInput>& Rows() {
        "session_id: '$P'",
        {},
        StatusCode::FAILED_PRECONDITION,
-       "UPSTREAM_CONFLICT",
+       "SESSION_ALREADY_FINALIZED",
        "REJECTED"},
       {"UpstreamTapOfPaidSession",
        kTap,
@@ -380,7 +380,7 @@ TEST_P(BadInputs, AreRefusedWithCodeReasonAndFields) {
   EXPECT_EQ(end.info("retry_safe"), "true") << "nothing was done";
   if (outcome == "NOT_SENT") {
     EXPECT_THAT(bed_->simulator.Requests(), testing::IsEmpty());
-  } else if (end.reason() != "DEVICE_NOT_FOUND") {
+  } else if (end.reason() != "DEVICE_NOT_FOUND" && end.reason() != "SESSION_ALREADY_FINALIZED") {
     EXPECT_NE(end.info("http_status"), "-");
   }
 }

@@ -120,7 +120,7 @@ TEST(Readiness, Is503WhileTheGatewayDrains) {
   drain.join();
 }
 
-TEST(Reflection, ListsTheSixServices) {
+TEST(Reflection, ListsTheServices) {
   GatewayBed bed;
   RawStream stream(bed.gateway.channel(),
                    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
@@ -148,8 +148,9 @@ TEST(Reflection, ListsTheSixServices) {
   }
   EXPECT_THAT(names, testing::UnorderedElementsAre(
                          "kustom.ipp.v1.DeviceService", "kustom.ipp.v1.EnrollmentService",
-                         "kustom.ipp.v1.LocationService", "kustom.ipp.v1.SessionService",
-                         "kustom.ipp.v1.SessionEventService", "kustom.ipp.v1.SimulationService"));
+                         "kustom.ipp.v1.LocationService", "kustom.ipp.v1.OutcomeService",
+                         "kustom.ipp.v1.SessionService", "kustom.ipp.v1.SessionEventService",
+                         "kustom.ipp.v1.SimulationService"));
 }
 
 TEST(MetricsPage, CountsCallsRequestsWebhooksAndEvents) {

@@ -219,7 +219,11 @@ TEST(ReplicasOutage, OfTheDatabaseIsSaidAndSurvived) {
   v1::GetSessionRequest get;
   get.set_session_id(before);
   EXPECT_TRUE(Ok(bed.a->Call(&Sessions::GetSession, get))) << "reads of sessions go on";
-  const std::string meanwhile = bed.NewSession(*bed.a, device);
+  const auto refused =
+      bed.a->Call(&Sessions::CreateSession, Text<v1::CreateSessionRequest>(OrderText(device)));
+  EXPECT_TRUE(Refused(refused, grpc::StatusCode::UNAVAILABLE, "STORE_UNAVAILABLE"));
+  EXPECT_EQ(refused.info("outcome"), "NOT_SENT") << "nothing leaves that is not written down";
+  EXPECT_EQ(refused.info("retry_safe"), "true");
   const auto started = App::Start(bed.NewConfig("c"));
   EXPECT_THAT(started.status().message(), HasSubstr("c.dsn")) << "none starts without a database";
 
@@ -229,10 +233,11 @@ TEST(ReplicasOutage, OfTheDatabaseIsSaidAndSurvived) {
   }
   // What was not taken is told again: by the simulator, and by us.
   EXPECT_EQ(Deliver(*bed.a, MakeWebhook(1, "session.created", 1)).body, "accepted\n");
+  const std::string after = bed.NewSession(*bed.b, device);
   const std::vector<v1::SessionEvent> events = Read(on_a, 2);
   std::set<std::string> sessions;
   for (const auto& event : events) sessions.insert(event.session_id());
-  EXPECT_THAT(sessions, testing::UnorderedElementsAre(SessionId(1), meanwhile));
+  EXPECT_THAT(sessions, testing::UnorderedElementsAre(SessionId(1), after));
   EXPECT_THAT(Places(Read(on_b, 2)), ElementsAreArray(Places(events))) << "over the same stream";
 }
 

@@ -137,26 +137,6 @@ TEST(GatewaySessions, AreAuthorizedWithTheUserNameWhereThereIsOne) {
   EXPECT_EQ(bed.simulator.OnlyRequest().authorization, "basic");
 }
 
-// Until a ledger replays the first answer, a request_id that is used twice makes two sessions; then
-// both must be known.
-TEST(GatewaySessions, AreBothWrittenDownWhenARequestIdIsUsedTwice) {
-  GatewayBed bed;
-  auto request = Text<v1::CreateSessionRequest>(OrderText(bed.NewDevice()));
-  request.set_request_id("0a0b0c0d-0000-4000-8000-00000000000b");
-  const auto first = bed.Call(&Sessions::CreateSession, request);
-  const auto second = bed.Call(&Sessions::CreateSession, request);
-  ASSERT_TRUE(Ok(first));
-  ASSERT_TRUE(Ok(second));
-  for (const auto* reply : {&first, &second}) {
-    v1::ListSessionEventsRequest list;
-    list.mutable_filter()->add_session_ids(reply->response.session().session_id());
-    list.mutable_filter()->add_types(v1::SESSION_EVENT_TYPE_CREATED);
-    const auto events = bed.Call(&v1::SessionEventService::Stub::ListSessionEvents, list);
-    ASSERT_TRUE(Ok(events));
-    EXPECT_EQ(events.response.events_size(), 1);
-  }
-}
-
 class EveryTap : public testing::TestWithParam<int> {};
 
 TEST_P(EveryTap, IsTakenByTheUpstream) {

@@ -8,9 +8,11 @@
 import { randomUUID } from "node:crypto";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
+import { BadRequestSchema, ErrorInfoSchema } from "./gen/google/rpc/error_details_pb.js";
 import { DeviceService } from "./gen/kustom/ipp/v1/device_pb.js";
 import { EnrollmentService } from "./gen/kustom/ipp/v1/enrollment_pb.js";
 import { LocationService } from "./gen/kustom/ipp/v1/location_pb.js";
+import { CreateState, OutcomeService } from "./gen/kustom/ipp/v1/outcome_pb.js";
 import { OrderItemType, SessionService } from "./gen/kustom/ipp/v1/session_pb.js";
 import {
   SessionEventService,
@@ -70,29 +72,28 @@ async function main(address) {
   }
 
   // Minor units as bigint, tax included: 250.00 SEK with 25 % tax in it.
-  const { session } = await createClient(SessionService, transport).createSession(
-    {
-      requestId: randomUUID(),
-      deviceId: device.id,
-      orderAmount: 25000n,
-      orderTaxAmount: 5000n,
-      purchaseCurrency: "SEK",
-      orderItems: [
-        {
-          type: OrderItemType.PHYSICAL,
-          name: "Coffee beans",
-          quantity: 1n,
-          unitPrice: 25000n,
-          totalAmount: 25000n,
-          taxRate: 2500n,
-          totalTaxAmount: 5000n,
-        },
-      ],
-      merchantReference1: "node-1",
-    },
-    callOptions,
-  );
+  const order = {
+    requestId: randomUUID(),
+    deviceId: device.id,
+    orderAmount: 25000n,
+    orderTaxAmount: 5000n,
+    purchaseCurrency: "SEK",
+    orderItems: [
+      {
+        type: OrderItemType.PHYSICAL,
+        name: "Coffee beans",
+        quantity: 1n,
+        unitPrice: 25000n,
+        totalAmount: 25000n,
+        taxRate: 2500n,
+        totalTaxAmount: 5000n,
+      },
+    ],
+    merchantReference1: "node-1",
+  };
+  const { session } = await createClient(SessionService, transport).createSession(order, callOptions);
   console.log(`node: session ${session.sessionId} of 250.00 SEK`);
+  await createAgain(transport, order, session.sessionId);
 
   await simulation.simulateCardTap(
     { sessionId: session.sessionId, outcome: TapOutcome.SUCCESS },
@@ -108,6 +109,62 @@ async function main(address) {
   );
   console.log(`node: history: ${history.events.map((event) => SessionEventType[event.type]).join(", ")}`);
   console.log(`node: FINALIZED, order ${finalized.orderId}, cursor ${finalized.cursor}`);
+}
+
+// The same requestId never makes a second session.
+async function createAgain(transport, order, sessionId) {
+  const sessions = createClient(SessionService, transport);
+  let trailers;
+  const again = await sessions.createSession(order, {
+    ...callOptions,
+    onTrailer: (received) => (trailers = received),
+  });
+  check(again.replayed && again.session.sessionId === sessionId, "not the same session again");
+  check(trailers.get("x-request-id") === order.requestId, "no x-request-id");
+  console.log("node: created again: the same session");
+
+  const [item] = order.orderItems;
+  const other = {
+    ...order,
+    orderAmount: 30000n,
+    orderItems: [{ ...item, unitPrice: 30000n, totalAmount: 30000n }],
+  };
+  const error = await sessions.createSession(other, callOptions).then(
+    () => new Error("another order got the same request id"),
+    ConnectError.from,
+  );
+  if (!(error instanceof ConnectError)) throw error;
+  const [info] = error.findDetails(ErrorInfoSchema);
+  check(
+    error.code === Code.InvalidArgument && info?.reason === "REQUEST_ID_REUSED",
+    `another order: ${Code[error.code]} ${info?.reason}`,
+  );
+  check(
+    info.domain === "ipp.kustom.co" &&
+      info.metadata.outcome === "NOT_SENT" &&
+      info.metadata.request_id === order.requestId,
+    `ErrorInfo is ${JSON.stringify(info)}`,
+  );
+  const fields = error
+    .findDetails(BadRequestSchema)
+    .flatMap((bad) => bad.fieldViolations.map((violation) => violation.field));
+  check(fields.includes("order_amount"), `the fields that differ are ${fields}`);
+  check(error.metadata.get("x-request-id") === order.requestId, "no x-request-id");
+  console.log(`node: another order with its id: ${info.reason}, ${fields.join(", ")}`);
+
+  const { outcome } = await createClient(OutcomeService, transport).getCreateOutcome(
+    { requestId: order.requestId },
+    callOptions,
+  );
+  check(
+    outcome.state === CreateState.EXECUTED && outcome.sessionId === sessionId,
+    `the outcome is ${CreateState[outcome.state]} ${outcome.sessionId}`,
+  );
+  console.log(`node: ${outcome.rpc} was ${CreateState[outcome.state]}`);
+}
+
+function check(good, problem) {
+  if (!good) throw new Error(problem);
 }
 
 // Reads on until the session has ended. The cursor of the last message seen resumes a stream.

@@ -11,9 +11,11 @@ import sys
 import uuid
 
 import grpc
+from google.rpc import error_details_pb2, status_pb2  # googleapis-common-protos
 from kustom.ipp.v1 import device_pb2, device_pb2_grpc
 from kustom.ipp.v1 import enrollment_pb2, enrollment_pb2_grpc
 from kustom.ipp.v1 import location_pb2, location_pb2_grpc
+from kustom.ipp.v1 import outcome_pb2, outcome_pb2_grpc
 from kustom.ipp.v1 import session_pb2, session_pb2_grpc
 from kustom.ipp.v1 import session_event_pb2, session_event_pb2_grpc
 from kustom.ipp.v1 import simulation_pb2, simulation_pb2_grpc
@@ -60,24 +62,25 @@ def main(address):
             raise RuntimeError("the stream did not begin with `started`")
 
         # Minor units, tax included: 250.00 SEK with 25 % tax in it.
+        order = session_pb2.CreateSessionRequest(
+            request_id=str(uuid.uuid4()),
+            device_id=device.id,
+            order_amount=25000,
+            order_tax_amount=5000,
+            purchase_currency="SEK",
+            order_items=[session_pb2.OrderItem(
+                type=session_pb2.ORDER_ITEM_TYPE_PHYSICAL,
+                name="Coffee beans",
+                quantity=1,
+                unit_price=25000,
+                total_amount=25000,
+                tax_rate=2500,
+                total_tax_amount=5000)],
+            merchant_reference1="python-1")
         session = session_pb2_grpc.SessionServiceStub(channel).CreateSession(
-            session_pb2.CreateSessionRequest(
-                request_id=str(uuid.uuid4()),
-                device_id=device.id,
-                order_amount=25000,
-                order_tax_amount=5000,
-                purchase_currency="SEK",
-                order_items=[session_pb2.OrderItem(
-                    type=session_pb2.ORDER_ITEM_TYPE_PHYSICAL,
-                    name="Coffee beans",
-                    quantity=1,
-                    unit_price=25000,
-                    total_amount=25000,
-                    tax_rate=2500,
-                    total_tax_amount=5000)],
-                merchant_reference1="python-1"),
-            timeout=CALL_SECONDS).session
+            order, timeout=CALL_SECONDS).session
         print(f"python: session {session.session_id} of 250.00 SEK")
+        create_again(channel, order, session.session_id)
 
         simulation.SimulateCardTap(
             simulation_pb2.SimulateCardTapRequest(
@@ -93,6 +96,54 @@ def main(address):
             timeout=CALL_SECONDS).events
         print(f"python: history: {', '.join(event_name(event) for event in history)}")
         print(f"python: FINALIZED, order {finalized.order_id}, cursor {finalized.cursor}")
+
+
+def create_again(channel, order, session_id):
+    """The same request_id never makes a second session."""
+    sessions = session_pb2_grpc.SessionServiceStub(channel)
+    again, call = sessions.CreateSession.with_call(order, timeout=CALL_SECONDS)
+    check(again.replayed and again.session.session_id == session_id, "not the same session again")
+    check(dict(call.trailing_metadata()).get("x-request-id") == order.request_id, "no x-request-id")
+    print("python: created again: the same session")
+
+    other = session_pb2.CreateSessionRequest()
+    other.CopyFrom(order)
+    other.order_amount = other.order_items[0].unit_price = other.order_items[0].total_amount = 30000
+    try:
+        sessions.CreateSession(other, timeout=CALL_SECONDS)
+        raise RuntimeError("another order got the same request_id")
+    except grpc.RpcError as error:
+        info, bad_request = read_error(error)
+        check(error.code() == grpc.StatusCode.INVALID_ARGUMENT and info.reason == "REQUEST_ID_REUSED",
+              f"another order: {error.code().name} {info.reason}")
+        check(info.domain == "ipp.kustom.co" and info.metadata.get("outcome") == "NOT_SENT"
+              and info.metadata.get("request_id") == order.request_id, f"ErrorInfo is {info}")
+        fields = [violation.field for violation in bad_request.field_violations]
+        check("order_amount" in fields, f"the fields that differ are {fields}")
+        check(dict(error.trailing_metadata()).get("x-request-id") == order.request_id, "no x-request-id")
+        print(f"python: another order with its id: {info.reason}, {', '.join(fields)}")
+
+    outcome = outcome_pb2_grpc.OutcomeServiceStub(channel).GetCreateOutcome(
+        outcome_pb2.GetCreateOutcomeRequest(request_id=order.request_id), timeout=CALL_SECONDS).outcome
+    check(outcome.state == outcome_pb2.CREATE_STATE_EXECUTED and outcome.session_id == session_id,
+          f"the outcome is {outcome}")
+    state = outcome_pb2.CreateState.Name(outcome.state)
+    print(f"python: {outcome.rpc} was {state.removeprefix('CREATE_STATE_')}")
+
+
+def read_error(error):
+    """What the gateway says of an error: ErrorInfo and BadRequest, empty where it says nothing."""
+    info, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    for key, value in error.trailing_metadata() or ():
+        if key == "grpc-status-details-bin":
+            for detail in status_pb2.Status.FromString(value).details:
+                detail.Unpack(info) or detail.Unpack(bad_request)
+    return info, bad_request
+
+
+def check(good, problem):
+    if not good:
+        raise RuntimeError(problem)
 
 
 def follow(stream, session_id):

@@ -16,7 +16,13 @@ if ! cmp -s "$here/package-lock.json" "$out/package-lock.json" || [ ! -d "$out/n
   }
 fi
 cp "$here/client.mjs" "$out/"
-proto=$here/../../proto
-protoc -I "$proto" --es_out="$out/gen" --es_opt=target=js,import_extension=js \
-  --plugin=protoc-gen-es="$out/node_modules/.bin/protoc-gen-es" \
-  "$proto"/kustom/ipp/v1/*.proto
+root=$here/../..
+es() {
+  protoc --es_out="$out/gen" --es_opt=target=js,import_extension=js \
+    --plugin=protoc-gen-es="$out/node_modules/.bin/protoc-gen-es" "$@"
+}
+es -I "$root/proto" "$root"/proto/kustom/ipp/v1/*.proto
+# What errors carry, under the name that googleapis gives it.
+mkdir -p "$out/proto/google/rpc"
+cp "$root/server/base/error_details.proto" "$out/proto/google/rpc/"
+es -I "$out/proto" google/rpc/error_details.proto

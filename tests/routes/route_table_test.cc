@@ -34,7 +34,7 @@ TEST(Routes, AreTheGoldenOnes) {
   EXPECT_EQ(Contract().Describe(), golden.str()) << "update tests/testdata/routes.golden";
 }
 
-TEST(Routes, CoverEveryRpcOfTheContract) { EXPECT_EQ(Contract().routes().size(), 17u); }
+TEST(Routes, CoverEveryRpcOfTheContract) { EXPECT_EQ(Contract().routes().size(), 19u); }
 
 TEST(Routes, BindPathQueryAndBody) {
   v1::CreateSessionRequest request;

@@ -35,20 +35,29 @@ class CreateLedgerTest : public testing::Test {
     auto answer = std::make_shared<Answer>();
     ledger.Begin(
         std::move(create), clock_.Now() + patience, [this] { return wanted_; },
-        [answer](absl::StatusOr<Begun> begun) { *answer = std::move(begun); });
+        [this, answer](absl::StatusOr<Begun> begun) {
+          if (begun.ok() && begun->what == Begun::kSend) begun_ = begun->known;
+          *answer = std::move(begun);
+        });
     EXPECT_FALSE(*answer) << "inside the call";
     store_.RunAll();
     return answer;
   }
 
   IntentRecord Close(CreateLedger& ledger, IntentState state, const std::string& text = "") {
-    std::optional<IntentRecord> closed;
-    ledger.Close("PM1", "r1", state, text, [&](absl::StatusOr<IntentRecord> intent) {
+    ledger.Keep(ledger.Closing(begun_, state, text),
+                [](const absl::Status& status) { EXPECT_TRUE(status.ok()) << status; });
+    store_.RunAll();
+    return Known();
+  }
+  IntentRecord Known() {
+    std::optional<IntentRecord> known;
+    store_.FindIntent("PM1", "r1", [&](absl::StatusOr<IntentRecord> intent) {
       ASSERT_TRUE(intent.ok()) << intent.status();
-      closed = *std::move(intent);
+      known = *std::move(intent);
     });
     store_.RunAll();
-    return closed.value();
+    return known.value_or(IntentRecord());
   }
 
   void Pass(absl::Duration time) {
@@ -75,6 +84,7 @@ class CreateLedgerTest : public testing::Test {
   FakeScheduler scheduler_{&clock_};
   Metrics metrics_;
   bool wanted_ = true;
+  IntentRecord begun_;  // the last that is to be sent
   store::FakeStore store_{&clock_, store::FakeStore::Mode::kManual};
   SessionBook book_{&store_, &clock_, &metrics_};
   CreateLedger ledger_{&store_, &clock_, &scheduler_, &metrics_, {}};
@@ -259,6 +269,65 @@ TEST_F(CreateLedgerTest, SweepsWhatHasBeenUnderWayForTooLong) {
   Pass(absl::Seconds(10));
   EXPECT_EQ(metrics_.gauge("ipp_creates_unknown", "").value(), 1);
   EXPECT_GT(metrics_.gauge("ipp_creates_oldest_unknown_seconds", "").value(), 60);
+  ledger_.Stop();
+  store_.RunAll();
+}
+
+// ---- A store that fails. ----
+
+TEST_F(CreateLedgerTest, SendsWhatACommitThatWasTriedAgainFindsWrittenByItself) {
+  store_.CommitTwice();
+  EXPECT_EQ(WhatOf(Begin(ledger_)), Begun::kSend);
+}
+
+TEST_F(CreateLedgerTest, TakesBackWhatWasWrittenDownWithoutItsCallersKnowledge) {
+  ledger_.Start();
+  store_.RunAll();
+  store_.LoseAnswer(absl::UnavailableError("connection lost"));
+  const auto first = Begin(ledger_);
+  ASSERT_TRUE(*first);
+  EXPECT_TRUE(absl::IsUnavailable((*first)->status()));
+  EXPECT_EQ(Known().state, IntentState::kUnderWay);
+  const auto second = Begin(ledger_);
+  EXPECT_FALSE(*second) << "somebody may be at it";
+  store_.FailCommits(absl::UnavailableError("down"), 3);
+  Pass(absl::Seconds(10));
+  EXPECT_EQ(WhatOf(second), Begun::kSend);
+  ledger_.Stop();
+  store_.RunAll();
+}
+
+TEST_F(CreateLedgerTest, KeepsTryingToWriteDownWhatBecameOfACreate) {
+  ledger_.Start();
+  store_.RunAll();
+  Begin(ledger_);
+  store_.FailCommits(absl::UnavailableError("down"), 5);
+  absl::Status told;
+  ledger_.Keep(ledger_.Closing(begun_, IntentState::kExecuted, "answer"),
+               [&](const absl::Status& status) { told = status; });
+  store_.RunAll();
+  EXPECT_TRUE(absl::IsUnavailable(told));
+  Pass(absl::Seconds(10));
+  EXPECT_EQ(Known().state, IntentState::kExecuted);
+  EXPECT_EQ(Known().answer, "answer");
+  ledger_.Stop();
+  store_.RunAll();
+}
+
+// What the first could not write down comes late, when another is at it.
+TEST_F(CreateLedgerTest, LeavesAloneWhatAnotherTookOver) {
+  ledger_.Start();
+  store_.RunAll();
+  Begin(ledger_);
+  store_.LoseAnswer(absl::UnavailableError("connection lost"));
+  ledger_.Keep(ledger_.Closing(begun_, IntentState::kNotSent, ""), [](const absl::Status&) {});
+  store_.RunAll();
+  EXPECT_EQ(WhatOf(Begin(ledger_)), Begun::kSend);
+  Pass(absl::Seconds(5));
+  EXPECT_EQ(Known().state, IntentState::kUnderWay);
+  const auto third = Begin(ledger_, SomeCreate(), absl::Seconds(1));
+  Pass(absl::Seconds(2));
+  EXPECT_EQ(WhatOf(third), Begun::kUnsettled) << "not sent a second time";
   ledger_.Stop();
   store_.RunAll();
 }

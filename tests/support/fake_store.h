@@ -94,6 +94,16 @@ class FakeStore final : public Store {
     commit_failure_ = std::move(status);
     commit_failures_ = count;
   }
+  // The next commit is written, and its caller gets `status`: the connection broke meanwhile.
+  void LoseAnswer(absl::Status status) {
+    MutexLock lock(&mutex_);
+    lost_answer_ = std::move(status);
+  }
+  // The next commit is tried again after it was written: its transaction finds what it wrote.
+  void CommitTwice() {
+    MutexLock lock(&mutex_);
+    twice_ = true;
+  }
   // The next `count` reads get `status`.
   void FailReads(absl::Status status, int count = 1) {
     MutexLock lock(&mutex_);
@@ -125,7 +135,7 @@ class FakeStore final : public Store {
     Enqueue([this, transaction = std::move(transaction),
              done = std::move(done)](absl::Status admitted) mutable {
       if (!admitted.ok()) return std::move(done)(admitted);
-      absl::StatusOr<Committed> committed = Apply(transaction);
+      absl::StatusOr<Committed> committed = ApplyAsTold(transaction);
       if (committed.ok() && !committed->positions.empty()) {
         listener_.Run(committed->positions.back());
       }
@@ -352,6 +362,20 @@ class FakeStore final : public Store {
     return read_failure_;
   }
 
+  absl::StatusOr<Committed> ApplyAsTold(const Transaction& transaction) {
+    absl::Status lost;
+    bool twice = false;
+    {
+      MutexLock lock(&mutex_);
+      lost = std::exchange(lost_answer_, absl::OkStatus());
+      twice = std::exchange(twice_, false);
+    }
+    absl::StatusOr<Committed> committed = Apply(transaction);
+    if (twice) committed = Apply(transaction);
+    if (!lost.ok()) return lost;
+    return committed;
+  }
+
   absl::StatusOr<Committed> Apply(const Transaction& transaction) {
     Snapshot snapshot;
     {
@@ -471,6 +495,8 @@ class FakeStore final : public Store {
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status commit_failure_ ABSL_GUARDED_BY(mutex_);
   int commit_failures_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Status lost_answer_ ABSL_GUARDED_BY(mutex_);
+  bool twice_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status read_failure_ ABSL_GUARDED_BY(mutex_);
   int read_failures_ ABSL_GUARDED_BY(mutex_) = 0;
   int commits_ ABSL_GUARDED_BY(mutex_) = 0;

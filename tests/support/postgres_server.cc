@@ -362,6 +362,9 @@ absl::StatusOr<std::unique_ptr<PostgresServer>> PostgresServer::StartStandby() {
     const auto state = Execute("postgres", "SELECT sync_state FROM pg_stat_replication");
     return state.ok() && *state == "sync";
   }));
+  // That was this connection's view. Commits wait for the standby only once the checkpointer has
+  // read the setting too, which it does before it makes a checkpoint.
+  for (int i = 0; i < 2; ++i) IPP_RETURN_IF_ERROR(Execute("postgres", "CHECKPOINT").status());
   return standby;
 }
 

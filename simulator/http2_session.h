@@ -1,0 +1,108 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <limits>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "simulator/http.h"
+#include "simulator/http_server.h"
+
+struct nghttp2_session;  // NOLINT(readability-identifier-naming): libnghttp2's
+
+namespace ipp::simulator {
+
+// The protocol of one HTTP/2 connection (RFC 9113), server's side, by libnghttp2 and without a
+// socket: bytes come in and become requests, answers go in and become bytes. Limits are those of
+// HttpServer::Options. One thread.
+class Http2Session {
+ public:
+  // One request and its answer. Outlives the session if a Responder still holds it.
+  struct Stream {
+    int32_t id = 0;
+    Request request;  // its views look into `fields`
+    std::deque<std::pair<std::string, std::string>> fields;
+    size_t header_bytes = 0;
+    size_t body_bytes = 0;  // that have come
+    bool answered = false;  // or refused; what still comes of the request is thrown away
+    bool silent = false;    // it will never be answered; the host's
+    std::string body;       // of the answer
+    size_t sent = 0;        // of it
+    size_t released = 0;    // what of it may be sent by now
+    bool cut = false;       // nothing comes after what is released
+  };
+
+  // Who hears of it. It may then call all of Http2Session but Receive and Send.
+  class Host {
+   public:
+    // The head of a request has come.
+    virtual Admission OnHead(Stream& stream) = 0;
+    // A whole request has come; it is to be answered by and by.
+    virtual void OnRequest(std::shared_ptr<Stream> stream) = 0;
+    // The stream is over; its answer has been sent or nobody wants it.
+    virtual void OnGone(Stream& stream) = 0;
+    // All of an answer that was to be cut has gone into Send's bytes.
+    virtual void OnCut() = 0;
+
+   protected:
+    ~Host() = default;
+  };
+
+  Http2Session(const HttpServer::Options& options, int connection, Host& host);
+  ~Http2Session();
+  Http2Session(const Http2Session&) = delete;
+  Http2Session& operator=(const Http2Session&) = delete;
+
+  // False if this is not HTTP/2: send what there still is to say, and close.
+  bool Receive(std::string_view bytes);
+  // Appends what is to be sent now, until *out has about `size` bytes.
+  void Send(std::string* out, size_t size);
+  // Neither side has anything to say any more.
+  bool done() const;
+
+  // The stream may be gone by now: then nothing happens.
+  void Answer(Stream& stream, Response response);
+  // More of the body of an answer with Ending::kSlowBody, which begins without any.
+  void Release(Stream& stream, size_t bytes);
+  // RST_STREAM: nothing was done about the request.
+  void Refuse(Stream& stream);
+  // GOAWAY without an error, for a connection that is about to close. Covers what was read.
+  void GoAway();
+  // The same, and the stream and those after it are not covered: nothing was done about them.
+  void GoAwayBefore(const Stream& stream);
+  // No request is taken from now on, neither new ones nor those that have not come wholly.
+  void StopListening() { listening_ = false; }
+
+  bool Has(const Stream& stream) { return Find(stream.id) == &stream; }
+  bool unused() const { return streams_.empty(); }
+
+ private:
+  friend struct Http2Callbacks;
+
+  Stream* Find(int32_t id);
+  void OnBegin(int32_t id);
+  void OnField(int32_t id, std::string_view name, std::string_view value);
+  void OnHeadRead(int32_t id, bool whole);
+  void OnData(int32_t id, std::string_view bytes);
+  void OnEnd(int32_t id);
+  void OnReset();
+  void OnClosed(int32_t id, bool well);
+  size_t ReadBody(int32_t id, char* out, size_t size, bool* end);
+  bool WithinLimits(Stream& stream);
+
+  const HttpServer::Options& options_;
+  const int connection_;
+  Host& host_;
+  nghttp2_session* session_ = nullptr;
+  std::unordered_map<int32_t, std::shared_ptr<Stream>> streams_;
+  bool listening_ = true;
+  int32_t last_request_ = std::numeric_limits<int32_t>::max();  // streams beyond do not count
+  int reset_budget_;
+};
+
+}  // namespace ipp::simulator

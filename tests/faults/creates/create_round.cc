@@ -1,0 +1,245 @@
+#include "tests/faults/creates/create_round.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/base/status_macros.h"
+#include "tests/faults/creates/verdict.h"
+#include "tests/support/web_client.h"
+
+namespace ipp::faults {
+namespace {
+
+namespace v1 = kustom::ipp::v1;
+
+// What must come comes within it, also on a loaded machine.
+constexpr absl::Duration kLimit = absl::Seconds(15);
+// For answers that come at once, or when the deadline passes.
+constexpr absl::Duration kUnknownAgain = absl::Milliseconds(500);
+// How long a create that nobody waits for may take to be begun.
+constexpr absl::Duration kBegun = absl::Milliseconds(150);
+
+// Between two looks, a little longer each time.
+class Pauses {
+ public:
+  void Pause() {
+    absl::SleepFor(next_);
+    next_ = std::min(next_ * 1.5, absl::Milliseconds(40));
+  }
+  absl::Duration elapsed() const { return absl::Now() - begin_; }
+
+ private:
+  const absl::Time begin_ = absl::Now();
+  absl::Duration next_ = absl::Milliseconds(3);
+};
+
+class Round {
+ public:
+  Round(CreateBed* bed, const Cell& cell) : bed_(*bed), upstream_(bed->upstream()) {
+    record_.cell = cell;
+    record_.sent = RequestOf(cell, bed->device_id());
+    record_.request_id = record_.sent.request_id();
+    record_.orphans_found_late = !bed->exclusive();
+  }
+
+  absl::StatusOr<RoundRecord> Run() {
+    IPP_RETURN_IF_ERROR(Prepare());
+    IPP_RETURN_IF_ERROR(Call());
+    IPP_RETURN_IF_ERROR(StandStill());
+    IPP_RETURN_IF_ERROR(Settle());
+    IPP_RETURN_IF_ERROR(TryAgain());
+    IPP_RETURN_IF_ERROR(FollowSession());
+    return std::move(record_);
+  }
+
+ private:
+  const Cell& cell() const { return record_.cell; }
+  Caller& caller() { return bed_.caller(cell().http2); }
+  Caller& elsewhere() { return bed_.caller(bed_.shared() ? !cell().http2 : cell().http2); }
+
+  absl::Status Prepare() {
+    IPP_RETURN_IF_ERROR(upstream_.ClearRules());
+    IPP_RETURN_IF_ERROR(bed_.SendWebhooksTo(cell().http2));
+    IPP_RETURN_IF_ERROR(cell().reused ? caller().Warm() : upstream_.CloseConnections());
+    IPP_RETURN_IF_ERROR(upstream_.SetRules(cell().rules));
+    // Until it is reset.
+    if (cell().knock) WebClient(bed_.upstream_port(cell().http2)).Receive();
+    return absl::OkStatus();
+  }
+
+  absl::Status Call() {
+    const absl::Duration deadline =
+        cell().patience == Patience::kCancels ? absl::Seconds(10) : cell().time;
+    auto first = caller().Create(record_.sent, deadline);
+    if (cell().meanwhile == Meanwhile::kKill) {
+      first->Wait(cell().meanwhile_at);
+      bed_.gateway(cell().http2).Kill();
+      record_.first = first->Answer();
+      first.reset();
+      if (bed_.shared() && !record_.request_id.empty()) {
+        record_.elsewhere = elsewhere().Create(record_.sent, absl::Seconds(1))->Answer();
+      }
+      return bed_.Restart(cell().http2);
+    }
+    if (cell().meanwhile == Meanwhile::kJoin) {
+      first->Wait(cell().meanwhile_at);
+      record_.elsewhere = elsewhere().Create(record_.sent, cell().time)->Answer();
+    }
+    if (cell().patience == Patience::kCancels && !first->Wait(cell().time)) first->Cancel();
+    record_.first = first->Answer();
+    return absl::OkStatus();
+  }
+
+  // The id that the caller was told; or, when it had gone, the one that nobody knows of.
+  absl::Status LearnId() {
+    if (record_.request_id.empty()) record_.request_id = record_.first.trailer_id;
+    if (record_.request_id.empty()) record_.request_id = record_.first.error.request_id;
+    for (Pauses pauses; record_.request_id.empty(); pauses.Pause()) {
+      IPP_ASSIGN_OR_RETURN(const auto outcomes, caller().Outcomes(10));
+      for (const v1::CreateOutcome& outcome : outcomes) {
+        if (bed_.used_ids().count(outcome.request_id()) == 0) {
+          record_.request_id = outcome.request_id();
+        }
+      }
+      if (pauses.elapsed() > kBegun) break;
+    }
+    bed_.used_ids().insert(record_.request_id);
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<ToldOutcome> Told() {
+    if (record_.request_id.empty()) return ToldOutcome{};
+    return caller().Outcome(record_.request_id);
+  }
+
+  // A request that waits in the upstream is executed later, whoever has gone meanwhile.
+  static bool StandsStill(const TruthOfCreate& truth) {
+    return std::none_of(truth.reads.begin(), truth.reads.end(), [](const ReadRequest& read) {
+      return read.fault == "delay" && !read.executed;
+    });
+  }
+
+  absl::Status StandStill() {
+    IPP_RETURN_IF_ERROR(LearnId());
+    const bool orphan = record_.orphans_found_late && cell().meanwhile == Meanwhile::kKill;
+    for (Pauses pauses;; pauses.Pause()) {
+      IPP_ASSIGN_OR_RETURN(record_.told, Told());
+      IPP_ASSIGN_OR_RETURN(record_.truth, upstream_.Of(record_.sent.merchant_reference1()));
+      const bool begun = record_.told.known || pauses.elapsed() > kBegun;
+      const bool under_way = record_.told.state() == v1::CREATE_STATE_UNDER_WAY;
+      const bool ended = !under_way || (orphan && pauses.elapsed() > 2 * kBegun);
+      if (begun && ended && StandsStill(record_.truth)) break;
+      if (pauses.elapsed() > kLimit) break;
+    }
+    if (!record_.truth.reads.empty()) {
+      IPP_ASSIGN_OR_RETURN(record_.was_reused, upstream_.WasUsedBefore(record_.truth.reads[0]));
+    }
+    record_.killed_under_way =
+        cell().meanwhile == Meanwhile::kKill && record_.first.gone && !record_.truth.reads.empty();
+    return absl::OkStatus();
+  }
+
+  bool ComesTrue() const {
+    return record_.truth.sessions.size() == 1 && CanSettle(record_) &&
+           record_.settled.state() != v1::CREATE_STATE_EXECUTED;
+  }
+
+  absl::Status Settle() {
+    record_.settled = record_.told;
+    if (cell().named_late && ComesTrue()) {
+      const std::string& id = record_.truth.sessions[0].session_id;
+      IPP_RETURN_IF_ERROR(cell().named_by_tap ? Pay(id) : upstream_.Activate(id));
+    }
+    for (Pauses pauses; ComesTrue() && pauses.elapsed() < kLimit; pauses.Pause()) {
+      IPP_ASSIGN_OR_RETURN(record_.settled, Told());
+    }
+    // It may have been settled since it was told, also where that was not asked for.
+    IPP_ASSIGN_OR_RETURN(record_.settled, Told());
+    IPP_ASSIGN_OR_RETURN(const auto outcomes, caller().Outcomes(30));
+    for (const v1::CreateOutcome& outcome : outcomes) {
+      if (outcome.request_id() == record_.request_id) record_.listed = {true, outcome};
+    }
+    IPP_ASSIGN_OR_RETURN(const int strikes, upstream_.Strikes());
+    record_.struck = strikes > 0;
+    return upstream_.ClearRules();
+  }
+
+  // A word of the gateway: a machine that is busy may need more time than the deadline leaves it.
+  static CallerAnswer Ask(Caller& caller, const v1::CreateSessionRequest& request,
+                          absl::Duration deadline) {
+    CallerAnswer answer;
+    for (int attempt = 0; attempt < 3; ++attempt, deadline *= 3) {
+      answer = caller.Create(request, deadline)->Answer();
+      if (!answer.gone) break;
+    }
+    return answer;
+  }
+
+  absl::Status TryAgain() {
+    const v1::CreateState state = record_.settled.state();
+    const bool unknown = state == v1::CREATE_STATE_UNKNOWN || state == v1::CREATE_STATE_UNDER_WAY;
+    const std::string& reference = record_.sent.merchant_reference1();
+    if (!record_.request_id.empty()) {
+      v1::CreateSessionRequest again = record_.sent;
+      again.set_request_id(record_.request_id);
+      record_.retry = Ask(cell().round % 2 == 0 ? elsewhere() : caller(), again,
+                          unknown ? kUnknownAgain : kLimit);
+      IPP_ASSIGN_OR_RETURN(record_.truth_after_retry, upstream_.Of(reference));
+      again.set_order_amount(again.order_amount() + 1);
+      again.mutable_order_items(0)->set_unit_price(again.order_amount());
+      again.mutable_order_items(0)->set_total_amount(again.order_amount());
+      record_.other = Ask(caller(), again, kLimit);
+    }
+    IPP_ASSIGN_OR_RETURN(record_.truth_at_end, upstream_.Of(reference));
+    IPP_ASSIGN_OR_RETURN(record_.told_at_end, Told());
+    return absl::OkStatus();
+  }
+
+  absl::Status Pay(const std::string& session_id) {
+    if (std::exchange(paid_, true)) return absl::OkStatus();
+    return upstream_.Pay(session_id);
+  }
+
+  absl::Status FollowSession() {
+    if (record_.truth_at_end.sessions.size() != 1) return bed_.Check();
+    const std::string id = record_.truth_at_end.sessions[0].session_id;
+    // The end that overtakes the beginning is another story.
+    for (Pauses pauses; !cell().named_late && pauses.elapsed() < kLimit; pauses.Pause()) {
+      IPP_ASSIGN_OR_RETURN(const auto events, caller().List(id, begin_));
+      if (!events.empty()) break;
+    }
+    IPP_RETURN_IF_ERROR(Pay(id));
+    record_.events = elsewhere().Follow(id, begin_, kLimit);
+    if (record_.told_at_end.state() == v1::CREATE_STATE_EXECUTED) {
+      record_.watched = true;
+      record_.watch_ended_ok = caller().Watch(record_.request_id, kLimit, &record_.watch_last);
+    }
+    IPP_ASSIGN_OR_RETURN(record_.read_back, caller().Read(id));
+    IPP_ASSIGN_OR_RETURN(const auto listed, caller().List(id, begin_));
+    record_.events_listed_alike =
+        std::equal(listed.begin(), listed.end(), record_.events.begin(), record_.events.end(),
+                   [](const auto& a, const auto& b) {
+                     return a.SerializeAsString() == b.SerializeAsString();
+                   });
+    IPP_ASSIGN_OR_RETURN(record_.truth_at_end, upstream_.Of(record_.sent.merchant_reference1()));
+    IPP_ASSIGN_OR_RETURN(record_.told_at_end, Told());
+    return bed_.Check();
+  }
+
+  CreateBed& bed_;
+  UpstreamTruth& upstream_;
+  // A little earlier: clocks of events count in other grains.
+  const absl::Time begin_ = absl::Now() - absl::Seconds(1);
+  RoundRecord record_;
+  bool paid_ = false;
+};
+
+}  // namespace
+
+absl::StatusOr<RoundRecord> RunRound(CreateBed* bed, const Cell& cell) {
+  return Round(bed, cell).Run();
+}
+
+}  // namespace ipp::faults
