@@ -7,7 +7,7 @@ BUILD=$1 BASE=$2
 HERE=$(cd "$(dirname "$0")" && pwd)
 fail() {
   echo "FAILED: $*" >&2
-  [ ! -f "${WORK:-}/log" ] || cat "$WORK/log" >&2
+  cat "${WORK:-/nowhere}"/*.log >&2 2>/dev/null || true
   exit 1
 }
 [ "$(id -u)" -eq 0 ] || fail "needs root"
@@ -54,7 +54,7 @@ start_postgres() {
       --pwfile="$WORK/postgres/password"
     "${as_postgres[@]}" "${bin[-1]}/pg_ctl" -D "$WORK/postgres/data" -w -l "$WORK/postgres/log" \
       -o "-c unix_socket_directories='' -c fsync=off" start
-  } >"$WORK/log" 2>&1 </dev/null || fail "PostgreSQL"
+  } >"$WORK/postgres.log" 2>&1 </dev/null || fail "PostgreSQL"
   PGPASSWORD=$(cat "$WORK/secrets/database/password") psql -q -h 127.0.0.1 -U ipp -d postgres -c 'CREATE DATABASE ipp'
 }
 
@@ -66,10 +66,12 @@ gateway=("${pod[@]}" /usr/local/bin/ipp-gateway --config /etc/ipp-gateway/gatewa
 check_one() {  # OVERLAY
   mount --bind -o ro "$WORK/$1" "$ROOT/etc/ipp-gateway"
   "${gateway[@]}" --check-config >/dev/null || fail "$1: --check-config"
-  "${gateway[@]}" >"$WORK/log" 2>&1 &
-  local pid=$! tries page code=0
+  local log=$WORK/$1.log pid tries page code=0
+  : >"$log"
+  "${gateway[@]}" >>"$log" 2>&1 &
+  pid=$!
   for ((tries = 0; tries < 600; tries++)); do
-    grep -q '^listening ' "$WORK/log" 2>/dev/null && break
+    grep -q '^listening ' "$log" && break
     kill -0 "$pid" 2>/dev/null || fail "$1: it ended"
     sleep 0.05
   done
