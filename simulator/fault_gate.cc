@@ -13,7 +13,10 @@ bool Executes(const FaultRule& fault) {
   switch (fault.kind) {
     case FaultKind::kErrorBefore:
     case FaultKind::kTooMany:
+    case FaultKind::kRefuseStream:
       return false;
+    case FaultKind::kGoAway:
+      return fault.processed && fault.commit;
     case FaultKind::kResetAfterRead:
     case FaultKind::kCloseAfterRead:
     case FaultKind::kHang:
@@ -27,6 +30,25 @@ Response Nothing(Ending ending) {
   Response response;
   response.ending = ending;
   return response;
+}
+
+Admission AtHead(const FaultRule& fault) {
+  switch (fault.kind) {
+    case FaultKind::kResetBeforeRead:
+      return Admission::kReset;
+    case FaultKind::kRefuseStream:
+      return fault.after_read ? Admission::kRead : Admission::kRefuse;
+    case FaultKind::kGoAway:
+      // What begins after it is not covered by the GOAWAY either, so it must not be executed.
+      return fault.processed ? Admission::kRead : Admission::kReadLast;
+    default:
+      return Admission::kRead;
+  }
+}
+
+bool Sends(Ending ending) {
+  return ending == Ending::kWhole || ending == Ending::kCutBody || ending == Ending::kSlowBody ||
+         ending == Ending::kGoAwayAnswer;
 }
 
 Response Refusal(const FaultRule& fault) {
@@ -55,9 +77,9 @@ Admission FaultGate::Admit(Request& request) {
   if (faults_.empty()) return Admission::kRead;
   const std::string_view operation = Api::OperationOf(request);
   if (operation.empty()) return Admission::kRead;
-  request.fault = faults_.Strike(FaultPoint::kRequest, operation);
-  if (request.fault == nullptr) return Admission::kRead;
-  return request.fault->kind == FaultKind::kResetBeforeRead ? Admission::kReset : Admission::kRead;
+  const bool stream = request.protocol == kHttp2;
+  request.fault = faults_.Strike(stream ? FaultPoint::kStream : FaultPoint::kRequest, operation);
+  return request.fault == nullptr ? Admission::kRead : AtHead(*request.fault);
 }
 
 void FaultGate::Answer(Request& request, Responder respond) {
@@ -107,6 +129,15 @@ Response FaultGate::Spoil(const Request& request, const FaultRule& fault,
     case FaultKind::kHang:
       response = Nothing(Ending::kSilent);
       break;
+    case FaultKind::kRefuseStream:
+      response = Nothing(Ending::kRefused);
+      break;
+    case FaultKind::kGoAway:
+      if (!fault.answer) response = {};
+      response.ending = fault.answer      ? Ending::kGoAwayAnswer
+                        : fault.processed ? Ending::kGoAwayAfter
+                                          : Ending::kGoAwayBefore;
+      break;
     case FaultKind::kErrorBefore:
     case FaultKind::kErrorAfter:
     case FaultKind::kTooMany:
@@ -127,9 +158,7 @@ Response FaultGate::Spoil(const Request& request, const FaultRule& fault,
     default:
       break;  // the answer as it is
   }
-  const bool sent = response.ending != Ending::kReset && response.ending != Ending::kClosed &&
-                    response.ending != Ending::kSilent;
-  outcome->status = sent ? response.status : 0;
+  outcome->status = Sends(response.ending) ? response.status : 0;
   return response;
 }
 

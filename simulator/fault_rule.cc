@@ -39,6 +39,8 @@ constexpr KindRow kKinds[] = {
     {FaultKind::kSlowBody, "slow_body", FaultPoint::kRequest, 1000},
     {FaultKind::kTooMany, "too_many", FaultPoint::kRequest},
     {FaultKind::kHang, "hang", FaultPoint::kRequest},
+    {FaultKind::kRefuseStream, "refuse_stream", FaultPoint::kStream},
+    {FaultKind::kGoAway, "goaway", FaultPoint::kStream},
     {FaultKind::kLose, "lose", FaultPoint::kDelivery},
     {FaultKind::kDouble, "double", FaultPoint::kDelivery},
     {FaultKind::kLate, "late", FaultPoint::kDelivery, 1000},
@@ -125,10 +127,35 @@ void ReadAnswer(Fields& fields, FaultRule* rule) {
   rule->retry_after_date = fields.Bool("retry_after_date").value_or(false);
 }
 
+// What HTTP/2 says of a request must not contradict what becomes of it.
+void ReadStream(Fields& fields, FaultRule* rule) {
+  if (rule->kind != FaultKind::kRefuseStream && fields.Has("after_read")) {
+    fields.Error("after_read", "is for refuse_stream only");
+  }
+  rule->after_read = fields.Bool("after_read").value_or(false);
+  for (const char* name : {"processed", "answer"}) {
+    if (rule->kind != FaultKind::kGoAway && fields.Has(name)) {
+      fields.Error(name, "is for goaway only");
+    }
+  }
+  rule->answer = fields.Bool("answer").value_or(false);
+  rule->processed = fields.Bool("processed").value_or(rule->answer);
+  if (rule->kind != FaultKind::kGoAway) return;
+  if (rule->answer && !rule->processed) {
+    fields.Error("processed", "must not be false with answer: what is answered was processed");
+  }
+  const bool commit_given = fields.Has("commit");
+  if (rule->answer && !rule->commit) {
+    fields.Error("commit", "must not be false with answer: what is answered was executed");
+  } else if (!rule->processed && !rule->answer && commit_given && rule->commit) {
+    fields.Error("commit", "must not be true without processed: what is executed was processed");
+  }
+}
+
 FaultRule ReadRule(Fields& fields, const std::vector<std::string_view>& operations) {
   fields.RefuseOthersThan({"on", "type", "do", "count", "skip", "probability", "delay_ms", "commit",
                            "status", "retry_after", "retry_after_date", "bytes", "age_seconds",
-                           "signed_by", "next_secret"});
+                           "signed_by", "next_secret", "after_read", "processed", "answer"});
   FaultRule rule;
   const auto name = fields.String("do", kRequired);
   const KindRow* row = FindKind(name.value_or(std::string()));
@@ -148,6 +175,7 @@ FaultRule ReadRule(Fields& fields, const std::vector<std::string_view>& operatio
   rule.delay =
       std::chrono::milliseconds(Between(fields, "delay_ms", row->default_delay_ms, 0, kMaxDelayMs));
   ReadAnswer(fields, &rule);
+  ReadStream(fields, &rule);
   rule.bytes = Between(fields, "bytes", 2 * 1024 * 1024, 0, kMaxBytes);
   rule.age =
       std::chrono::seconds(Between(fields, "age_seconds", 3600, -kMaxAgeSeconds, kMaxAgeSeconds));
@@ -184,6 +212,12 @@ void RenderMembers(const FaultRule& rule, JsonWriter& json) {
   const auto is = [&](auto... kinds) { return ((rule.kind == kinds) || ...); };
   if (is(FaultKind::kResetAfterRead, FaultKind::kCloseAfterRead, FaultKind::kHang)) {
     json.Key("commit").Bool(rule.commit);
+  }
+  if (is(FaultKind::kRefuseStream)) json.Key("after_read").Bool(rule.after_read);
+  if (is(FaultKind::kGoAway)) {
+    json.Key("processed").Bool(rule.processed);
+    json.Key("commit").Bool(rule.processed && rule.commit);
+    json.Key("answer").Bool(rule.answer);
   }
   if (is(FaultKind::kErrorBefore, FaultKind::kErrorAfter)) {
     json.Key("status").Integer(rule.status);

@@ -16,6 +16,7 @@ namespace ipp::simulator {
 enum class FaultPoint {
   kConnection,  // a connection to the API was accepted
   kRequest,     // the head of an API request was read
+  kStream,      // the same over HTTP/2; rules of kRequest are asked there too
   kDelivery,    // a webhook sets off to a receiver
   kAttempt,     // one try of it is about to be signed and sent
 };
@@ -33,6 +34,8 @@ enum class FaultKind {
   kSlowBody,
   kTooMany,
   kHang,
+  kRefuseStream,
+  kGoAway,
   kLose,
   kDouble,
   kLate,
@@ -56,6 +59,9 @@ struct FaultRule {
   double probability = 1.0;
   std::chrono::milliseconds delay{0};
   bool commit = true;
+  bool after_read = false;  // refuse_stream
+  bool processed = false;   // goaway: its last stream is not before this one
+  bool answer = false;      // goaway
   int status = 503;
   std::optional<std::chrono::seconds> retry_after;
   bool retry_after_date = false;

@@ -15,7 +15,9 @@ std::mt19937_64 Dice(uint64_t seed, size_t place) {
 double Throw(std::mt19937_64& dice) { return static_cast<double>(dice() >> 11) * 0x1p-53; }
 
 bool Matches(const FaultRule& rule, FaultPoint point, std::string_view on, std::string_view type) {
-  if (PointOf(rule.kind) != point) return false;
+  const FaultPoint own = PointOf(rule.kind);
+  const bool asked = own == point || (own == FaultPoint::kRequest && point == FaultPoint::kStream);
+  if (!asked) return false;
   if (rule.on != on && rule.on != "*") return false;  // no webhook's rule is on "*"
   return rule.type.empty() || rule.type == type;
 }

@@ -65,6 +65,10 @@ void Http2Connection::OnRequest(std::shared_ptr<Stream> stream) {
 void Http2Connection::OnGone(Stream& stream) {
   if (stream.silent) --in_hand_;
   pacers_.erase(stream.id);
+  // With its client's RST_STREAM too: those behind it wait for nothing else.
+  if (!stream.last || stage_ != Stage::kServing) return;
+  session_.GoAwayBefore(stream);
+  End(Stage::kFlushing);
 }
 
 void Http2Connection::Answer(const std::shared_ptr<Stream>& stream, Response response) {

@@ -199,7 +199,8 @@ void Http2Session::Refuse(Stream& stream) {
 }
 
 void Http2Session::GoAway() {
-  last_request_ = nghttp2_session_get_last_proc_stream_id(session_);
+  // Not beyond what was said or chosen before.
+  last_request_ = std::min(last_request_, nghttp2_session_get_last_proc_stream_id(session_));
   nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, last_request_, NGHTTP2_NO_ERROR, nullptr, 0);
 }
 
@@ -263,6 +264,7 @@ void Http2Session::OnHeadRead(int32_t id, bool whole) {
       return Refuse(*stream);
     case Admission::kReadLast:
       last_request_ = id;
+      stream->last = true;
       break;
     case Admission::kRead:
       break;

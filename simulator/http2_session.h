@@ -30,6 +30,7 @@ class Http2Session {
     size_t header_bytes = 0;
     size_t body_bytes = 0;  // that have come
     bool answered = false;  // or refused; what still comes of the request is thrown away
+    bool last = false;      // none that began later counts
     bool silent = false;    // it will never be answered; the host's
     std::string body;       // of the answer
     size_t sent = 0;        // of it

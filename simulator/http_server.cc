@@ -1,5 +1,6 @@
 #include "simulator/http_server.h"
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -167,7 +168,7 @@ void HttpServer::Core::OnAccept(error_code error, tcp::socket socket) {
 }
 
 void HttpServer::Core::Sweep() {
-  sweep_.expires_after(kSweepInterval);
+  sweep_.expires_after(std::min(kSweepInterval, settings_->options.idle_timeout));
   sweep_.async_wait([self = shared_from_this()](error_code stopped) {
     if (stopped) return;
     const auto now = std::chrono::steady_clock::now();

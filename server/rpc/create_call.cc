@@ -68,15 +68,16 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
         context_(std::move(context)),
         shape_(std::move(shape)),
         rpc_(call->route().method()->name()),
-        send_until_(
-            std::min(context_.deadline, Now() + call->edge().gateway.options.create_send_for)) {}
+        send_until_(std::min(context_.deadline - kAnswerTime,
+                             Now() + call->edge().gateway.options.create_send_for)) {}
 
   void Begin() {
     ledger().Begin({.merchant_id = context_.merchant_id,
                     .request_id = call_->request_id(),
                     .rpc = rpc_,
                     .caller = call_->caller().name,
-                    .request = Fingerprint(request_)},
+                    .request = Fingerprint(request_),
+                    .turns_up = shape_.settle_wait > absl::ZeroDuration()},
                    context_.deadline - kAnswerTime, Wanted(),
                    [self = shared_from_this()](absl::StatusOr<Begun> begun) {
                      self->GotBegun(std::move(begun));
@@ -91,11 +92,7 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
   }
 
   void GotBegun(absl::StatusOr<Begun> begun) {
-    if (!begun.ok()) {
-      return call_->Finish(
-          WithMetadata(store::ForCallers(begun.status()),
-                       {{"outcome", std::string(OutcomeName(Outcome::kNotSent))}}));
-    }
+    if (!begun.ok()) return FinishWithoutLedger(begun.status());
     switch (begun->what) {
       case Begun::kSend:
         begun_ = std::move(begun->known);
@@ -111,6 +108,17 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
       case Begun::kUnsettled:
         return call_->Finish(Unsettled());
     }
+  }
+
+  // The ledger cannot be read. Nothing was sent now; but under an id that the caller made, who
+  // knows what was before.
+  void FinishWithoutLedger(const absl::Status& trouble) {
+    absl::Status status = store::ForCallers(trouble);
+    if (!call_->request_id_is_callers()) {
+      status = WithMetadata(std::move(status),
+                            {{"outcome", std::string(OutcomeName(Outcome::kNotSent))}});
+    }
+    call_->Finish(status);
   }
 
   static absl::Status Gone() {

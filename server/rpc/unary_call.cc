@@ -21,7 +21,8 @@ std::optional<upstream::CallContext> UnaryCall::Upstream() {
 void UnaryCall::NameCreation(const std::string& request_id) {
   // What is no UUID may be anything, also something that gRPC cannot send.
   if (!request_id.empty() && !IsUuid(request_id)) return;
-  request_id_ = request_id.empty() ? upstream::NewUuid() : request_id;
+  request_id_is_callers_ = !request_id.empty();
+  request_id_ = request_id_is_callers_ ? request_id : upstream::NewUuid();
   context_->AddTrailingMetadata("x-request-id", request_id_);
 }
 

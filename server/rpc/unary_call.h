@@ -35,6 +35,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   // `x-request-id` and in every error from now on. A request_id that is none names nothing.
   void NameCreation(const std::string& request_id);
   const std::string& request_id() const { return request_id_; }
+  // The caller sent it; it was not made here.
+  bool request_id_is_callers() const { return request_id_is_callers_; }
 
   // `handle` is cancelled when the caller goes away; at once when it has.
   void CancelWithCaller(std::shared_ptr<upstream::UpstreamClient::Call> handle);
@@ -72,6 +74,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   const absl::Time started_;
   auth::Caller caller_;
   std::string request_id_;
+  bool request_id_is_callers_ = false;
   int code_ = 0;
   // gRPC's, until OnDone; and one for each Send that has not returned.
   std::atomic<int> refs_{1};

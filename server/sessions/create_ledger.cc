@@ -88,7 +88,7 @@ void CreateLedger::Start() {
     ++busy_;
   }
   // Where no other process can be at the store, whoever was at a create is dead.
-  Sweep(store_->exclusive() ? absl::InfiniteFuture() : clock_->Now());
+  Sweep(store_->exclusive());
 }
 
 void CreateLedger::Stop() {
@@ -132,7 +132,8 @@ void CreateLedger::Begin(std::shared_ptr<Waiter> waiter) {
   fresh.owner = absl::StrCat(owner_, "-", begun_.fetch_add(1));
   fresh.created_at = fresh.updated_at = clock_->Now();
   fresh.under_way_until = fresh.created_at + options_.under_way;
-  fresh.settle_by = fresh.created_at + options_.settle;
+  fresh.settle_by =
+      fresh.created_at + (waiter->create.turns_up ? options_.settle : absl::ZeroDuration());
 
   store::Transaction transaction;
   transaction.merchant_id = fresh.merchant_id;
@@ -319,17 +320,21 @@ void CreateLedger::WriteAgain() {
 }
 
 // One that is under way counts as busy_.
-void CreateLedger::Sweep(absl::Time now) {
+void CreateLedger::Sweep(bool all) {
   WriteAgain();
-  store_->OrphanIntents(now, [this](absl::StatusOr<std::vector<IntentRecord>> orphans) {
-    if (orphans.ok()) {
-      orphaned_.Add(static_cast<double>(orphans->size()));
-      for (const IntentRecord& orphan : *orphans) {
+  store::Orphans which;
+  which.now = clock_->Now();
+  which.under_way_before = all ? absl::InfiniteFuture() : which.now;
+  store_->OrphanIntents(which, [this, all, which](absl::StatusOr<std::vector<IntentRecord>> gone) {
+    if (gone.ok()) {
+      orphaned_.Add(static_cast<double>(gone->size()));
+      for (const IntentRecord& orphan : *gone) {
         LogWarning("a create was cut off, its outcome is not known",
                    {{"rpc", orphan.rpc},
                     {"merchant", orphan.merchant_id},
                     {"request_id", orphan.request_id}});
       }
+      if (static_cast<int>(gone->size()) == which.limit) return Sweep(all);
     }
     CountOpen();
   });
@@ -357,7 +362,7 @@ void CreateLedger::CountOpen() {
 // The sweep that ends hands its place to the next one. The scheduler runs nothing inside the call.
 void CreateLedger::ScheduleSweep() {
   if (running_) {
-    task_ = scheduler_->RunAfter(options_.sweep, [this] { Sweep(clock_->Now()); });
+    task_ = scheduler_->RunAfter(options_.sweep, [this] { Sweep(false); });
     return;
   }
   --busy_;

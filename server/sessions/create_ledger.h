@@ -36,9 +36,10 @@ struct LedgerOptions {
 struct Create {
   std::string merchant_id;
   std::string request_id;
-  std::string rpc;      // "CreateSession"
-  std::string caller;   // by name
-  std::string request;  // the message without request_id, serialized deterministically
+  std::string rpc;       // "CreateSession"
+  std::string caller;    // by name
+  std::string request;   // the message without request_id, serialized deterministically
+  bool turns_up = true;  // what it makes is heard of, also when its answer is lost
 };
 
 // What shall be done with a create.
@@ -120,7 +121,7 @@ class CreateLedger {
   void Run(Kept kept, Written done);
   void Later(Kept kept);
   void WriteAgain();
-  void Sweep(absl::Time now);
+  void Sweep(bool all);
   void ScheduleSweep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountOpen();
 

@@ -44,6 +44,14 @@ struct IntentQuery {
   int limit = 100;
 };
 
+// Creates whose owner has died.
+struct Orphans {
+  absl::Time now;
+  // Those that nobody can be at any more after this; later than any time: all that are kUnderWay.
+  absl::Time under_way_before;
+  int limit = 100;
+};
+
 struct IntentCounts {
   int64_t under_way = 0;
   int64_t unknown = 0;

@@ -52,9 +52,9 @@ class PostgresStore final : public Store {
       std::string merchant_id, std::string request_id,
       absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) override;
   void OrphanIntents(
-      absl::Time now,
+      Orphans which,
       absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done) override {
-    writes_.Push(OrphanCall{now, std::move(done)});
+    writes_.Push(OrphanCall{which, std::move(done)});
   }
   void FindIntent(std::string merchant_id, std::string request_id,
                   absl::AnyInvocable<void(absl::StatusOr<IntentRecord>) &&> done) override;
@@ -87,7 +87,7 @@ class PostgresStore final : public Store {
   // What is wrong with the database; OK also when a transaction failed by itself.
   absl::Status CommitBatch(absl::Span<CommitCall> batch);
   absl::Status Do(LeaseCall& call) { return Tell(writer_.LeaseDue(call.lease), call); }
-  absl::Status Do(OrphanCall& call) { return Tell(writer_.OrphanIntents(call.now), call); }
+  absl::Status Do(OrphanCall& call) { return Tell(writer_.OrphanIntents(call.which), call); }
   template <typename Result, typename Call>
   absl::Status Tell(Result result, Call& call);
   void TellFailed(WriteCall& write, const absl::Status& trouble);

@@ -51,7 +51,7 @@ constexpr char kPutIntents[] =
 constexpr char kOrphans[] =
     "UPDATE ipp_gateway.intents i SET state = 5, updated_at = greatest(updated_at, $1::bigint) "
     "WHERE id = ANY (ARRAY(SELECT id FROM ipp_gateway.intents WHERE state = 1 AND under_way_until "
-    "< $1::bigint ORDER BY under_way_until LIMIT 100 FOR UPDATE SKIP LOCKED)) RETURNING ";
+    "< $2::bigint ORDER BY under_way_until LIMIT $3::bigint FOR UPDATE SKIP LOCKED)) RETURNING ";
 constexpr char kPutOff[] =
     "UPDATE ipp_gateway.sessions s SET next_check_at = k.next_check_at, checks = k.checks "
     "FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[]) "
@@ -298,12 +298,15 @@ absl::StatusOr<std::vector<SessionRecord>> PostgresWriter::LeaseDue(const Lease&
       });
 }
 
-absl::StatusOr<std::vector<IntentRecord>> PostgresWriter::OrphanIntents(absl::Time now) {
+absl::StatusOr<std::vector<IntentRecord>> PostgresWriter::OrphanIntents(const Orphans& which) {
   using Orphans = std::vector<IntentRecord>;
   return Attempt<Orphans>(
       PostgresLink::InPause::kFail, [&](PostgresConnection& connection) -> absl::StatusOr<Orphans> {
         const PostgresCall give_up[] = {{"begin"},
-                                        {"orphans", PostgresArguments().Int(PostgresNanos(now))}};
+                                        {"orphans", PostgresArguments()
+                                                        .Int(PostgresNanos(which.now))
+                                                        .Int(PostgresNanos(which.under_way_before))
+                                                        .Int(which.limit)}};
         IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> rows,
                              connection.Run(give_up, limits_.answer));
         IPP_RETURN_IF_ERROR(Finish(connection, {}).status());

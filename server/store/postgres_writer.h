@@ -46,7 +46,7 @@ class PostgresWriter {
   // Store::LeaseDue.
   absl::StatusOr<std::vector<SessionRecord>> LeaseDue(const Lease& lease);
   // Store::OrphanIntents.
-  absl::StatusOr<std::vector<IntentRecord>> OrphanIntents(absl::Time now);
+  absl::StatusOr<std::vector<IntentRecord>> OrphanIntents(const Orphans& which);
 
   struct Cutoffs {
     absl::Time events;    // older events go, from the oldest on

@@ -51,9 +51,9 @@ class SqliteStore final : public Store {
       absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done) override;
   void CountIntents(absl::AnyInvocable<void(absl::StatusOr<IntentCounts>) &&> done) override;
   void OrphanIntents(
-      absl::Time now,
+      Orphans which,
       absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done) override {
-    writes_.Push(OrphanCall{now, std::move(done)});
+    writes_.Push(OrphanCall{which, std::move(done)});
   }
   bool exclusive() const override { return true; }
   void CountOpen(absl::Time overdue_before,
@@ -75,7 +75,7 @@ class SqliteStore final : public Store {
   void WriteLoop();
   void DoWrites(std::vector<WriteCall> writes);
   void Do(LeaseCall& call) { Tell(writer_->LeaseDue(call.lease), call); }
-  void Do(OrphanCall& call) { Tell(writer_->OrphanIntents(call.now), call); }
+  void Do(OrphanCall& call) { Tell(writer_->OrphanIntents(call.which), call); }
   template <typename Result, typename Call>
   void Tell(Result result, Call& call);
   void CommitBatch(absl::Span<CommitCall> batch);

@@ -77,7 +77,7 @@ absl::Status SqliteWriter::Prepare() {
        "rpc = 'CreateSession' LIMIT 1"},
       {&orphans_, absl::StrCat("UPDATE intents SET state = 5, updated_at = max(updated_at, ?) "
                                "WHERE id IN (SELECT id FROM intents WHERE state = 1 AND "
-                               "under_way_until < ? ORDER BY under_way_until LIMIT 100) RETURNING ",
+                               "under_way_until < ? ORDER BY under_way_until LIMIT ?) RETURNING ",
                                kIntentColumns)},
       {&add_event_,
        absl::StrCat("INSERT INTO events (", kEventColumns, ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)")},
@@ -234,10 +234,10 @@ absl::StatusOr<std::vector<SessionRecord>> SqliteWriter::LeaseDue(const Lease& l
   return due;
 }
 
-absl::StatusOr<std::vector<IntentRecord>> SqliteWriter::OrphanIntents(absl::Time now) {
+absl::StatusOr<std::vector<IntentRecord>> SqliteWriter::OrphanIntents(const Orphans& which) {
   std::vector<IntentRecord> orphans;
   SqliteQuery query(orphans_);
-  query.Bind(ToNanos(now)).Bind(ToNanos(now));
+  query.Bind(ToNanos(which.now)).Bind(ToNanos(which.under_way_before)).Bind(which.limit);
   while (true) {
     IPP_ASSIGN_OR_RETURN(const bool found, query.Step());
     if (!found) return orphans;

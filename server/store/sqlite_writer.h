@@ -29,7 +29,7 @@ class SqliteWriter {
   // Store::LeaseDue.
   absl::StatusOr<std::vector<SessionRecord>> LeaseDue(const Lease& lease);
   // Store::OrphanIntents.
-  absl::StatusOr<std::vector<IntentRecord>> OrphanIntents(absl::Time now);
+  absl::StatusOr<std::vector<IntentRecord>> OrphanIntents(const Orphans& which);
 
   struct Cutoffs {
     absl::Time events;    // older events go, from the oldest on

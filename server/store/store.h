@@ -151,11 +151,11 @@ class Store {
       IntentQuery query,
       absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done) = 0;
   virtual void CountIntents(absl::AnyInvocable<void(absl::StatusOr<IntentCounts>) &&> done) = 0;
-  // Whoever was at them died: creates that are kUnderWay and whose `under_way_until` is before
-  // `now` become kUnknown, at most 100 of them; `done` gets them as they are then. Waits in the
-  // queue of commits.
+  // Creates that are kUnderWay and whose `under_way_until` is before `under_way_before` become
+  // kUnknown, at most `limit` of them; `done` gets them as they are then. Waits in the queue of
+  // commits.
   virtual void OrphanIntents(
-      absl::Time now,
+      Orphans which,
       absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done) = 0;
   // No other process can be at this store.
   virtual bool exclusive() const = 0;

@@ -34,7 +34,7 @@ struct LeaseCall {
   absl::AnyInvocable<void(absl::StatusOr<std::vector<SessionRecord>>) &&> done;
 };
 struct OrphanCall {
-  absl::Time now;
+  Orphans which;
   absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done;
 };
 using WriteCall = std::variant<CommitCall, LeaseCall, OrphanCall>;

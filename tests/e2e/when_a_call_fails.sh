@@ -113,6 +113,8 @@ kustom_answers_503() {
   expect_pay "later $id" "$id" 25000 2
   expect_pay "later $id" "$id" 25000 2
   expect_state "$id" UNKNOWN
+  "$BUILD/client/ippctl" --address "$GRPC" sessions outcomes --state unknown -o json >"$WORK/unknown"
+  grep -q "$id" "$WORK/unknown" || fail "not among those that are unknown"
   expect_count made "$id" 0
   expect_count asked "$id" 1
 }

@@ -43,8 +43,8 @@ GatewayProcess::GatewayProcess(Options options, const SimulatorProcess& simulato
                    // As impatient as it may be, and without a budget that a test would feel.
                    "reconcile: {first: 200ms, max: 1s, watched: 200ms, max_in_flight: 4, "
                    "reads_per_second: 1000}\n",
-                   "events: {max_subscribers_per_caller: 10000}\n",
-                   "drain_timeout: ", options_.drain_timeout, "\n"));
+                   "events: {max_subscribers_per_caller: 10000}\n", "creates: {send_for: ",
+                   options_.send_for, "}\n", "drain_timeout: ", options_.drain_timeout, "\n"));
   log_ = directory.File(absl::StrCat("gateway-", options_.name, ".log"));
 }
 

@@ -26,6 +26,8 @@ class GatewayProcess {
     // YAML. The second bounds how long a create goes on that nobody waits for.
     std::string upstream_timeout = "10s";
     std::string drain_timeout = "5s";
+    // How long a create that cannot leave is tried; the sooner one whose gateway died is found.
+    std::string send_for = "30s";
   };
 
   // Writes the configuration; does not start it.

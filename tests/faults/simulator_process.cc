@@ -2,7 +2,6 @@
 
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
-#include <cstdlib>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -32,14 +31,20 @@ absl::StatusOr<std::string> Member(const std::string& json, const char* name) {
   return std::string(found->as_string());
 }
 
-// Self-signed, by the openssl program.
+// Self-signed, by the openssl program. Not by std::system: while that waits it blocks SIGCHLD,
+// which then interrupts other threads where it would have been ignored.
 absl::Status MakeCertificate(const std::string& certificate, const std::string& key) {
-  const std::string command = absl::StrCat(
-      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "
-      "/CN=simulator -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout ",
-      key, " -out ", certificate, " 2>", key, ".log");
-  if (std::system(command.c_str()) == 0) return absl::OkStatus();
-  return absl::UnavailableError("the openssl program is needed: " + command);
+  const std::string log = absl::StrCat(key, ".log");
+  IPP_ASSIGN_OR_RETURN(
+      const auto openssl,
+      ChildProcess::Start(
+          {"/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+           "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=simulator", "-addext",
+           "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", certificate},
+          log));
+  const absl::StatusOr<int> code = openssl->Wait(absl::Seconds(20));
+  if (code.ok() && *code == 0) return absl::OkStatus();
+  return absl::UnavailableError("openssl makes no certificate: " + LastLines(log, 3));
 }
 
 }  // namespace
@@ -93,6 +98,9 @@ absl::Status SimulatorProcess::MakeDevices() {
         "POST", "/ipp/v1/dev/devices", absl::StrCat(Authorization(merchants_[i]), kJson),
         absl::StrCat(R"({"name": "Till", "location_id": "10c00000-0000-4000-8000-00000000000)",
                      2 * i + 1, R"("})"));
+    if (response.code != 201) {
+      return absl::InternalError(absl::StrCat("a device: ", response.code, " ", response.body));
+    }
     IPP_ASSIGN_OR_RETURN(merchants_[i].device_id, Member(response.body, "id"));
   }
   return absl::OkStatus();

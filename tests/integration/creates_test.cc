@@ -220,6 +220,21 @@ TEST_F(Creates, WhoseAnswerIsLostAreSettledByTheirWebhook) {
   EXPECT_EQ(log[0].session().device_id(), device_);
 }
 
+// What it made cannot turn up: nobody is made to wait for it.
+TEST_F(Creates, OfACodeWhoseAnswerIsLostStayUnknownAtOnce) {
+  Break(R"({"on": "create_enrollment", "do": "reset_after_read"})");
+  auto request = Text<v1::CreateEnrollmentRequest>(
+      absl::StrCat("ttl: ENROLLMENT_TTL_TWO_HOURS location_id: '", kLocation1, "'"));
+  request.set_request_id(kId);
+  for (int i = 0; i < 2; ++i) {
+    const absl::Time begin = absl::Now();
+    const auto reply = bed_.Call(&Enrollments::CreateEnrollment, request);
+    EXPECT_TRUE(Refused(reply, StatusCode::UNKNOWN, "OUTCOME_UNKNOWN"));
+    EXPECT_LT(absl::Now() - begin, absl::Seconds(20)) << "the deadline is 30 s";
+  }
+  EXPECT_EQ(Posts("/ipp/v1/enrollments"), 1);
+}
+
 TEST_F(Creates, GoOnWhenTheirCallerHasGone) {
   Break(R"({"on": "create_session", "do": "delay", "delay_ms": 400})");
   const auto reply = Create(Order(), {.timeout = absl::Milliseconds(150)});

@@ -224,6 +224,12 @@ TEST(ReplicasOutage, OfTheDatabaseIsSaidAndSurvived) {
   EXPECT_TRUE(Refused(refused, grpc::StatusCode::UNAVAILABLE, "STORE_UNAVAILABLE"));
   EXPECT_EQ(refused.info("outcome"), "NOT_SENT") << "nothing leaves that is not written down";
   EXPECT_EQ(refused.info("retry_safe"), "true");
+  auto with_id = Text<v1::CreateSessionRequest>(OrderText(device));
+  with_id.set_request_id(kNobody);
+  const auto repeated = bed.a->Call(&Sessions::CreateSession, with_id);
+  EXPECT_TRUE(Refused(repeated, grpc::StatusCode::UNAVAILABLE, "STORE_UNAVAILABLE"));
+  EXPECT_EQ(repeated.info("outcome"), "-") << "an earlier call may have sent it";
+  EXPECT_EQ(repeated.info("retry_safe"), "true");
   const auto started = App::Start(bed.NewConfig("c"));
   EXPECT_THAT(started.status().message(), HasSubstr("c.dsn")) << "none starts without a database";
 

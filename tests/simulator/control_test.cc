@@ -111,6 +111,11 @@ TEST(SimulatorFlags, AreReadInBothSpellings) {
                           "--port-file=/p",
                           "--control-listen=127.0.0.2:7",
                           "--control-port-file=/c",
+                          "--tls-listen=127.0.0.3:8",
+                          "--tls-certificate",
+                          "/tc",
+                          "--tls-key=/tk",
+                          "--tls-port-file=/tp",
                           "--faults=/f",
                           "--fault-seed=9",
                           "--keep-requests=5",
@@ -132,6 +137,11 @@ TEST(SimulatorFlags, AreReadInBothSpellings) {
   EXPECT_EQ(flags.options.control_address, "127.0.0.2");
   EXPECT_EQ(flags.options.control_port, 7);
   EXPECT_EQ(flags.control_port_file, "/c");
+  EXPECT_EQ(flags.options.tls_address, "127.0.0.3");
+  EXPECT_EQ(flags.options.tls_port, 8);
+  EXPECT_EQ(flags.options.tls_certificate_file, "/tc");
+  EXPECT_EQ(flags.options.tls_key_file, "/tk");
+  EXPECT_EQ(flags.tls_port_file, "/tp");
   EXPECT_EQ(flags.faults_file, "/f");
   EXPECT_EQ(flags.options.fault_seed, 9u);
   EXPECT_EQ(flags.options.kept_requests, 5u);
@@ -179,6 +189,11 @@ INSTANTIATE_TEST_SUITE_P(
                     std::vector<std::string>{"--webhook-order", "random"},
                     std::vector<std::string>{"--session-ttl", "-1"},
                     std::vector<std::string>{"--control-listen", "7"},
+                    std::vector<std::string>{"--tls-listen", "7"},
+                    std::vector<std::string>{"--tls-listen", "127.0.0.1:0"},
+                    std::vector<std::string>{"--tls-listen=127.0.0.1:0", "--tls-key=/k"},
+                    std::vector<std::string>{"--tls-certificate", "/c", "--tls-key=/k"},
+                    std::vector<std::string>{"--tls-port-file=/p"},
                     std::vector<std::string>{"--faults="},
                     std::vector<std::string>{"--fault-seed", "-1"},
                     std::vector<std::string>{"--keep-requests", "0"},

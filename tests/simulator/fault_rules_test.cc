@@ -27,6 +27,22 @@ TEST_F(SimulatorFaultRules, AreShownWithTheirDefaultsAndCounts) {
   EXPECT_EQ(Get("/_sim/faults").body, reply.body);
 }
 
+TEST_F(SimulatorFaultRules, OfHttp2ShowWhatFollowsFromTheirMembers) {
+  const auto faults = Put(R"({"faults":[{"on":"*","do":"refuse_stream"},{"on":"*","do":"goaway"},
+      {"on":"*","do":"goaway","processed":true},{"on":"*","do":"goaway","answer":true},
+      {"on":"*","do":"goaway","processed":false,"commit":false}]})")
+                          .Json();
+  const auto show = [&](const std::string& rule) {
+    return At(faults, rule + ".processed") + " " + At(faults, rule + ".commit") + " " +
+           At(faults, rule + ".answer");
+  };
+  EXPECT_EQ(At(faults, "faults.0.after_read"), "false");
+  EXPECT_EQ(show("faults.1"), "false false false");
+  EXPECT_EQ(show("faults.2"), "true true false");
+  EXPECT_EQ(show("faults.3"), "true true true");
+  EXPECT_EQ(show("faults.4"), "false false false");
+}
+
 TEST_F(SimulatorFaultRules, AreAddedReplacedAndRemoved) {
   Put(R"({"faults":[{"on":"webhook","do":"lose"}]})");
   EXPECT_EQ(Post("/_sim/faults", R"({"on":"webhook","do":"late"})").status, 200);
@@ -88,6 +104,17 @@ INSTANTIATE_TEST_SUITE_P(
         BadRuleRow{"RetryAfter", R"({"on":"*","do":"too_many","retry_after":-1})", "retry_after"},
         BadRuleRow{"RetryAfterDate", R"({"on":"*","do":"too_many","retry_after_date":1})",
                    "retry_after_date"},
+        BadRuleRow{"AfterRead", R"({"on":"*","do":"refuse_stream","after_read":1})", "after_read"},
+        BadRuleRow{"AfterReadOfGoAway", R"({"on":"*","do":"goaway","after_read":true})",
+                   "after_read"},
+        BadRuleRow{"ProcessedHang", R"({"on":"*","do":"hang","processed":true})", "processed"},
+        BadRuleRow{"AnswerOfRefusal", R"({"on":"*","do":"refuse_stream","answer":true})", "answer"},
+        BadRuleRow{"AnsweredUnprocessed",
+                   R"({"on":"*","do":"goaway","answer":true,"processed":false})", "processed"},
+        BadRuleRow{"AnsweredUncommitted",
+                   R"({"on":"*","do":"goaway","answer":true,"commit":false})", "commit"},
+        BadRuleRow{"CommittedUnprocessed", R"({"on":"*","do":"goaway","commit":true})", "commit"},
+        BadRuleRow{"GoAwayOfWebhook", R"({"on":"webhook","do":"goaway"})", "do"},
         BadRuleRow{"NoDo", R"({"on":"webhook"})", "do"},
         BadRuleRow{"UnknownDo", R"({"on":"webhook","do":"explode"})", "do"},
         BadRuleRow{"UnknownMember", R"({"on":"webhook","do":"lose","cuont":1})", "cuont"},

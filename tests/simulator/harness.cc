@@ -6,6 +6,9 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/error.hpp>
@@ -91,15 +94,36 @@ error_code TryConnect(uint16_t port) {
 struct Client::Connection {
   asio::io_context loop;
   tcp::socket socket{loop};
+  asio::ssl::context context{asio::ssl::context::tls_client};
+  std::optional<asio::ssl::stream<tcp::socket&>> tls;
   boost::beast::flat_buffer buffer;
   bool sent_head = false;
+
+  template <typename Use>
+  void With(Use use) {
+    tls ? use(*tls) : use(socket);
+  }
 };
 
-Client::Client(uint16_t port) : connection_(std::make_unique<Connection>()) {
+Client::Client(uint16_t port, const Alpn& alpn) : connection_(std::make_unique<Connection>()) {
   error_code error;
   connection_->socket.connect({asio::ip::address_v4::loopback(), port}, error);
   EXPECT_FALSE(error) << error.message();
+  if (!alpn) return;
+  auto& tls = connection_->tls.emplace(connection_->socket, connection_->context);
+  SSL_set_alpn_protos(tls.native_handle(), reinterpret_cast<const unsigned char*>(alpn->data()),
+                      static_cast<unsigned>(alpn->size()));
+  tls.handshake(asio::ssl::stream_base::client, error);
+  EXPECT_FALSE(error) << error.message();
 }
+
+std::string Client::alpn() const {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  if (connection_->tls) SSL_get0_alpn_selected(connection_->tls->native_handle(), &name, &size);
+  return {reinterpret_cast<const char*>(name), size};
+}
+
 Client::~Client() = default;
 Client::Client(Client&&) noexcept = default;
 
@@ -114,20 +138,20 @@ Reply Client::Call(const std::string& method, const std::string& target, const H
   request.body() = body;
   if (!body.empty() || method == "POST") request.prepare_payload();
   error_code error;
-  http::write(connection_->socket, request, error);
+  connection_->With([&](auto& stream) { http::write(stream, request, error); });
   connection_->sent_head = method == "HEAD";
   return ReadReply();
 }
 
 void Client::SendRaw(const std::string& bytes) {
   error_code error;
-  asio::write(connection_->socket, asio::buffer(bytes), error);
+  connection_->With([&](auto& stream) { asio::write(stream, asio::buffer(bytes), error); });
 }
 
 Reply Client::ReadReply(std::chrono::milliseconds patience) {
   // Asio's blocking reads know no time limit: they poll again when the socket's own has passed.
   pollfd readable{connection_->socket.native_handle(), POLLIN, 0};
-  if (connection_->buffer.size() == 0 &&
+  if (!connection_->tls && connection_->buffer.size() == 0 &&
       ::poll(&readable, 1, static_cast<int>(patience.count())) == 0) {
     Reply reply;
     reply.error = asio::error::timed_out;
@@ -137,7 +161,7 @@ Reply Client::ReadReply(std::chrono::milliseconds patience) {
   parser.body_limit(64 * 1024 * 1024);
   parser.skip(connection_->sent_head);
   error_code error;
-  http::read(connection_->socket, connection_->buffer, parser, error);
+  connection_->With([&](auto& stream) { http::read(stream, connection_->buffer, parser, error); });
   Reply reply;
   reply.error = error;
   reply.body = parser.get().body();
@@ -147,6 +171,13 @@ Reply Client::ReadReply(std::chrono::milliseconds patience) {
     reply.headers.emplace_back(Std(field.name_string()), Std(field.value()));
   }
   return reply;
+}
+
+std::string Client::ReadToEnd() {
+  std::string bytes;
+  error_code error;
+  connection_->With([&](auto& stream) { asio::read(stream, asio::dynamic_buffer(bytes), error); });
+  return bytes;
 }
 
 std::string Delivery::type() const { return At(boost::json::parse(body), "type"); }

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -37,17 +38,23 @@ struct Reply {
 // What comes of connecting to the simulator: no error, or the connection is refused.
 boost::system::error_code TryConnect(uint16_t port);
 
-// One connection to the simulator, blocking.
+// What an HTTP/1.1 client may say of TLS: nothing, or what it offers by ALPN, as on the wire (each
+// name behind its length); empty: no ALPN.
+using Alpn = std::optional<std::string>;
+
+// One connection to the simulator by HTTP/1.1, blocking.
 class Client {
  public:
-  explicit Client(uint16_t port);
+  explicit Client(uint16_t port, const Alpn& alpn = std::nullopt);
   ~Client();
   Client(Client&&) noexcept;
 
   Reply Call(const std::string& method, const std::string& target, const Headers& headers = {},
              const std::string& body = {});
   void SendRaw(const std::string& bytes);
-  // `patience` is for the first byte.
+  std::string ReadToEnd();   // of the connection, as bytes
+  std::string alpn() const;  // agreed on
+  // `patience` is for the first byte, and without TLS.
   Reply ReadReply(std::chrono::milliseconds patience = std::chrono::seconds(30));
 
  private:

@@ -9,6 +9,7 @@ namespace {
 using namespace contract;  // NOLINT: the words of these tests
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::SizeIs;
 
 class IntentContract : public testing::TestWithParam<std::unique_ptr<StoreBed> (*)()> {
  protected:
@@ -56,9 +57,10 @@ class IntentContract : public testing::TestWithParam<std::unique_ptr<StoreBed> (
     return Names(*found);
   }
 
-  std::vector<std::string> Orphans() {
+  std::vector<std::string> Orphaned(absl::Time before = absl::InfinitePast(), int limit = 100) {
     const auto found = Await<std::vector<IntentRecord>>([&](Done<std::vector<IntentRecord>> done) {
-      store_->OrphanIntents(bed_->clock.Now(), std::move(done));
+      const absl::Time now = bed_->clock.Now();
+      store_->OrphanIntents({now, std::max(now, before), limit}, std::move(done));
     });
     EXPECT_TRUE(found.ok()) << found.status();
     return Names(*found);
@@ -207,12 +209,21 @@ TEST_P(IntentContract, GivesUpOnCreatesThatNobodyIsAtAnyMore) {
   PutIntent(Intent("r1"));
   PutIntent(Intent("r2", IntentState::kExecuted));
   bed_->clock.Advance(absl::Seconds(30));
-  EXPECT_THAT(Orphans(), IsEmpty());
+  EXPECT_THAT(Orphaned(), IsEmpty());
   bed_->clock.Advance(absl::Seconds(1));
-  EXPECT_THAT(Orphans(), ElementsAre("r1"));
+  EXPECT_THAT(Orphaned(), ElementsAre("r1"));
   EXPECT_EQ(FindIntent("r1")->state, IntentState::kUnknown);
   EXPECT_EQ(FindIntent("r1")->updated_at, bed_->clock.Now());
-  EXPECT_THAT(Orphans(), IsEmpty());
+  EXPECT_THAT(Orphaned(), IsEmpty());
+}
+
+// At the start of the only process at a store.
+TEST_P(IntentContract, GivesUpOnAllCreatesAtOnceAFewAtATime) {
+  for (const char* id : {"r1", "r2", "r3"}) PutIntent(Intent(id));
+  EXPECT_THAT(Orphaned(absl::InfiniteFuture(), 2), SizeIs(2));
+  EXPECT_THAT(Orphaned(absl::InfiniteFuture(), 2), SizeIs(1));
+  EXPECT_EQ(FindIntent("r1")->state, IntentState::kUnknown);
+  EXPECT_EQ(FindIntent("r1")->updated_at, bed_->clock.Now()) << "not when it might have ended";
 }
 
 TEST_P(IntentContract, TellsWhetherACreateMayBeUnderWay) {

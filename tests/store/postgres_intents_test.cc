@@ -29,8 +29,9 @@ absl::StatusOr<IntentRecord> FindIntent(Store& store, const std::string& request
 }
 
 std::vector<std::string> Orphans(Store& store, absl::Time now) {
-  const auto orphans = Await<std::vector<IntentRecord>>(
-      [&](Done<std::vector<IntentRecord>> done) { store.OrphanIntents(now, std::move(done)); });
+  const auto orphans = Await<std::vector<IntentRecord>>([&](Done<std::vector<IntentRecord>> done) {
+    store.OrphanIntents({.now = now, .under_way_before = now}, std::move(done));
+  });
   EXPECT_TRUE(orphans.ok()) << orphans.status();
   std::vector<std::string> ids;
   for (const IntentRecord& orphan : *orphans) {

@@ -112,9 +112,9 @@ class AlteredStore final : public Store {
     store_->CountIntents(std::move(done));
   }
   void OrphanIntents(
-      absl::Time now,
+      Orphans which,
       absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done) override {
-    store_->OrphanIntents(now, std::move(done));
+    store_->OrphanIntents(which, std::move(done));
   }
   bool exclusive() const override { return store_->exclusive(); }
   void CountOpen(absl::Time overdue_before,

@@ -232,17 +232,19 @@ class FakeStore final : public Store {
   }
 
   void OrphanIntents(
-      absl::Time now,
+      Orphans which,
       absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done) override {
-    Enqueue([this, now, done = std::move(done)](absl::Status admitted) mutable {
+    Enqueue([this, which, done = std::move(done)](absl::Status admitted) mutable {
       if (!admitted.ok()) return std::move(done)(admitted);
       std::vector<IntentRecord> orphans;
       {
         MutexLock lock(&mutex_);
         for (auto& [key, intent] : disk_->intents) {
-          if (intent.state != IntentState::kUnderWay || intent.under_way_until >= now) continue;
+          if (intent.state != IntentState::kUnderWay) continue;
+          if (intent.under_way_until >= which.under_way_before) continue;
+          if (static_cast<int>(orphans.size()) == which.limit) break;
           intent.state = IntentState::kUnknown;
-          intent.updated_at = std::max(intent.updated_at, now);
+          intent.updated_at = std::max(intent.updated_at, which.now);
           orphans.push_back(intent);
         }
       }

@@ -258,6 +258,7 @@ absl::Status PostgresServer::Launch() {
       "unix_socket_directories=",
       "logging_collector=off",
       "shared_buffers=16MB",
+      "dynamic_shared_memory_type=mmap",  // a killed server leaves nothing outside its directory
       "autovacuum=off",
       absl::StrCat("fsync=", options_.fsync ? "on" : "off"),
       absl::StrCat("full_page_writes=", options_.fsync ? "on" : "off"),

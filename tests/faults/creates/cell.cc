@@ -46,7 +46,7 @@ std::string RequestRule(const Cell& cell, Random* dice) {
   const std::string what = cell.fault.substr(0, slash);
   const std::string variant = slash == std::string::npos ? "" : cell.fault.substr(slash + 1);
   std::string members;
-  if (what == "none") return "";
+  if (what == "none" || what == "close_unused") return "";
   if (what == "refuse_connection") return Rule("*", what, "");
   if (what == "closed_port") {
     return Rule("*", "refuse_connection", absl::StrCat(R"("delay_ms": )", Between(dice, 50, 400)));
@@ -179,6 +179,7 @@ const std::vector<MatrixFault>& MatrixFaults() {
       {"delay", false, false, kWithKills},
       {"refuse_connection"},
       {"closed_port"},
+      {"close_unused"},
       {"reset_before_read"},
       {"reset_after_read", false, false, kWithKills},
       {"reset_after_read/uncommitted"},
@@ -230,6 +231,9 @@ Cell DrawCell(const CellOptions& options, const MatrixFault& fault, int round) {
   }
   cell.rules = absl::StrCat(R"({"faults": [)", absl::StrJoin(rules, ", "), "]}");
   cell.knock = fault.name == "closed_port";
+  cell.close_unused = fault.name == "close_unused";
+  // A request leaves after a millisecond or so.
+  cell.close_at = absl::Microseconds(Between(&dice, 200, 3'500));
   cell.named_late = fault.name == "webhook/lose";
   cell.named_by_tap = Draw(&dice, 2) == 0;
   if (options.kill) {
@@ -239,7 +243,7 @@ Cell DrawCell(const CellOptions& options, const MatrixFault& fault, int round) {
     cell.meanwhile = join ? Meanwhile::kJoin : Meanwhile::kKill;
     cell.own_id = cell.own_id || join;
     // Half of the time it is about the moment at which a request is on its way by itself.
-    cell.meanwhile_at = absl::Microseconds(Draw(&dice, 2) == 0 ? Between(&dice, 0, 15'000)
+    cell.meanwhile_at = absl::Microseconds(Draw(&dice, 2) == 0 ? Between(&dice, 500, 8'000)
                                                                : Between(&dice, 0, 120'000));
   }
   return cell;

@@ -49,6 +49,8 @@ struct Cell {
   OwnFields own_fields = OwnFields::kNone;
   std::string rules;          // for PUT /_sim/faults
   bool knock = false;         // a connection made by us takes the first strike
+  bool close_unused = false;  // connections that carry nothing are closed meanwhile
+  absl::Duration close_at;
   bool named_late = false;    // no webhook of the create comes: a later one names the session
   bool named_by_tap = false;  // that one tells its end; else that the clerk chose how to pay
   Meanwhile meanwhile = Meanwhile::kNothing;

@@ -42,6 +42,7 @@ absl::Status CreateBed::StartSide(bool http2) {
   // Silence of the upstream is to be sat out many times.
   options.upstream_timeout = "700ms";
   options.drain_timeout = "700ms";
+  options.send_for = "3s";
   sides_[http2].process =
       std::make_unique<GatewayProcess>(std::move(options), *simulator_, directory_);
   IPP_RETURN_IF_ERROR(sides_[http2].process->Start());

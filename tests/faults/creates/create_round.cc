@@ -1,12 +1,15 @@
 #include "tests/faults/creates/create_round.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/base/status_macros.h"
 #include "tests/faults/creates/verdict.h"
+#include "tests/faults/metrics_check.h"
 #include "tests/support/web_client.h"
 
 namespace ipp::faults {
@@ -18,8 +21,8 @@ namespace v1 = kustom::ipp::v1;
 constexpr absl::Duration kLimit = absl::Seconds(15);
 // For answers that come at once, or when the deadline passes.
 constexpr absl::Duration kUnknownAgain = absl::Milliseconds(500);
-// How long a create that nobody waits for may take to be begun.
-constexpr absl::Duration kBegun = absl::Milliseconds(150);
+// How long a create that nobody waits for may take to be begun: less than the gateway looks at it.
+constexpr absl::Duration kBegun = absl::Milliseconds(100);
 
 // Between two looks, a little longer each time.
 class Pauses {
@@ -51,6 +54,7 @@ class Round {
     IPP_RETURN_IF_ERROR(Settle());
     IPP_RETURN_IF_ERROR(TryAgain());
     IPP_RETURN_IF_ERROR(FollowSession());
+    IPP_RETURN_IF_ERROR(LeavePortOpen());
     return std::move(record_);
   }
 
@@ -87,6 +91,10 @@ class Round {
       first->Wait(cell().meanwhile_at);
       record_.elsewhere = elsewhere().Create(record_.sent, cell().time)->Answer();
     }
+    // As the request comes: the old trap of a connection that is closed when it is used again.
+    if (cell().close_unused && !first->Wait(cell().close_at)) {
+      IPP_RETURN_IF_ERROR(upstream_.CloseConnections());
+    }
     if (cell().patience == Patience::kCancels && !first->Wait(cell().time)) first->Cancel();
     record_.first = first->Answer();
     return absl::OkStatus();
@@ -97,16 +105,26 @@ class Round {
     if (record_.request_id.empty()) record_.request_id = record_.first.trailer_id;
     if (record_.request_id.empty()) record_.request_id = record_.first.error.request_id;
     for (Pauses pauses; record_.request_id.empty(); pauses.Pause()) {
+      const bool in_vain = pauses.elapsed() > kBegun && NobodyCreates();
       IPP_ASSIGN_OR_RETURN(const auto outcomes, caller().Outcomes(10));
       for (const v1::CreateOutcome& outcome : outcomes) {
         if (bed_.used_ids().count(outcome.request_id()) == 0) {
           record_.request_id = outcome.request_id();
         }
       }
-      if (pauses.elapsed() > kBegun) break;
+      if (in_vain || pauses.elapsed() > kLimit) break;
     }
     bed_.used_ids().insert(record_.request_id);
     return absl::OkStatus();
+  }
+
+  // As far as the gateway has heard of it.
+  bool NobodyCreates() {
+    const auto metrics = bed_.gateway(cell().http2).Metrics();
+    if (!metrics.ok()) return false;
+    const std::vector<std::string> method = {R"(grpc_method="CreateSession")"};
+    return SumOf(*metrics, "grpc_server_started_total", method) ==
+           SumOf(*metrics, "grpc_server_handled_total", method);
   }
 
   absl::StatusOr<ToldOutcome> Told() {
@@ -125,9 +143,10 @@ class Round {
     IPP_RETURN_IF_ERROR(LearnId());
     const bool orphan = record_.orphans_found_late && cell().meanwhile == Meanwhile::kKill;
     for (Pauses pauses;; pauses.Pause()) {
+      const bool in_vain = pauses.elapsed() > kBegun && NobodyCreates();
       IPP_ASSIGN_OR_RETURN(record_.told, Told());
       IPP_ASSIGN_OR_RETURN(record_.truth, upstream_.Of(record_.sent.merchant_reference1()));
-      const bool begun = record_.told.known || pauses.elapsed() > kBegun;
+      const bool begun = record_.told.known || in_vain;
       const bool under_way = record_.told.state() == v1::CREATE_STATE_UNDER_WAY;
       const bool ended = !under_way || (orphan && pauses.elapsed() > 2 * kBegun);
       if (begun && ended && StandsStill(record_.truth)) break;
@@ -161,8 +180,8 @@ class Round {
     for (const v1::CreateOutcome& outcome : outcomes) {
       if (outcome.request_id() == record_.request_id) record_.listed = {true, outcome};
     }
-    IPP_ASSIGN_OR_RETURN(const int strikes, upstream_.Strikes());
-    record_.struck = strikes > 0;
+    IPP_ASSIGN_OR_RETURN(const bool struck, upstream_.AllStruck());
+    record_.struck = struck || cell().close_unused;
     return upstream_.ClearRules();
   }
 
@@ -181,6 +200,11 @@ class Round {
     const v1::CreateState state = record_.settled.state();
     const bool unknown = state == v1::CREATE_STATE_UNKNOWN || state == v1::CREATE_STATE_UNDER_WAY;
     const std::string& reference = record_.sent.merchant_reference1();
+    // What was closed is not to meet the retry as well; a read finds out, however often it has to.
+    if (cell().close_unused) {
+      IPP_RETURN_IF_ERROR(caller().Warm());
+      IPP_RETURN_IF_ERROR(elsewhere().Warm());
+    }
     if (!record_.request_id.empty()) {
       v1::CreateSessionRequest again = record_.sent;
       again.set_request_id(record_.request_id);
@@ -226,6 +250,15 @@ class Round {
     IPP_ASSIGN_OR_RETURN(record_.truth_at_end, upstream_.Of(record_.sent.merchant_reference1()));
     IPP_ASSIGN_OR_RETURN(record_.told_at_end, Told());
     return bed_.Check();
+  }
+
+  // For the round that comes.
+  absl::Status LeavePortOpen() {
+    if (!cell().knock) return absl::OkStatus();
+    for (Pauses pauses; pauses.elapsed() < kLimit; pauses.Pause()) {
+      if (WebClient(bed_.upstream_port(cell().http2)).connected()) return absl::OkStatus();
+    }
+    return absl::InternalError("the simulator's port stays closed");
   }
 
   CreateBed& bed_;

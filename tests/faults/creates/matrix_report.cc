@@ -47,7 +47,7 @@ void MatrixLine::Add(const RoundRecord& record, bool good) {
     const ReadRequest& read = record.truth.reads[0];
     ++(record.was_reused ? reused : fresh);
     ++(read.protocol == "h2" ? http2 : http1);
-    missed += record.was_reused != record.cell.reused;
+    missed += record.was_reused != record.cell.reused && !record.cell.close_unused;
   }
   if (record.cell.patience == Patience::kWaits && record.cell.meanwhile == Meanwhile::kNothing) {
     ++waited;

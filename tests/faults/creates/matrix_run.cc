@@ -17,9 +17,9 @@ namespace {
 
 namespace v1 = kustom::ipp::v1;
 
-// What the gateways of the beds take to find a create whose process died: half a minute to be sent,
-// and the time of a try; see LedgerOptions::under_way.
-constexpr absl::Duration kOrphansFound = absl::Seconds(75);
+// More than the gateways of the beds take to find a create whose process died: what `send_for` and
+// the time limits come to, and ten seconds in which clocks may differ.
+constexpr absl::Duration kOrphansFound = absl::Seconds(45);
 constexpr int kToldWhole = 10;
 
 void Say(const std::string& text) {

@@ -19,6 +19,7 @@ v1::SessionEvent EventOf(v1::SessionEventType type, v1::SessionStatus status) {
   event.set_type(type);
   event.set_session_id(kSessionId);
   event.set_request_id(kRequestId);
+  event.set_source(v1::SESSION_EVENT_SOURCE_WEBHOOK);
   *event.mutable_session() = SessionOf(status);
   return event;
 }

@@ -63,6 +63,21 @@ TEST(RoundVerdict, LetsALaterWebhookNameTheSession) {
   EXPECT_THAT(JudgeRound(record), Contains("event FINALIZED: request_id is "));
 }
 
+TEST(RoundVerdict, LetsTheWebhookOfACreateWithoutAWordOvertakeItsAnswer) {
+  RoundRecord record = AnsweredRound();
+  record.cell.own_fields = OwnFields::kBoth;
+  for (TruthOfCreate* truth : {&record.truth, &record.truth_after_retry, &record.truth_at_end}) {
+    truth->reads[0].word.clear();
+  }
+  record.events[0].clear_request_id();
+  EXPECT_THAT(JudgeRound(record), IsEmpty());
+  record.events[0].set_source(v1::SESSION_EVENT_SOURCE_API);
+  EXPECT_THAT(JudgeRound(record), Contains("event CREATED: request_id is "));
+  record.events[0].set_request_id(kRequestId);
+  record.events[1].clear_request_id();
+  EXPECT_THAT(JudgeRound(record), Contains("event ACTIVATED: request_id is "));
+}
+
 // A way to break a promise, and what the verdict must say of it.
 struct Breach {
   const char* name;

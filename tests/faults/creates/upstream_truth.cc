@@ -1,5 +1,6 @@
 #include "tests/faults/creates/upstream_truth.h"
 
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 #include <exception>
@@ -75,15 +76,16 @@ absl::Status UpstreamTruth::SetRules(const std::string& rules) {
 
 absl::Status UpstreamTruth::ClearRules() { return Control("DELETE", "/_sim/faults").status(); }
 
-absl::StatusOr<int> UpstreamTruth::Strikes() {
+absl::StatusOr<bool> UpstreamTruth::AllStruck() {
   IPP_ASSIGN_OR_RETURN(const std::string page, Control("GET", "/_sim/faults"));
-  int strikes = 0;
-  IPP_RETURN_IF_ERROR(Parse(page, [&](const json::value& rules) {
-    for (const json::value& rule : rules.at("faults").as_array()) {
-      strikes += static_cast<int>(rule.at("hits").as_int64());
-    }
+  bool all = false;
+  IPP_RETURN_IF_ERROR(Parse(page, [&](const json::value& value) {
+    const json::array& rules = value.at("faults").as_array();
+    all = !rules.empty() && std::all_of(rules.begin(), rules.end(), [](const json::value& rule) {
+      return rule.at("hits").as_int64() > 0;
+    });
   }));
-  return strikes;
+  return all;
 }
 
 absl::Status UpstreamTruth::SetReceivers(const std::vector<std::string>& urls) {

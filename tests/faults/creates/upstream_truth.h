@@ -23,8 +23,8 @@ class UpstreamTruth {
   // Rules as of PUT /_sim/faults.
   absl::Status SetRules(const std::string& rules);
   absl::Status ClearRules();
-  // How often the rules have struck, all together.
-  absl::StatusOr<int> Strikes();
+  // Whether there are rules, and each has struck.
+  absl::StatusOr<bool> AllStruck();
   absl::Status SetReceivers(const std::vector<std::string>& urls);
   // The connections of the API: the next request comes on a new one.
   absl::Status CloseConnections();

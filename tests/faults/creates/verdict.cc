@@ -213,6 +213,17 @@ bool HeardLate(const RoundRecord& record) {
          record.told.state() != v1::CREATE_STATE_EXECUTED;
 }
 
+// An event of a webhook, told before anybody could know whose session it is: the one that named it,
+// or one that came before the answer to a create that has no word.
+bool ToldTooSoon(const RoundRecord& record, const v1::SessionEvent& event) {
+  if (event.source() != v1::SESSION_EVENT_SOURCE_WEBHOOK) return false;
+  if (HeardLate(record)) {
+    return record.cell.named_by_tap || event.type() == v1::SESSION_EVENT_TYPE_ACTIVATED;
+  }
+  return record.cell.own_fields == OwnFields::kBoth &&
+         event.type() == v1::SESSION_EVENT_TYPE_CREATED;
+}
+
 void JudgeEvents(const RoundRecord& record, const std::string& session_id, Wrong* wrong) {
   const bool settled = record.told_at_end.state() == v1::CREATE_STATE_EXECUTED;
   int created = 0;
@@ -226,11 +237,9 @@ void JudgeEvents(const RoundRecord& record, const std::string& session_id, Wrong
                                 : !HasOwnFields(record, event.session())) {
       wrong->push_back(name + ": merchant_data or merchant_reference2 is not the caller's");
     }
-    // What named the session was told before anybody could know whose it is.
-    const bool named = HeardLate(record) && (record.cell.named_by_tap ||
-                                             event.type() == v1::SESSION_EVENT_TYPE_ACTIVATED);
+    const bool bare = event.request_id().empty() && ToldTooSoon(record, event);
     const std::string& id = event.request_id();
-    if (id != (settled ? record.request_id : "") && !(named && id.empty())) {
+    if (id != (settled ? record.request_id : "") && !bare) {
       wrong->push_back(absl::StrCat(name, ": request_id is ", id));
     }
   }
@@ -278,13 +287,15 @@ void JudgeReads(const RoundRecord& record, Wrong* wrong) {
       wrong->push_back(absl::StrCat("CHARGED TWICE: ", truth->sessions.size(), " sessions"));
     }
   }
-  const std::string protocol = record.cell.http2 ? "h2" : "http/1.1";
   for (const ReadRequest& read : record.truth_at_end.reads) {
     const bool wanted = record.cell.own_fields != OwnFields::kBoth;
     if (wanted ? read.word != record.request_id || read.word.empty() : !read.word.empty()) {
       wrong->push_back(absl::StrCat("the word that was sent along is ", read.word));
     }
-    // A retry may come by way of the other replica.
+  }
+  // Tries after the first may come by way of the other replica.
+  const std::string protocol = record.cell.http2 ? "h2" : "http/1.1";
+  for (const ReadRequest& read : record.truth.reads) {
     if (read.protocol != protocol && !record.elsewhere.made) {
       wrong->push_back(absl::StrCat("came over ", read.protocol));
     }

@@ -36,7 +36,8 @@ bool CanSettle(const RoundRecord& record);
 //    again and nothing is read. With another amount: REQUEST_ID_REUSED that names order_amount,
 //    and nothing is read.
 // 5. The session has one CREATED (none where a later webhook was the first that the gateway heard)
-//    and one terminal event; those after the create was settled carry its request_id.
+//    and one terminal event; those after the create was settled carry its request_id, and CREATED
+//    too, unless its webhook overtook the answer to a create that has no word.
 //    WatchSession by request_id ends with it. Callers see merchant_data and merchant_reference2 as
 //    they sent them, and the gateway's word goes into a field that they left empty or nowhere.
 std::vector<std::string> JudgeRound(const RoundRecord& record);
