@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""deploy/observability: rules that Prometheus takes and that fire when they should, a dashboard, and not a metric in
+them that the gateway does not have; and a word in the runbook for each alarm."""
+import functools
+import json
+import pathlib
+import re
+import tempfile
+import unittest
+
+import yaml
+
+import bed
+import expressions
+
+HERE = pathlib.Path(__file__).parent
+OBSERVABILITY = bed.DEPLOY / "observability"
+ALARMS = [rule for group in yaml.safe_load((OBSERVABILITY / "alerts.yaml").read_text())["groups"]
+          for rule in group["rules"]]
+DASHBOARD = json.loads((OBSERVABILITY / "dashboard.json").read_text())
+# Counters that a gateway without PostgreSQL does not have: by their place in the source.
+ONLY_WITH_POSTGRES = {"ipp_store_reconnects_total": [{"connection": "writer"}]}
+
+
+def promtool(*arguments):
+    return bed.run(bed.tool("bin/promtool"), *arguments)
+
+
+def panels():
+    return [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+
+
+def dashboard_expressions():
+    """As Prometheus would get them."""
+    for panel in panels():
+        for target in panel["targets"]:
+            yield target["expr"].replace("$__rate_interval", "1m").replace("$instance", ".*")
+
+
+@functools.lru_cache(None)
+def pages():
+    """What a real gateway shows when it has just started, and after some work; with what only PostgreSQL brings."""
+    with tempfile.NamedTemporaryFile("r") as fresh:
+        done = bed.run(HERE / "scrape.sh", bed.BUILD, fresh.name)
+        assert done.returncode == 0, done.stderr
+        found = [expressions.series(fresh.read()), expressions.series(done.stdout)]
+    source = (bed.ROOT / "server/store/postgres_store.cc").read_text()
+    for name, labels in ONLY_WITH_POSTGRES.items():
+        assert f'"{name}"' in source, name
+        for page in found:
+            assert name not in page, name
+            page[name] = labels
+    return found
+
+
+def fresh_metrics():
+    return pages()[0]
+
+
+def metrics():
+    return pages()[1]
+
+
+class Alarms(unittest.TestCase):
+    def test_are_rules_that_prometheus_takes(self):
+        done = promtool("check", "rules", OBSERVABILITY / "alerts.yaml")
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertIn(f"{len(ALARMS)} rules found", done.stdout)
+
+    def test_fire_when_they_should_and_not_before(self):
+        done = promtool("test", "rules", HERE / "alarms_unit.yaml")
+        self.assertEqual(0, done.returncode, done.stderr)
+
+    def test_have_a_case_each_in_which_they_fire(self):
+        fired = set(re.findall(r'alertname="(\w+)"', (HERE / "alarms_unit.yaml").read_text()))
+        self.assertEqual({alarm["alert"] for alarm in ALARMS}, fired)
+
+    def test_go_by_metrics_that_a_gateway_has_from_its_start(self):
+        """`increase` does not see the first step of a counter that appears with it."""
+        self.assertNotIn("ipp_creates_total", fresh_metrics())
+        self.assertIn("ipp_creates_total", metrics())
+        for alarm in ALARMS:
+            self.assertEqual([], list(expressions.complaints(alarm["expr"], fresh_metrics())), alarm["alert"])
+
+    def test_have_an_entry_each_in_the_runbook(self):
+        text = (bed.DEPLOY / "README.md").read_text()
+        entries = dict(re.findall(r"^### (Ipp\w+)\n+((?:(?!#).*\n)+)", text, re.M))
+        self.assertEqual({alarm["alert"] for alarm in ALARMS}, set(entries))
+        for alarm in ALARMS:
+            name = alarm["alert"]
+            self.assertEqual(f"deploy/README.md#{name.lower()}", alarm["annotations"]["runbook_url"])
+            self.assertGreater(len(entries[name].split()), 20, f"{name} says next to nothing")
+            self.assertIn(alarm["labels"]["severity"], ("page", "ticket"), name)
+
+    def test_are_the_same_for_the_prometheus_operator(self):
+        made = bed.run(OBSERVABILITY / "prometheusrule.sh").stdout
+        kept = bed.KUBERNETES / "components/monitoring/prometheusrule.yaml"
+        self.assertEqual(made, kept.read_text(), f"make it anew: deploy/observability/prometheusrule.sh > {kept}")
+        self.assertEqual(ALARMS, [rule for group in yaml.safe_load(made)["spec"]["groups"] for rule in group["rules"]])
+
+
+class Dashboard(unittest.TestCase):
+    def test_asks_what_prometheus_understands(self):
+        rules = [{"record": f"panel:{number}", "expr": expression}
+                 for number, expression in enumerate(dashboard_expressions())]
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}, file)
+            file.flush()
+            done = promtool("check", "rules", file.name)
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertGreater(len(rules), 30)
+
+    def test_goes_by_metrics_that_the_gateway_has(self):
+        for expression in dashboard_expressions():
+            self.assertEqual([], list(expressions.complaints(expression, metrics())), expression)
+
+    def test_has_panels_that_do_not_overlap(self):
+        taken = {}
+        self.assertEqual(len(DASHBOARD["panels"]), len({panel["id"] for panel in DASHBOARD["panels"]}))
+        for panel in DASHBOARD["panels"]:
+            place = panel["gridPos"]
+            for x in range(place["x"], place["x"] + place["w"]):
+                for y in range(place["y"], place["y"] + place["h"]):
+                    self.assertLess(x, 24)
+                    self.assertIsNone(taken.get((x, y)), panel["title"])
+                    taken[x, y] = panel["id"]
+
+
+class Autoscaler(unittest.TestCase):
+    def test_asks_for_metrics_that_the_gateway_has_and_the_adapter_offers(self):
+        [scaler] = bed.of_kind(bed.overlay("replicated"), "HorizontalPodAutoscaler")
+        asked = {one["pods"]["metric"]["name"] for one in scaler["spec"]["metrics"] if one["type"] == "Pods"}
+        adapter = yaml.safe_load((OBSERVABILITY / "prometheus-adapter.yaml").read_text())
+        offered = {rule["seriesQuery"].partition("{")[0] for rule in adapter["rules"]}
+        self.assertEqual(asked, offered)
+        self.assertLessEqual(asked, set(metrics()))
+
+
+class Teeth(unittest.TestCase):
+    """The check of names says no to what the gateway does not have."""
+
+    def refused(self, expression, words):
+        found = list(expressions.complaints(expression, metrics()))
+        self.assertTrue(any(words in line for line in found), found)
+
+    def test_a_misspelt_metric_label_or_value_is_refused(self):
+        self.refused("rate(ipp_webhook_total[5m])", "ipp_webhook_total is no metric")
+        self.refused('rate(ipp_webhooks_total{reason="accepted"}[5m])', "has no label reason")
+        self.refused('rate(ipp_webhooks_total{result=~"accepted|badsignature"}[5m])', "never result=badsignature")
+        self.refused("sum by (queues) (ipp_store_queue_depth)", "label queues")
+        self.refused("vector(1)", "asks for nothing")
+
+    def test_a_rule_with_an_unknown_field_is_refused(self):
+        text = (OBSERVABILITY / "alerts.yaml").read_text()
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            file.write(text.replace("for: 15m", "fur: 15m", 1))
+            file.flush()
+            self.assertNotEqual(0, promtool("check", "rules", file.name).returncode)
+
+
+if __name__ == "__main__":
+    unittest.main()
