@@ -26,15 +26,18 @@ void UnaryCall::NameCreation(const std::string& request_id) {
   context_->AddTrailingMetadata("x-request-id", request_id_);
 }
 
-void UnaryCall::CancelWithCaller(std::shared_ptr<upstream::UpstreamClient::Call> handle) {
+void UnaryCall::CancelWithCaller(absl::FunctionRef<Handle()> start) {
+  // The answer may come before `start` returns: unless gRPC is still in the service method, the RPC
+  // can be over by then.
+  refs_.fetch_add(1, std::memory_order_relaxed);
+  Handle handle = start();
   {
     MutexLock lock(&mutex_);
-    if (!cancelled_) {
-      handle_ = std::move(handle);
-      return;
-    }
+    if (!cancelled_) handle_.swap(handle);
   }
-  handle->Cancel();
+  // Outside the lock: the one that was cancelled, or an older one that is let go.
+  if (handle != nullptr && cancelled()) handle->Cancel();
+  Unref();
 }
 
 void UnaryCall::Send(const google::protobuf::Message& request, google::protobuf::Message* response,
@@ -54,12 +57,10 @@ void UnaryCall::SendAs(const google::protobuf::Message& request,
                        google::protobuf::Message* response, const upstream::CallContext& context,
                        absl::AnyInvocable<void(upstream::CallResult) &&> then,
                        std::optional<routes::PageQuery> page) {
-  // The answer may come before Start returns: unless gRPC is still in the service method, the RPC
-  // can be over by then.
-  refs_.fetch_add(1, std::memory_order_relaxed);
-  CancelWithCaller(
-      edge_->gateway.upstream->Start(route(), request, response, context, std::move(then), page));
-  Unref();
+  CancelWithCaller([&] {
+    return edge_->gateway.upstream->Start(route(), request, response, context, std::move(then),
+                                          page);
+  });
 }
 
 bool UnaryCall::cancelled() {

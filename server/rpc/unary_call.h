@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "server/base/mutex.h"
 #include "server/rpc/edge.h"
 #include "server/upstream/upstream_client.h"
@@ -38,8 +39,10 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   // The caller sent it; it was not made here.
   bool request_id_is_callers() const { return request_id_is_callers_; }
 
-  // `handle` is cancelled when the caller goes away; at once when it has.
-  void CancelWithCaller(std::shared_ptr<upstream::UpstreamClient::Call> handle);
+  // Runs `start`; what it starts is cancelled when the caller goes away; at once when it has. It
+  // may end, and finish the RPC, before `start` returns.
+  using Handle = std::shared_ptr<upstream::UpstreamClient::Call>;
+  void CancelWithCaller(absl::FunctionRef<Handle()> start);
 
   // Sends `request` as this RPC's REST call; `then` runs when it succeeded, an error finishes the
   // RPC.
@@ -76,7 +79,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   std::string request_id_;
   bool request_id_is_callers_ = false;
   int code_ = 0;
-  // gRPC's, until OnDone; and one for each Send that has not returned.
+  // gRPC's, until OnDone; and one for each CancelWithCaller that has not returned.
   std::atomic<int> refs_{1};
 
   Mutex mutex_;
