@@ -56,10 +56,13 @@ class Road:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self):
+        """How many there were."""
         with self.lock:
+            count = len(self.pairs)
             for end in (end for pair in self.pairs for end in pair):
                 self._reset(end)
             self.pairs = []
+        return count
 
     def close(self):
         self.open = False
