@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# run.sh BUILD_DIR LANGUAGE: builds that language's client, runs it under the kit, then does what its part of
+# run.sh BUILD_DIR python|node|go|java: builds that language's client, runs it under the kit, then does what its part of
 # docs/your-language-in-five-minutes.md says. What is built goes to BUILD_DIR/polyglot/LANGUAGE.
+# run.sh BUILD_DIR teeth: that the kit finds the faults of clients and of steps.
 set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
 BUILD=$(cd "${1:?usage: run.sh BUILD_DIR LANGUAGE}" && pwd)
@@ -66,9 +67,9 @@ java_client() {
 }
 
 case $LANGUAGE in
-  python | node | go | java) ;;
+  python | node | go | java | teeth) ;;
   *)
-    echo "polyglot: no such language: $LANGUAGE. There are python, node, go and java" >&2
+    echo "polyglot: no such language: $LANGUAGE. There are python, node, go and java, and teeth" >&2
     exit 2
     ;;
 esac
@@ -76,6 +77,10 @@ toolchain python3 python3 command -v python3
 toolchain openssl openssl command -v openssl
 mkdir -p "$WORK"
 cd "$WORK"
+if [ "$LANGUAGE" = teeth ]; then
+  python_client
+  exec python3 "$HERE/kit/teeth_test.py" --build "$BUILD" -- "${CLIENT[@]}"
+fi
 "${LANGUAGE}_client"
 python3 "$HERE/kit/kit.py" --build "$BUILD" -- "${CLIENT[@]}"
 unset PYTHONPATH
