@@ -2,6 +2,7 @@
 # run.sh BUILD_DIR python|node|go|java: builds that language's client, runs it under the kit, then does what its part of
 # docs/your-language-in-five-minutes.md says. What is built goes to BUILD_DIR/polyglot/LANGUAGE.
 # run.sh BUILD_DIR teeth: that the kit finds the faults of clients and of steps.
+# run.sh BUILD_DIR buf: that `buf generate` makes stubs for every language.
 set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
 BUILD=$(cd "${1:?usage: run.sh BUILD_DIR LANGUAGE}" && pwd)
@@ -66,10 +67,40 @@ java_client() {
   CLIENT=(java -cp "$PWD/module/target/classes:$(cat module/target/classpath)" Client)
 }
 
+# What ../../proto/buf.gen.yaml makes.
+buf_generate() {
+  toolchain nodejs node command -v node
+  toolchain golang-go go command -v go
+  toolchain protobuf-compiler protoc command -v protoc
+  toolchain protobuf-compiler-grpc grpc_python_plugin command -v grpc_python_plugin
+  toolchain protobuf-compiler-grpc-java-plugin grpc_java_plugin command -v grpc_java_plugin
+  [ -d "$HERE/node_modules" ] || "$HERE/stubs.sh" node other
+  fresh "$HERE/go" module
+  (cd module && GOBIN=$WORK/bin go install google.golang.org/protobuf/cmd/protoc-gen-go \
+    google.golang.org/grpc/cmd/protoc-gen-go-grpc)
+  rm -rf build
+  mkdir -p proto
+  (cd "$HERE/../../proto" && PATH=$WORK/bin:$PATH "$HERE"/node_modules/@bufbuild/buf-linux-*/bin/buf generate -o "$WORK/proto")
+  local stubs=build/stubs service
+  for service in device enrollment location outcome session session_event simulation; do
+    for file in python/kustom/ipp/v1/${service}_pb2{,_grpc}.py node/kustom/ipp/v1/${service}_pb.{js,d.ts} \
+      go/kustom/ipp/v1/${service}{,_grpc}.pb.go; do
+      [ -s "$stubs/$file" ] || { echo "polyglot: buf has not made $file" >&2; exit 1; }
+    done
+  done
+  for file in SessionServiceGrpc CreateSessionRequest SessionEventServiceGrpc SimulationServiceGrpc; do
+    [ -s "$stubs/java/co/kustom/ipp/v1/$file.java" ] || { echo "polyglot: buf has not made $file.java" >&2; exit 1; }
+  done
+  # The kit's client builds on them.
+  cp -r "$stubs/go" module/stubs
+  (cd module && go build -o client .)
+  echo "ok      buf generate: Python, Node, Go, Java"
+}
+
 case $LANGUAGE in
-  python | node | go | java | teeth) ;;
+  python | node | go | java | teeth | buf) ;;
   *)
-    echo "polyglot: no such language: $LANGUAGE. There are python, node, go and java, and teeth" >&2
+    echo "polyglot: no such language: $LANGUAGE. There are python, node, go, java; and teeth, buf" >&2
     exit 2
     ;;
 esac
@@ -81,6 +112,7 @@ if [ "$LANGUAGE" = teeth ]; then
   python_client
   exec python3 "$HERE/kit/teeth_test.py" --build "$BUILD" -- "${CLIENT[@]}"
 fi
+[ "$LANGUAGE" != buf ] || { buf_generate; exit; }
 "${LANGUAGE}_client"
 python3 "$HERE/kit/kit.py" --build "$BUILD" -- "${CLIENT[@]}"
 unset PYTHONPATH
