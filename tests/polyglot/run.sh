@@ -80,7 +80,8 @@ buf_generate() {
     google.golang.org/grpc/cmd/protoc-gen-go-grpc)
   rm -rf build
   mkdir -p proto
-  (cd "$HERE/../../proto" && PATH=$WORK/bin:$PATH "$HERE"/node_modules/@bufbuild/buf-linux-*/bin/buf generate -o "$WORK/proto")
+  (cd "$HERE/../../proto" &&
+    PATH=$WORK/bin:$PATH "$HERE"/node_modules/@bufbuild/buf-linux-*/bin/buf generate -o "$WORK/proto")
   local stubs=build/stubs service
   for service in device enrollment location outcome session session_event simulation; do
     for file in python/kustom/ipp/v1/${service}_pb2{,_grpc}.py node/kustom/ipp/v1/${service}_pb.{js,d.ts} \

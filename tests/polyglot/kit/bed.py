@@ -1,5 +1,6 @@
 """What the kit calls: simulator and gateways on free loopback ports, each stopped by its id, the certificates of a
 test authority, and a way to the gateway that can be cut."""
+import contextlib
 import hashlib
 import json
 import pathlib
@@ -7,6 +8,7 @@ import re
 import socket
 import struct
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.request
@@ -14,6 +16,7 @@ import urllib.request
 PATIENCE = 60
 MERCHANT = "PM00000001"
 WEBHOOK_SECRET = "whsec_ZGVtby1zaWduaW5nLWtleS1mb3ItdGhlLXNpbXVsYXRvcg=="
+NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 TOKENS = {"full-token": "'*'", "reader-token": "sessions.read"}
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -109,6 +112,17 @@ class Road:
             self._reset(sink)
 
 
+@contextlib.contextmanager
+def made(build):
+    """A bed that is gone afterwards."""
+    with tempfile.TemporaryDirectory() as work:
+        bed = Bed(build, work)
+        try:
+            yield bed
+        finally:
+            bed.stop()
+
+
 class Bed:
     """Channels that a client can be told to connect: `plain` over a road that can be cut, `secure` over TLS with
     tokens, `wrong_ca` the same with the certificate of an authority that has not signed it."""
@@ -148,6 +162,13 @@ class Bed:
                                          headers={"Content-Type": "application/json"})
         with DIRECT.open(request, timeout=PATIENCE) as answer:
             return json.loads(answer.read() or "null")
+
+    def mend(self):
+        """As it was made, for the next client."""
+        self.simulator("DELETE", "/_sim/faults")
+        self.road.reopen()
+        if self.gateway not in self.running:
+            self.start_gateway()
 
     def do(self, what):
         """What a step can have done: to the way to the gateway, or to the gateway itself."""
@@ -204,10 +225,9 @@ drain_timeout: 5s
 
     def _certificates(self):
         for name in ("ca", "other-ca"):
-            self._openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                          "-subj", f"/CN=The kit's {name}", "-keyout", f"{name}.key", "-out", f"{name}.pem")
-        self._openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=gateway",
-                      "-keyout", "gateway.key", "-out", "gateway.csr")
+            self._openssl("req", "-x509", "-days", "2", *NEW_KEY, "-subj", f"/CN=The kit's {name}",
+                          "-keyout", f"{name}.key", "-out", f"{name}.pem")
+        self._openssl("req", *NEW_KEY, "-subj", "/CN=gateway", "-keyout", "gateway.key", "-out", "gateway.csr")
         self._write("gateway.ext", "subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth")
         self._openssl("x509", "-req", "-in", "gateway.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-set_serial", "1",
                       "-days", "2", "-extfile", "gateway.ext", "-out", "gateway.pem")

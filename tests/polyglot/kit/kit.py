@@ -12,7 +12,6 @@ import queue
 import re
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
@@ -186,7 +185,8 @@ class Run:
         surplus = (answer.keys() & kinds) - expected.keys()
         lines = differences(expected, answer)
         if surplus or lines:
-            raise Failed("; ".join(lines or [f"unexpected {sorted(surplus)}"]) + f"\n    the answer: {json.dumps(answer)}")
+            lines = lines or [f"unexpected {sorted(surplus)}"]
+            raise Failed("; ".join(lines) + f"\n    the answer: {json.dumps(answer)}")
         for name, path in step.get("keep", {}).items():
             value = answer
             for part in path.split("."):
@@ -225,27 +225,24 @@ def contract():
     return rpcs
 
 
-def run(build, steps, command, say=print):
+def run(bed, steps, command, say):
     """True when the client did every step as expected."""
     began, done = time.monotonic(), 0
-    with tempfile.TemporaryDirectory() as work:
-        bed = beds.Bed(build, work)
-        client = Client(command)
-        try:
-            script = Run(client, bed)
-            for step in steps:
-                try:
-                    script.do(step)
-                except Failed as failure:
-                    say(f"FAILED  {step['name']}: {failure}")
-                    say(f"{done} steps were right, {len(steps) - done - 1} were not tried")
-                    return False
-                done += 1
-                say(f"ok      {step['name']}")
-            code = client.end()
-        finally:
-            client.kill()
-            bed.stop()
+    client = Client(command)
+    try:
+        script = Run(client, bed)
+        for step in steps:
+            try:
+                script.do(step)
+            except Failed as failure:
+                say(f"FAILED  {step['name']}: {failure}")
+                say(f"{done} steps were right, {len(steps) - done - 1} were not tried")
+                return False
+            done += 1
+            say(f"ok      {step['name']}")
+        code = client.end()
+    finally:
+        client.kill()
     if code != 0:
         say(f"FAILED  the client ended with {code}")
         return False
@@ -263,7 +260,8 @@ def main():
     parser.add_argument("command", nargs="+")
     flags = parser.parse_args()
     steps = json.loads(flags.steps.read_text())["steps"]
-    return 0 if run(flags.build, steps, flags.command, lambda line: print(line, flush=True)) else 1
+    with beds.made(flags.build) as bed:
+        return 0 if run(bed, steps, flags.command, lambda line: print(line, flush=True)) else 1
 
 
 if __name__ == "__main__":

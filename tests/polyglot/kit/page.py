@@ -11,7 +11,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 
 import bed as beds
 
@@ -65,7 +64,8 @@ class Shop:
 def paid(code, said):
     """It was paid, and every event was seen once and in order."""
     events = re.findall(rf"^{EVENT}", said, re.M)
-    if code != 0 or events != ["CREATED", "ACTIVATED", "FINALIZED"] or not re.search("^FINALIZED, order [0-9a-f-]{36}$", said, re.M):
+    end = re.search("^FINALIZED, order [0-9a-f-]{36}$", said, re.M)
+    if code != 0 or events != ["CREATED", "ACTIVATED", "FINALIZED"] or not end:
         raise Failed(f"ended with {code}:\n{said}")
 
 
@@ -74,26 +74,22 @@ def troubles(bed, shop, start, say):
     def sessions():
         return len(bed.simulator("GET", "/_sim/sessions?limit=1000")["sessions"])
 
-    before = sessions()
+    before, cuts = sessions(), []
     bed.simulator("PUT", "/_sim/faults", {"faults": [
-        {"on": "create_session", "do": "too_many", "retry_after": 1, "count": 1},
-        {"on": "create_session", "do": "reset_after_read", "count": 1}]})
-    paid(*shop.run(start))
-    if (made := sessions() - before) != 1:
-        raise Failed(f"one payment made {made} sessions")
-    say("ok      Kustom is busy, then its answer to the create is lost: one session, paid")
-
-    bed.simulator("PUT", "/_sim/faults", {"faults": [
+        {"on": "create_session", "do": "too_many", "retry_after": 1},
+        {"on": "create_session", "do": "reset_after_read"},
         {"on": "webhook", "type": "ipp.session.finalized", "do": "late", "delay_ms": 1500}]})
-    cuts = []
 
     def cut(line):
         if re.match("event CREATED", line):
             cuts.append(bed.road.cut())
 
     paid(*shop.run(start, cut))
+    if (made := sessions() - before) != 1:
+        raise Failed(f"one payment made {made} sessions")
     if len(cuts) != 1 or not cuts[0]:
         raise Failed("the connection was not cut while it followed")
+    say("ok      Kustom is busy, then its answer to the create is lost: one session, paid")
     say("ok      the connection breaks while it follows: every event once")
 
     bed.simulator("PUT", "/_sim/faults", {"faults": [{"on": "create_session", "do": "error_before", "status": 400}]})
@@ -125,8 +121,7 @@ def main():
     flags = parser.parse_args()
     shutil.rmtree(flags.shop, ignore_errors=True)
     flags.shop.mkdir(parents=True)
-    with tempfile.TemporaryDirectory() as work:
-        bed = beds.Bed(flags.build, work)
+    with beds.made(flags.build) as bed:
         try:
             shop = Shop(flags.shop, bed.channels["plain"]["address"])
             parts = blocks(PAGE.read_text(), TITLES[flags.language])
@@ -149,8 +144,6 @@ def main():
         except Failed as failure:
             print(f"FAILED  {PAGE.name}: {failure}")
             return 1
-        finally:
-            bed.stop()
     return 0
 
 

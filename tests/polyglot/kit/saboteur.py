@@ -67,8 +67,8 @@ def trusts_everyone(order, answer):
 
 SABOTAGE = {"honest": honest, "swallows_errors": swallows_errors, "loses_details": loses_details,
             "swallows_the_end_of_streams": swallows_the_end_of_streams, "rounds_amounts": rounds_amounts,
-            "forgets_trailers": forgets_trailers, "repeats_an_event": RepeatsAnEvent(), "loses_an_event": LosesAnEvent(),
-            "trusts_everyone": trusts_everyone}
+            "forgets_trailers": forgets_trailers, "repeats_an_event": RepeatsAnEvent(),
+            "loses_an_event": LosesAnEvent(), "trusts_everyone": trusts_everyone}
 
 
 def ask(order):

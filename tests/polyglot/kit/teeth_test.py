@@ -7,16 +7,18 @@ import pathlib
 import re
 import sys
 
+import bed as beds
 import kit
 from match import differences
 
 HERE = pathlib.Path(__file__).resolve().parent
+LOG = "what was followed is what the log holds, in its order"
 
 
-def doctored(steps, name, change):
-    """The steps with one changed."""
+def doctored(steps, change):
+    """The steps with the last one changed."""
     steps = copy.deepcopy(steps)
-    change(next(step for step in steps if step["name"] == name))
+    change(steps[-1])
     return steps
 
 
@@ -38,39 +40,47 @@ def matching():
         assert bool(differences(expected, actual)) != good, (expected, actual)
 
 
-def cases(steps, client):
+def wrong_steps(steps):
+    """(what, steps, the line that must come) for a client without fault."""
+    first, four = steps[:1], steps[:4]
+    page = "FAILED  locations: one page: "
+    yield "a wrong expectation", doctored(
+        first, lambda step: step["expect"]["response"].update(totalSize="3")
+    ), page + "response.totalSize is '2', not '3'"
+    yield "a response expected where an error comes", doctored(
+        four, lambda step: step.update(expect={"response": {}})), "FAILED  location: none.*response is None"
+    yield "a step that expects nothing", doctored(
+        first, lambda step: step.pop("expect")), page + "the step expects nothing"
+    yield "a step that does not say what of the answer counts", doctored(
+        first, lambda step: step.update(expect={}, keep={})), page + r"unexpected \['response'\]"
+    yield "a step with a word too much", doctored(
+        first, lambda step: step.update(expcet={})), page + r"not a step: \['call'\] \['expcet'\]"
+    yield "a placeholder that nobody kept", steps[1:2], "FAILED  locations: the next page: no earlier step kept page"
+    yield "an RPC without a step", first, "FAILED  no step calls DeviceService/DeleteDevice, "
+
+
+def wrong_clients(steps, client):
     """(what, steps, command, the line that must come)."""
-    def saboteur(how):
+    def with_fault(how):
         return [sys.executable, str(HERE / "saboteur.py"), how, *client]
 
-    first = steps[:1]
-    yield "a good client", steps, saboteur("honest"), rf"{len(steps)} steps, all 19 RPCs"
-    yield "a wrong expectation", doctored(first, "locations: one page", lambda step: step["expect"]["response"].update(
-        totalSize="3")), client, "FAILED  locations: one page: response.totalSize is '2', not '3'"
-    yield "an error where a response is expected", doctored(
-        steps[:4], "location: none; a number in the metadata",
-        lambda step: step.update(expect={"response": {}})), client, "FAILED  location: none.*response is None"
-    yield "a step that expects nothing", doctored(first, "locations: one page", lambda step: step.pop("expect")), client, \
-        "FAILED  locations: one page: the step expects nothing"
-    yield "a step with a word too much", doctored(first, "locations: one page", lambda step: step.update(expcet={})), client, \
-        r"FAILED  locations: one page: not a step: \['call'\] \['expcet'\]"
-    yield "a placeholder that nobody kept", steps[1:2], client, "FAILED  locations: the next page: no earlier step kept page"
-    yield "an RPC without a step", first, client, "FAILED  no step calls DeviceService/DeleteDevice, "
-    yield "a client that dies", first, ["false"], "FAILED  locations: one page: the client ended with 1"
-    yield "a client that does not speak JSON", first, ["echo", "hello"], \
-        "FAILED  locations: one page: the client's answer is not JSON"
-    yield "a swallowed error", steps, saboteur("swallows_errors"), "FAILED  location: none.*error is None"
-    yield "lost details", steps, saboteur("loses_details"), r"FAILED  location: none.*error\.details is None"
-    yield "a forgotten trailer", steps, saboteur("forgets_trailers"), "FAILED  device: made, .*trailers is None"
-    yield "a rounded amount", steps, saboteur("rounds_amounts"), "FAILED  session: made, .*9007199254740992"
-    yield "a lost event", steps, saboteur("loses_an_event"), "FAILED  followed: a card was tried: event.type is 'SESSION_EVENT_TYPE_PAYMENT_FAILED'"
-    yield "an event twice", steps, saboteur("repeats_an_event"), "FAILED  followed: why it failed: event.type is 'SESSION_EVENT_TYPE_ACTIVATED'"
-    yield "an event twice, seen by the log alone", up_to(
-        loose(steps), "what was followed is what the log holds, in its order"), saboteur("repeats_an_event"), \
-        "FAILED  what was followed is what the log holds, in its order: followed "
-    yield "a broken stream told as ended", steps, saboteur("swallows_the_end_of_streams"), \
-        "FAILED  watched: the stream has broken: error is None"
-    yield "a certificate of anybody", steps, saboteur("trusts_everyone"), "FAILED  TLS: another authority is not trusted: error is None"
+    for what, command, line in (
+            ("a client that dies", ["false"], "locations: one page: the client ended with 1"),
+            ("a client that does not speak JSON", ["echo", "hello"], "locations: one page: .*answer is not JSON"),
+            ("a swallowed error", with_fault("swallows_errors"), "location: none.*error is None"),
+            ("lost details", with_fault("loses_details"), r"location: none.*error\.details is None"),
+            ("a forgotten trailer", with_fault("forgets_trailers"), "device: made, .*trailers is None"),
+            ("a rounded amount", with_fault("rounds_amounts"), "session: made, .*9007199254740992"),
+            ("a lost event", with_fault("loses_an_event"), "followed: a card was tried: .*EVENT_TYPE_PAYMENT_FAILED"),
+            ("an event twice", with_fault("repeats_an_event"), "followed: why it failed: .*EVENT_TYPE_ACTIVATED"),
+            ("a broken stream told as ended", with_fault("swallows_the_end_of_streams"),
+             "watched: the stream has broken: error is None"),
+            ("a certificate of anybody", with_fault("trusts_everyone"),
+             "TLS: another authority is not trusted: error is None")):
+        yield what, steps, command, "FAILED  " + line
+    yield "an event twice, where the log alone tells", up_to(loose(steps), LOG), with_fault("repeats_an_event"), \
+        f"FAILED  {LOG}: followed "
+    yield "a good client", steps, with_fault("honest"), rf"{len(steps)} steps, all \d+ RPCs"
 
 
 def main():
@@ -80,13 +90,16 @@ def main():
     flags = parser.parse_args()
     matching()
     steps = json.loads((HERE / "steps.json").read_text())["steps"]
-    for what, script, command, expected in cases(steps, flags.command):
-        said = []
-        good = kit.run(flags.build, script, command, said.append)
-        if good == expected.startswith("FAILED") or not any(re.match(expected, line, re.S) for line in said):
-            print(f"FAILED  {what}: no line like {expected!r}:\n" + "\n".join(said[-3:]))
-            return 1
-        print(f"ok      {what}", flush=True)
+    with beds.made(flags.build) as bed:
+        cases = [(what, script, flags.command, line) for what, script, line in wrong_steps(steps)]
+        for what, script, command, expected in cases + list(wrong_clients(steps, flags.command)):
+            said = []
+            good = kit.run(bed, script, command, said.append)
+            if good == expected.startswith("FAILED") or not any(re.match(expected, line, re.S) for line in said):
+                print(f"FAILED  {what}: no line like {expected!r}:\n" + "\n".join(said[-3:]))
+                return 1
+            print(f"ok      {what}", flush=True)
+            bed.mend()
     return 0
 
 

@@ -52,7 +52,8 @@ function connect({ channel, address, ca_file: caFile }) {
 function prepare(order) {
   const [serviceName, methodName] = order.rpc.split("/");
   const method = services.get(serviceName).methods.find(({ name }) => name === methodName);
-  return { client: channels.get(order.channel).get(serviceName), method, request: fromJson(method.input, order.request) };
+  const client = channels.get(order.channel).get(serviceName);
+  return { client, method, request: fromJson(method.input, order.request) };
 }
 
 function metadataOf(order) {
@@ -78,8 +79,7 @@ function call(order) {
 function open(order) {
   const { client, method, request } = prepare(order);
   const options = order.deadline_ms ? { deadline: Date.now() + order.deadline_ms } : {};
-  const stream = client[method.name](request, metadataOf(order), options);
-  streams.set(order.stream, { stream, messages: stream[Symbol.asyncIterator](), type: method.output });
+  streams.set(order.stream, new Reader(client[method.name](request, metadataOf(order), options), method.output));
   return {};
 }
 
@@ -93,24 +93,43 @@ async function follow(order) {
 
 async function next({ stream: name }) {
   const stream = streams.get(name);
-  if (stream instanceof Follower) return { event: toJson(stream.type, (await stream.events.next()).value) };
   try {
-    const { done, value } = await stream.messages.next();
+    if (stream instanceof Follower) return { event: toJson(stream.type, (await stream.events.next()).value) };
+    const { done, value } = await stream.next();
     return done ? { end: true } : { message: toJson(stream.type, value) };
   } catch (error) {
     return { error: errorOf(error) };
   }
 }
 
-async function cancel({ stream: name }) {
-  const { stream } = streams.get(name);
-  streams.delete(name);
-  return new Promise((done) => {
-    stream.on("error", (error) => done({ error: errorOf(error) }));
-    stream.on("end", () => done({ end: true }));
-    stream.cancel();
-    stream.resume();
-  });
+async function cancel(order) {
+  streams.get(order.stream).stream.cancel();
+  let answer;
+  do answer = await next(order);
+  while (!answer.end && !answer.error);
+  streams.delete(order.stream);
+  return answer;
+}
+
+// A stream that is read a message ahead: one that nobody reads throws its error at the whole program.
+class Reader {
+  constructor(stream, type) {
+    this.stream = stream;
+    this.type = type;
+    this.messages = stream[Symbol.asyncIterator]();
+    this.readAhead();
+  }
+
+  readAhead() {
+    this.ahead = this.messages.next();
+    this.ahead.catch(() => {}); // whoever takes it is told
+  }
+
+  async next() {
+    const got = await this.ahead;
+    if (!got.done) this.readAhead();
+    return got;
+  }
 }
 
 // Every event after a place in the log, once, however often the way to the gateway breaks.
@@ -118,7 +137,8 @@ class Follower {
   constructor(client, request) {
     this.client = client;
     this.request = request;
-    this.type = services.get(followRpc.split("/")[0]).methods[0].output.fields.find(({ name }) => name === "event").message;
+    const { output } = services.get(followRpc.split("/")[0]).methods[0];
+    this.type = output.fields.find(({ name }) => name === "event").message;
     this.subscribe();
     this.events = this.read();
   }

@@ -48,7 +48,7 @@ import java.util.concurrent.atomic.AtomicReference;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-/** A Java client of the gateway under the conformance kit (../README.md): does the orders on stdin, answers on stdout. */
+/** A client under the conformance kit (tests/polyglot/README.md): does the orders on stdin, answers on stdout. */
 public final class Client {
   private static final List<ServiceDescriptor> SERVICES = List.of(
       DeviceServiceGrpc.getServiceDescriptor(), EnrollmentServiceGrpc.getServiceDescriptor(),
