@@ -59,12 +59,14 @@ class Road:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self):
-        """How many there were."""
+        """How many there were: none would prove nothing."""
         with self.lock:
             count = len(self.pairs)
             for end in (end for pair in self.pairs for end in pair):
                 self._reset(end)
             self.pairs = []
+        if not count:
+            raise RuntimeError("there was no connection to cut")
         return count
 
     def close(self):

@@ -3,6 +3,10 @@
 import json
 import subprocess
 import sys
+import time
+
+
+SUBSCRIBE = "kustom.ipp.v1.SessionEventService/SubscribeSessionEvents"
 
 
 def honest(order, answer):
@@ -59,6 +63,31 @@ class LosesAnEvent:
         return ask(order) if self.events == 2 and "event" in answer else answer
 
 
+class StartsOver:
+    """Follows without a cursor: after a break it begins with the oldest event."""
+    instead = True  # of the good client
+
+    def __init__(self):
+        self.followed = None
+
+    def __call__(self, order, _):
+        if order["do"] == "follow":
+            self.followed = {**order, "do": "open", "rpc": SUBSCRIBE, "deadline_ms": 60_000}
+            ask(self.followed)
+            ask({"do": "next", "stream": order["stream"]})  # started
+            return {}
+        if order["do"] != "next" or not self.followed or order["stream"] != self.followed["stream"]:
+            return ask(order)
+        while True:
+            answer = ask(order)
+            if "event" in answer.get("message", {}):
+                return {"event": answer["message"]["event"]}
+            if "error" in answer:
+                time.sleep(0.1)
+                self.followed["request"] = {"position": "START_POSITION_FROM_OLDEST"}
+                ask(self.followed)
+
+
 def trusts_everyone(order, answer):
     if order["do"] == "connect" and order["channel"] == "wrong_ca":
         return ask({**order, "ca_file": order["ca_file"].replace("other-", "")})
@@ -68,7 +97,8 @@ def trusts_everyone(order, answer):
 SABOTAGE = {"honest": honest, "swallows_errors": swallows_errors, "loses_details": loses_details,
             "swallows_the_end_of_streams": swallows_the_end_of_streams, "rounds_amounts": rounds_amounts,
             "forgets_trailers": forgets_trailers, "repeats_an_event": RepeatsAnEvent(),
-            "loses_an_event": LosesAnEvent(), "trusts_everyone": trusts_everyone}
+            "loses_an_event": LosesAnEvent(), "trusts_everyone": trusts_everyone,
+            "starts_over": StartsOver()}
 
 
 def ask(order):
@@ -82,6 +112,7 @@ if __name__ == "__main__":
     with subprocess.Popen(sys.argv[2:], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
         for line in sys.stdin:
             wanted = json.loads(line)
-            print(json.dumps(spoil(wanted, ask(wanted))), flush=True)
+            answer = None if getattr(spoil, "instead", False) else ask(wanted)
+            print(json.dumps(spoil(wanted, answer)), flush=True)
         client.stdin.close()
     sys.exit(client.returncode)

@@ -66,13 +66,15 @@ def wrong_clients(steps, client):
 
     for what, command, line in (
             ("a client that dies", ["false"], "locations: one page: the client ended with 1"),
-            ("a client that does not speak JSON", ["echo", "hello"], "locations: one page: .*answer is not JSON"),
+            ("a client that does not speak JSON", ["sh", "-c", "read order && echo hello"],
+             "locations: one page: .*answer is not JSON"),
             ("a swallowed error", with_fault("swallows_errors"), "location: none.*error is None"),
             ("lost details", with_fault("loses_details"), r"location: none.*error\.details is None"),
             ("a forgotten trailer", with_fault("forgets_trailers"), "device: made, .*trailers is None"),
             ("a rounded amount", with_fault("rounds_amounts"), "session: made, .*9007199254740992"),
             ("a lost event", with_fault("loses_an_event"), "followed: a card was tried: .*EVENT_TYPE_PAYMENT_FAILED"),
             ("an event twice", with_fault("repeats_an_event"), "followed: why it failed: .*EVENT_TYPE_ACTIVATED"),
+            ("a cursor that is not kept", with_fault("starts_over"), "followed: nothing was missed: .*EVENT_TYPE_CREATED"),
             ("a broken stream told as ended", with_fault("swallows_the_end_of_streams"),
              "watched: the stream has broken: error is None"),
             ("a certificate of anybody", with_fault("trusts_everyone"),
