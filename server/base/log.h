@@ -24,4 +24,7 @@ inline void LogInfo(absl::string_view m, LogFields f = {}) { Log(LogLevel::kInfo
 inline void LogWarning(absl::string_view m, LogFields f = {}) { Log(LogLevel::kWarning, m, f); }
 inline void LogError(absl::string_view m, LogFields f = {}) { Log(LogLevel::kError, m, f); }
 
+// Who changed what: a line with "audit" in place of the level, written whatever the level is.
+void LogAudit(LogFields fields);
+
 }  // namespace ipp
