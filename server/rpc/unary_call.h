@@ -25,7 +25,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   const Edge& edge() const { return *edge_; }
   const routes::Route& route() const { return *method_.route; }
   const auth::Caller& caller() const { return caller_; }
-  void set_caller(auth::Caller caller) { caller_ = std::move(caller); }
+  // Whose call it is; counts it. The errors of CallerUse::BeginCall.
+  absl::Status Admit(auth::Caller caller);
 
   // The merchant, trace and deadline for calls upstream; fails the RPC and returns nothing when the
   // merchant is not clear.
@@ -37,6 +38,9 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   const std::string& request_id() const { return request_id_; }
   // The caller sent it; it was not made here.
   bool request_id_is_callers() const { return request_id_is_callers_; }
+
+  // The id of what it is about, for the audit. What is no id could be anything, and is not kept.
+  void NameSubject(const std::string& id);
 
   // `handle` is cancelled when the caller goes away; at once when it has.
   void CancelWithCaller(std::shared_ptr<upstream::UpstreamClient::Call> handle);
@@ -60,6 +64,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   void Finish(const absl::Status& status);
 
  private:
+  // One line for each change that was asked for, by whomever.
+  void Audit(const absl::Status& status) const;
   void OnCancel() override;
   void OnDone() override;
   // OnCancel and OnDone run on the thread of gRPC that noticed, as for its own default reactor:
@@ -73,6 +79,9 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   grpc::CallbackServerContext* const context_;
   const absl::Time started_;
   auth::Caller caller_;
+  bool admitted_ = false;
+  std::string merchant_id_;  // once it was chosen
+  std::string subject_;
   std::string request_id_;
   bool request_id_is_callers_ = false;
   int code_ = 0;
@@ -84,6 +93,15 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   std::shared_ptr<upstream::UpstreamClient::Call> handle_ ABSL_GUARDED_BY(mutex_);
 };
 
+// The id of what a request is about; empty for those about nothing that is there already.
+template <typename Request>
+std::string SubjectOf(const Request& request) {
+  if constexpr (requires { request.session_id(); }) return request.session_id();
+  if constexpr (requires { request.device_id(); }) return request.device_id();
+  if constexpr (requires { request.enrollment_id(); }) return request.enrollment_id();
+  return {};
+}
+
 // The way into every unary RPC: who calls, may they, is the request valid; then `work`.
 template <typename Request, typename Response>
 grpc::ServerUnaryReactor* Serve(const Edge& edge, grpc::CallbackServerContext* context,
@@ -93,10 +111,11 @@ grpc::ServerUnaryReactor* Serve(const Edge& edge, grpc::CallbackServerContext* c
   auto* call = new UnaryCall(&edge, method, context);
   // Before anything can refuse it.
   if constexpr (requires { request->request_id(); }) call->NameCreation(request->request_id());
+  call->NameSubject(SubjectOf(*request));
   absl::StatusOr<auth::Caller> caller = Identify(edge.gateway, method, *context);
-  absl::Status status = caller.ok() ? Validate(*request) : caller.status();
+  absl::Status status = caller.ok() ? call->Admit(*std::move(caller)) : caller.status();
+  if (status.ok()) status = Validate(*request);
   if (status.ok()) {
-    call->set_caller(*std::move(caller));
     work(call, *request, response);
   } else {
     call->Finish(status);
