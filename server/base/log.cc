@@ -86,6 +86,8 @@ void Log(LogLevel level, absl::string_view message, LogFields fields) {
   Logger().log(ToSpdlog(level), "{}", line);
 }
 
+bool LogEnabled(LogLevel level) { return Logger().should_log(ToSpdlog(level)); }
+
 void LogAudit(LogFields fields) {
   std::string line;
   Append(fields, &line);
