@@ -182,7 +182,7 @@ absl::StatusOr<Caller> CallerTable::Authorize(const Evidence& evidence,
   if (!granted) {
     return Refuse(absl::StatusCode::kPermissionDenied, "PERMISSION_MISSING",
                   absl::StrCat("caller ", match->name, " lacks the permission ", permission),
-                  {{"permission", std::string(permission)}});
+                  {{"permission", std::string(permission)}, {"caller", match->name}});
   }
   return Caller{.name = match->name,
                 .merchants = match->merchants,

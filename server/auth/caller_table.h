@@ -58,9 +58,9 @@ class CallerTable {
       const std::vector<std::string>& known_permissions, Proof proof = Proof::kAny);
 
   // UNAUTHENTICATED / TOKEN_MISSING, TOKEN_UNKNOWN, CERTIFICATE_MISSING, CERTIFICATE_UNKNOWN or
-  // CALLERS_DIFFER; PERMISSION_DENIED / PERMISSION_MISSING naming the permission. Tokens are
-  // compared by digest in constant time. A token that is not known is refused also beside a good
-  // certificate. Thread-safe.
+  // CALLERS_DIFFER; PERMISSION_DENIED / PERMISSION_MISSING with metadata `permission` and
+  // `caller`. Tokens are compared by digest in constant time. A token that is not known is refused
+  // also beside a good certificate. Thread-safe.
   absl::StatusOr<Caller> Authorize(const Evidence& evidence, absl::string_view permission) const;
 
   bool open() const { return entries_.empty(); }

@@ -1,13 +1,21 @@
 #include "server/rpc/unary_call.h"
 
 #include "server/base/log.h"
+#include "server/base/masked_text.h"
 #include "server/rpc/grpc_status.h"
 #include "server/upstream/traceparent.h"
 
 namespace ipp::rpc {
 
-UnaryCall::UnaryCall(const Edge* edge, const Method& method, grpc::CallbackServerContext* context)
-    : edge_(edge), method_(method), context_(context), started_(edge->gateway.clock->Now()) {
+UnaryCall::UnaryCall(const Edge* edge, const Method& method, grpc::CallbackServerContext* context,
+                     const google::protobuf::Message& request,
+                     const google::protobuf::Message& response)
+    : edge_(edge),
+      method_(method),
+      context_(context),
+      request_(request),
+      response_(response),
+      started_(edge->gateway.clock->Now()) {
   method_.started->Add();
   method_.received->Add();
 }
@@ -27,7 +35,11 @@ void UnaryCall::Audit(const absl::Status& status) const {
   std::string outcome = said == detail.metadata.end() ? "" : said->second;
   if (status.ok()) outcome = std::string(OutcomeName(Outcome::kExecuted));
   const auto or_dash = [](const std::string& text) { return text.empty() ? "-" : text; };
-  LogAudit({{"caller", or_dash(caller_.name)},
+  // Known, but not admitted for want of a permission.
+  const auto refused = detail.metadata.find("caller");
+  const std::string& caller =
+      caller_.name.empty() && refused != detail.metadata.end() ? refused->second : caller_.name;
+  LogAudit({{"caller", or_dash(caller)},
             {"rpc", std::string(route().method()->name())},
             {"merchant", or_dash(merchant_id_)},
             {"request_id", or_dash(request_id_)},
@@ -35,6 +47,16 @@ void UnaryCall::Audit(const absl::Status& status) const {
             {"outcome", or_dash(outcome)},
             {"code", absl::StatusCodeToString(status.code())},
             {"reason", or_dash(detail.reason)}});
+}
+
+void UnaryCall::Trace(const absl::Status& status) const {
+  // Whoever is not known writes nothing into the log but what Audit keeps of it.
+  if (caller_.name.empty() || !LogEnabled(LogLevel::kDebug)) return;
+  LogDebug("call", {{"caller", caller_.name},
+                    {"rpc", std::string(route().method()->name())},
+                    {"code", absl::StatusCodeToString(status.code())},
+                    {"request", MaskedText(request_)},
+                    {"response", status.ok() ? MaskedText(response_) : ""}});
 }
 
 std::optional<upstream::CallContext> UnaryCall::Upstream() {
@@ -103,6 +125,7 @@ bool UnaryCall::cancelled() {
 void UnaryCall::Finish(const absl::Status& status) {
   if (status.ok()) method_.sent->Add();
   Audit(status);
+  Trace(status);
   const grpc::Status out = ToGrpcStatus(status.ok() || request_id_.empty()
                                             ? status
                                             : WithMetadata(status, {{"request_id", request_id_}}));

@@ -20,7 +20,8 @@ namespace ipp::rpc {
 // `response` live until Finish.
 class UnaryCall final : public grpc::ServerUnaryReactor {
  public:
-  UnaryCall(const Edge* edge, const Method& method, grpc::CallbackServerContext* context);
+  UnaryCall(const Edge* edge, const Method& method, grpc::CallbackServerContext* context,
+            const google::protobuf::Message& request, const google::protobuf::Message& response);
 
   const Edge& edge() const { return *edge_; }
   const routes::Route& route() const { return *method_.route; }
@@ -64,6 +65,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   void Finish(const absl::Status& status);
 
  private:
+  // At the level debug: what was asked and answered, masked.
+  void Trace(const absl::Status& status) const;
   // One line for each change that was asked for, by whomever.
   void Audit(const absl::Status& status) const;
   void OnCancel() override;
@@ -77,6 +80,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   const Edge* const edge_;
   const Method& method_;
   grpc::CallbackServerContext* const context_;
+  const google::protobuf::Message& request_;
+  const google::protobuf::Message& response_;
   const absl::Time started_;
   auth::Caller caller_;
   bool admitted_ = false;
@@ -108,7 +113,7 @@ grpc::ServerUnaryReactor* Serve(const Edge& edge, grpc::CallbackServerContext* c
                                 const Request* request, Response* response,
                                 void (*work)(UnaryCall*, const Request&, Response*)) {
   const Method& method = edge.methods.Find<Request>();
-  auto* call = new UnaryCall(&edge, method, context);
+  auto* call = new UnaryCall(&edge, method, context, *request, *response);
   // Before anything can refuse it.
   if constexpr (requires { request->request_id(); }) call->NameCreation(request->request_id());
   call->NameSubject(SubjectOf(*request));
