@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "absl/strings/match.h"
+#include "client/connection.h"
 #include "gmock/gmock.h"
 #include "kustom/ipp/v1/location.grpc.pb.h"
 #include "kustom/ipp/v1/session.grpc.pb.h"
@@ -248,6 +249,26 @@ TEST(CertificateRotation, ReachesAConnectionThatIsAlreadyOpen) {
   EXPECT_TRUE(Ok(TlsBed::List(channel)));
   bed.directory().Write("callers-ca.crt", TestAuthority().pem());
   EXPECT_TRUE(Becomes("no handshake", [&] { return TlsBed::List(channel); }));
+}
+
+TEST(ClientLibrary, ShowsItsCertificate) {
+  TlsBed bed("both");
+  const Identity identity = bed.authority().Issue({"DNS:order.shop"});
+  client::ConnectionOptions options;
+  options.address = absl::StrCat("127.0.0.1:", bed.gateway().app().grpc_port());
+  options.ca_file = bed.directory().path("server.crt");
+  options.token = "token-of-order";
+  const auto without = client::Connection::Create(options);
+  ASSERT_TRUE(without.ok());
+  EXPECT_EQ(Word(TlsBed::List((*without)->channel())), "no handshake");
+  options.cert_file = bed.directory().Write("order.crt", identity.certificate);
+  EXPECT_TRUE(absl::IsInvalidArgument(client::Connection::Create(options).status())) << "no key";
+  options.key_file = bed.directory().path("order.key");
+  EXPECT_TRUE(absl::IsNotFound(client::Connection::Create(options).status()));
+  bed.directory().Write("order.key", identity.key);
+  const auto with = client::Connection::Create(options);
+  ASSERT_TRUE(with.ok()) << with.status();
+  EXPECT_EQ(Word(TlsBed::List((*with)->channel())), "ok");
 }
 
 TEST(TlsFiles, ThatCannotBeUsedStopTheStart) {
