@@ -50,8 +50,7 @@ void UnaryCall::Audit(const absl::Status& status) const {
 }
 
 void UnaryCall::Trace(const absl::Status& status) const {
-  // Whoever is not known writes nothing into the log but what Audit keeps of it.
-  if (caller_.name.empty() || !LogEnabled(LogLevel::kDebug)) return;
+  if (!valid_ || !LogEnabled(LogLevel::kDebug)) return;
   LogDebug("call", {{"caller", caller_.name},
                     {"rpc", std::string(route().method()->name())},
                     {"code", absl::StatusCodeToString(status.code())},

@@ -40,6 +40,9 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   // The caller sent it; it was not made here.
   bool request_id_is_callers() const { return request_id_is_callers_; }
 
+  // The caller is admitted, and the request good.
+  void set_valid() { valid_ = true; }
+
   // The id of what it is about, for the audit. What is no id could be anything, and is not kept.
   void NameSubject(const std::string& id);
 
@@ -65,7 +68,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   void Finish(const absl::Status& status);
 
  private:
-  // At the level debug: what was asked and answered, masked.
+  // At the level debug: what was asked and answered, masked. Not what was refused at the door: it
+  // may be of anybody, and hold anything, such as a token where an id should be.
   void Trace(const absl::Status& status) const;
   // One line for each change that was asked for, by whomever.
   void Audit(const absl::Status& status) const;
@@ -85,6 +89,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   const absl::Time started_;
   auth::Caller caller_;
   bool admitted_ = false;
+  bool valid_ = false;
   std::string merchant_id_;  // once it was chosen
   std::string subject_;
   std::string request_id_;
@@ -121,6 +126,7 @@ grpc::ServerUnaryReactor* Serve(const Edge& edge, grpc::CallbackServerContext* c
   absl::Status status = caller.ok() ? call->Admit(*std::move(caller)) : caller.status();
   if (status.ok()) status = Validate(*request);
   if (status.ok()) {
+    call->set_valid();
     work(call, *request, response);
   } else {
     call->Finish(status);
