@@ -79,7 +79,10 @@ class DownUpstream : public testing::TestWithParam<RpcRow> {
  protected:
   DownUpstream() { bed_.simulator.Stop(); }
   RpcEnd Call() { return GetParam().rpc(bed_.gateway.channel(), GetParam().request, {}); }
-  GatewayBed bed_;
+  // Given up long before the caller's deadline, which must not come first on a slow machine.
+  GatewayBed bed_{{.configure = [](const TestDirectory&, config::Config& config) {
+    config.mutable_creates()->mutable_send_for()->set_seconds(1);
+  }}};
 };
 
 class ReadFromADownUpstream : public DownUpstream {};
