@@ -95,6 +95,7 @@ const std::vector<Control::Route>& Control::Routes() {
       {"GET", "/_sim/terminal", &Control::TerminalPage},
       {"GET", "/_sim/terminal.css", &Control::TerminalStyle},
       {"GET", "/_sim/terminal.js", &Control::TerminalScript},
+      {"GET", "/_sim/terminal_words.js", &Control::TerminalWords},
       {"GET", "/_sim/terminal.svg", &Control::TerminalIcon},
       {"GET", "/_sim/devices", &Control::ListDevices},
       {"POST", "/_sim/devices", &Control::AddDevice},

@@ -71,6 +71,7 @@ class Control {
   Response TerminalPage(Call& call);
   Response TerminalStyle(Call& call);
   Response TerminalScript(Call& call);
+  Response TerminalWords(Call& call);
   Response TerminalIcon(Call& call);
   Response ListDevices(Call& call);
   Response AddDevice(Call& call);

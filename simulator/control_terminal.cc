@@ -21,6 +21,8 @@ constexpr std::string_view kContentSecurityPolicy =
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'";
 
+constexpr std::string_view kJavaScript = "text/javascript; charset=utf-8";
+
 Response FileResponse(std::string_view content_type, std::string_view text) {
   Response response;
   response.content_type = content_type;
@@ -71,9 +73,8 @@ Response Control::TerminalPage(Call&) {
 Response Control::TerminalStyle(Call&) {
   return FileResponse("text/css; charset=utf-8", kTerminalCss);
 }
-Response Control::TerminalScript(Call&) {
-  return FileResponse("text/javascript; charset=utf-8", kTerminalJs);
-}
+Response Control::TerminalScript(Call&) { return FileResponse(kJavaScript, kTerminalJs); }
+Response Control::TerminalWords(Call&) { return FileResponse(kJavaScript, kTerminalWordsJs); }
 Response Control::TerminalIcon(Call&) { return FileResponse("image/svg+xml", kTerminalSvg); }
 
 // The last ones of each merchant.

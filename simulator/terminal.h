@@ -8,6 +8,7 @@ namespace ipp::simulator {
 extern const std::string_view kTerminalHtml;
 extern const std::string_view kTerminalCss;
 extern const std::string_view kTerminalJs;
+extern const std::string_view kTerminalWordsJs;
 extern const std::string_view kTerminalSvg;
 
 }  // namespace ipp::simulator

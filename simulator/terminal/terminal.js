@@ -1,26 +1,11 @@
 // The clerk's phone. Everything it shows comes from /_sim/ and goes into the page as text only: the
 // Content-Security-Policy of the page forbids making HTML of it.
 
+import { DELIVERY_TONES, OPEN, declined, describe, formatAmount, money, words }
+  from "./terminal_words.js";
+
 const POLL_MS = 1000;
 const $ = (id) => document.getElementById(id);
-
-const STATES = {
-  CREATED: ["info-tone", "Waiting for the clerk", "Choose how the customer pays."],
-  ACTIVE: ["warn-tone", "Waiting for the customer", ""],
-  FINALIZED: ["good-tone", "Paid", ""],
-  CANCELLED: ["still-tone", "Cancelled", "Nothing was charged."],
-  EXPIRED: ["still-tone", "Expired", "Nobody paid in time. No webhook tells of this."],
-  FAILED: ["bad-tone", "Failed", "It can not be paid any more. No webhook tells of this."],
-};
-const METHOD_WORDS = {
-  card: "Hold the card to the phone.",
-  scan: "The customer scans the code and pays in an app.",
-};
-const DELIVERY_TONES = {
-  delivered: "good-tone", given_up: "bad-tone", dropped: "bad-tone", lost: "bad-tone",
-  waiting: "warn-tone", held: "warn-tone", due: "info-tone",
-};
-const OPEN = new Set(["CREATED", "ACTIVE"]);
 
 const view = {
   devices: [],
@@ -122,35 +107,11 @@ async function act(action) {
 
 const step = (verb) => act(() => call("POST", `sessions/${of(view.sessionId)}/${verb}`));
 
-// --- Words --------------------------------------------------------------------------------------
-
-function formatAmount(minor, currency) {
-  const digits = new Intl.NumberFormat("en", { style: "currency", currency })
-    .resolvedOptions().maximumFractionDigits;
-  return new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })
-    .format(minor / 10 ** digits);
-}
+// --- The page -----------------------------------------------------------------------------------
 
 const shownItem = () => view.sessions.find(({ session }) => session.session_id === view.sessionId);
-const words = (code) => code.toLowerCase().replaceAll("_", " ");
-const money = (session) =>
-  `${formatAmount(session.order_amount, session.purchase_currency)} ${session.purchase_currency}`;
-
-function declined({ session, failure_reason: reason }) {
-  return OPEN.has(session.status) && reason ? reason : "";
-}
-
-function describe(item) {
-  const { session } = item;
-  const [tone, title, detail] = STATES[session.status] ?? ["still-tone", session.status, ""];
-  const reason = declined(item);
-  if (reason) return ["bad-tone", `Declined: ${words(reason)}`, "The payment is still open: try again, or end it."];
-  if (session.status === "ACTIVE") return [tone, title, METHOD_WORDS[methodOf(session)] ?? "Choose how the customer pays."];
-  if (session.status === "FINALIZED") return [tone, title, `Order ${session.order_id}`];
-  return [tone, title, detail];
-}
-
 const methodOf = (session) => view.methods.get(session.session_id) ?? "";
+const wordsFor = (item) => describe(item, methodOf(item.session));
 
 function announceChanges(next) {
   if (next.deviceId !== view.deviceId) return;
@@ -162,13 +123,11 @@ function announceChanges(next) {
     if (!before) {
       said.push(`New payment request: ${money(session)}.`);
     } else if (before.session.status !== session.status || declined(before) !== declined(item)) {
-      said.push(`${money(session)}: ${describe(item)[1]}.`);
+      said.push(`${money(session)}: ${wordsFor(item)[1]}.`);
     }
   }
   if (said.length > 0) $("announcement").textContent = said.reverse().join(" ");
 }
-
-// --- The page -----------------------------------------------------------------------------------
 
 function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
@@ -186,10 +145,12 @@ function make(tag, className, text) {
   return element;
 }
 
+const shownKeys = new WeakMap();
+
 // Replaces the children when `key` has changed, and keeps the focus on the button it was on.
 function replace(parent, key, makeChildren) {
-  if (parent.dataset.key === key) return;
-  parent.dataset.key = key;
+  if (shownKeys.get(parent) === key) return;
+  shownKeys.set(parent, key);
   const focused = parent.contains(document.activeElement) ? document.activeElement.dataset.id : "";
   parent.replaceChildren(...makeChildren());
   if (focused) parent.querySelector(`[data-id="${CSS.escape(focused)}"]`)?.focus();
@@ -250,7 +211,7 @@ function lineOf(item, currency) {
 function renderPayment(item) {
   const { session } = item;
   const currency = session.purchase_currency;
-  const [tone, title, detail] = describe(item);
+  const [tone, title, detail] = wordsFor(item);
   $("state").className = `state ${tone}`;
   setText($("status"), session.status);
   setText($("status-words"), title);
@@ -286,11 +247,13 @@ function deliveryOf({ state, attempts, last_status: status, fault }) {
 
 function webhookOf(event) {
   const line = document.createElement("li");
-  line.append(make("span", "type", event.type));
+  const facts = make("div", "facts", "");
+  facts.append(make("p", "type", event.type));
   if (event.deliveries.length === 0) {
-    line.append(make("p", "delivery", "made, but no receiver was set"));
+    facts.append(make("p", "delivery", "made, but no receiver was set"));
   }
-  for (const delivery of event.deliveries) line.append(deliveryOf(delivery));
+  for (const delivery of event.deliveries) facts.append(deliveryOf(delivery));
+  line.append(facts);
   if (view.receivers > 0) {
     const again = make("button", "quiet", "Send again");
     again.dataset.id = event.event_id;
@@ -322,7 +285,7 @@ function requestOf(item) {
   const button = document.createElement("button");
   button.dataset.id = session.session_id;
   button.setAttribute("aria-current", String(session.session_id === view.sessionId));
-  const badge = make("span", `badge ${describe(item)[0]}`, session.status);
+  const badge = make("span", `badge ${wordsFor(item)[0]}`, session.status);
   button.append(make("span", "name", session.merchant_reference1 || session.session_id.slice(0, 8)),
     make("span", "sum", money(session)), " ", badge);
   button.addEventListener("click", () => {
@@ -359,6 +322,7 @@ function pickDevice(id) {
   view.sessions = [];
   view.sessionId = "";
   view.webhooks = [];
+  $("more-phones").open = false;
   history.replaceState(null, "", id ? `#${of(id)}` : location.pathname);
   render();
   refresh();
@@ -381,7 +345,6 @@ function onSubmit(form, send) {
     const device = await act(send);
     if (!device) return;
     form.reset();
-    $("more-phones").open = false;
     pickDevice(device.id);
     $("device").focus();
   });
