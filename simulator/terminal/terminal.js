@@ -70,6 +70,7 @@ let question = 0;
 async function refresh() {
   const mine = ++question;
   try {
+    if ($("reason").length === 0) await fillReasons();
     const next = await fetchView();
     if (mine !== question) return;
     announceChanges(next);
@@ -378,5 +379,4 @@ async function fillReasons() {
 }
 
 listen();
-fillReasons().catch(() => setText($("problem"), "The reasons to decline could not be read."));
 poll();

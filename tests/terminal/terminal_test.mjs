@@ -13,8 +13,9 @@ const HOSTILE = `"><img src=x onerror="window.struck=1"><script>window.struck=1<
 let simulator, receiver, browser, shop, page, asked, complaints;
 
 before(async () => {
-  [simulator, receiver, browser] =
-    await Promise.all([startSimulator(binary), startReceiver(), startBrowser()]);
+  simulator = await startSimulator(binary); // one by one, so that `after` ends what has begun
+  receiver = await startReceiver();
+  browser = await startBrowser();
   shop = rest(simulator);
   await shop.control("PUT", "webhooks", { urls: [receiver.url] });
 });
@@ -62,8 +63,10 @@ async function tabTo(locator, key = "Tab") {
   for (let presses = 0; presses < 40; ++presses) {
     await page.keyboard.press(key);
     if (await locator.evaluate((element) => element === document.activeElement)) {
-      const outline = await locator.evaluate((element) => getComputedStyle(element).outlineWidth);
-      assert.equal(outline, "3px");
+      assert.deepEqual(await locator.evaluate((element) => {
+        const { outlineStyle, outlineWidth } = getComputedStyle(element);
+        return [outlineStyle, outlineWidth];
+      }), ["solid", "3px"]);
       return;
     }
   }
