@@ -80,17 +80,30 @@ bool IsThisMachine(absl::string_view address) {
          host.find_first_not_of("0123456789.") == absl::string_view::npos;
 }
 
+// Whether the connection is without TLS.
+bool IsPlaintext(const ConnectionOptions& options) {
+  return !options.tls && options.ca_file.empty() && options.cert_file.empty();
+}
+
+absl::Status ReadPem(const char* what, const std::string& path, std::string* pem) {
+  if (path.empty()) return absl::OkStatus();
+  std::ifstream file(path);
+  pem->assign(std::istreambuf_iterator<char>(file), {});
+  if (file && !pem->empty()) return absl::OkStatus();
+  return absl::NotFoundError(absl::StrCat("cannot read the ", what, " file ", path));
+}
+
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
     const ConnectionOptions& options) {
-  if (options.ca_file.empty()) {
-    return options.tls ? grpc::SslCredentials({}) : grpc::InsecureChannelCredentials();
+  if (options.cert_file.empty() != options.key_file.empty()) {
+    return absl::InvalidArgumentError("certificate and key come together, or neither");
   }
-  std::ifstream file(options.ca_file);
+  if (IsPlaintext(options)) return grpc::InsecureChannelCredentials();
   grpc::SslCredentialsOptions ssl;
-  ssl.pem_root_certs.assign(std::istreambuf_iterator<char>(file), {});
-  if (!file || ssl.pem_root_certs.empty()) {
-    return absl::NotFoundError(absl::StrCat("cannot read the CA file ", options.ca_file));
-  }
+  absl::Status status = ReadPem("CA", options.ca_file, &ssl.pem_root_certs);
+  status.Update(ReadPem("certificate", options.cert_file, &ssl.pem_cert_chain));
+  status.Update(ReadPem("key", options.key_file, &ssl.pem_private_key));
+  if (!status.ok()) return status;
   return grpc::SslCredentials(ssl);
 }
 
@@ -138,8 +151,7 @@ absl::StatusOr<std::shared_ptr<Connection>> Connection::Create(const ConnectionO
   if (!FitsHeader(options.merchant_id)) {
     return absl::InvalidArgumentError("the merchant has characters that a header cannot carry");
   }
-  const bool plaintext = !options.tls && options.ca_file.empty();
-  if (plaintext && !options.token.empty() && !options.allow_plaintext_token &&
+  if (IsPlaintext(options) && !options.token.empty() && !options.allow_plaintext_token &&
       !IsThisMachine(options.address)) {
     return absl::InvalidArgumentError(
         absl::StrCat("the token would travel unencrypted to ", options.address, ": use TLS"));

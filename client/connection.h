@@ -17,6 +17,10 @@ struct ConnectionOptions {
   // TLS. `ca_file` (PEM) implies it; with `tls` alone the system's roots decide.
   bool tls = false;
   std::string ca_file;
+  // What this caller shows, where the gateway knows callers by certificate: chain and private key,
+  // PEM, both or none. They imply TLS. Read once: after a renewal make a new Connection.
+  std::string cert_file;
+  std::string key_file;
 
   // Sent as `authorization: Bearer <token>` with every call; empty: none. A token goes over
   // plaintext only to this machine, unless `allow_plaintext_token` (a service mesh that encrypts
@@ -49,7 +53,8 @@ struct ConnectionOptions {
 class Connection {
  public:
   // INVALID_ARGUMENT: the options contradict each other or the token or merchant cannot be sent.
-  // NOT_FOUND: `ca_file` cannot be read. Does not connect: that happens with the first call.
+  // NOT_FOUND: `ca_file`, `cert_file` or `key_file` cannot be read. Does not connect: that happens
+  // with the first call.
   static absl::StatusOr<std::shared_ptr<Connection>> Create(const ConnectionOptions& options);
 
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }

@@ -27,7 +27,8 @@ constexpr absl::Duration kWebDrain = absl::Seconds(5);
 
 class AppImpl final : public App {
  public:
-  explicit AppImpl(const config::Config& config) : config_(config) {}
+  AppImpl(const config::Config& config, const Options& options)
+      : config_(config), options_(options) {}
 
   ~AppImpl() override {
     // First whoever takes work in; then the transport, whose last completions still need all the
@@ -50,6 +51,7 @@ class AppImpl final : public App {
 
   absl::Status Start() {
     IPP_ASSIGN_OR_RETURN(routes_, routes::RouteTable::CompileContract());
+    IPP_RETURN_IF_ERROR(CheckTlsFiles(config_.tls()));
     IPP_ASSIGN_OR_RETURN(secrets_, OpenSecrets(config_, routes_->Permissions(), Clock::Real()));
     IPP_RETURN_IF_ERROR(StartStore());
     IPP_RETURN_IF_ERROR(StartUpstream());
@@ -198,12 +200,18 @@ class AppImpl final : public App {
     gateway.options.max_stream_age = config::ToDuration(events.max_stream_age());
     gateway.options.correlation = Correlation();
     gateway.options.create_send_for = config::ToDuration(config_.creates().send_for());
+    gateway.options.client_certificates = !config_.tls().client_ca_file().empty();
     gateway.options.max_subscribers = events.max_subscribers();
     gateway.options.max_subscribers_per_caller = events.max_subscribers_per_caller();
     rpc::ServerOptions options;
     options.listen = config_.listen();
     options.cert_file = config_.tls().cert_file();
     options.key_file = config_.tls().key_file();
+    options.client_ca_file = config_.tls().client_ca_file();
+    options.client_certificate_required = config_.caller_proof() == "both";
+    options.certificate_refresh = options_.certificate_refresh;
+    options.verified_for = gateway.options.max_stream_age;
+    options.reflection = config_.reflection();
     IPP_ASSIGN_OR_RETURN(rpc_, rpc::RpcServer::Start(options, gateway));
     return absl::OkStatus();
   }
@@ -265,6 +273,7 @@ class AppImpl final : public App {
   }
 
   const config::Config config_;
+  const Options options_;
   std::atomic<bool> started_ = false;
   std::atomic<bool> draining_ = false;
   Metrics metrics_;
@@ -290,14 +299,16 @@ class AppImpl final : public App {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<App>> App::Start(const config::Config& config) {
-  auto app = std::make_unique<AppImpl>(config);
+absl::StatusOr<std::unique_ptr<App>> App::Start(const config::Config& config,
+                                                const Options& options) {
+  auto app = std::make_unique<AppImpl>(config, options);
   IPP_RETURN_IF_ERROR(app->Start());
   return app;
 }
 
 absl::Status App::Check(const config::Config& config) {
   IPP_ASSIGN_OR_RETURN(const auto routes, routes::RouteTable::CompileContract());
+  IPP_RETURN_IF_ERROR(CheckTlsFiles(config.tls()));
   return OpenSecrets(config, routes->Permissions(), Clock::Real()).status();
 }
 

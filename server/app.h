@@ -4,6 +4,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "server/config/config.pb.h"
 
 namespace ipp {
@@ -14,11 +15,21 @@ class App {
  public:
   virtual ~App() = default;
 
+  // What is no configuration: for tests.
+  struct Options {
+    absl::Duration certificate_refresh = absl::Seconds(30);
+  };
+
   // Listens on all three ports when it returns. The error's message is one line for whoever starts
   // the process.
-  static absl::StatusOr<std::unique_ptr<App>> Start(const config::Config& config);
+  static absl::StatusOr<std::unique_ptr<App>> Start(const config::Config& config,
+                                                    const Options& options);
+  static absl::StatusOr<std::unique_ptr<App>> Start(const config::Config& config) {
+    return Start(config, Options());
+  }
 
-  // Everything that Start looks at before it opens a port or the store: routes, key files, callers.
+  // Everything that Start looks at before it opens a port or the store: routes, key files,
+  // certificates, callers.
   static absl::Status Check(const config::Config& config);
 
   virtual int grpc_port() const = 0;

@@ -1,5 +1,8 @@
 #include "server/app_secrets.h"
 
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
@@ -42,7 +45,55 @@ absl::Status AddMerchant(const config::Merchant& merchant, int index, Clock* clo
   return absl::OkStatus();
 }
 
+absl::StatusOr<auth::CallerEntry> OpenCaller(const config::CallerConfig& caller,
+                                             const std::string& path, Clock* clock,
+                                             Secrets* secrets) {
+  auth::CallerEntry entry{.name = caller.name(),
+                          .token_sha256 = nullptr,
+                          .merchants = {caller.merchants().begin(), caller.merchants().end()},
+                          .permissions = {caller.permissions().begin(), caller.permissions().end()},
+                          .limits = {.requests_per_second = caller.limits().requests_per_second(),
+                                     .in_flight = caller.limits().in_flight(),
+                                     .subscribers = caller.limits().subscribers()}};
+  for (const std::string& name : caller.tls_san()) {
+    entry.certificate_names.push_back(auth::CertificateName(name));
+  }
+  if (caller.token_sha256_file().empty()) return entry;
+  const std::string key = path + "token_sha256_file";
+  auto file = SecretFile::Open(caller.token_sha256_file(), clock);
+  if (!file.ok()) return At(key, file.status());
+  if (absl::Status status = auth::ValidateTokenDigests((*file)->lines()); !status.ok()) {
+    return At(absl::StrCat(key, ": ", (*file)->path()), status);
+  }
+  entry.token_sha256 = [file = file->get()] { return file->lines(); };
+  secrets->token_files.push_back(*std::move(file));
+  return entry;
+}
+
 }  // namespace
+
+absl::Status CheckTlsFiles(const config::Tls& tls) {
+  if (tls.cert_file().empty()) return absl::OkStatus();
+  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_server_method()),
+                                                                  &SSL_CTX_free);
+  const auto cannot = [](absl::string_view key, const std::string& path, absl::string_view what) {
+    ERR_clear_error();
+    return absl::FailedPreconditionError(absl::StrCat("tls.", key, ": ", path, ": ", what));
+  };
+  if (SSL_CTX_use_certificate_chain_file(context.get(), tls.cert_file().c_str()) != 1) {
+    return cannot("cert_file", tls.cert_file(), "is no readable PEM file of certificates");
+  }
+  if (SSL_CTX_use_PrivateKey_file(context.get(), tls.key_file().c_str(), SSL_FILETYPE_PEM) != 1) {
+    return cannot("key_file", tls.key_file(),
+                  "is no readable PEM file with the certificate's private key");
+  }
+  if (!tls.client_ca_file().empty() &&
+      SSL_CTX_load_verify_locations(context.get(), tls.client_ca_file().c_str(), nullptr) != 1) {
+    return cannot("client_ca_file", tls.client_ca_file(),
+                  "is no readable PEM file of certificates");
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<Secrets> OpenSecrets(const config::Config& config,
                                     const std::vector<std::string>& permissions, Clock* clock) {
@@ -54,21 +105,15 @@ absl::StatusOr<Secrets> OpenSecrets(const config::Config& config,
   }
   std::vector<auth::CallerEntry> entries;
   for (int i = 0; i < config.callers_size(); ++i) {
-    const config::CallerConfig& caller = config.callers(i);
-    const std::string key = absl::StrCat("callers[", i, "].token_sha256_file");
-    auto file = SecretFile::Open(caller.token_sha256_file(), clock);
-    if (!file.ok()) return At(key, file.status());
-    if (absl::Status status = auth::ValidateTokenDigests((*file)->lines()); !status.ok()) {
-      return At(absl::StrCat(key, ": ", (*file)->path()), status);
-    }
-    entries.push_back({.name = caller.name(),
-                       .token_sha256 = [file = file->get()] { return file->lines(); },
-                       .merchants = {caller.merchants().begin(), caller.merchants().end()},
-                       .permissions = {caller.permissions().begin(), caller.permissions().end()}});
-    secrets.token_files.push_back(*std::move(file));
+    IPP_ASSIGN_OR_RETURN(
+        auth::CallerEntry entry,
+        OpenCaller(config.callers(i), absl::StrCat("callers[", i, "]."), clock, &secrets));
+    entries.push_back(std::move(entry));
   }
   IPP_ASSIGN_OR_RETURN(secrets.callers, auth::CallerTable::Create(
-                                            std::move(entries), std::move(merchants), permissions));
+                                            std::move(entries), std::move(merchants), permissions,
+                                            config.caller_proof() == "both" ? auth::Proof::kBoth
+                                                                            : auth::Proof::kAny));
   return secrets;
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/auth/caller_table.h"
 #include "server/base/clock.h"
@@ -22,6 +23,11 @@ struct Secrets {
   std::vector<std::unique_ptr<SecretFile>> token_files;
   std::unique_ptr<auth::CallerTable> callers;
 };
+
+// That the gRPC port can begin with these files: gRPC itself would start, and refuse every client.
+// FAILED_PRECONDITION naming key and file. That a certificate has expired is no reason: it may be
+// replaced.
+absl::Status CheckTlsFiles(const config::Tls& tls);
 
 // Opens every file and checks what is in it. Errors name the configuration key and the file, never
 // the content.

@@ -40,6 +40,10 @@ THIRD_PARTIES = {
     r"google/protobuf/util/json_util": {"client"},
 }
 
+# Ways to show a message, and the files that may: everybody else shows it masked (server/base/masked_text.h).
+SHOWING = re.compile(r"DebugString\(|TextFormat|MessageToJsonString")
+MAY_SHOW = {"server/base/masked_text.cc", "client/ippctl/command.cc"}
+
 INCLUDE = re.compile(r'^\s*#\s*include\s+[<"]([^>"]+)[>"]')
 
 
@@ -59,6 +63,10 @@ def breaches(root):
         if module is not None and module not in MODULES:
             yield f"{relative}: module {module} is not in tests/fences_test.py"
             continue
+        if folder[0] != "simulator" and relative not in MAY_SHOW:
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                if SHOWING.search(line):
+                    yield f"{relative}:{number}: shows a message that may hold secrets: use MaskedText"
         for number, name in includes(path):
             where = f"{relative}:{number}: "
             target = re.match(r"server/(\w+)/", name)
@@ -82,6 +90,7 @@ def self_test(tmp):
         "simulator/a.cc": '#include "server/base/clock.h"\n',
         "client/a.cc": '#include "server/store/store.h"\n',
         "server/newmodule/a.cc": "",
+        "server/rpc/a.cc": "LogInfo(request.ShortDebugString());\n",
     }
     for name, text in bad.items():
         (tmp / name).parent.mkdir(parents=True, exist_ok=True)

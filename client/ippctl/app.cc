@@ -37,6 +37,14 @@ std::vector<Flag> GlobalFlags() {
        .value = "FILE",
        .help = "TLS with the certificate authorities of this PEM file",
        .environment = "IPPCTL_CA_FILE"},
+      {.name = "cert-file",
+       .value = "FILE",
+       .help = "TLS with this client certificate (PEM), for a gateway that asks for one",
+       .environment = "IPPCTL_CERT_FILE"},
+      {.name = "key-file",
+       .value = "FILE",
+       .help = "the certificate's private key (PEM)",
+       .environment = "IPPCTL_KEY_FILE"},
       {.name = "tls", .kind = FlagKind::kSwitch, .help = "TLS with the system's authorities"},
       {.name = "allow-plaintext-token",
        .kind = FlagKind::kSwitch,
@@ -109,6 +117,8 @@ absl::StatusOr<std::shared_ptr<client::Connection>> Connect(const FlagValues& fl
   options.address = flags.Text("address");
   options.tls = flags.Has("tls");
   options.ca_file = flags.Text("ca-file");
+  options.cert_file = flags.Text("cert-file");
+  options.key_file = flags.Text("key-file");
   options.allow_plaintext_token = flags.Has("allow-plaintext-token");
   options.merchant_id = flags.Text("merchant");
   options.timeout = flags.Duration("timeout");

@@ -3,7 +3,7 @@
 #include <google/protobuf/util/json_util.h>
 
 #include "absl/strings/str_cat.h"
-#include "kustom/ipp/v1/annotations.pb.h"
+#include "server/base/masked_text.h"
 
 namespace ipp::ippctl {
 
@@ -33,26 +33,6 @@ void Invocation::PrintJson(const google::protobuf::Message& message, bool one_li
     return;
   }
   out() << json << (one_line ? "\n" : "") << std::flush;
-}
-
-void MaskSensitive(google::protobuf::Message* message) {
-  const google::protobuf::Reflection& reflection = *message->GetReflection();
-  std::vector<const google::protobuf::FieldDescriptor*> fields;
-  reflection.ListFields(*message, &fields);
-  for (const google::protobuf::FieldDescriptor* field : fields) {
-    if (field->is_map()) continue;  // the contract's maps hold plain strings
-    if (field->options().GetExtension(kustom::ipp::v1::sensitive)) {
-      reflection.SetString(message, field, "********");
-    } else if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) {
-      continue;
-    } else if (field->is_repeated()) {
-      for (int i = 0; i < reflection.FieldSize(*message, field); ++i) {
-        MaskSensitive(reflection.MutableRepeatedMessage(message, field, i));
-      }
-    } else {
-      MaskSensitive(reflection.MutableMessage(message, field));
-    }
-  }
 }
 
 }  // namespace ipp::ippctl

@@ -86,9 +86,6 @@ struct Command {
   std::function<int(Invocation&)> run = {};
 };
 
-// Replaces every set field that the contract marks as `sensitive`, at any depth, by asterisks.
-void MaskSensitive(google::protobuf::Message* message);
-
 // Each in the file of its name.
 std::vector<Command> DeviceCommands();
 std::vector<Command> EnrollmentCommands();

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "server/base/error.h"
+#include "server/base/status_macros.h"
 
 namespace ipp::auth {
 namespace {
@@ -43,6 +44,10 @@ absl::Status InvalidConfig(FieldViolation violation) {
 absl::Status MerchantNotAllowed() {
   return Refuse(absl::StatusCode::kPermissionDenied, "MERCHANT_NOT_ALLOWED",
                 "the merchant is not one of this caller's");
+}
+
+absl::Status Unknown(std::string reason, absl::string_view message) {
+  return Refuse(absl::StatusCode::kUnauthenticated, std::move(reason), message);
 }
 
 // "*" and "sessions.*" grant more than themselves.
@@ -80,7 +85,7 @@ bool SameDigest(const std::string& ours, absl::string_view configured) {
 
 absl::StatusOr<std::unique_ptr<CallerTable>> CallerTable::Create(
     std::vector<CallerEntry> entries, std::vector<std::string> merchants,
-    const std::vector<std::string>& known_permissions) {
+    const std::vector<std::string>& known_permissions, Proof proof) {
   std::sort(merchants.begin(), merchants.end());
   for (size_t i = 0; i < entries.size(); ++i) {
     CallerEntry& entry = entries[i];
@@ -105,39 +110,87 @@ absl::StatusOr<std::unique_ptr<CallerTable>> CallerTable::Create(
     std::sort(entry.merchants.begin(), entry.merchants.end());
   }
   std::unique_ptr<CallerTable> table(new CallerTable());
+  table->proof_ = proof;
+  for (const CallerEntry& entry : entries) {
+    table->uses_.push_back(std::make_unique<CallerUse>(entry.limits));
+  }
   table->entries_ = std::move(entries);
   table->merchants_ = std::move(merchants);
   return table;
 }
 
-absl::StatusOr<Caller> CallerTable::Authorize(absl::string_view authorization,
-                                              absl::string_view permission) const {
-  if (open()) return Caller{.name = "anonymous", .merchants = merchants_};
+// nullptr: no token was shown.
+absl::StatusOr<const CallerEntry*> CallerTable::ByToken(absl::string_view authorization) const {
   const absl::string_view token = BearerToken(authorization);
-  if (token.empty()) {
-    return Refuse(absl::StatusCode::kUnauthenticated, "TOKEN_MISSING",
-                  "metadata 'authorization: Bearer <token>' is required");
-  }
+  if (token.empty()) return nullptr;
   const std::string digest = Sha256Hex(token);
   const CallerEntry* match = nullptr;
   // To the end whatever matches: the time must not tell which caller it was.
   for (const CallerEntry& entry : entries_) {
+    if (!entry.token_sha256) continue;
     for (const std::string& configured : entry.token_sha256()) {
       if (SameDigest(digest, configured) && match == nullptr) match = &entry;
     }
   }
-  if (match == nullptr) {
-    return Refuse(absl::StatusCode::kUnauthenticated, "TOKEN_UNKNOWN", "the token is not known");
+  if (match == nullptr) return Unknown("TOKEN_UNKNOWN", "the token is not known");
+  return match;
+}
+
+// nullptr: it names none. A certificate with the names of two callers is neither's.
+absl::StatusOr<const CallerEntry*> CallerTable::ByCertificate(
+    const std::vector<std::string>& names) const {
+  const CallerEntry* match = nullptr;
+  for (const CallerEntry& entry : entries_) {
+    const auto& mine = entry.certificate_names;
+    if (std::find_first_of(mine.begin(), mine.end(), names.begin(), names.end()) == mine.end()) {
+      continue;
+    }
+    if (match != nullptr) {
+      return Unknown("CALLERS_DIFFER", "the client certificate names more than one caller");
+    }
+    match = &entry;
   }
+  return match;
+}
+
+absl::StatusOr<const CallerEntry*> CallerTable::Find(const Evidence& evidence) const {
+  IPP_ASSIGN_OR_RETURN(const CallerEntry* by_token, ByToken(evidence.authorization));
+  IPP_ASSIGN_OR_RETURN(const CallerEntry* by_certificate,
+                       ByCertificate(evidence.certificate_names));
+  const bool both = proof_ == Proof::kBoth;
+  if (by_token == nullptr && (both || evidence.certificate_names.empty())) {
+    return Unknown("TOKEN_MISSING", "metadata 'authorization: Bearer <token>' is required");
+  }
+  if (by_certificate == nullptr && (both || by_token == nullptr)) {
+    return evidence.certificate_names.empty()
+               ? Unknown("CERTIFICATE_MISSING", "a client certificate is required")
+               : Unknown("CERTIFICATE_UNKNOWN", "the client certificate names no caller");
+  }
+  if (by_token != nullptr && by_certificate != nullptr && by_token != by_certificate) {
+    return Unknown("CALLERS_DIFFER", "token and client certificate are of different callers");
+  }
+  return by_token != nullptr ? by_token : by_certificate;
+}
+
+absl::StatusOr<Caller> CallerTable::Authorize(const Evidence& evidence,
+                                              absl::string_view permission) const {
+  if (open()) return Caller{.name = "anonymous", .merchants = merchants_};
+  IPP_ASSIGN_OR_RETURN(const CallerEntry* match, Find(evidence));
   const bool granted =
       std::any_of(match->permissions.begin(), match->permissions.end(),
                   [&](const std::string& held) { return Grants(held, permission); });
   if (!granted) {
     return Refuse(absl::StatusCode::kPermissionDenied, "PERMISSION_MISSING",
                   absl::StrCat("caller ", match->name, " lacks the permission ", permission),
-                  {{"permission", std::string(permission)}});
+                  {{"permission", std::string(permission)}, {"caller", match->name}});
   }
-  return Caller{.name = match->name, .merchants = match->merchants};
+  return Caller{.name = match->name,
+                .merchants = match->merchants,
+                .use = uses_[static_cast<size_t>(match - entries_.data())].get()};
+}
+
+std::string CertificateName(absl::string_view name) {
+  return absl::StrContains(name, "://") ? std::string(name) : absl::AsciiStrToLower(name);
 }
 
 absl::Status ValidateTokenDigests(const std::vector<std::string>& lines) {

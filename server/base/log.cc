@@ -13,14 +13,34 @@
 namespace ipp {
 namespace {
 
+std::shared_ptr<spdlog::logger> MakeLogger(const char* level) {
+  auto made =
+      std::make_shared<spdlog::logger>("ipp", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  made->set_pattern(absl::StrCat("%Y-%m-%dT%H:%M:%S.%eZ ", level, " %v"),
+                    spdlog::pattern_time_type::utc);
+  return made;
+}
+
 spdlog::logger& Logger() {
-  static const std::shared_ptr<spdlog::logger> logger = [] {
-    auto made =
-        std::make_shared<spdlog::logger>("ipp", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    made->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
-    return made;
-  }();
+  static const std::shared_ptr<spdlog::logger> logger = MakeLogger("%l");
   return *logger;
+}
+
+// Without a level to be turned off by.
+spdlog::logger& AuditLogger() {
+  static const std::shared_ptr<spdlog::logger> logger = MakeLogger("audit");
+  return *logger;
+}
+
+void Append(LogFields fields, std::string* line) {
+  for (const auto& [key, value] : fields) {
+    // Quoted where needed, so that a value can neither end the line nor pretend to be another key.
+    const std::string escaped = absl::CHexEscape(value);
+    const bool quote =
+        escaped.empty() || escaped != value || escaped.find(' ') != std::string::npos;
+    absl::StrAppend(line, line->empty() ? "" : " ", key, "=", quote ? "\"" : "", escaped,
+                    quote ? "\"" : "");
+  }
 }
 
 spdlog::level::level_enum ToSpdlog(LogLevel level) {
@@ -62,14 +82,16 @@ void Log(LogLevel level, absl::string_view message, LogFields fields) {
   // A message from elsewhere must not begin another entry either.
   const bool control = std::any_of(message.begin(), message.end(), absl::ascii_iscntrl);
   std::string line = control ? absl::CHexEscape(message) : std::string(message);
-  for (const auto& [key, value] : fields) {
-    // Quoted where needed, so that a value can neither end the line nor pretend to be another key.
-    const std::string escaped = absl::CHexEscape(value);
-    const bool quote =
-        escaped.empty() || escaped != value || escaped.find(' ') != std::string::npos;
-    absl::StrAppend(&line, " ", key, "=", quote ? "\"" : "", escaped, quote ? "\"" : "");
-  }
+  Append(fields, &line);
   Logger().log(ToSpdlog(level), "{}", line);
+}
+
+bool LogEnabled(LogLevel level) { return Logger().should_log(ToSpdlog(level)); }
+
+void LogAudit(LogFields fields) {
+  std::string line;
+  Append(fields, &line);
+  AuditLogger().info("{}", line);
 }
 
 }  // namespace ipp

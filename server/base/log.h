@@ -24,4 +24,10 @@ inline void LogInfo(absl::string_view m, LogFields f = {}) { Log(LogLevel::kInfo
 inline void LogWarning(absl::string_view m, LogFields f = {}) { Log(LogLevel::kWarning, m, f); }
 inline void LogError(absl::string_view m, LogFields f = {}) { Log(LogLevel::kError, m, f); }
 
+// Whether a message of that level is written: for one that is costly to make.
+bool LogEnabled(LogLevel level);
+
+// Who changed what: a line with "audit" in place of the level, written whatever the level is.
+void LogAudit(LogFields fields);
+
 }  // namespace ipp

@@ -37,6 +37,9 @@ Config Defaults() {
   reconcile.set_reads_per_second(20);
   reconcile.mutable_overdue()->set_seconds(24 * kHour);
 
+  config.set_caller_proof("any");
+  config.set_reflection(true);
+
   config.mutable_creates()->set_correlation("first_empty");
   config.mutable_creates()->mutable_settle()->set_seconds(10 * kMinute);
   config.mutable_creates()->mutable_send_for()->set_seconds(30);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
@@ -200,10 +201,36 @@ class Validator {
     }
   }
 
+  void CheckProof(const Config& config, const CallerConfig& caller, const std::string& path,
+                  std::set<std::string>* sans) {
+    const bool both = config.caller_proof() == "both";
+    if (both || caller.tls_san().empty()) {
+      Required(path + "token_sha256_file", caller.token_sha256_file());
+    }
+    if (both && caller.tls_san().empty()) {
+      Add(path + "tls_san", "at least one is required where caller_proof is both");
+    }
+    if (!caller.tls_san().empty() && config.tls().client_ca_file().empty()) {
+      Add(path + "tls_san", "needs tls.client_ca_file");
+    }
+    for (int s = 0; s < caller.tls_san_size(); ++s) {
+      const std::string field = absl::StrCat(path, "tls_san[", s, "]");
+      if (!AllVisibleAscii(caller.tls_san(s))) Add(field, "must be a URI or a DNS name");
+      if (absl::StrContains(caller.tls_san(s), '*')) Add(field, "must be a whole name, without *");
+      // As they are compared: the case of a DNS name does not matter.
+      const bool uri = absl::StrContains(caller.tls_san(s), "://");
+      Unique(field, uri ? caller.tls_san(s) : absl::AsciiStrToLower(caller.tls_san(s)), sans);
+    }
+  }
+
   void CheckCallers(const Config& config) {
     std::set<std::string> known;
     for (const Merchant& merchant : config.merchants()) known.insert(merchant.id());
-    std::set<std::string> names;
+    std::set<std::string> names, sans;
+    OneOf("caller_proof", config.caller_proof(), {"any", "both"});
+    if (config.caller_proof() == "both" && config.callers().empty()) {
+      Add("caller_proof", "must not be both without callers");
+    }
     for (int i = 0; i < config.callers_size(); ++i) {
       const CallerConfig& caller = config.callers(i);
       const std::string path = absl::StrCat("callers[", i, "].");
@@ -213,7 +240,11 @@ class Validator {
                                : "must be visible ASCII characters, without spaces");
       }
       Unique(path + "name", caller.name(), &names);
-      Required(path + "token_sha256_file", caller.token_sha256_file());
+      CheckProof(config, caller, path, &sans);
+      Between(path + "limits.requests_per_second", caller.limits().requests_per_second(), 0,
+              1'000'000);
+      Between(path + "limits.in_flight", caller.limits().in_flight(), 0, 1'000'000);
+      Between(path + "limits.subscribers", caller.limits().subscribers(), 0, 1'000'000);
       if (caller.merchants().empty()) Add(path + "merchants", "at least one is required");
       std::set<std::string> mine;
       for (int m = 0; m < caller.merchants_size(); ++m) {

@@ -42,6 +42,8 @@ class Route {
   bool is_rest() const { return path_.has_value(); }
   bool is_paged() const { return response_ != nullptr && response_->is_repeated(); }
   bool is_read() const { return options_.repeat() == kustom::ipp::v1::REPEAT_READ; }
+  // Changes something upstream.
+  bool is_change() const { return is_rest() && !is_read(); }
 
   // `page` for a paged route. Fails with INVALID_ARGUMENT and a BadRequest when a path variable
   // cannot be sent.

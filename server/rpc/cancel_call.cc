@@ -79,9 +79,11 @@ class CancelFlow final : public std::enable_shared_from_this<CancelFlow> {
 
   void Read() {
     answer_.Clear();
-    call_->CancelWithCaller(call_->edge().gateway.upstream->Start(
-        get_, read_, &answer_, context_,
-        [self = shared_from_this()](upstream::CallResult result) { self->GotRead(result); }));
+    call_->CancelWithCaller([this] {
+      return call_->edge().gateway.upstream->Start(
+          get_, read_, &answer_, context_,
+          [self = shared_from_this()](upstream::CallResult result) { self->GotRead(result); });
+    });
   }
 
   void GotRead(const upstream::CallResult& result) {

@@ -15,12 +15,15 @@ void GetDeviceWork(UnaryCall* call, const v1::GetDeviceRequest& request,
                    v1::GetDeviceResponse* response) {
   const auto context = call->Upstream();
   if (!context) return;
-  call->CancelWithCaller(call->edge().gateway.devices->Find(
-      request.device_id(), *context, [call, response](absl::StatusOr<v1::Device> device) {
-        const absl::Status status = device.status();
-        if (status.ok()) *response->mutable_device() = *std::move(device);
-        call->Finish(status);
-      }));
+  call->CancelWithCaller([&] {
+    return call->edge().gateway.devices->Find(request.device_id(), *context,
+                                              [call, response](absl::StatusOr<v1::Device> device) {
+                                                const absl::Status status = device.status();
+                                                if (status.ok())
+                                                  *response->mutable_device() = *std::move(device);
+                                                call->Finish(status);
+                                              });
+  });
 }
 
 // What the upstream's PUT must carry: everything, since it replaces.
@@ -50,13 +53,15 @@ void UpdateDeviceWork(UnaryCall* call, const v1::UpdateDeviceRequest& request,
   if (!request.has_update_mask()) return Forward(call, request, response);
   const auto context = call->Upstream();
   if (!context) return;
-  call->CancelWithCaller(call->edge().gateway.devices->Find(
-      request.device_id(), *context,
-      [call, &request, response, context = *context](absl::StatusOr<v1::Device> device) {
-        if (!device.ok()) return call->Finish(device.status());
-        call->Send(Merge(request, *device), response, context,
-                   [call](upstream::CallResult) { call->Finish(absl::OkStatus()); });
-      }));
+  call->CancelWithCaller([&] {
+    return call->edge().gateway.devices->Find(
+        request.device_id(), *context,
+        [call, &request, response, context = *context](absl::StatusOr<v1::Device> device) {
+          if (!device.ok()) return call->Finish(device.status());
+          call->Send(Merge(request, *device), response, context,
+                     [call](upstream::CallResult) { call->Finish(absl::OkStatus()); });
+        });
+  });
 }
 
 class DeviceServiceImpl final : public v1::DeviceService::CallbackService {

@@ -6,6 +6,7 @@
 
 #include "absl/random/random.h"
 #include "server/base/error.h"
+#include "server/base/status_macros.h"
 #include "server/rpc/grpc_status.h"
 
 namespace ipp::rpc {
@@ -79,7 +80,9 @@ EventStream::EventStream(const Edge& edge, StreamRegistry* streams, const Method
 
 absl::Status EventStream::Admit(const auth::Caller& caller) {
   // Nobody can be told apart where there are no callers.
-  return streams_->Add(shared_from_this(), edge_.gateway.callers->open() ? "" : caller.name);
+  if (caller.use == nullptr) return streams_->Add(shared_from_this(), "");
+  IPP_RETURN_IF_ERROR(caller.use->BeginStream(edge_.gateway.clock->Monotonic()));
+  return streams_->Add(shared_from_this(), caller.name, caller.use->limits().subscribers);
 }
 
 absl::Status EventStream::StillWanted() {

@@ -23,11 +23,12 @@ struct RpcOptions {
   absl::Duration heartbeat_interval = absl::Seconds(15);
   absl::Duration max_write_stall = absl::Seconds(30);
   absl::Duration max_stream_age = absl::Minutes(30);
+  upstream::CorrelationField correlation = upstream::CorrelationField::kFirstEmpty;
+  absl::Duration create_send_for = absl::Seconds(30);  // a create that cannot leave is tried
+  bool client_certificates = false;                    // callers may show one
   // Streams open at once, watches too: of all, and of one caller, so that a caller that leaks
   // streams takes the places of nobody else. Where no callers are configured everyone is the same
   // one, and the second limit does not count.
-  upstream::CorrelationField correlation = upstream::CorrelationField::kFirstEmpty;
-  absl::Duration create_send_for = absl::Seconds(30);  // a create that cannot leave is tried
   int max_subscribers = 10000;
   int max_subscribers_per_caller = 1000;
 };

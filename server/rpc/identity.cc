@@ -1,29 +1,72 @@
 #include "server/rpc/identity.h"
 
-#include <chrono>
+#include <grpc/grpc_security_constants.h>
 
+#include <chrono>
+#include <iterator>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/error.h"
 #include "server/base/status_macros.h"
 
 namespace ipp::rpc {
 
-absl::string_view MetadataValue(const grpc::CallbackServerContext& context, const char* key) {
-  const auto it = context.client_metadata().find(key);
-  if (it == context.client_metadata().end()) return {};
-  return {it->second.data(), it->second.size()};
+namespace {
+
+// The value of a metadata key; empty when absent. INVALID_ARGUMENT / METADATA_REPEATED when it is
+// there twice: whoever looked at the call before us may have judged it by the other one.
+absl::StatusOr<absl::string_view> OnlyMetadata(const grpc::CallbackServerContext& context,
+                                               const char* key) {
+  const auto [begin, end] = context.client_metadata().equal_range(key);
+  if (begin == end) return absl::string_view();
+  if (std::next(begin) == end) return absl::string_view(begin->second.data(), begin->second.size());
+  return MakeError(absl::StatusCode::kInvalidArgument,
+                   absl::StrCat("metadata '", key, "' is given more than once"),
+                   {.reason = "METADATA_REPEATED",
+                    .metadata = {{"outcome", std::string(OutcomeName(Outcome::kNotSent))},
+                                 {"retry_safe", "true"}},
+                    .violations = {},
+                    .retry_after = std::nullopt});
 }
+
+// Each kind as what it must look like: an authority that may sign DNS names only must not make a
+// URI out of one, nor the other way round. E-mail addresses and the common name are not looked at.
+std::vector<std::string> CertificateNames(const grpc::CallbackServerContext& context) {
+  std::vector<std::string> names;
+  const auto peer = context.auth_context();
+  if (peer == nullptr) return names;
+  const auto add = [&](const char* kind, bool uri) {
+    for (const grpc::string_ref& name : peer->FindPropertyValues(kind)) {
+      const absl::string_view text(name.data(), name.size());
+      if (absl::StrContains(text, "://") == uri) names.push_back(auth::CertificateName(text));
+    }
+  };
+  add(GRPC_PEER_URI_PROPERTY_NAME, true);
+  add(GRPC_PEER_DNS_PROPERTY_NAME, false);
+  return names;
+}
+
+}  // namespace
 
 absl::StatusOr<auth::Caller> Identify(const Gateway& gateway, const Method& method,
                                       const grpc::CallbackServerContext& context) {
-  return gateway.callers->Authorize(MetadataValue(context, "authorization"),
-                                    method.route->options().permission());
+  auth::Evidence evidence;
+  IPP_ASSIGN_OR_RETURN(evidence.authorization, OnlyMetadata(context, "authorization"));
+  if (gateway.options.client_certificates) evidence.certificate_names = CertificateNames(context);
+  return gateway.callers->Authorize(evidence, method.route->options().permission());
 }
 
 absl::StatusOr<upstream::CallContext> ContextOf(const Gateway& gateway, const auth::Caller& caller,
                                                 const grpc::CallbackServerContext& context) {
   upstream::CallContext result;
-  IPP_ASSIGN_OR_RETURN(result.merchant_id,
-                       auth::ChooseMerchant(caller, MetadataValue(context, "x-merchant-id")));
-  result.traceparent = std::string(MetadataValue(context, "traceparent"));
+  IPP_ASSIGN_OR_RETURN(const absl::string_view asked, OnlyMetadata(context, "x-merchant-id"));
+  IPP_ASSIGN_OR_RETURN(result.merchant_id, auth::ChooseMerchant(caller, asked));
+  const auto trace = context.client_metadata().find("traceparent");
+  if (trace != context.client_metadata().end()) {
+    result.traceparent.assign(trace->second.data(), trace->second.size());
+  }
   result.deadline = context.deadline() == std::chrono::system_clock::time_point::max()
                         ? gateway.clock->Now() + gateway.options.default_deadline
                         : absl::FromChrono(context.deadline());

@@ -13,14 +13,13 @@
 
 namespace ipp::rpc {
 
-// The first value of a metadata key; empty when there is none.
-absl::string_view MetadataValue(const grpc::CallbackServerContext& context, const char* key);
-
-// Who calls; the errors of auth/caller_table.h.
+// Who calls, by token and client certificate. INVALID_ARGUMENT / METADATA_REPEATED for a second
+// token; the errors of auth/caller_table.h.
 absl::StatusOr<auth::Caller> Identify(const Gateway& gateway, const Method& method,
                                       const grpc::CallbackServerContext& context);
 
 // For whom and how long: the merchant that the caller chose, the caller's deadline or the default.
+// INVALID_ARGUMENT / METADATA_REPEATED when it names two; the errors of auth/caller_table.h.
 absl::StatusOr<upstream::CallContext> ContextOf(const Gateway& gateway, const auth::Caller& caller,
                                                 const grpc::CallbackServerContext& context);
 

@@ -19,7 +19,6 @@
 namespace ipp::rpc {
 namespace {
 
-constexpr unsigned kCertificateRefreshSeconds = 30;
 constexpr std::chrono::milliseconds kDrainPoll{10};
 constexpr std::chrono::milliseconds kDrainIdle{200};
 
@@ -27,12 +26,29 @@ std::shared_ptr<grpc::ServerCredentials> Credentials(const ServerOptions& option
   if (options.cert_file.empty()) return grpc::InsecureServerCredentials();
   using grpc::experimental::FileWatcherCertificateProvider;
   auto provider = std::make_shared<FileWatcherCertificateProvider>(
-      options.key_file, options.cert_file, kCertificateRefreshSeconds);
+      options.key_file, options.cert_file, options.client_ca_file,
+      static_cast<unsigned>(absl::ToInt64Seconds(options.certificate_refresh)));
   grpc::experimental::TlsServerCredentialsOptions tls(provider);
   tls.watch_identity_key_cert_pairs();
   tls.set_cert_request_type(GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
+  if (!options.client_ca_file.empty()) {
+    tls.watch_root_certs();
+    tls.set_cert_request_type(options.client_certificate_required
+                                  ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
+                                  : GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
+  }
   return grpc::experimental::TlsServerCredentials(tls);
 }
+
+// Reflection comes with the library, for every server of the process.
+class WithoutReflection final : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments* /*arguments*/) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    std::erase_if(*plugins,
+                  [](const auto& plugin) { return plugin->name() == "proto_server_reflection"; });
+  }
+};
 
 class RpcServerImpl final : public RpcServer {
  public:
@@ -57,6 +73,7 @@ class RpcServerImpl final : public RpcServer {
     services_.push_back(NewSimulationService(&edge_));
     services_.push_back(NewOutcomeService(&edge_));
     grpc::ServerBuilder builder;
+    if (!options.reflection) builder.SetOption(std::make_unique<WithoutReflection>());
     builder.AddListeningPort(options.listen, Credentials(options), &port_);
     for (const auto& service : services_) builder.RegisterService(service.get());
     builder.SetMaxReceiveMessageSize(options.max_message_bytes);
@@ -65,6 +82,10 @@ class RpcServerImpl final : public RpcServer {
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
+    if (!options.client_ca_file.empty()) {
+      builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
+                                 static_cast<int>(absl::ToInt64Milliseconds(options.verified_for)));
+    }
     // A second gateway on the same port is an error, not a way to share it.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     server_ = builder.BuildAndStart();

@@ -13,6 +13,14 @@ struct ServerOptions {
   std::string listen = "127.0.0.1:0";
   std::string cert_file;  // both or none; re-read when they change
   std::string key_file;
+  std::string client_ca_file;  // of callers' certificates; empty: none is asked for
+  bool client_certificate_required = false;
+  // How often the files above are looked at; whole seconds.
+  absl::Duration certificate_refresh = absl::Seconds(30);
+  // With client certificates, how long a connection is given new calls: then its client connects,
+  // and is verified, anew. What is under way goes on.
+  absl::Duration verified_for = absl::Minutes(30);
+  bool reflection = true;
   int max_message_bytes = 4 * 1024 * 1024;
 };
 

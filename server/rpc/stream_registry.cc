@@ -45,7 +45,7 @@ StreamRegistry::~StreamRegistry() {
 }
 
 absl::Status StreamRegistry::Add(const std::shared_ptr<EventStream>& stream,
-                                 absl::string_view caller) {
+                                 absl::string_view caller, int limit) {
   MutexLock lock(&mutex_);
   if (draining_) return Draining();
   if (streams_.size() >= static_cast<size_t>(limits_.streams)) {
@@ -56,9 +56,10 @@ absl::Status StreamRegistry::Add(const std::shared_ptr<EventStream>& stream,
     auto found = per_caller_.find(caller);
     if (found == per_caller_.end()) found = per_caller_.emplace(caller, 0).first;
     of_caller = &found->second;
-    if (*of_caller >= limits_.per_caller) {
+    const int most = limit > 0 ? limit : limits_.per_caller;
+    if (*of_caller >= most) {
       // Its own streams must end first, which takes longer than for one of many to go.
-      return TooMany("caller", limits_.per_caller, absl::Seconds(5));
+      return TooMany("caller", most, absl::Seconds(5));
     }
     ++*of_caller;
   }

@@ -34,7 +34,9 @@ class StreamRegistry {
   // RetryInfo when full: metadata `scope` says whether the gateway is ("gateway") or what this
   // caller may have ("caller"), `limit` how many that is. UNAVAILABLE / DRAINING when the gateway
   // stops.
-  absl::Status Add(const std::shared_ptr<EventStream>& stream, absl::string_view caller);
+  // `limit`: in place of Limits::per_caller, if not 0.
+  absl::Status Add(const std::shared_ptr<EventStream>& stream, absl::string_view caller,
+                   int limit = 0);
   void Remove(const EventStream* stream);
 
   // Says goodbye to every stream and takes no new one.

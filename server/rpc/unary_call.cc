@@ -1,21 +1,75 @@
 #include "server/rpc/unary_call.h"
 
+#include "server/base/log.h"
+#include "server/base/masked_text.h"
 #include "server/rpc/grpc_status.h"
 #include "server/upstream/traceparent.h"
 
 namespace ipp::rpc {
 
-UnaryCall::UnaryCall(const Edge* edge, const Method& method, grpc::CallbackServerContext* context)
-    : edge_(edge), method_(method), context_(context), started_(edge->gateway.clock->Now()) {
+UnaryCall::UnaryCall(const Edge* edge, const Method& method, grpc::CallbackServerContext* context,
+                     const google::protobuf::Message& request,
+                     const google::protobuf::Message& response)
+    : edge_(edge),
+      method_(method),
+      context_(context),
+      request_(request),
+      response_(response),
+      started_(edge->gateway.clock->Now()) {
   method_.started->Add();
   method_.received->Add();
 }
 
+absl::Status UnaryCall::Admit(auth::Caller caller) {
+  caller_ = std::move(caller);
+  if (caller_.use == nullptr) return absl::OkStatus();
+  absl::Status status = caller_.use->BeginCall(edge_->gateway.clock->Monotonic());
+  admitted_ = status.ok();
+  return status;
+}
+
+void UnaryCall::Audit(const absl::Status& status) const {
+  if (!route().is_change()) return;
+  const ErrorDetail detail = GetErrorDetail(status);
+  const auto said = detail.metadata.find("outcome");
+  std::string outcome = said == detail.metadata.end() ? "" : said->second;
+  if (status.ok()) outcome = std::string(OutcomeName(Outcome::kExecuted));
+  const auto or_dash = [](const std::string& text) { return text.empty() ? "-" : text; };
+  // Known, but not admitted for want of a permission.
+  const auto refused = detail.metadata.find("caller");
+  const std::string& caller =
+      caller_.name.empty() && refused != detail.metadata.end() ? refused->second : caller_.name;
+  LogAudit({{"caller", or_dash(caller)},
+            {"rpc", std::string(route().method()->name())},
+            {"merchant", or_dash(merchant_id_)},
+            {"request_id", or_dash(request_id_)},
+            {"subject", or_dash(subject_)},
+            {"outcome", or_dash(outcome)},
+            {"code", absl::StatusCodeToString(status.code())},
+            {"reason", or_dash(detail.reason)}});
+}
+
+void UnaryCall::Trace(const absl::Status& status) const {
+  if (!valid_ || !LogEnabled(LogLevel::kDebug)) return;
+  LogDebug("call", {{"caller", caller_.name},
+                    {"rpc", std::string(route().method()->name())},
+                    {"code", absl::StatusCodeToString(status.code())},
+                    {"request", MaskedText(request_)},
+                    {"response", status.ok() ? MaskedText(response_) : ""}});
+}
+
 std::optional<upstream::CallContext> UnaryCall::Upstream() {
   absl::StatusOr<upstream::CallContext> context = ContextOf(edge_->gateway, caller_, *context_);
-  if (context.ok()) return *std::move(context);
+  if (context.ok()) {
+    merchant_id_ = context->merchant_id;
+    return *std::move(context);
+  }
   Finish(context.status());
   return std::nullopt;
+}
+
+void UnaryCall::NameSubject(const std::string& id) {
+  if (IsUuid(id)) subject_ = id;
 }
 
 void UnaryCall::NameCreation(const std::string& request_id) {
@@ -26,15 +80,18 @@ void UnaryCall::NameCreation(const std::string& request_id) {
   context_->AddTrailingMetadata("x-request-id", request_id_);
 }
 
-void UnaryCall::CancelWithCaller(std::shared_ptr<upstream::UpstreamClient::Call> handle) {
+void UnaryCall::CancelWithCaller(absl::FunctionRef<Handle()> start) {
+  // The answer may come before `start` returns: unless gRPC is still in the service method, the RPC
+  // can be over by then.
+  refs_.fetch_add(1, std::memory_order_relaxed);
+  Handle handle = start();
   {
     MutexLock lock(&mutex_);
-    if (!cancelled_) {
-      handle_ = std::move(handle);
-      return;
-    }
+    if (!cancelled_) handle_.swap(handle);
   }
-  handle->Cancel();
+  // Outside the lock: the one that was cancelled, or an older one that is let go.
+  if (handle != nullptr && cancelled()) handle->Cancel();
+  Unref();
 }
 
 void UnaryCall::Send(const google::protobuf::Message& request, google::protobuf::Message* response,
@@ -54,12 +111,10 @@ void UnaryCall::SendAs(const google::protobuf::Message& request,
                        google::protobuf::Message* response, const upstream::CallContext& context,
                        absl::AnyInvocable<void(upstream::CallResult) &&> then,
                        std::optional<routes::PageQuery> page) {
-  // The answer may come before Start returns: unless gRPC is still in the service method, the RPC
-  // can be over by then.
-  refs_.fetch_add(1, std::memory_order_relaxed);
-  CancelWithCaller(
-      edge_->gateway.upstream->Start(route(), request, response, context, std::move(then), page));
-  Unref();
+  CancelWithCaller([&] {
+    return edge_->gateway.upstream->Start(route(), request, response, context, std::move(then),
+                                          page);
+  });
 }
 
 bool UnaryCall::cancelled() {
@@ -69,6 +124,8 @@ bool UnaryCall::cancelled() {
 
 void UnaryCall::Finish(const absl::Status& status) {
   if (status.ok()) method_.sent->Add();
+  Audit(status);
+  Trace(status);
   const grpc::Status out = ToGrpcStatus(status.ok() || request_id_.empty()
                                             ? status
                                             : WithMetadata(status, {{"request_id", request_id_}}));
@@ -90,6 +147,7 @@ void UnaryCall::OnCancel() {
 void UnaryCall::OnDone() {
   method_.handled[static_cast<size_t>(code_)]->Add();
   method_.seconds->Observe(absl::ToDoubleSeconds(edge_->gateway.clock->Now() - started_));
+  if (admitted_) caller_.use->EndCall();
   Unref();
 }
 

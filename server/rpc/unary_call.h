@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "server/base/mutex.h"
 #include "server/rpc/edge.h"
 #include "server/upstream/upstream_client.h"
@@ -20,12 +21,14 @@ namespace ipp::rpc {
 // `response` live until Finish.
 class UnaryCall final : public grpc::ServerUnaryReactor {
  public:
-  UnaryCall(const Edge* edge, const Method& method, grpc::CallbackServerContext* context);
+  UnaryCall(const Edge* edge, const Method& method, grpc::CallbackServerContext* context,
+            const google::protobuf::Message& request, const google::protobuf::Message& response);
 
   const Edge& edge() const { return *edge_; }
   const routes::Route& route() const { return *method_.route; }
   const auth::Caller& caller() const { return caller_; }
-  void set_caller(auth::Caller caller) { caller_ = std::move(caller); }
+  // Whose call it is; counts it. The errors of CallerUse::BeginCall.
+  absl::Status Admit(auth::Caller caller);
 
   // The merchant, trace and deadline for calls upstream; fails the RPC and returns nothing when the
   // merchant is not clear.
@@ -38,8 +41,16 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   // The caller sent it; it was not made here.
   bool request_id_is_callers() const { return request_id_is_callers_; }
 
-  // `handle` is cancelled when the caller goes away; at once when it has.
-  void CancelWithCaller(std::shared_ptr<upstream::UpstreamClient::Call> handle);
+  // The caller is admitted, and the request good.
+  void set_valid() { valid_ = true; }
+
+  // The id of what it is about, for the audit. What is no id could be anything, and is not kept.
+  void NameSubject(const std::string& id);
+
+  // Runs `start`; what it starts is cancelled when the caller goes away; at once when it has. It
+  // may end, and finish the RPC, before `start` returns.
+  using Handle = std::shared_ptr<upstream::UpstreamClient::Call>;
+  void CancelWithCaller(absl::FunctionRef<Handle()> start);
 
   // Sends `request` as this RPC's REST call; `then` runs when it succeeded, an error finishes the
   // RPC.
@@ -60,6 +71,11 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   void Finish(const absl::Status& status);
 
  private:
+  // At the level debug: what was asked and answered, masked. Not what was refused at the door: it
+  // may be of anybody, and hold anything, such as a token where an id should be.
+  void Trace(const absl::Status& status) const;
+  // One line for each change that was asked for, by whomever.
+  void Audit(const absl::Status& status) const;
   void OnCancel() override;
   void OnDone() override;
   // OnCancel and OnDone run on the thread of gRPC that noticed, as for its own default reactor:
@@ -71,12 +87,18 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   const Edge* const edge_;
   const Method& method_;
   grpc::CallbackServerContext* const context_;
+  const google::protobuf::Message& request_;
+  const google::protobuf::Message& response_;
   const absl::Time started_;
   auth::Caller caller_;
+  bool admitted_ = false;
+  bool valid_ = false;
+  std::string merchant_id_;  // once it was chosen
+  std::string subject_;
   std::string request_id_;
   bool request_id_is_callers_ = false;
   int code_ = 0;
-  // gRPC's, until OnDone; and one for each Send that has not returned.
+  // gRPC's, until OnDone; and one for each CancelWithCaller that has not returned.
   std::atomic<int> refs_{1};
 
   Mutex mutex_;
@@ -84,19 +106,30 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   std::shared_ptr<upstream::UpstreamClient::Call> handle_ ABSL_GUARDED_BY(mutex_);
 };
 
+// The id of what a request is about; empty for those about nothing that is there already.
+template <typename Request>
+std::string SubjectOf(const Request& request) {
+  if constexpr (requires { request.session_id(); }) return request.session_id();
+  if constexpr (requires { request.device_id(); }) return request.device_id();
+  if constexpr (requires { request.enrollment_id(); }) return request.enrollment_id();
+  return {};
+}
+
 // The way into every unary RPC: who calls, may they, is the request valid; then `work`.
 template <typename Request, typename Response>
 grpc::ServerUnaryReactor* Serve(const Edge& edge, grpc::CallbackServerContext* context,
                                 const Request* request, Response* response,
                                 void (*work)(UnaryCall*, const Request&, Response*)) {
   const Method& method = edge.methods.Find<Request>();
-  auto* call = new UnaryCall(&edge, method, context);
+  auto* call = new UnaryCall(&edge, method, context, *request, *response);
   // Before anything can refuse it.
   if constexpr (requires { request->request_id(); }) call->NameCreation(request->request_id());
+  call->NameSubject(SubjectOf(*request));
   absl::StatusOr<auth::Caller> caller = Identify(edge.gateway, method, *context);
-  absl::Status status = caller.ok() ? Validate(*request) : caller.status();
+  absl::Status status = caller.ok() ? call->Admit(*std::move(caller)) : caller.status();
+  if (status.ok()) status = Validate(*request);
   if (status.ok()) {
-    call->set_caller(*std::move(caller));
+    call->set_valid();
     work(call, *request, response);
   } else {
     call->Finish(status);

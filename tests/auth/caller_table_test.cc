@@ -57,7 +57,8 @@ class Authorization : public ::testing::TestWithParam<AuthRow> {};
 
 TEST_P(Authorization, IsDecided) {
   const AuthRow& row = GetParam();
-  const absl::StatusOr<Caller> caller = Table()->Authorize(row.authorization, row.permission);
+  const absl::StatusOr<Caller> caller =
+      Table()->Authorize({.authorization = row.authorization}, row.permission);
   ASSERT_EQ(caller.status().code(), row.code) << caller.status();
   if (caller.ok()) {
     EXPECT_EQ(caller->name, row.reason);
@@ -114,15 +115,17 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& info) { return info.param.name; });
 
 TEST(CallerTable, GivesTheCallersMerchantsSorted) {
-  EXPECT_THAT(Table()->Authorize("Bearer shop-token", "sessions.read")->merchants,
-              ElementsAre("PM1", "PM2"));
+  EXPECT_THAT(
+      Table()->Authorize({.authorization = "Bearer shop-token"}, "sessions.read")->merchants,
+      ElementsAre("PM1", "PM2"));
 }
 
 TEST(CallerTable, WithoutEntriesLetsEveryoneDoEverything) {
   const auto table = CallerTable::Create({}, {"PM2", "PM1"}, kPermissions);
   ASSERT_TRUE(table.ok());
   EXPECT_TRUE((*table)->open());
-  const absl::StatusOr<Caller> caller = (*table)->Authorize("", "sessions.write");
+  const absl::StatusOr<Caller> caller =
+      (*table)->Authorize({.authorization = ""}, "sessions.write");
   ASSERT_TRUE(caller.ok());
   EXPECT_EQ(caller->name, "anonymous");
   EXPECT_THAT(caller->merchants, ElementsAre("PM1", "PM2"));
@@ -134,9 +137,122 @@ TEST(CallerTable, AsksForTheDigestsOnEachCall) {
   entry.token_sha256 = [digests] { return *digests; };
   const auto table = CallerTable::Create({entry}, {"PM1"}, kPermissions);
   ASSERT_TRUE(table.ok());
-  EXPECT_FALSE((*table)->Authorize("Bearer shop-token", "sessions.read").ok());
+  EXPECT_FALSE((*table)->Authorize({.authorization = "Bearer shop-token"}, "sessions.read").ok());
   digests->push_back(kShopSha);
-  EXPECT_TRUE((*table)->Authorize("Bearer shop-token", "sessions.read").ok());
+  EXPECT_TRUE((*table)->Authorize({.authorization = "Bearer shop-token"}, "sessions.read").ok());
+}
+
+// By name and certificate, token, or either.
+std::unique_ptr<CallerTable> CertificateTable(Proof proof) {
+  CallerEntry shop = Entry("shop", {kShopSha}, {"PM1"}, {"*"});
+  shop.certificate_names = {"spiffe://shop/order", "order.shop"};
+  CallerEntry back = Entry("back", {kBackSha}, {"PM1"}, {"*"});
+  back.certificate_names = {"spiffe://shop/back"};
+  CallerEntry tokenless{.name = "tokenless",
+                        .token_sha256 = nullptr,
+                        .certificate_names = {"tokenless.shop"},
+                        .merchants = {"PM1"},
+                        .permissions = {"events.read"}};
+  auto table = CallerTable::Create({shop, back, tokenless}, {"PM1"}, kPermissions, proof);
+  EXPECT_TRUE(table.ok()) << table.status();
+  return *std::move(table);
+}
+
+constexpr char kShopToken[] = "Bearer shop-token";
+
+struct ProofRow {
+  std::string name;
+  std::string authorization;
+  std::vector<std::string> certificate;
+  std::string any;  // the caller's name, or the reason
+  std::string both;
+};
+
+void PrintTo(const ProofRow& row, std::ostream* out) { *out << row.name; }
+
+class CallerProof : public ::testing::TestWithParam<ProofRow> {};
+
+TEST_P(CallerProof, IsJudged) {
+  const ProofRow& row = GetParam();
+  for (const Proof proof : {Proof::kAny, Proof::kBoth}) {
+    const absl::StatusOr<Caller> caller = CertificateTable(proof)->Authorize(
+        {.authorization = row.authorization, .certificate_names = row.certificate}, "events.read");
+    EXPECT_EQ(caller.ok() ? caller->name : GetErrorDetail(caller.status()).reason,
+              proof == Proof::kAny ? row.any : row.both);
+    if (caller.ok()) continue;
+    EXPECT_EQ(caller.status().code(), absl::StatusCode::kUnauthenticated);
+    EXPECT_EQ(GetErrorDetail(caller.status()).metadata.at("outcome"), "NOT_SENT");
+    EXPECT_THAT(std::string(caller.status().message()), Not(HasSubstr("spiffe")));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rows, CallerProof,
+    ::testing::Values(
+        ProofRow{"Nothing", "", {}, "TOKEN_MISSING", "TOKEN_MISSING"},
+        ProofRow{"Token", kShopToken, {}, "shop", "CERTIFICATE_MISSING"},
+        ProofRow{"Uri", "", {"spiffe://shop/order"}, "shop", "TOKEN_MISSING"},
+        ProofRow{"Dns", "", {"order.shop"}, "shop", "TOKEN_MISSING"},
+        ProofRow{"OneNameOfSeveral", "", {"a.b", "order.shop"}, "shop", "TOKEN_MISSING"},
+        ProofRow{
+            "BothNamesOfOne", "", {"spiffe://shop/order", "order.shop"}, "shop", "TOKEN_MISSING"},
+        ProofRow{"Both", kShopToken, {"order.shop"}, "shop", "shop"},
+        ProofRow{
+            "OfTwoCallers", kShopToken, {"spiffe://shop/back"}, "CALLERS_DIFFER", "CALLERS_DIFFER"},
+        ProofRow{"NamesOfTwoCallers",
+                 "",
+                 {"spiffe://shop/back", "order.shop"},
+                 "CALLERS_DIFFER",
+                 "CALLERS_DIFFER"},
+        ProofRow{"NamesOfTwoCallersBesideAToken",
+                 kShopToken,
+                 {"spiffe://shop/back", "order.shop"},
+                 "CALLERS_DIFFER",
+                 "CALLERS_DIFFER"},
+        ProofRow{"UnknownToken", "Bearer x", {"order.shop"}, "TOKEN_UNKNOWN", "TOKEN_UNKNOWN"},
+        ProofRow{"TokenOfAnotherScheme", "Basic eDp5", {"order.shop"}, "shop", "TOKEN_MISSING"},
+        ProofRow{"UnknownName", "", {"spiffe://other"}, "CERTIFICATE_UNKNOWN", "TOKEN_MISSING"},
+        ProofRow{"UnknownNameBesideAToken",
+                 kShopToken,
+                 {"spiffe://other"},
+                 "shop",
+                 "CERTIFICATE_UNKNOWN"},
+        ProofRow{
+            "LongerUri", "", {"spiffe://shop/order/x"}, "CERTIFICATE_UNKNOWN", "TOKEN_MISSING"},
+        ProofRow{"UriInAnotherCase",
+                 "",
+                 {"spiffe://shop/Order"},
+                 "CERTIFICATE_UNKNOWN",
+                 "TOKEN_MISSING"},
+        ProofRow{"Wildcard", "", {"*.shop"}, "CERTIFICATE_UNKNOWN", "TOKEN_MISSING"},
+        ProofRow{"EmptyName", "", {""}, "CERTIFICATE_UNKNOWN", "TOKEN_MISSING"},
+        ProofRow{"NulInName",
+                 "",
+                 {std::string("order.shop\0.x", 13)},
+                 "CERTIFICATE_UNKNOWN",
+                 "TOKEN_MISSING"},
+        ProofRow{"CallerWithoutToken", "", {"tokenless.shop"}, "tokenless", "TOKEN_MISSING"}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(CertificateName, IsLowerCaseUnlessAUri) {
+  EXPECT_EQ(CertificateName("Order.Shop"), "order.shop");
+  EXPECT_EQ(CertificateName("spiffe://Shop/Order"), "spiffe://Shop/Order");
+}
+
+TEST(CallerTable, GivesEachCallerAUseOfItsOwn) {
+  CallerEntry shop = Entry("shop", {kShopSha}, {"PM1"}, {"*"});
+  shop.limits = {.in_flight = 1};
+  CallerEntry back = Entry("back", {kBackSha}, {"PM1"}, {"*"});
+  back.limits = {.in_flight = 1};
+  const auto table = CallerTable::Create({shop, back}, {"PM1"}, kPermissions);
+  ASSERT_TRUE(table.ok());
+  const auto use_of = [&](const char* token) {
+    return (*table)->Authorize({.authorization = token}, "events.read")->use;
+  };
+  EXPECT_EQ(use_of(kShopToken), use_of(kShopToken));
+  EXPECT_TRUE(use_of(kShopToken)->BeginCall(absl::Hours(1)).ok());
+  EXPECT_FALSE(use_of(kShopToken)->BeginCall(absl::Hours(1)).ok());
+  EXPECT_TRUE(use_of("Bearer back-token")->BeginCall(absl::Hours(1)).ok());
 }
 
 struct BadEntryRow {

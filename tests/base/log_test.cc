@@ -88,6 +88,14 @@ TEST_F(LogTest, WritesWhatTheLevelLetsThrough) {
   EXPECT_EQ(Logged(all), "");
 }
 
+TEST_F(LogTest, WritesTheAuditWhateverTheLevelIs) {
+  const auto audit = [] { LogAudit({{"caller", "shop"}, {"subject", "a b\nc"}}); };
+  EXPECT_THAT(Logged(audit), MatchesRegex("[0-9]+-[0-9]+-[0-9]+T[0-9]+:[0-9]+:[0-9]+\\.[0-9]+Z "
+                                          "audit caller=shop subject=\"a b\\\\nc\"\n"));
+  ASSERT_TRUE(SetLogLevel("off").ok());
+  EXPECT_THAT(Logged(audit), HasSubstr(" audit caller=shop "));
+}
+
 TEST_F(LogTest, RefusesALevelThatDoesNotExist) {
   EXPECT_EQ(SetLogLevel("loud").message(),
             "log level 'loud' is none of debug, info, warning, error, off");

@@ -68,6 +68,8 @@ reconcile:
   reads_per_second: 20
   overdue: 24h
 callers: []
+caller_proof: any
+reflection: true
 webhooks:
   listen: 127.0.0.1:8080
   path: /webhooks/kustom

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """when_a_call_fails.py PAGE ADDRESS DEVICE REQUEST_ID AMOUNT SECONDS: the same as when_a_call_fails.cc with the
-Python code of the page. PYTHONPATH: the stubs that tests/polyglot/generate_python.sh makes."""
+Python code of the page. PYTHONPATH: the stubs that `tests/polyglot/stubs.sh python` makes."""
 import sys
 
 import page_code

@@ -6,7 +6,7 @@ BUILD=$1
 . "$(dirname "$0")/lib.sh"
 HERE=$(cd "$(dirname "$0")" && pwd)
 PAGE=$HERE/../../docs/when-a-call-fails.md
-"$HERE/../polyglot/generate_python.sh" "$WORK/python"
+PYTHON=/usr/bin/python3 "$HERE/../polyglot/stubs.sh" python "$WORK/python"
 
 fail() {
   echo "FAILED: $LANGUAGE: $*" >&2

@@ -114,6 +114,27 @@ TEST_F(WebhookPort, RefusesTheEventOfAnotherMerchant) {
   EXPECT_EQ(Deliver(Event("ipp.session.activated", "kevt_1", kMerchant2), kOtherSecret).code, 200);
 }
 
+// A merchant may say what it likes of a session's id; it says it of its own sessions.
+TEST_F(WebhookPort, KeepsWhatOneMerchantSaysFromTheSessionsOfAnother) {
+  const CallOptions first{.metadata = {{"x-merchant-id", kMerchant}}};
+  const std::string session = bed_.NewSession(bed_.NewDevice("Till", first), first);
+  const std::string forged = absl::StrReplaceAll(
+      Event("ipp.session.finalized", "kevt_1", kMerchant2), {{kNobody, session}});
+  EXPECT_EQ(Deliver(forged, kOtherSecret).code, 200);
+  v1::ListSessionEventsRequest request;
+  request.mutable_filter()->add_merchant_ids(kMerchant);
+  const auto told = bed_.Call(&v1::SessionEventService::Stub::ListSessionEvents, request);
+  ASSERT_EQ(told.response.events_size(), 1);
+  EXPECT_EQ(told.response.events(0).type(), v1::SESSION_EVENT_TYPE_CREATED);
+  v1::WatchSessionRequest watched;
+  watched.set_session_id(session);
+  SessionWatch watch(bed_.gateway.channel(), watched, first);
+  EXPECT_EQ(watch.NextStep(), "CREATED");
+  // Its id does not use up the first one's.
+  EXPECT_EQ(Deliver(absl::StrReplaceAll(forged, {{kMerchant2, kMerchant}})).body, "accepted\n");
+  EXPECT_EQ(watch.NextStep(), "FINALIZED");
+}
+
 TEST_F(WebhookPort, RefusesWhatIsNoEvent) {
   EXPECT_EQ(Deliver("{").code, 400);
   EXPECT_EQ(Deliver("[]").code, 400);

@@ -106,15 +106,16 @@ CallOptions AsCaller(const std::string& name, const std::string& merchant) {
 }
 
 RunningGateway::RunningGateway(config::Config config,
-                               std::shared_ptr<grpc::ChannelCredentials> credentials)
-    : config_(std::move(config)), credentials_(std::move(credentials)) {
+                               std::shared_ptr<grpc::ChannelCredentials> credentials,
+                               App::Options options)
+    : config_(std::move(config)), credentials_(std::move(credentials)), options_(options) {
   Start();
 }
 
 RunningGateway::~RunningGateway() { Stop(); }
 
 void RunningGateway::Start() {
-  absl::StatusOr<std::unique_ptr<App>> app = App::Start(config_);
+  absl::StatusOr<std::unique_ptr<App>> app = App::Start(config_, options_);
   if (!app.ok()) {
     // Nothing of the test can go on.
     ADD_FAILURE() << "the gateway does not start: " << app.status();

@@ -43,7 +43,8 @@ CallOptions AsCaller(const std::string& name, const std::string& merchant = "");
 class RunningGateway {
  public:
   explicit RunningGateway(config::Config config,
-                          std::shared_ptr<grpc::ChannelCredentials> credentials = nullptr);
+                          std::shared_ptr<grpc::ChannelCredentials> credentials = nullptr,
+                          App::Options options = {});
   ~RunningGateway();
 
   App& app() { return *app_; }
@@ -79,6 +80,7 @@ class RunningGateway {
 
   config::Config config_;
   std::shared_ptr<grpc::ChannelCredentials> credentials_;
+  App::Options options_;
   std::unique_ptr<App> app_;
   std::shared_ptr<grpc::Channel> channel_;
   bool drained_ = false;

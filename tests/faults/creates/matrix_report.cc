@@ -107,15 +107,16 @@ std::vector<std::string> TooEasy(const MatrixOptions& options,
       found.push_back(absl::StrCat(name, " has never struck"));
     }
   }
+  // A share, and a few more: on a busy machine the moments of a short run shift.
   const int read = all.reused + all.fresh;
-  if (all.missed * 10 > read) {
+  if (all.missed * 10 > read + 50) {
     found.push_back(absl::StrCat(all.missed, " of ", read,
                                  " connections were not reused or fresh as they should be"));
   }
-  if (all.late * 50 > all.waited) {
+  if (all.late * 50 > all.waited + 200) {
     found.push_back(absl::StrCat(all.late, " of ", all.waited, " callers waited in vain"));
   }
-  if (all.broke_again > 1 + all.created / 50) {
+  if (all.broke_again > 3 + all.created / 50) {
     found.push_back(absl::StrCat(all.broke_again, " retries of what was not done were lost, ",
                                  all.created, " were not"));
   }

@@ -1,0 +1,399 @@
+#!/usr/bin/env python3
+"""secrets.py BUILD_DIR: tells a broad story to the real binaries, with known secrets, at the most talkative level, while
+much goes wrong; then looks for every secret, in plain and encoded, in all that they have said."""
+import base64
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+
+BUILD = pathlib.Path(sys.argv[1]).resolve()
+WORK = pathlib.Path(tempfile.mkdtemp(prefix="ipp-secrets-"))
+SAID = WORK / "said"
+PATIENCE = 60
+CHILDREN = []
+
+
+def key(number):
+    return "whsec_" + base64.b64encode(f"canary+signing/key>{number}?".encode()).decode()
+
+
+# Characters that look different when they are encoded.
+SECRETS = {
+    "the API key": "kco_live_api_canary/+of=the~first-key",
+    "the API key after a rotation": "kco_live_api_canary/+of=the~next-key",
+    "an API key that Kustom refuses": "kco_live_api_canary/+that=is~wrong",
+    "a caller's token": "token/+canary=of~order",
+    "a caller's next token": "token/+canary=of~order-next",
+    "a token that nobody has": "token/+canary=of~nobody",
+    "the webhook secret": key(1),
+    "the old webhook secret": key(2),
+    "a webhook secret that is none": "not-whsec_canary/+of=a~typo",
+    "the database password": "pass/+canary=of~database",
+    "a database password that is wrong": "pass/+canary=that~is-wrong",
+    "a password in a URL": "pass-canary-in-a-url",
+    "a secret in the wrong place": "kco_live_canary_in_the_yaml",
+}
+
+
+def forms(secret):
+    """How a text may look on its way: plain, in URLs, in base64 at any offset, in hex, its bytes."""
+    texts = {secret, urllib.parse.quote(secret, safe=""), urllib.parse.quote_plus(secret),
+             json.dumps(secret)[1:-1], secret.encode().hex(), hashlib.sha256(secret.encode()).hexdigest()}
+    raw = [secret.encode()]
+    if secret.startswith("whsec_"):
+        texts.add(secret[6:])
+        raw.append(base64.b64decode(secret[6:]))
+        texts.add(raw[1].decode())
+    for data in raw:
+        for offset in range(3):
+            for encode in (base64.b64encode, base64.urlsafe_b64encode):
+                # Without the characters at both ends that other bytes have a part in.
+                text = encode(b"\0" * offset + data).decode().rstrip("=")
+                texts.add(text[-(-offset * 8 // 6):-1])
+    return {text for text in texts if len(text) >= 8} | ({secret} if len(secret) >= 4 else set())
+
+
+def findings(texts, secrets):
+    for where, text in texts.items():
+        lower = text.lower()
+        for name, secret in secrets.items():
+            for form in forms(secret):
+                if form in text or (re.fullmatch("[0-9a-f]+", form) and form in lower):
+                    yield f"{name} is in {where}"
+                    break
+
+
+def self_test():
+    """The scan finds each secret in each form."""
+    for name, secret in SECRETS.items():
+        pair = base64.b64encode(f"user:{secret}".encode()).decode()
+        for text in (f"a {secret} b", urllib.parse.quote(secret, safe=""), pair, f"x{pair}",
+                     base64.b64encode(secret.encode()).decode(), secret.encode().hex().upper(),
+                     hashlib.sha256(secret.encode()).hexdigest()):
+            assert list(findings({"x": f"before {text} behind"}, {name: secret})), (name, text)
+    assert not list(findings({"x": "nothing to see"}, SECRETS))
+
+
+def write(name, text):
+    # As a tool that rotates secrets does: the reader sees the old file or the new one.
+    path = WORK / name
+    path.with_suffix(".new").write_text(text)
+    path.with_suffix(".new").replace(path)
+    return path
+
+
+def until(what, check):
+    end = time.monotonic() + PATIENCE
+    while not check():
+        assert time.monotonic() < end, f"never: {what}"
+        time.sleep(0.05)
+
+
+def run(name, *command, environment=None):
+    """What it says is kept under `name`."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=PATIENCE,
+                          env=dict(os.environ, **(environment or {})), stdin=subprocess.DEVNULL)
+    with open(SAID / name, "a") as file:
+        file.write(done.stdout + done.stderr)
+    return done
+
+
+def start(name, *command):
+    with open(SAID / name, "a") as log:
+        child = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+    CHILDREN.append(child)
+    return child
+
+
+def line_of(name, pattern, child):
+    def look():
+        assert child.poll() is None, f"{name} ended:\n{(SAID / name).read_text()}"
+        return re.search(pattern, (SAID / name).read_text(), re.M)
+
+    until(f"{pattern} in {name}", look)
+    return look()
+
+
+def http(url, method="GET", body=None, headers=None, keep=None):
+    request = urllib.request.Request(url, data=body, method=method, headers=headers or {})
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            code, text = answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        code, text = error.code, error.read().decode()
+    if keep:
+        with open(SAID / keep, "a") as file:
+            file.write(text)
+    return code, text
+
+
+class Postgres:
+    """A cluster of its own, with the password of the role `ipp` from SECRETS."""
+
+    def __init__(self):
+        programs = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
+        assert programs, "PostgreSQL is needed (Debian package postgresql)"
+        self.programs, self.data = programs[-1], WORK / "pg"
+        self.data.mkdir()
+        WORK.chmod(0o755)
+        # It does not run as root.
+        self.user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
+        if self.user:
+            shutil.chown(self.data, "postgres", "postgres")
+        self.do("initdb", f"--pgdata={self.data}", "--no-sync", "--no-locale", "--auth=trust", "--username=postgres")
+        (self.data / "pg_hba.conf").write_text("host all postgres 127.0.0.1/32 trust\n"
+                                               "host all all 127.0.0.1/32 scram-sha-256\n")
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.start()
+        self.sql(f"CREATE ROLE ipp LOGIN PASSWORD '{SECRETS['the database password']}'")
+        self.sql("CREATE DATABASE ipp OWNER ipp")
+
+    def do(self, program, *arguments):
+        subprocess.run([*self.user, self.programs / program, *arguments], check=True, timeout=PATIENCE, cwd="/",
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def start(self):
+        self.do("pg_ctl", "-D", self.data, "-w", "-o",
+                f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories= -c fsync=off",
+                "-l", self.data / "log", "start")
+
+    def stop(self):
+        self.do("pg_ctl", "-D", self.data, "-m", "immediate", "stop")
+
+    def sql(self, text):
+        self.do("psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-v", "ON_ERROR_STOP=1", "-c", text)
+
+
+class Story:
+    def __init__(self):
+        self.postgres = Postgres()
+        write("api-key", SECRETS["the API key"] + "\n")
+        write("secrets", SECRETS["the webhook secret"] + "\n" + SECRETS["the old webhook secret"] + "\n")
+        write("token", SECRETS["a caller's token"])
+        write("next-token", SECRETS["a caller's next token"])
+        write("wrong-token", SECRETS["a token that nobody has"])
+        self.digests("a caller's token")
+        write("dsn", f"host=127.0.0.1 port={self.postgres.port} dbname=ipp user=ipp\n")
+        write("db-password", SECRETS["the database password"] + "\n")
+        self.simulator = start("simulator.log", BUILD / "simulator/ipp-simulator", "--listen", "127.0.0.1:0",
+                               "--merchant", "PM00000001:" + SECRETS["the API key"],
+                               "--webhook-secret-file", WORK / "secrets", "--webhook-backoff", "0.1")
+        self.sim = "http://" + line_of("simulator.log", r"^listening on (\S+)", self.simulator)[1]
+        self.config = write("gateway.yaml", f"""
+listen: 127.0.0.1:0
+log_level: debug
+upstream: {{base_url: "{self.sim}", read_attempts: 1}}
+merchants: [{{id: PM00000001, api_key_file: {WORK}/api-key, webhook_secrets_file: {WORK}/secrets}}]
+store: {{postgres: {{dsn_file: {WORK}/dsn, password_file: {WORK}/db-password}}}}
+webhooks: {{listen: "127.0.0.1:0"}}
+admin: {{listen: "127.0.0.1:0"}}
+callers:
+- {{name: order, token_sha256_file: {WORK}/digests, merchants: [PM00000001], permissions: ["*"]}}
+- {{name: reader, token_sha256_file: {WORK}/other-digests, merchants: [PM00000001], permissions: [locations.read]}}
+""")
+        write("other-digests", "a" * 64 + "\n")
+        self.gateway = start("gateway.log", BUILD / "server/ipp-gateway", "--config", self.config)
+        ports = line_of("gateway.log", r"listening.* grpc=(\d+).* webhooks=(\d+).* admin=(\d+)", self.gateway)
+        self.grpc, self.webhooks, self.admin = (f"127.0.0.1:{port}" for port in ports.groups())
+        self.control("PUT", "webhooks", {"urls": [f"http://{self.webhooks}/webhooks/kustom"]})
+
+    def digests(self, *names):
+        write("digests", "".join(hashlib.sha256(SECRETS[name].encode()).hexdigest() + "\n" for name in names))
+
+    def control(self, method, path, body=None):
+        code, text = http(f"{self.sim}/_sim/{path}", method, json.dumps(body or {}).encode(),
+                          {"Content-Type": "application/json"})
+        assert 200 <= code < 300, (path, code, text)
+        return json.loads(text or "null")
+
+    def ctl(self, *arguments, token="token", keep="ippctl"):
+        return run(keep, BUILD / "client/ippctl", "--address", self.grpc, "--token-file", WORK / token, "--timeout",
+                   "5s", *arguments)
+
+    def made(self, field, *arguments):
+        done = self.ctl(*arguments, "-o", "json")
+        assert done.returncode == 0, done.stderr
+        return re.search(rf'"{field}": *"([^"]+)"', done.stdout)[1]
+
+    def until_ends_with(self, code, *arguments, **options):
+        until(f"{arguments} ends with {code}", lambda: self.ctl(*arguments, **options).returncode == code)
+
+    def pages(self):
+        for page in ("", "livez", "readyz", "metrics", "configz"):
+            assert http(f"http://{self.admin}/{page}", keep="admin-pages")[1]
+
+    def webhook(self, headers, body=b"{}"):
+        return http(f"http://{self.webhooks}/webhooks/kustom", "POST", body, headers, keep="webhook-answers")[0]
+
+    def good_times(self):
+        self.device = self.made("id", "simulate", "device", "--name", "Till 1")
+        self.session = self.made("session_id", "sessions", "create", "--device", self.device, "--amount", "25000",
+                                 "--currency", "SEK", "--reference", "SHOP-1")
+        self.ctl("simulate", "tap", self.session, "--outcome", "LOST_CARD")
+        self.ctl("simulate", "tap", self.session)
+        assert self.ctl("sessions", "watch", self.session).returncode == 0
+        # It prints the code: that is what it is for.
+        code = run("../not-scanned", BUILD / "client/ippctl", "--address", self.grpc, "--token-file", WORK / "token",
+                   "enrollments", "create", "--ttl", "2h", "--location", "10c00000-0000-4000-8000-000000000001", "-o",
+                   "json")
+        assert code.returncode == 0, code.stderr
+        SECRETS["an enrollment code"] = re.search(r'"enrollment_code": *"([^"]+)"', code.stdout)[1]
+        consumed = self.control("POST", f"enrollments/{SECRETS['an enrollment code']}/consume")
+        SECRETS["a phone's bearer token"] = re.search(r'"bearer_token": *"([^"]+)"', json.dumps(consumed))[1]
+        for words in (("enrollments", "list"), ("devices", "list"), ("devices", "list", "-o", "json"),
+                      ("events", "list"), ("sessions", "outcomes"), ("locations", "list")):
+            assert self.ctl(*words).returncode == 0, words
+        self.pages()
+
+    def wrong_callers(self):
+        assert self.ctl("locations", "list", token="wrong-token").returncode == 5
+        assert self.ctl("sessions", "get", self.session, token="wrong-token").returncode == 5
+        # The secret as an argument of everything.
+        for secret in (SECRETS["a caller's token"], SECRETS["the API key"]):
+            self.ctl("locations", "list", "--merchant", "PM1", keep="ippctl")
+            run("../not-scanned", BUILD / "client/ippctl", "--address", self.grpc, "--token-file", WORK / "token",
+                "--merchant", secret, "locations", "list")
+            run("../not-scanned", BUILD / "client/ippctl", "--address", self.grpc, "--token-file", WORK / "token",
+                "sessions", "cancel", secret)
+
+    def bad_webhooks(self):
+        secret = SECRETS["the webhook secret"]
+        now = str(int(time.time()))
+        for headers in ({}, {"Authorization": "Bearer " + secret, "webhook-id": secret, "webhook-timestamp": secret},
+                        {"webhook-id": "a", "webhook-timestamp": now, "webhook-signature": "v1," + secret[6:]},
+                        {"webhook-id": secret, "webhook-timestamp": now, "webhook-signature": secret}):
+            assert self.webhook(headers) == 401
+            assert self.webhook(headers, secret.encode()) == 401
+
+    def broken_files(self):
+        # A line that is no secret; a token where its digest should be; an empty file; none at all.
+        write("secrets", SECRETS["a webhook secret that is none"] + "\n" + SECRETS["the webhook secret"] + "\n")
+        until("a bad secret is reported",
+              lambda: self.webhook({}) == 401 and "cannot be used" in (SAID / "gateway.log").read_text())
+        write("secrets", SECRETS["the webhook secret"] + "\n")
+        write("digests", SECRETS["a caller's token"] + "\n")
+        self.until_ends_with(5, "locations", "list")
+        self.digests("a caller's token", "a caller's next token")
+        self.until_ends_with(0, "locations", "list", token="next-token")
+        write("digests", "\n")
+        until("an empty file is reported", lambda: self.ctl("locations", "list").returncode == 0 and
+              "the value read before is kept" in (SAID / "gateway.log").read_text())
+        self.digests("a caller's token")
+        write("api-key", SECRETS["an API key that Kustom refuses"] + "\n")
+        self.until_ends_with(1, "locations", "list")
+        self.ctl("simulate", "device", "--name", "Till 2")
+        write("api-key", SECRETS["the API key after a rotation"] + "\r\n\tand: more\n")
+        self.ctl("locations", "list")
+        write("api-key", SECRETS["the API key"] + "\n")
+        self.until_ends_with(0, "locations", "list")
+        self.pages()
+
+    def create(self):
+        return self.ctl("sessions", "create", "--device", self.device, "--amount", "100", "--currency", "SEK").returncode
+
+    def upstream_trouble(self):
+        for fault in ("reset_after_read", "error_before", "error_after", "malformed_json", "cut_body", "too_many"):
+            self.control("PUT", "faults", {"faults": [{"on": "create_session", "do": fault}]})
+            self.create()
+        for fault in ("bad_signature", "rotated_secret", "stale_timestamp"):
+            self.control("PUT", "faults", {"faults": [{"on": "webhook", "do": fault}]})
+            assert self.create() == 0
+        self.control("PUT", "faults", {"faults": []})
+
+    def store_down(self):
+        self.postgres.stop()
+        self.until_ends_with(6, "sessions", "create", "--device", self.device, "--amount", "100", "--currency", "SEK")
+        self.webhook({})
+        self.ctl("sessions", "get", self.session)
+        self.ctl("events", "list")
+        until("not ready", lambda: http(f"http://{self.admin}/readyz", keep="admin-pages")[0] == 503)
+        self.pages()
+        # And back, with another password than the file has.
+        write("db-password", SECRETS["a database password that is wrong"] + "\n")
+        self.postgres.start()
+        until("a refused password", lambda: "password authentication failed" in (SAID / "gateway.log").read_text())
+        self.pages()
+        write("db-password", SECRETS["the database password"] + "\n")
+        until("ready", lambda: http(f"http://{self.admin}/readyz")[0] == 200)
+        assert self.create() == 0
+
+    def bad_starts(self):
+        text = self.config.read_text()
+        for name, (old, new) in {
+                "key": ("api_key_file:", f"api_key: {SECRETS['a secret in the wrong place']}, api_key_file:"),
+                "url": ("http://", f"https://me:{SECRETS['a password in a URL']}@"),
+                "digests": (f"{WORK}/digests", str(WORK / "token")),
+                "secrets": (f"{WORK}/secrets", str(WORK / "token")),
+        }.items():
+            path = write(f"bad-{name}.yaml", text.replace(old, new, 1))
+            for more in ([], ["--check-config"]):
+                done = run("bad-starts", BUILD / "server/ipp-gateway", "--config", path, *more)
+                assert done.returncode == 1, (name, done.stdout, done.stderr)
+        for value in (f"https://me:{SECRETS['a password in a URL']}@h", "{"):
+            done = run("bad-starts", BUILD / "server/ipp-gateway", "--config", self.config, "--check-config",
+                       environment={"IPP_UPSTREAM__BASE_URL": value})
+            assert done.returncode == 1
+        write("bad-dsn", f"host=127.0.0.1 port=1 user=ipp password={SECRETS['the database password']} connect_timeout=1\n")
+        path = write("bad-database.yaml", text.replace(f"{WORK}/dsn", f"{WORK}/bad-dsn"))
+        assert run("bad-starts", BUILD / "server/ipp-gateway", "--config", path).returncode == 1
+        write("bad-dsn", f"postgres://ipp:{urllib.parse.quote(SECRETS['the database password'], safe='')}@h:x/y?z\n")
+        assert run("bad-starts", BUILD / "server/ipp-gateway", "--config", path).returncode == 1
+
+    def end(self):
+        self.gateway.send_signal(signal.SIGTERM)
+        assert self.gateway.wait(PATIENCE) == 0
+        with open(SAID / "simulator-pages", "w") as file:
+            file.write(http(f"{self.sim}/_sim/webhooks")[1])
+        self.simulator.send_signal(signal.SIGTERM)
+        self.simulator.wait(PATIENCE)
+        self.postgres.stop()
+
+
+def main():
+    SAID.mkdir()
+    self_test()
+    story = Story()
+    for chapter in (story.good_times, story.wrong_callers, story.bad_webhooks, story.broken_files,
+                    story.upstream_trouble, story.store_down, story.bad_starts, story.end):
+        chapter()
+    texts = {path.name: path.read_text(errors="surrogateescape") for path in SAID.iterdir()}
+    log = texts["gateway.log"]
+    # What would show that the story was not told.
+    for sign in (" debug webhook taken", "webhook refused", "cannot be used", " audit caller=order rpc=CreateSession ",
+                 "reason=UPSTREAM_CREDENTIALS", "reason=STORE_UNAVAILABLE"):
+        assert sign in log, f"the log has no '{sign}'"
+    assert set(texts) >= {"gateway.log", "ippctl", "admin-pages", "webhook-answers", "bad-starts", "simulator.log"}
+    assert list(findings(texts, {"what is no secret": "PM00000001"})), "the scan finds nothing at all"
+    found = sorted(set(findings(texts, SECRETS)))
+    print("\n".join(found) if found else f"no secret in {sum(map(len, texts.values()))} bytes of {len(texts)} files")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    code = 1
+    try:
+        code = main()
+    finally:
+        for child in CHILDREN:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+        if (WORK / "pg/postmaster.pid").exists():
+            os.kill(int((WORK / "pg/postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
+        if os.environ.get("IPP_KEEP") or code:
+            print(f"what was said: {SAID}", file=sys.stderr)
+        else:
+            shutil.rmtree(WORK, ignore_errors=True)
+    sys.exit(code)

@@ -1,0 +1,245 @@
+"""What the kit calls: simulator and gateways on free loopback ports, each stopped by its id, the certificates of a
+test authority, and a way to the gateway that can be cut."""
+import contextlib
+import hashlib
+import json
+import pathlib
+import re
+import socket
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.request
+
+PATIENCE = 60
+MERCHANT = "PM00000001"
+WEBHOOK_SECRET = "whsec_ZGVtby1zaWduaW5nLWtleS1mb3ItdGhlLXNpbXVsYXRvcg=="
+NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+TOKENS = {"full-token": "'*'", "reader-token": "sessions.read"}
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Process:
+    """A program that says on its output that it is ready."""
+
+    def __init__(self, argv, ready, log):
+        self.log = log
+        with log.open("wb") as out:
+            self.process = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=out,
+                                            stderr=subprocess.STDOUT)
+        end, over = time.monotonic() + PATIENCE, False
+        while not over:
+            over = time.monotonic() > end or self.process.poll() is not None
+            self.ready = re.search(ready, log.read_text(), re.M)  # once more after the end
+            if self.ready:
+                return
+            time.sleep(0.01)
+        self.stop()
+        raise RuntimeError(f"{argv[0]}: no line matches {ready!r}:\n{log.read_text()}")
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Road:
+    """A TCP way to a port. `cut` resets every connection on it; a closed road resets new ones as well."""
+
+    def __init__(self, port):
+        self.port_behind, self.open = port, True
+        self.pairs, self.lock = [], threading.Lock()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self):
+        """How many there were: none would prove nothing."""
+        with self.lock:
+            count = len(self.pairs)
+            for end in (end for pair in self.pairs for end in pair):
+                self._reset(end)
+            self.pairs = []
+        if not count:
+            raise RuntimeError("there was no connection to cut")
+        return count
+
+    def close(self):
+        self.open = False
+        self.cut()
+
+    def reopen(self):
+        self.open = True
+
+    @staticmethod
+    def _reset(end):
+        try:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            end.shutdown(socket.SHUT_RD)  # wakes who reads it
+            end.close()
+        except OSError:
+            pass
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            try:
+                far = socket.create_connection(("127.0.0.1", self.port_behind)) if self.open else None
+            except OSError:
+                far = None
+            with self.lock:
+                if not far or not self.open:
+                    for end in filter(None, (near, far)):
+                        self._reset(end)
+                    continue
+                self.pairs.append((near, far))
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
+
+    def _carry(self, source, sink):
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._reset(source)
+            self._reset(sink)
+
+
+@contextlib.contextmanager
+def made(build):
+    """A bed that is gone afterwards."""
+    with tempfile.TemporaryDirectory() as work:
+        bed = Bed(build, work)
+        try:
+            yield bed
+        finally:
+            bed.stop()
+
+
+class Bed:
+    """Channels that a client can be told to connect: `plain` over a road that can be cut, `secure` over TLS with
+    tokens, `wrong_ca` the same with the certificate of an authority that has not signed it."""
+
+    def __init__(self, build, work):
+        self.build, self.work, self.running = pathlib.Path(build).resolve(), pathlib.Path(work), []
+        self._write("api-key", "kco_test_api_simulator")
+        self._write("webhook-secrets", WEBHOOK_SECRET)
+        self._certificates()
+        try:
+            simulator = self._start("simulator/ipp-simulator", r"^listening on (\S+)$", "--listen", "127.0.0.1:0",
+                                    "--webhook-secret-file", self.work / "webhook-secrets",
+                                    "--webhook-backoff", "0.1", "--webhook-max-backoff", "0.5")
+            self.simulator_address = simulator.ready[1]
+            self.gateway = self._gateway("plain", 0, 0, "")
+            secure = self._gateway("secure", 0, 0, self._tls_and_callers())
+            self.road = Road(int(self.gateway.ready[1]))
+            self.simulator("PUT", "/_sim/webhooks",
+                           {"urls": [f"http://127.0.0.1:{self.gateway.ready[2]}/webhooks/kustom"]})
+        except BaseException:
+            self.stop()
+            raise
+        address = f"127.0.0.1:{secure.ready[1]}"
+        self.channels = {
+            "plain": {"address": f"127.0.0.1:{self.road.port}"},
+            "secure": {"address": address, "ca_file": str(self.work / "ca.pem")},
+            "wrong_ca": {"address": address, "ca_file": str(self.work / "other-ca.pem")},
+        }
+
+    def stop(self):
+        for process in reversed(self.running):
+            process.stop()
+
+    def simulator(self, method, path, body=None):
+        request = urllib.request.Request(f"http://{self.simulator_address}{path}", method=method,
+                                         data=None if body is None else json.dumps(body).encode(),
+                                         headers={"Content-Type": "application/json"})
+        with DIRECT.open(request, timeout=PATIENCE) as answer:
+            return json.loads(answer.read() or "null")
+
+    def mend(self):
+        """As it was made, for the next client."""
+        self.simulator("DELETE", "/_sim/faults")
+        self.road.reopen()
+        if self.gateway not in self.running:
+            self.start_gateway()
+
+    def do(self, what):
+        """What a step can have done: to the way to the gateway, or to the gateway itself."""
+        {"cut": self.road.cut, "close": self.road.close, "open": self.road.reopen, "settle": self.settle,
+         "stop": self.stop_gateway, "start": self.start_gateway}[what]()
+
+    def stop_gateway(self):
+        self.gateway.stop()
+        self.running.remove(self.gateway)
+
+    def start_gateway(self):
+        """On the same ports, with what it keeps."""
+        self.gateway = self._gateway("plain", self.gateway.ready[1], self.gateway.ready[2], "")
+
+    def settle(self):
+        """Until every webhook has arrived."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            events = self.simulator("GET", "/_sim/webhooks?limit=1000")["events"]
+            if all(delivery["state"] == "delivered" for event in events for delivery in event["deliveries"]):
+                return
+            time.sleep(0.01)
+        raise RuntimeError("webhooks do not arrive")
+
+    def _start(self, program, ready, *flags):
+        log = self.work / f"{pathlib.Path(program).name}-{len(self.running)}-{time.monotonic_ns()}.log"
+        process = Process([self.build / program, *flags], ready, log)
+        self.running.append(process)
+        return process
+
+    def _gateway(self, name, grpc_port, webhook_port, more):
+        config = self._write(f"{name}.yaml", f"""\
+listen: 127.0.0.1:{grpc_port}
+upstream: {{base_url: "http://{self.simulator_address}"}}
+merchants:
+  - id: {MERCHANT}
+    api_key_file: {self.work}/api-key
+    webhook_secrets_file: {self.work}/webhook-secrets
+store: {{sqlite: {{path: {self.work}/{name}.db}}}}
+webhooks: {{listen: "127.0.0.1:{webhook_port}"}}
+admin: {{listen: "127.0.0.1:0"}}
+drain_timeout: 5s
+{more}""")
+        return self._start("server/ipp-gateway", r"^listening .*grpc=(\d+).*webhooks=(\d+)", "--config", config)
+
+    def _tls_and_callers(self):
+        callers = []
+        for token, permissions in TOKENS.items():
+            digest = hashlib.sha256(token.encode()).hexdigest()
+            callers.append(f"  - {{name: {token}, token_sha256_file: {self._write(token, digest)}, "
+                           f"merchants: [{MERCHANT}], permissions: [{permissions}]}}\n")
+        return (f"tls: {{cert_file: {self.work}/gateway.pem, key_file: {self.work}/gateway.key}}\n"
+                f"callers:\n{''.join(callers)}")
+
+    def _certificates(self):
+        for name in ("ca", "other-ca"):
+            self._openssl("req", "-x509", "-days", "2", *NEW_KEY, "-subj", f"/CN=The kit's {name}",
+                          "-keyout", f"{name}.key", "-out", f"{name}.pem")
+        self._openssl("req", *NEW_KEY, "-subj", "/CN=gateway", "-keyout", "gateway.key", "-out", "gateway.csr")
+        self._write("gateway.ext", "subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth")
+        self._openssl("x509", "-req", "-in", "gateway.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-set_serial", "1",
+                      "-days", "2", "-extfile", "gateway.ext", "-out", "gateway.pem")
+
+    def _openssl(self, *words):
+        done = subprocess.run(["openssl", *words], cwd=self.work, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"openssl {words[0]}: {done.stderr}")
+
+    def _write(self, name, text):
+        path = self.work / name
+        path.write_text(text + "\n")
+        return path

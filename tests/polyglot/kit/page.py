@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+"""page.py --build BUILD_DIR --shop FOLDER LANGUAGE: does what docs/your-language-in-five-minutes.md says.
+
+Its part about the language is followed to the letter: every `sh` block is run, every other block is saved under the
+name that the text before it gives. Then the program is run once more for each trouble that it must stand.
+"""
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import bed as beds
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+PAGE = ROOT / "docs" / "your-language-in-five-minutes.md"
+TITLES = {"python": "Python", "node": "Node", "go": "Go", "java": "Java"}
+SECONDS = 300  # for one block, downloads included
+EVENT = r"event (\w+)"
+
+
+class Failed(Exception):
+    """The page does not do what it promises."""
+
+
+def blocks(page, title):
+    """The part's blocks in order: (None, commands) or (file name, text)."""
+    part = re.search(rf"^## {title}$(.*?)(?=^## |\Z)", page, re.M | re.S)
+    if not part:
+        raise Failed(f"no part about {title}")
+    found, end = [], 0
+    for block in re.finditer(r"^```(\w+)\n(.*?)^```$", part[1], re.M | re.S):
+        names = re.findall(r"`([\w/]+\.\w+)`", part[1][end:block.start()])
+        if block[1] != "sh" and not names:
+            raise Failed(f"{title}: a block of {block[1]} without a file name before it")
+        found.append((None if block[1] == "sh" else names[-1], block[2]))
+        end = block.end()
+    if len(found) < 3 or found[0][0] or found[-1][0] or all(not name for name, _ in found):
+        raise Failed(f"{title}: not commands, a program and how to run it")
+    return found
+
+
+class Shop:
+    """The folder that the reader works in."""
+
+    def __init__(self, folder, address):
+        self.folder = folder
+        self.environment = {**os.environ, "IPP": str(ROOT), "GATEWAY": address}
+
+    def run(self, commands, at_line=lambda line: None):
+        """Exit code and what was said."""
+        said = []
+        with subprocess.Popen(["timeout", str(SECONDS), "bash", "-euo", "pipefail", "-c", commands], cwd=self.folder,
+                              env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True) as process:
+            for line in process.stdout:
+                said.append(line)
+                at_line(line)
+        return process.returncode, "".join(said)
+
+
+def paid(code, said):
+    """It was paid, and every event was seen once and in order."""
+    events = re.findall(rf"^{EVENT}", said, re.M)
+    end = re.search("^FINALIZED, order [0-9a-f-]{36}$", said, re.M)
+    if code != 0 or events != ["CREATED", "ACTIVATED", "FINALIZED"] or not end:
+        raise Failed(f"ended with {code}:\n{said}")
+
+
+def troubles(bed, shop, start, say):
+    """What else the program must stand."""
+    def sessions():
+        return len(bed.simulator("GET", "/_sim/sessions?limit=1000")["sessions"])
+
+    before, cuts = sessions(), []
+    bed.simulator("PUT", "/_sim/faults", {"faults": [
+        {"on": "create_session", "do": "too_many", "retry_after": 1},
+        {"on": "create_session", "do": "reset_after_read"},
+        {"on": "webhook", "type": "ipp.session.finalized", "do": "late", "delay_ms": 1500}]})
+
+    def cut(line):
+        if re.match("event CREATED", line):
+            cuts.append(bed.road.cut())
+
+    paid(*shop.run(start, cut))
+    if (made := sessions() - before) != 1:
+        raise Failed(f"one payment made {made} sessions")
+    if len(cuts) != 1:
+        raise Failed("the connection was not cut while it followed")
+    say("ok      Kustom is busy, then its answer to the create is lost: one session, paid")
+    say("ok      the connection breaks while it follows: every event once")
+
+    bed.simulator("PUT", "/_sim/faults", {"faults": [{"on": "create_session", "do": "error_before", "status": 400}]})
+    code, said = shop.run(start)
+    if code == 0 or "UPSTREAM_REFUSED" not in said or "REJECTED" not in said:
+        raise Failed(f"refused, it ended with {code}:\n{said}")
+    say("ok      Kustom refuses the order: it says so and fails")
+
+
+def readme(bed, folder):
+    """The program of the README, with Debian's packages."""
+    program = re.search(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)
+    if not program or "127.0.0.1:50051" not in program[1]:
+        raise Failed("README.md has no Python that calls 127.0.0.1:50051")
+    shop = Shop(folder / "readme", bed.channels["plain"]["address"])
+    shop.folder.mkdir()
+    (shop.folder / "pay.py").write_text(program[1].replace("127.0.0.1:50051", shop.environment["GATEWAY"]))
+    code, said = shop.run('PYTHON=/usr/bin/python3 "$IPP"/tests/polyglot/stubs.sh python build/stubs\n'
+                          "PYTHONPATH=build/stubs /usr/bin/python3 pay.py")
+    if code != 0 or not re.search(r"^SESSION_STATUS_FINALIZED [0-9a-f-]{36}$", said, re.M):
+        raise Failed(f"the README's program ended with {code}:\n{said}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--shop", required=True, type=pathlib.Path, help="made anew")
+    parser.add_argument("language", choices=TITLES)
+    flags = parser.parse_args()
+    shutil.rmtree(flags.shop, ignore_errors=True)
+    flags.shop.mkdir(parents=True)
+    with beds.made(flags.build) as bed:
+        try:
+            shop = Shop(flags.shop, bed.channels["plain"]["address"])
+            parts = blocks(PAGE.read_text(), TITLES[flags.language])
+            for name, text in parts[:-1]:
+                if name:
+                    path = flags.shop / name
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_text(text)
+                    continue
+                code, said = shop.run(text)
+                if code != 0:
+                    raise Failed(f"{text}\nended with {code}:\n{said}")
+            paid(*shop.run(parts[-1][1]))
+            print(f"ok      {PAGE.name}, as it stands there: FINALIZED", flush=True)
+            troubles(bed, shop, parts[-1][1], lambda line: print(line, flush=True))
+            if flags.language == "python":
+                bed.simulator("DELETE", "/_sim/faults")
+                readme(bed, flags.shop)
+                print("ok      README.md: FINALIZED", flush=True)
+        except Failed as failure:
+            print(f"FAILED  {PAGE.name}: {failure}")
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
