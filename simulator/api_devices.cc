@@ -3,16 +3,16 @@
 #include "simulator/api.h"
 #include "simulator/fields.h"
 #include "simulator/page.h"
+#include "simulator/playground.h"
 #include "simulator/render.h"
 
 namespace ipp::simulator {
 namespace {
 
-Response DeviceResponse(int status, const Device& device) {
+Response DeviceResponse(const Device& device) {
   JsonWriter json;
   Render(device, json);
   Response response;
-  response.status = status;
   response.body = json.Take();
   return response;
 }
@@ -74,7 +74,7 @@ Response Api::UpdateDevice(Call& call) {
   device->name = std::move(name);
   device->location_id = std::move(location_id);
   device->metadata = std::move(metadata);
-  return DeviceResponse(200, *device);
+  return DeviceResponse(*device);
 }
 
 Response Api::DeleteDevice(Call& call) {
@@ -86,27 +86,7 @@ Response Api::DeleteDevice(Call& call) {
 }
 
 Response Api::CreateSimulatedDevice(Call& call) {
-  Response problem;
-  const auto body = Body::Parse(call.request, &problem);
-  if (body == nullptr) return problem;
-  Fields& fields = body->fields();
-  Device device;
-  device.name = fields.NonBlank("name", kRequired).value_or(std::string());
-  device.location_id = fields.Uuid("location_id", kOptional).value_or(std::string());
-  if (!device.location_id.empty() && call.merchant.locations.Find(device.location_id) == nullptr) {
-    fields.Error("location_id", "is not a location of this merchant");
-  }
-  device.metadata = fields.StringMap("metadata");
-  if (!body->errors().empty()) return ValidationProblem(body->errors());
-  if (call.merchant.devices.full()) return FullProblem();
-
-  device.id = world_.ids().Uuid();
-  device.merchant_id = call.merchant.id;
-  device.hardware_id = world_.ids().HardwareId();
-  device.platform = "TERMINAL";
-  device.metadata["simulated"] = "true";
-  device.created_at = world_.clock().Now();
-  return DeviceResponse(201, call.merchant.devices.Add(std::move(device)));
+  return simulator::CreateSimulatedDevice(world_, call.merchant, call.request);
 }
 
 }  // namespace ipp::simulator

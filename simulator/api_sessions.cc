@@ -1,30 +1,17 @@
+#include <algorithm>
+
 #include "simulator/api.h"
 #include "simulator/fields.h"
 #include "simulator/order.h"
+#include "simulator/playground.h"
 
 namespace ipp::simulator {
 namespace {
-
-constexpr std::string_view kOutcomes[] = {
-    "SUCCESS",          "DECLINED_GENERIC",      "INSUFFICIENT_FUNDS", "LOST_CARD",
-    "STOLEN_CARD",      "EXPIRED_CARD",          "INCORRECT_CVC",      "PROCESSING_ERROR",
-    "INCORRECT_NUMBER", "CARD_VELOCITY_EXCEEDED"};
-
-bool IsOutcome(std::string_view text) {
-  for (const std::string_view outcome : kOutcomes) {
-    if (outcome == text) return true;
-  }
-  return false;
-}
 
 Response SessionResponse(const Session& session) {
   Response response;
   response.body = session.json;
   return response;
-}
-
-Response FinalProblem(const Session& session) {
-  return ConflictProblem("The session is already " + std::string(Name(session.status)) + ".");
 }
 
 }  // namespace
@@ -63,27 +50,22 @@ Response Api::CancelSession(Call& call) {
   if (session == nullptr) return NotFoundProblem("Session");
   if (session->status != SessionStatus::kCancelled &&
       !world_.Advance(*session, SessionStep::kCancel)) {
-    return FinalProblem(*session);
+    return ConflictProblem("The session is already " + std::string(Name(session->status)) + ".");
   }
   return SessionResponse(*session);
 }
 
 Response Api::SimulateTap(Call& call) {
   const std::string* given = call.query.Find("outcome");
-  const std::string outcome = given == nullptr ? "SUCCESS" : *given;
+  const auto& outcomes = TapOutcomes();
+  const std::string outcome = given == nullptr ? std::string(outcomes.front()) : *given;
   if (!IsUuid(call.id)) call.errors.Add("sessionId", "must be a UUID");
-  if (!IsOutcome(outcome)) call.errors.Add("outcome", "is not a known outcome");
+  if (std::find(outcomes.begin(), outcomes.end(), outcome) == outcomes.end()) {
+    call.errors.Add("outcome", "is not a known outcome");
+  }
   if (!call.errors.empty()) return ValidationProblem(call.errors);
   Session* session = FindSession(call);
-  if (session == nullptr) return NotFoundProblem("Session");
-  if (IsFinal(session->status)) return FinalProblem(*session);
-  world_.Advance(*session, SessionStep::kActivate);  // does nothing if it is active already
-  if (outcome == "SUCCESS") {
-    world_.Advance(*session, SessionStep::kPay);
-  } else {
-    world_.Advance(*session, SessionStep::kDecline, LowerCase(outcome));
-  }
-  return SessionResponse(*session);
+  return session == nullptr ? NotFoundProblem("Session") : Tap(world_, *session, outcome);
 }
 
 }  // namespace ipp::simulator

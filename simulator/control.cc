@@ -92,11 +92,26 @@ const std::vector<Control::Route>& Control::Routes() {
       {"PUT", "/_sim/faults", &Control::ReplaceFaults},
       {"POST", "/_sim/faults", &Control::AppendFaults},
       {"DELETE", "/_sim/faults", &Control::ClearFaults},
+      {"GET", "/_sim/terminal", &Control::TerminalPage},
+      {"GET", "/_sim/terminal.css", &Control::TerminalStyle},
+      {"GET", "/_sim/terminal.js", &Control::TerminalScript},
+      {"GET", "/_sim/terminal_words.js", &Control::TerminalWords},
+      {"GET", "/_sim/terminal.svg", &Control::TerminalIcon},
+      {"GET", "/_sim/devices", &Control::ListDevices},
+      {"POST", "/_sim/devices", &Control::AddDevice},
+      {"GET", "/_sim/devices/{}/sessions", &Control::ListDeviceSessions},
+      {"GET", "/_sim/tap-outcomes", &Control::ListTapOutcomes},
+      {"POST", "/_sim/sessions/{}/tap", &Control::TapSession},
   };
   return routes;
 }
 
 Response Control::Handle(const Request& request) {
+  if (request.Path() == "/_sim/") {
+    Response response = JsonResponse(302, {});
+    response.headers.emplace_back("Location", "/_sim/terminal");
+    return response;
+  }
   const auto match = FindRoute(Routes(), request.method, request.Path());
   if (match.route == nullptr) {
     if (match.allow.empty()) return NotFoundProblem("Path");
@@ -154,17 +169,23 @@ Response Control::ListSessions(Call& call) {
   return JsonResponse(200, json.Take());
 }
 
-Response Control::Step(Call& call, SessionStep step) {
+Session* Control::FindSession(std::string_view id) {
   for (const auto& merchant : world_.merchants()) {
-    Session* session = merchant->sessions.Find(LowerCase(call.id));
+    Session* session = merchant->sessions.Find(LowerCase(id));
     if (session == nullptr) continue;
     world_.Settle(*session);
-    if (!world_.Advance(*session, step)) {
-      return ConflictProblem("The session is " + std::string(Name(session->status)) + ".");
-    }
-    return JsonResponse(200, session->json);
+    return session;
   }
-  return NotFoundProblem("Session");
+  return nullptr;
+}
+
+Response Control::Step(Call& call, SessionStep step) {
+  Session* session = FindSession(call.id);
+  if (session == nullptr) return NotFoundProblem("Session");
+  if (!world_.Advance(*session, step)) {
+    return ConflictProblem("The session is " + std::string(Name(session->status)) + ".");
+  }
+  return JsonResponse(200, session->json);
 }
 
 Response Control::Consume(Call& call) {
@@ -254,11 +275,14 @@ Response Control::CloseConnections(Call&) {
 Response Control::ListWebhooks(Call& call) {
   const int64_t after = call.query.Integer("after", 0, 0, kMax, &call.errors);
   const int64_t limit = call.query.Integer("limit", kMax, 0, kMax, &call.errors);
-  const std::string* state = call.query.Find("state");
+  const auto text = [&](std::string_view name) {
+    const std::string* value = call.query.Find(name);
+    return value == nullptr ? std::string() : *value;
+  };
   if (!call.errors.empty()) return ValidationProblem(call.errors);
   return JsonResponse(
       200, webhooks_.RenderDeliveries(static_cast<uint64_t>(after), static_cast<size_t>(limit),
-                                      state == nullptr ? std::string() : *state));
+                                      text("state"), LowerCase(text("session_id"))));
 }
 
 Response Control::SetWebhooks(Call& call) {

@@ -44,6 +44,9 @@ class Control {
   };
   static const std::vector<Route>& Routes();
 
+  // Null: there is none. What is found is settled.
+  Session* FindSession(std::string_view id);
+
   Response GetState(Call& call);
   Response Activate(Call& call) { return Step(call, SessionStep::kActivate); }
   Response ClerkCancel(Call& call) { return Step(call, SessionStep::kCancel); }
@@ -64,6 +67,17 @@ class Control {
   Response ReplaceFaults(Call& call);
   Response AppendFaults(Call& call);
   Response ClearFaults(Call& call);
+
+  Response TerminalPage(Call& call);
+  Response TerminalStyle(Call& call);
+  Response TerminalScript(Call& call);
+  Response TerminalWords(Call& call);
+  Response TerminalIcon(Call& call);
+  Response ListDevices(Call& call);
+  Response AddDevice(Call& call);
+  Response ListDeviceSessions(Call& call);
+  Response ListTapOutcomes(Call& call);
+  Response TapSession(Call& call);
 
   World& world_;
   RequestLog& requests_;

@@ -53,6 +53,7 @@ struct Session {
   std::optional<std::string> merchant_reference1;
   std::optional<std::string> merchant_reference2;
   std::optional<std::string> merchant_data;
+  std::string failure_reason;  // of the last decline; empty: there was none
 
   struct Step {
     SessionStatus status;

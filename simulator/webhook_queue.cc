@@ -282,8 +282,8 @@ bool WebhookQueue::Resend(const std::string& event_id) {
   return true;
 }
 
-std::string WebhookQueue::RenderDeliveries(uint64_t after, size_t limit,
-                                           std::string_view state) const {
+std::string WebhookQueue::RenderDeliveries(uint64_t after, size_t limit, std::string_view state,
+                                           std::string_view session_id) const {
   JsonWriter json;
   json.BeginObject();
   json.Key("total").Integer(static_cast<int64_t>(event_count_));
@@ -294,6 +294,7 @@ std::string WebhookQueue::RenderDeliveries(uint64_t after, size_t limit,
   const auto wanted = [&](const auto& delivery) { return NameOf(delivery->state) == state; };
   for (const auto& record : records_) {
     if (record->sequence <= after) continue;
+    if (!session_id.empty() && record->event.session_id != session_id) continue;
     const auto& deliveries = record->deliveries;
     if (!state.empty() && std::none_of(deliveries.begin(), deliveries.end(), wanted)) continue;
     if (limit-- == 0) break;

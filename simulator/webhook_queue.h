@@ -55,8 +55,9 @@ class WebhookQueue {
   bool Resend(const std::string& event_id);
 
   // Events with a sequence number above `after`, at most `limit`, of those that have a delivery in
-  // `state` (empty: all).
-  std::string RenderDeliveries(uint64_t after, size_t limit, std::string_view state) const;
+  // `state` and are of the session (empty: all).
+  std::string RenderDeliveries(uint64_t after, size_t limit, std::string_view state,
+                               std::string_view session_id = {}) const;
   void RenderCounts(JsonWriter& json) const;
 
  private:

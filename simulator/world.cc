@@ -79,6 +79,7 @@ bool World::Advance(Session& session, SessionStep step, std::string_view failure
   if (!next) return false;
   if (session.status != *next) session.history.push_back({*next, clock_.Now()});
   session.status = *next;
+  if (step == SessionStep::kDecline) session.failure_reason = failure_reason;
   if (step == SessionStep::kPay) {
     session.order_id = ids_.Uuid();
     session.purchase_completed_at = FormatSeconds(clock_.Now());

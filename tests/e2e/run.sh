@@ -7,7 +7,7 @@ SIM_PORT=9080 GRPC_PORT=50051 WEBHOOK_PORT=8080 ADMIN_PORT=9090
 start_simulator
 start_gateway
 cat <<TEXT
-simulator  http://$SIM
+simulator  http://$SIM, the clerk's phone: http://$SIM/_sim/terminal
 gateway    grpc $GRPC, webhooks http://$WEBHOOKS, admin http://$ADMIN
 
   $BUILD/client/ippctl simulate device --name "Till 1"
