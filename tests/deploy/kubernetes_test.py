@@ -22,6 +22,19 @@ FILLED = {
 }
 
 
+def certificate():
+    """tls.crt and tls.key: the gateway looks into them before it says that a configuration is good."""
+    with tempfile.TemporaryDirectory() as folder:
+        key, crt = pathlib.Path(folder, "tls.key"), pathlib.Path(folder, "tls.crt")
+        made = bed.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                       "-days", "1", "-subj", "/CN=gateway", "-keyout", key, "-out", crt)
+        assert made.returncode == 0, made.stderr
+        return {"tls.key": key.read_text(), "tls.crt": crt.read_text()}
+
+
+CERTIFICATE = certificate()
+
+
 def write_secrets(documents, root, filled):
     """The pod's Secrets as files below `root`, placeholders or what would take their place."""
     secrets = {one["metadata"]["name"]: one["data"] for one in bed.of_kind(documents, "Secret")}
@@ -34,6 +47,7 @@ def write_secrets(documents, root, filled):
         folder.mkdir(parents=True)
         for key, value in secrets[volumes[mount["name"]]].items():
             text = FILLED.get(key, "filled in") if filled else base64.b64decode(value).decode()
+            text = CERTIFICATE.get(key, text)
             (folder / key).write_text(text + "\n")
 
 
