@@ -154,15 +154,24 @@ void SessionBook::Release(std::string merchant_id, std::string session_id,
   store::Transaction transaction;
   transaction.merchant_id = std::move(merchant_id);
   transaction.session_id = std::move(session_id);
-  transaction.decide = [times = times_, now = clock_->Now()](const store::Snapshot& snapshot) {
+  auto told = std::make_shared<std::vector<kustom::ipp::v1::SessionEvent>>();
+  transaction.decide = [told, times = times_,
+                        now = clock_->Now()](const store::Snapshot& snapshot) {
+    told->clear();
     if (!snapshot.session || snapshot.session->held_event.empty()) return store::Writes{};
     Step step = sessions::Release(*snapshot.session, now, times);
+    for (const store::NewEvent& event : step.events) told->push_back(event.event);
     return store::Writes{.session = std::move(step.record), .events = std::move(step.events)};
   };
-  store_->Commit(std::move(transaction),
-                 [done = std::move(done)](absl::StatusOr<store::Committed> committed) mutable {
-                   std::move(done)(committed.status());
-                 });
+  store_->Commit(std::move(transaction), [this, told, done = std::move(done)](
+                                             absl::StatusOr<store::Committed> committed) mutable {
+    if (committed.ok()) {
+      for (const auto& event : *told) {
+        events_.at({event.source(), event.type()})->Add();
+      }
+    }
+    std::move(done)(committed.status());
+  });
 }
 
 void SessionBook::Count(SessionEventSource source, const Told& told) {

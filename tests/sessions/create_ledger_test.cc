@@ -390,6 +390,10 @@ TEST_F(HeldEvents, CanBeReleasedThin) {
     store_.RunAll();
     EXPECT_THAT(Types(), testing::ElementsAre(v1::SESSION_EVENT_TYPE_CREATED));
   }
+  EXPECT_EQ(
+      metrics_.counter("ipp_session_events_total", "", {{"source", "webhook"}, {"type", "created"}})
+          .value(),
+      1);
 }
 
 }  // namespace
