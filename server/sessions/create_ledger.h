@@ -45,7 +45,7 @@ struct Create {
 // What shall be done with a create.
 struct Begun {
   enum What {
-    kSend,      // it is written down: send it, then Close (or have its session recorded)
+    kSend,      // it is written down: send it, then Keep what became of it
     kReplay,    // it was done: `known.answer` is the serialized response
     kRefuse,    // the upstream refused it: `known.answer` is the serialized google.rpc.Status
     kDiffers,   // another request came under this id: `known.request`
