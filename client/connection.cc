@@ -1,4 +1,4 @@
-#include "client/connection.h"
+#include "ippclient/connection.h"
 
 #include <grpcpp/support/client_interceptor.h>
 
@@ -13,7 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
-#include "client/version.h"
+#include "ippclient/version.h"
 #include "kustom/ipp/v1/annotations.pb.h"
 #include "kustom/ipp/v1/device.pb.h"
 #include "kustom/ipp/v1/enrollment.pb.h"

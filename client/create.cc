@@ -1,4 +1,4 @@
-#include "client/create.h"
+#include "ippclient/create.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -6,7 +6,7 @@
 #include "absl/random/random.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
-#include "client/error.h"
+#include "ippclient/error.h"
 #include "kustom/ipp/v1/enrollment.grpc.pb.h"
 #include "kustom/ipp/v1/session.grpc.pb.h"
 #include "kustom/ipp/v1/simulation.grpc.pb.h"

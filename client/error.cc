@@ -1,4 +1,4 @@
-#include "client/error.h"
+#include "ippclient/error.h"
 
 #include <array>
 #include <utility>

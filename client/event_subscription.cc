@@ -1,11 +1,11 @@
-#include "client/event_subscription.h"
+#include "ippclient/event_subscription.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
-#include "client/error.h"
+#include "ippclient/error.h"
 
 namespace ipp::client {
 namespace {

@@ -1,4 +1,4 @@
-#include "client/version.h"
+#include "ippclient/version.h"
 
 namespace ipp::client {
 

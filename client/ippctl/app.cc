@@ -8,7 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "client/version.h"
+#include "ippclient/version.h"
 
 namespace ipp::ippctl {
 namespace {

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "client/connection.h"
 #include "client/ippctl/flags.h"
 #include "client/ippctl/interrupt.h"
 #include "client/ippctl/report.h"
+#include "ippclient/connection.h"
 
 namespace ipp::ippctl {
 

@@ -1,9 +1,9 @@
 #include "absl/strings/str_cat.h"
-#include "client/event_subscription.h"
 #include "client/ippctl/command.h"
 #include "client/ippctl/fields.h"
 #include "client/ippctl/render.h"
 #include "client/ippctl/text.h"
+#include "ippclient/event_subscription.h"
 #include "kustom/ipp/v1/session_event.grpc.pb.h"
 
 namespace ipp::ippctl {

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "client/error.h"
+#include "ippclient/error.h"
 
 // What a failed call looks like to the user, and to a script.
 namespace ipp::ippctl {

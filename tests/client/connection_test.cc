@@ -1,4 +1,4 @@
-#include "client/connection.h"
+#include "ippclient/connection.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

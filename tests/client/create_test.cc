@@ -1,4 +1,4 @@
-#include "client/create.h"
+#include "ippclient/create.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "client/error.h"
+#include "ippclient/error.h"
 #include "server/base/mutex.h"
 #include "tests/client/fake_gateway.h"
 #include "tests/support/http_relay.h"

@@ -1,4 +1,4 @@
-#include "client/event_subscription.h"
+#include "ippclient/event_subscription.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,8 +6,8 @@
 #include <map>
 #include <thread>
 
-#include "client/connection.h"
-#include "client/error.h"
+#include "ippclient/connection.h"
+#include "ippclient/error.h"
 #include "tests/client/fake_gateway.h"
 #include "tests/client/scripted_events.h"
 

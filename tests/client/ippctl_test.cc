@@ -3,7 +3,7 @@
 
 #include <fstream>
 
-#include "client/version.h"
+#include "ippclient/version.h"
 #include "tests/client/ippctl_fixture.h"
 
 namespace ipp::ippctl {

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "client/error.h"
+#include "ippclient/error.h"
 
 namespace ipp::faults {
 

@@ -5,8 +5,8 @@
 #include <thread>
 #include <vector>
 
-#include "client/connection.h"
-#include "client/event_subscription.h"
+#include "ippclient/connection.h"
+#include "ippclient/event_subscription.h"
 #include "tests/faults/observer.h"
 
 namespace ipp::faults {

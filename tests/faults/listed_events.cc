@@ -5,7 +5,7 @@
 #include <chrono>
 
 #include "absl/strings/str_cat.h"
-#include "client/error.h"
+#include "ippclient/error.h"
 #include "kustom/ipp/v1/session_event.grpc.pb.h"
 #include "tests/faults/fresh_channel.h"
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "client/error.h"
+#include "ippclient/error.h"
 #include "tests/faults/fresh_channel.h"
 #include "tests/faults/plan.h"
 

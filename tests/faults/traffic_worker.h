@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "client/connection.h"
+#include "ippclient/connection.h"
 #include "kustom/ipp/v1/session.grpc.pb.h"
 #include "tests/faults/plan.h"
 #include "tests/faults/simulator_process.h"

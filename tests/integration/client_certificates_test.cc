@@ -4,8 +4,8 @@
 #include <ostream>
 
 #include "absl/strings/match.h"
-#include "client/connection.h"
 #include "gmock/gmock.h"
+#include "ippclient/connection.h"
 #include "kustom/ipp/v1/location.grpc.pb.h"
 #include "kustom/ipp/v1/session.grpc.pb.h"
 #include "kustom/ipp/v1/simulation.grpc.pb.h"

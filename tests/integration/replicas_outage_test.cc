@@ -8,9 +8,9 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "client/connection.h"
-#include "client/event_subscription.h"
 #include "gmock/gmock.h"
+#include "ippclient/connection.h"
+#include "ippclient/event_subscription.h"
 #include "server/base/mutex.h"
 #include "tests/integration/replicas_bed.h"
 #include "tests/support/http_relay.h"
