@@ -17,7 +17,7 @@ struct TraceContext {
   // What the vendors on the way left there; often empty.
   std::string tracestate = {};
 
-  // 32 hexadecimal digits, for logs; empty without a trace. Of this object's life.
+  // 32 hexadecimal digits; "-" without a trace, as logs have it. Of this object's life.
   absl::string_view trace_id() const;
 
   bool operator==(const TraceContext&) const = default;
