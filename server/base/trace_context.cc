@@ -84,7 +84,7 @@ std::string CleanTracestate(absl::string_view tracestate) {
 }  // namespace
 
 absl::string_view TraceContext::trace_id() const {
-  return traceparent.empty() ? absl::string_view() : absl::string_view(traceparent).substr(3, 32);
+  return traceparent.empty() ? "-" : absl::string_view(traceparent).substr(3, 32);
 }
 
 TraceContext NewTrace() {

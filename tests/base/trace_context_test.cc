@@ -130,7 +130,7 @@ TEST(NewTrace, DiffersEachTimeAndIsNotSampled) {
   EXPECT_THAT(all, SizeIs(100));
 }
 
-TEST(NoTrace, HasNoId) { EXPECT_EQ(TraceContext().trace_id(), ""); }
+TEST(NoTrace, IsADashInTheLog) { EXPECT_EQ(TraceContext().trace_id(), "-"); }
 
 }  // namespace
 }  // namespace ipp
