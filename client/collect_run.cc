@@ -74,7 +74,7 @@ PaymentResult CollectRun::Collect() {
     const std::optional<grpc::Status> ended = Follow();
     if (!ended || IsFinal(session_.status())) continue;
     if (!RetryHeals(ended->error_code())) return GaveUp(*ended);
-    if (!ended->ok()) trouble_ = *ended;
+    NoteTrouble(*ended);
     Pause(PauseAfter(*ended), Is(Until::kStop) ? Until::kEnd : Until::kStop);
   }
 }
@@ -186,7 +186,7 @@ PaymentResult CollectRun::CancelSession() {
       }
       Heard(StepTo(paid));
     } else {
-      trouble_ = status;
+      NoteTrouble(status);
     }
     if (IsFinal(session_.status())) return Finished();
     const absl::Duration pause = PauseAfter(status);
@@ -204,6 +204,11 @@ void CollectRun::Heard(const v1::WatchSessionResponse& step) {
                     !google::protobuf::util::MessageDifferencer::Equals(session_, step.session());
   session_ = step.session();
   if (news && options_.on_step) options_.on_step(step);
+}
+
+void CollectRun::NoteTrouble(const grpc::Status& status) {
+  // The gateway's word says more than that the last call was cut short.
+  if (trouble_.ok() || !DecodeError(status).reason.empty()) trouble_ = status;
 }
 
 PaymentResult CollectRun::Finished() const {

@@ -46,6 +46,7 @@ class CollectRun {
   PaymentResult CancelSession();
 
   void Heard(const kustom::ipp::v1::WatchSessionResponse& step);
+  void NoteTrouble(const grpc::Status& status);
   bool IsKnown() const { return !session_.session_id().empty(); }
 
   // The ways in which it ends.
