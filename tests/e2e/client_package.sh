@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # client_package.sh BUILD_DIR: installs the client library, moves what was installed, builds the code of
 # client/README.md and a shop of our own against it, and lets both take a payment from the real gateway, which is
-# stopped and started again meanwhile.
+# stopped, and killed, and started again meanwhile.
 set -euo pipefail
 BUILD=$1
 . "$(dirname "$0")/lib.sh"
@@ -21,24 +21,32 @@ install_and_move() {
   mv "$WORK/before" "$WORK/after/ippclient"
   PREFIX=$WORK/after/ippclient
   # Nothing of the gateway, and no place of this machine.
-  find "$PREFIX" -path '*server*' | { ! grep . >&2; } || fail "headers of the gateway are installed"
+  [ -z "$(find "$PREFIX" -name server)" ] || fail "headers of the gateway are installed"
   if grep -rIlE "$SOURCE|$BUILD|$WORK" "$PREFIX"; then fail "an installed file names a place of the build"; fi
   if grep -rIlE '#include.*"(server|client|simulator|tests)/' "$PREFIX"; then fail "a header that was left behind"; fi
 }
 
+# What the library was built with, the program must be built with.
+cached() { sed -n "s/^$1:[A-Z]*=//p" "$BUILD/CMakeCache.txt"; }
+
 build_shop() {
+  local sanitize
+  sanitize=$(cached IPP_SANITIZE)
   cp -r "$HERE/client_package" "$WORK/shop"
   page cpp 1 2 >"$WORK/shop/pay.cc"
   page cpp 2 2 >"$WORK/shop/follow.h"
   { page cmake && cat "$WORK/shop/shop.cmake"; } >"$WORK/shop/CMakeLists.txt"
   cmake -S "$WORK/shop" -B "$WORK/shop/build" -G Ninja -DCMAKE_PREFIX_PATH="$PREFIX" -DCMAKE_BUILD_TYPE=Debug \
-    -DCMAKE_CXX_FLAGS="-Wall -Wextra -Werror -O0" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON >"$WORK/configure.log" 2>&1 ||
+    -DCMAKE_CXX_COMPILER="$(cached CMAKE_CXX_COMPILER)" \
+    -DCMAKE_CXX_FLAGS="$(cached CMAKE_CXX_FLAGS) -Wall -Wextra -O0 ${sanitize:+-fsanitize=$sanitize}" \
+    -DCMAKE_EXPORT_COMPILE_COMMANDS=ON >"$WORK/configure.log" 2>&1 ||
     { cat "$WORK/configure.log" >&2 && fail "configure"; }
   ninja -C "$WORK/shop/build" >"$WORK/build.log" 2>&1 || { cat "$WORK/build.log" >&2 && fail "build"; }
   SHOP=$WORK/shop/build
   if grep -q "$SOURCE" "$SHOP/compile_commands.json"; then fail "compiled with the source tree's headers"; fi
-  if ldd "$SHOP/shop" | grep -E 'spdlog|prometheus|curl|boost|sqlite|libpq|yaml'; then fail "links the gateway's"; fi
-  ldd "$SHOP/shop" | grep -q error_details || fail "does not link Google's error details beside it"
+  ldd "$SHOP/shop" >"$WORK/links"
+  if grep -E 'spdlog|prometheus|curl|boost|sqlite|libpq|yaml' "$WORK/links"; then fail "links the gateway's"; fi
+  grep -q error_details "$WORK/links" || fail "does not link Google's error details beside it"
   [ -f "$(cat "$SHOP/proto_dir")/kustom/ipp/v1/session.proto" ] || fail "no .proto files"
   serves 0.1 || fail "not taken for 0.1"
   if serves 0.2; then fail "taken for 0.2, which may break what was there"; fi
@@ -78,11 +86,12 @@ page_takes_a_payment() {
   grep -q '^paid, order .' "$WORK/pay.out" || fail "$(cat "$WORK/pay.out")"
 }
 
-shop_survives_a_restart() {
+# shop_survives SIGNAL: sent to the gateway while the shop waits for its customer.
+shop_survives() {
   start_payer shop "$GRPC" "$DEVICE"
-  kill -TERM "$GATEWAY_PID"
-  wait "$GATEWAY_PID" || fail "the gateway ended with $?"
-  GATEWAY_LOG=$WORK/gateway-again.log
+  kill "-$1" "$GATEWAY_PID"
+  wait "$GATEWAY_PID" || [ "$1" = KILL ] || fail "the gateway ended with $?"
+  GATEWAY_LOG=$WORK/gateway-after-$1.log
   GRPC_PORT=${GRPC##*:} WEBHOOK_PORT=${WEBHOOKS##*:} ADMIN_PORT=${ADMIN##*:} start_gateway
   tap
   end_payer shop
@@ -100,4 +109,5 @@ start_gateway
 DEVICE=$("$BUILD/client/ippctl" --address "$GRPC" -o json simulate device --name "Till 1" |
   sed -n 's/.*"id": *"\([^"]*\)".*/\1/p' | sed -n 1p)
 page_takes_a_payment
-shop_survives_a_restart
+shop_survives TERM
+shop_survives KILL

@@ -66,10 +66,14 @@ bool ErrorsAgree(const std::shared_ptr<grpc::Channel>& channel) {
   const grpc::Status status =
       v1::SessionService::NewStub(channel)->GetSession(&context, {}, &response);
   google::rpc::Status details;
-  google::rpc::ErrorInfo info;
-  return grpc::ExtractErrorDetails(status, &details).ok() && details.details_size() > 0 &&
-         details.details(0).UnpackTo(&info) && info.reason() == "INVALID_REQUEST" &&
-         ipp::client::DecodeError(status).reason == info.reason();
+  if (!grpc::ExtractErrorDetails(status, &details).ok()) return false;
+  for (const google::protobuf::Any& any : details.details()) {
+    google::rpc::ErrorInfo info;
+    if (!any.UnpackTo(&info)) continue;
+    return info.reason() == "INVALID_REQUEST" &&
+           ipp::client::DecodeError(status).reason == info.reason();
+  }
+  return false;
 }
 
 }  // namespace
@@ -79,7 +83,10 @@ int main(int argc, char** argv) {
   ipp::client::ConnectionOptions where;
   where.address = argv[1];
   const auto gateway = ipp::client::Connection::Create(where);
-  if (!gateway.ok() || !ErrorsAgree((*gateway)->channel())) return 1;
+  if (!gateway.ok() || !ErrorsAgree((*gateway)->channel())) {
+    std::cerr << "the library and Google's classes read an error differently\n";
+    return 1;
+  }
 
   ipp::client::PaymentOptions options;
   options.on_step = [](const v1::WatchSessionResponse& step) {
