@@ -1,47 +1,19 @@
 #include "ippclient/create.h"
 
-#include <algorithm>
 #include <cstdint>
 
 #include "absl/random/random.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
-#include "ippclient/error.h"
+#include "client/create_tries.h"
 #include "kustom/ipp/v1/enrollment.grpc.pb.h"
 #include "kustom/ipp/v1/session.grpc.pb.h"
 #include "kustom/ipp/v1/simulation.grpc.pb.h"
-#include "server/base/error_details.pb.h"
 
 namespace ipp::client {
 namespace {
 
 namespace v1 = kustom::ipp::v1;
-
-// However the pauses are set: a gateway that answers at once must not be asked without end.
-constexpr absl::Duration kShortestPause = absl::Milliseconds(10);
-
-// Worth another try with the same request_id.
-bool MayRepeat(const Error& error) {
-  // Without the gateway's word it is gRPC's own. Its RESOURCE_EXHAUSTED is a message that is too
-  // large, which it will be again.
-  if (error.reason.empty()) return error.code == grpc::StatusCode::UNAVAILABLE;
-  return (error.code == grpc::StatusCode::UNAVAILABLE ||
-          error.code == grpc::StatusCode::RESOURCE_EXHAUSTED) &&
-         error.retry_safe.value_or(false) && error.outcome != Outcome::kUnknown;
-}
-
-// What the last try says of itself does not hold for one before it that may have got through.
-grpc::Status WithUnknownOutcome(const grpc::Status& status) {
-  google::rpc::Status details;
-  details.ParseFromString(status.error_details());
-  for (google::protobuf::Any& any : *details.mutable_details()) {
-    google::rpc::ErrorInfo info;
-    if (!any.UnpackTo(&info)) continue;
-    (*info.mutable_metadata())["outcome"] = std::string(OutcomeName(Outcome::kUnknown));
-    any.set_value(info.SerializeAsString());
-  }
-  return grpc::Status(status.error_code(), status.error_message(), details.SerializeAsString());
-}
 
 template <typename Request>
 grpc::Status Repeat(Request* request, const CreateOptions& options,
@@ -50,24 +22,16 @@ grpc::Status Repeat(Request* request, const CreateOptions& options,
   const auto now = [&options] { return options.now ? options.now() : absl::Now(); };
   absl::BitGen random;
   const absl::Time end = now() + options.timeout;
-  absl::Duration limit = options.first_pause;
-  bool lost = false;  // a try ended without the gateway's word
+  CreateTries tries(options.first_pause, options.longest_pause);
   while (true) {
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(end));
     if (options.prepare) options.prepare(&context);
-    grpc::Status status = call(&context);
+    const grpc::Status status = call(&context);
     if (status.ok()) return status;
-    const Error error = DecodeError(status);
-    const absl::Duration pause =
-        std::max({limit * absl::Uniform<double>(random, 0.5, 1.0), kShortestPause,
-                  error.retry_delay.value_or(absl::ZeroDuration())});
-    limit = std::min(limit * 2, options.longest_pause);
-    if (!MayRepeat(error) || now() + pause >= end) {
-      return lost && error.outcome == Outcome::kNotSent ? WithUnknownOutcome(status) : status;
-    }
-    lost = lost || error.reason.empty();
-    options.sleep ? options.sleep(pause) : absl::SleepFor(pause);
+    const auto pause = tries.PauseAfter(status, end - now(), absl::Uniform(random, 0.0, 1.0));
+    if (!pause) return tries.Verdict();
+    options.sleep ? options.sleep(*pause) : absl::SleepFor(*pause);
   }
 }
 

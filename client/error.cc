@@ -5,10 +5,15 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "server/base/error_details.pb.h"
+#include "absl/strings/strip.h"
+#include "client/error_status.h"
+#include "client/ippclient_error_details.pb.h"
 
 namespace ipp::client {
 namespace {
+
+// The rest of a detail's type_url.
+constexpr absl::string_view kTypes = "type.googleapis.com/google.rpc.";
 
 std::string Find(const std::map<std::string, std::string>& metadata, const std::string& key) {
   const auto found = metadata.find(key);
@@ -23,7 +28,7 @@ std::optional<Outcome> ParseOutcome(const std::string& name) {
   return std::nullopt;
 }
 
-void ReadErrorInfo(const google::rpc::ErrorInfo& info, Error* error) {
+void ReadErrorInfo(const ippclient::ErrorInfo& info, Error* error) {
   error->reason = info.reason();
   error->metadata = {info.metadata().begin(), info.metadata().end()};
   error->outcome = ParseOutcome(Find(error->metadata, "outcome"));
@@ -40,29 +45,74 @@ void ReadErrorInfo(const google::rpc::ErrorInfo& info, Error* error) {
 
 }  // namespace
 
+absl::string_view OutcomeName(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kNotSent:
+      return "NOT_SENT";
+    case Outcome::kRejected:
+      return "REJECTED";
+    case Outcome::kExecuted:
+      return "EXECUTED";
+    case Outcome::kUnknown:
+      return "UNKNOWN";
+  }
+  return "UNKNOWN";
+}
+
 Error DecodeError(const grpc::Status& status) {
   Error error;
   error.code = status.error_code();
   error.message = status.error_message();
-  google::rpc::Status details;
+  ippclient::Status details;
   if (!details.ParseFromString(status.error_details())) return error;
-  for (const google::protobuf::Any& any : details.details()) {
-    google::rpc::ErrorInfo info;
-    google::rpc::BadRequest bad_request;
-    google::rpc::RetryInfo retry;
+  for (const ippclient::Any& any : details.details()) {
+    absl::string_view type = any.type_url();
+    if (!absl::ConsumePrefix(&type, kTypes)) continue;
+    ippclient::ErrorInfo info;
+    ippclient::BadRequest bad_request;
+    ippclient::RetryInfo retry;
     // A detail of ours that does not parse is treated like one that we do not know.
-    if (any.UnpackTo(&info)) {
+    if (type == "ErrorInfo" && info.ParseFromString(any.value())) {
       ReadErrorInfo(info, &error);
-    } else if (any.UnpackTo(&bad_request)) {
+    } else if (type == "BadRequest" && bad_request.ParseFromString(any.value())) {
       for (const auto& row : bad_request.field_violations()) {
         error.violations.push_back({row.field(), row.description()});
       }
-    } else if (any.UnpackTo(&retry)) {
+    } else if (type == "RetryInfo" && retry.ParseFromString(any.value())) {
       error.retry_delay = absl::Seconds(retry.retry_delay().seconds()) +
                           absl::Nanoseconds(retry.retry_delay().nanos());
     }
   }
   return error;
+}
+
+grpc::Status WithOutcome(const grpc::Status& status, Outcome outcome) {
+  ippclient::Status details;
+  details.ParseFromString(status.error_details());
+  for (ippclient::Any& any : *details.mutable_details()) {
+    ippclient::ErrorInfo info;
+    if (any.type_url() != absl::StrCat(kTypes, "ErrorInfo") || !info.ParseFromString(any.value())) {
+      continue;
+    }
+    (*info.mutable_metadata())["outcome"] = std::string(OutcomeName(outcome));
+    any.set_value(info.SerializeAsString());
+  }
+  return grpc::Status(status.error_code(), status.error_message(), details.SerializeAsString());
+}
+
+grpc::Status ErrorStatus(grpc::StatusCode code, absl::string_view message, absl::string_view reason,
+                         Outcome outcome) {
+  ippclient::ErrorInfo info;
+  info.set_reason(std::string(reason));
+  info.set_domain("ipp.kustom.co");
+  (*info.mutable_metadata())["outcome"] = std::string(OutcomeName(outcome));
+  ippclient::Status details;
+  details.set_code(code);
+  details.set_message(std::string(message));
+  ippclient::Any& any = *details.add_details();
+  any.set_type_url(absl::StrCat(kTypes, "ErrorInfo"));
+  any.set_value(info.SerializeAsString());
+  return grpc::Status(code, std::string(message), details.SerializeAsString());
 }
 
 std::string CodeName(grpc::StatusCode code) {

@@ -44,6 +44,9 @@ THIRD_PARTIES = {
 SHOWING = re.compile(r"DebugString\(|TextFormat|MessageToJsonString")
 MAY_SHOW = {"server/base/masked_text.cc", "client/ippctl/command.cc"}
 
+# What the client library's public headers may include: they are installed without the rest.
+PUBLIC = re.compile(r"(ippclient|grpcpp|absl|google/protobuf|kustom)/|[a-z_]+$")
+
 INCLUDE = re.compile(r'^\s*#\s*include\s+[<"]([^>"]+)[>"]')
 
 
@@ -74,6 +77,11 @@ def breaches(root):
                 yield where + "the simulator shares no code with the gateway"
             if folder[0] == "client" and name.startswith("server/") and target.group(1) != "base":
                 yield where + f"client may include server/base only, not {name}"
+            in_library = folder[0] == "client" and folder[1] != "ippctl"
+            if in_library and name.startswith("server/") and name != "server/base/mutex.h":
+                yield where + f"the client library is installed without the gateway: not {name}"
+            if relative.startswith("client/include/") and not PUBLIC.match(name):
+                yield where + f"{name} is not installed with the client library"
             if module and target and target.group(1) not in MODULES[module] | {module}:
                 yield where + f"{module} may not include {target.group(1)}"
             for pattern, allowed in THIRD_PARTIES.items():
@@ -88,7 +96,9 @@ def self_test(tmp):
         "server/store/a.cc": "#include <curl/curl.h>\n",
         "server/upstream/a.cc": '#include "kustom/ipp/v1/device.grpc.pb.h"\n',
         "simulator/a.cc": '#include "server/base/clock.h"\n',
-        "client/a.cc": '#include "server/store/store.h"\n',
+        "client/ippctl/a.cc": '#include "server/store/store.h"\n',
+        "client/a.cc": '#include "server/base/error.h"\n',
+        "client/include/ippclient/a.h": '#include "client/machine.h"\n',
         "server/newmodule/a.cc": "",
         "server/rpc/a.cc": "LogInfo(request.ShortDebugString());\n",
     }

@@ -6,6 +6,10 @@
 #include "client/ippctl/text.h"
 
 namespace ipp::ippctl {
+
+using client::FieldViolation;
+using client::Outcome;
+
 namespace {
 
 const char* Explain(Outcome outcome) {

@@ -3,12 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
+#include <numeric>
 #include <thread>
 
 #include "ippclient/connection.h"
 #include "ippclient/error.h"
 #include "tests/client/fake_gateway.h"
+#include "tests/client/manual_machine.h"
 #include "tests/client/scripted_events.h"
 
 namespace ipp::client {
@@ -16,44 +17,8 @@ namespace {
 
 using ::testing::ElementsAre;
 
-// Keeps tasks until the test runs them.
-class ManualScheduler final : public Scheduler {
- public:
-  TaskId RunAfter(absl::Duration delay, absl::AnyInvocable<void() &&> task) override {
-    MutexLock lock(&mutex_);
-    tasks_.emplace(++last_, std::make_pair(delay, std::move(task)));
-    changed_.SignalAll();
-    return last_;
-  }
-  bool Cancel(TaskId id) override {
-    MutexLock lock(&mutex_);
-    return tasks_.erase(id) > 0;
-  }
-  // Waits for the next task there is, runs it, returns its delay.
-  absl::Duration AwaitAndRun() {
-    std::pair<absl::Duration, absl::AnyInvocable<void() &&>> task;
-    {
-      MutexLock lock(&mutex_);
-      while (tasks_.empty()) changed_.Wait(&mutex_);
-      task = std::move(tasks_.begin()->second);
-      tasks_.erase(tasks_.begin());
-    }
-    std::move(task.second)();
-    return task.first;
-  }
-
- private:
-  Mutex mutex_;
-  CondVar changed_;
-  TaskId last_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::map<TaskId, std::pair<absl::Duration, absl::AnyInvocable<void() &&>>> tasks_
-      ABSL_GUARDED_BY(mutex_);
-};
-
-// Remembers what it heard, lets every wait pass at once.
+// Remembers what it heard.
 struct Recorder : EventHandler {
-  explicit Recorder(ManualScheduler* s) : scheduler(s) {}
-
   void OnEvent(const v1::SessionEvent& event) override {
     events.push_back(event.event_id());
     if (on_event) on_event(event.event_id());
@@ -65,11 +30,9 @@ struct Recorder : EventHandler {
   void OnDisconnected(const grpc::Status& status, absl::Duration retry_in) override {
     statuses.push_back(status.error_code());
     waits.push_back(retry_in);
-    if (on_disconnected) return on_disconnected();
-    EXPECT_EQ(scheduler->AwaitAndRun(), retry_in);
+    if (on_disconnected) on_disconnected();
   }
 
-  ManualScheduler* const scheduler;
   std::vector<std::string> events;
   std::vector<std::string> cursors;
   std::vector<grpc::StatusCode> statuses;
@@ -87,8 +50,7 @@ class EventSubscriptionTest : public ::testing::Test {
     options.request.mutable_filter()->add_session_ids("s-1");
     options.initial_backoff = absl::Seconds(1);
     options.max_backoff = absl::Seconds(5);
-    options.scheduler = &scheduler_;
-    options.random = [] { return 0.5; };
+    options.machine = &machine_;
     return options;
   }
 
@@ -96,6 +58,10 @@ class EventSubscriptionTest : public ::testing::Test {
   void RunToTheEnd(EventSubscription::Options options) {
     EventSubscription subscription(channel_, std::move(options));
     EXPECT_EQ(subscription.Run(&recorder_).error_code(), grpc::StatusCode::NOT_FOUND);
+  }
+  // What has passed but for silences.
+  absl::Duration Waited() const {
+    return std::accumulate(recorder_.waits.begin(), recorder_.waits.end(), absl::ZeroDuration());
   }
 
   // Cursor that each subscription asked for; "-" for the start position.
@@ -116,8 +82,8 @@ class EventSubscriptionTest : public ::testing::Test {
     options.address = gateway_.address();
     return (*Connection::Create(options))->channel();
   }();
-  ManualScheduler scheduler_;
-  Recorder recorder_{&scheduler_};
+  ManualMachine machine_{/*short_wait=*/absl::Seconds(30)};  // all pauses, and no silence
+  Recorder recorder_;
 };
 
 TEST_F(EventSubscriptionTest, DeliversEachEventOnceOverBrokenStreams) {
@@ -167,6 +133,7 @@ TEST_F(EventSubscriptionTest, WaitsLongerEachTimeUpToTheMost) {
   EXPECT_THAT(recorder_.waits,
               ElementsAre(absl::Milliseconds(750), absl::Milliseconds(1500), absl::Seconds(3),
                           absl::Milliseconds(3750), absl::Milliseconds(3750)));
+  EXPECT_EQ(machine_.Now(), Waited());
 }
 
 TEST_F(EventSubscriptionTest, WaitsFromTheBeginningAfterAStreamThatDelivered) {
@@ -187,6 +154,7 @@ TEST_F(EventSubscriptionTest, WaitsAsLongAsTheGatewayAsks) {
                                        .retry_after = absl::Seconds(20)}))});
   RunToTheEnd(Options());
   EXPECT_THAT(recorder_.waits, ElementsAre(absl::Seconds(20)));
+  EXPECT_EQ(machine_.Now(), absl::Seconds(20));
 }
 
 class SubscriptionGivesUp : public EventSubscriptionTest,
@@ -209,6 +177,27 @@ INSTANTIATE_TEST_SUITE_P(
                       grpc::StatusCode::UNAUTHENTICATED, grpc::StatusCode::OUT_OF_RANGE,
                       grpc::StatusCode::NOT_FOUND, grpc::StatusCode::UNIMPLEMENTED),
     [](const auto& info) { return CodeName(info.param); });
+
+TEST_F(EventSubscriptionTest, GoesOnWhenRetentionHasOvertakenItAndLossIsAllowed) {
+  const grpc::Status overtaken = {grpc::StatusCode::OUT_OF_RANGE, "overtaken"};
+  auto behind_the_gap = StartedAt("c-7");
+  behind_the_gap.mutable_started()->set_skipped(true);
+  events_.Add({{StartedAt("c-0"), EventOf("1")}, overtaken});
+  events_.Add({{}, overtaken});
+  events_.Add({{behind_the_gap, EventOf("8")}, Unavailable()});
+  EventSubscription::Options options = Options();
+  options.request.set_on_cursor_expired(v1::CURSOR_EXPIRED_POLICY_SKIP_TO_OLDEST);
+  int skipped = 0;
+  recorder_.on_started = [&](const auto& started) { skipped += started.skipped() ? 1 : 0; };
+  RunToTheEnd(std::move(options));
+  EXPECT_THAT(recorder_.events, ElementsAre("1", "8"));
+  EXPECT_THAT(AskedFor(), ElementsAre("-", "c-1", "c-1", "c-8"));
+  EXPECT_EQ(skipped, 1);
+  // Not at once, and later each time.
+  EXPECT_THAT(recorder_.waits, ElementsAre(absl::Milliseconds(750), absl::Milliseconds(1500),
+                                           absl::Milliseconds(750)));
+  EXPECT_EQ(machine_.Now(), Waited());
+}
 
 class SubscriptionGoesOn : public EventSubscriptionTest,
                            public ::testing::WithParamInterface<grpc::StatusCode> {};
@@ -233,12 +222,12 @@ TEST_F(EventSubscriptionTest, TakesThreeMissedHeartbeatsForADeadConnection) {
   events_.Add({{StartedAt("c-0"), EventOf("1")}, grpc::Status::OK, /*silent=*/true});
   events_.Add({{StartedAt("c-1"), EventOf("2")}, Unavailable()});
   EventSubscription::Options options = Options();
-  options.request.mutable_heartbeat_interval()->set_seconds(7);
+  options.request.mutable_heartbeat_interval()->set_seconds(12);
   std::thread silence;
   recorder_.on_event = [&](const std::string& id) {
-    // No timer waits while an event is being handled: the next one is the silence after it.
+    // Nobody waits while an event is being handled: the next wait is the silence after it.
     if (id == "1") {
-      silence = std::thread([&] { EXPECT_EQ(scheduler_.AwaitAndRun(), absl::Seconds(21)); });
+      silence = std::thread([&] { EXPECT_EQ(machine_.PassNextWait(), absl::Seconds(36)); });
     }
   };
   RunToTheEnd(std::move(options));
@@ -282,9 +271,10 @@ TEST_F(EventSubscriptionTest, CancelFromAnotherThreadEndsASilentStream) {
 TEST_F(EventSubscriptionTest, CancelEndsAWait) {
   events_.Add({{}, Unavailable()});
   EventSubscription subscription(channel_, Options());
-  recorder_.on_disconnected = [&] { subscription.Cancel(); };  // and nobody runs the timer
+  recorder_.on_disconnected = [&] { subscription.Cancel(); };
   EXPECT_TRUE(subscription.Run(&recorder_).ok());
   EXPECT_EQ(events_.requests().size(), 1u);
+  EXPECT_EQ(machine_.Now(), absl::ZeroDuration());
 }
 
 TEST_F(EventSubscriptionTest, CancelBeforeRunMakesNoCall) {
@@ -295,13 +285,38 @@ TEST_F(EventSubscriptionTest, CancelBeforeRunMakesNoCall) {
   EXPECT_TRUE(events_.requests().empty());
 }
 
-TEST_F(EventSubscriptionTest, BringsItsOwnTimer) {
+TEST_F(EventSubscriptionTest, MovesItsCursorOnlyAfterTheHandlerHasReturned) {
+  events_.Add({{StartedAt("c-0"), EventOf("1"), EventOf("2")}, grpc::Status::OK});
+  EventSubscription subscription(channel_, Options());
+  std::vector<std::string> seen;
+  recorder_.on_event = [&](const std::string&) { seen.push_back(subscription.cursor()); };
+  subscription.Run(&recorder_);
+  EXPECT_THAT(seen, ElementsAre("c-0", "c-1"));
+  EXPECT_EQ(subscription.cursor(), "c-2");
+}
+
+TEST_F(EventSubscriptionTest, RunsOnAThreadOfItsOwn) {
+  events_.Add({{StartedAt("c-0"), EventOf("1")}, {grpc::StatusCode::PERMISSION_DENIED, "no"}});
+  std::thread::id thread;
+  recorder_.on_event = [&](const std::string&) { thread = std::this_thread::get_id(); };
+  EventSubscription subscription(channel_, Options());
+  subscription.Start(&recorder_);
+  EXPECT_EQ(subscription.Wait().error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_THAT(recorder_.events, ElementsAre("1"));
+  EXPECT_NE(thread, std::this_thread::get_id());
+}
+
+TEST_F(EventSubscriptionTest, EndsItsThreadWithItself) {
+  events_.Add({{StartedAt("c-0")}, grpc::Status::OK, /*silent=*/true});
+  EventSubscription subscription(channel_, Options());
+  subscription.Start(&recorder_);
+}
+
+TEST_F(EventSubscriptionTest, TakesItsTimeFromTheRealMachine) {
   events_.Add({{StartedAt("c-0"), EventOf("1")}, Unavailable()});
   EventSubscription::Options options = Options();
-  options.scheduler = nullptr;
-  options.random = nullptr;
+  options.machine = nullptr;
   options.initial_backoff = absl::Milliseconds(1);
-  recorder_.on_disconnected = [] {};
   RunToTheEnd(std::move(options));
   EXPECT_THAT(AskedFor(), ElementsAre("-", "c-1"));
 }

@@ -9,16 +9,11 @@
 
 #include "kustom/ipp/v1/session_event.grpc.pb.h"
 #include "server/base/mutex.h"
+#include "tests/client/scripted_stream.h"
 
 namespace ipp::client {
 
-// One stream of a ScriptedEvents.
-struct Script {
-  std::vector<kustom::ipp::v1::SubscribeSessionEventsResponse> messages = {};
-  // How the stream ends after the last message; `silent`: not at all, until the client cancels.
-  grpc::Status end = grpc::Status::OK;
-  bool silent = false;
-};
+using Script = StreamScript<kustom::ipp::v1::SubscribeSessionEventsResponse>;
 
 // A SessionEventService that plays one script a subscription, in order. Past the last one it
 // answers NOT_FOUND, which ends a client that reconnects more often than expected.
@@ -36,16 +31,19 @@ class ScriptedEvents final : public kustom::ipp::v1::SessionEventService::Callba
     return requests_;
   }
 
+  const StreamProgress& progress() const { return progress_; }
+
   grpc::ServerWriteReactor<Response>* SubscribeSessionEvents(grpc::CallbackServerContext*,
                                                              const Request* request) override {
     MutexLock lock(&mutex_);
     requests_.push_back(*request);
     if (scripts_.empty()) {
-      return new Stream({.end = {grpc::StatusCode::NOT_FOUND, "no script is left"}});
+      return new ScriptedStream<Response>(
+          {.end = {grpc::StatusCode::NOT_FOUND, "no script is left"}}, &progress_);
     }
     Script script = std::move(scripts_.front());
     scripts_.pop_front();
-    return new Stream(std::move(script));
+    return new ScriptedStream<Response>(std::move(script), &progress_);
   }
 
   grpc::ServerUnaryReactor* ListSessionEvents(
@@ -69,35 +67,7 @@ class ScriptedEvents final : public kustom::ipp::v1::SessionEventService::Callba
   std::vector<kustom::ipp::v1::ListSessionEventsRequest> list_requests;
 
  private:
-  class Stream final : public grpc::ServerWriteReactor<Response> {
-   public:
-    explicit Stream(Script script) : script_(std::move(script)) { Next(); }
-    void OnWriteDone(bool ok) override { ok ? Next() : FinishOnce(grpc::Status::CANCELLED); }
-    void OnCancel() override { FinishOnce(grpc::Status::CANCELLED); }
-    void OnDone() override { delete this; }
-
-   private:
-    void Next() {
-      if (next_ < script_.messages.size()) {
-        StartWrite(&script_.messages[next_++]);
-      } else if (!script_.silent) {
-        FinishOnce(script_.end);
-      }
-    }
-    void FinishOnce(const grpc::Status& status) {
-      {
-        MutexLock lock(&mutex_);
-        if (std::exchange(finished_, true)) return;
-      }
-      Finish(status);
-    }
-
-    Script script_;
-    size_t next_ = 0;
-    Mutex mutex_;
-    bool finished_ ABSL_GUARDED_BY(mutex_) = false;
-  };
-
+  StreamProgress progress_;
   Mutex mutex_;
   std::deque<Script> scripts_ ABSL_GUARDED_BY(mutex_);
   std::vector<Request> requests_ ABSL_GUARDED_BY(mutex_);
@@ -129,7 +99,5 @@ inline ScriptedEvents::Response GoodbyeAt(const std::string& cursor) {
   message.mutable_goodbye()->set_reason("draining");
   return message;
 }
-
-inline grpc::Status Unavailable() { return {grpc::StatusCode::UNAVAILABLE, "gone"}; }
 
 }  // namespace ipp::client

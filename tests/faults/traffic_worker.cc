@@ -109,7 +109,8 @@ std::string TrafficWorker::CreateThroughGateway(const NamedPlan& named) {
     if (named.plan.watch == WatchBy::kRequest) notes_->NoteAsked(create.session_id);
   } else {
     const client::Error error = client::DecodeError(status);
-    create.denied = error.outcome == Outcome::kNotSent || error.outcome == Outcome::kRejected;
+    create.denied =
+        error.outcome == client::Outcome::kNotSent || error.outcome == client::Outcome::kRejected;
     create.error =
         absl::StrCat(client::CodeName(error.code), " ", error.reason, " ", error.message);
     Explained(status, absl::StrCat("CreateSession of ", named.reference));

@@ -72,9 +72,9 @@ class Connection {
 
 // gRPC's service config (JSON), made from the contract's own `route` options: UNAVAILABLE is
 // repeated for everything but what must be done at most once (creates, simulated taps) and
-// SubscribeSessionEvents, which EventSubscription reconnects. Not for creates, although the gateway
-// answers them UNAVAILABLE only when a retry is safe: a connection to the gateway that breaks in
-// mid-call is UNAVAILABLE too.
+// SubscribeSessionEvents, which EventSubscription and EventReader reconnect. Not for creates,
+// although the gateway answers them UNAVAILABLE only when a retry is safe: a connection to the
+// gateway that breaks in mid-call is UNAVAILABLE too.
 std::string RetryServiceConfig();
 
 }  // namespace ipp::client

@@ -7,10 +7,25 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "server/base/error.h"
 
 namespace ipp::client {
+
+// What became of a call.
+enum class Outcome {
+  kNotSent,   // No byte of it left the gateway.
+  kRejected,  // Kustom refused it: nothing was done.
+  kExecuted,  // It was done.
+  kUnknown,   // It may or may not have been done.
+};
+absl::string_view OutcomeName(Outcome outcome);  // "NOT_SENT", …
+
+struct FieldViolation {
+  std::string field;        // path as in the proto: "order_items[2].total_amount"
+  std::string description;  // for a person
+  bool operator==(const FieldViolation&) const = default;
+};
 
 // What an error of the gateway says, taken out of google.rpc.Status. Fields that the error does not
 // carry are empty; an error that gRPC made itself (no connection, deadline) carries only the first

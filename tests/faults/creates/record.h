@@ -14,6 +14,9 @@
 
 namespace ipp::faults {
 
+using client::FieldViolation;
+using client::Outcome;
+
 // A create that the simulator has read to its end.
 struct ReadRequest {
   int64_t sequence = 0;

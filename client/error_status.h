@@ -1,0 +1,18 @@
+#pragma once
+
+#include <grpcpp/support/status.h>
+
+#include "absl/strings/string_view.h"
+#include "ippclient/error.h"
+
+// Statuses as the gateway sends them, for what the library has to say itself.
+namespace ipp::client {
+
+// The same error with another outcome in its ErrorInfo, if it has one.
+grpc::Status WithOutcome(const grpc::Status& status, Outcome outcome);
+
+// An error with an ErrorInfo.
+grpc::Status ErrorStatus(grpc::StatusCode code, absl::string_view message, absl::string_view reason,
+                         Outcome outcome);
+
+}  // namespace ipp::client

@@ -1,0 +1,32 @@
+#include "client/machine.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "absl/random/random.h"
+
+namespace ipp::client {
+namespace {
+
+// So that no duration is too long for the system's clocks.
+constexpr absl::Duration kLongestWait = absl::Hours(1);
+
+class RealMachine final : public Machine {
+ public:
+  absl::Duration Now() override {
+    return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
+  }
+  void Wait(absl::Duration until, CondVar* changed, Mutex* mutex) override {
+    changed->WaitFor(mutex, absl::ToChronoNanoseconds(std::min(until - Now(), kLongestWait)));
+  }
+  double Random() override { return absl::Uniform(absl::BitGen(), 0.0, 1.0); }
+};
+
+}  // namespace
+
+Machine& Machine::Real() {
+  static RealMachine machine;
+  return machine;
+}
+
+}  // namespace ipp::client

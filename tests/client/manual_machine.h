@@ -1,0 +1,63 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+
+#include "client/machine.h"
+
+namespace ipp::client {
+
+// Time that passes when the test says so, and in short waits, such as pauses between tries: those
+// are over at once. Chance is always one half.
+class ManualMachine final : public Machine {
+ public:
+  // The longest wait that is over at once.
+  explicit ManualMachine(absl::Duration short_wait) : short_wait_(short_wait) {}
+
+  absl::Duration Now() override {
+    MutexLock lock(&mutex_);
+    return now_;
+  }
+  void Wait(absl::Duration until, CondVar* changed, Mutex* mutex) override {
+    {
+      MutexLock lock(&mutex_);
+      if (until - now_ <= short_wait_) {
+        now_ = std::max(now_, until);
+        return;
+      }
+      if (until < absl::InfiniteDuration()) {
+        awaited_ = until;
+        ++long_waits_;
+        waiting_.SignalAll();
+      }
+    }
+    // Looks again whether time has passed.
+    changed->WaitFor(mutex, std::chrono::milliseconds(1));
+  }
+  double Random() override { return 0.5; }
+
+  void Pass(absl::Duration time) {
+    MutexLock lock(&mutex_);
+    now_ += time;
+  }
+  // Lets the next long wait be over; how long it was.
+  absl::Duration PassNextWait() {
+    MutexLock lock(&mutex_);
+    const uint64_t before = long_waits_;
+    while (long_waits_ == before) waiting_.Wait(&mutex_);
+    const absl::Duration passed = awaited_ - now_;
+    now_ = std::max(now_, awaited_);
+    return passed;
+  }
+
+ private:
+  const absl::Duration short_wait_;
+  Mutex mutex_;
+  CondVar waiting_;
+  absl::Duration now_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration awaited_ ABSL_GUARDED_BY(mutex_);
+  uint64_t long_waits_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace ipp::client
