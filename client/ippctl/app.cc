@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <csignal>
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -11,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "client/ippctl/commands.h"
 #include "client/ippctl/config_file.h"
+#include "client/ippctl/file_text.h"
 #include "client/ippctl/help.h"
 #include "ippclient/version.h"
 
@@ -29,10 +28,8 @@ absl::StatusOr<std::shared_ptr<client::Connection>> Connect(const FlagValues& fl
   options.timeout = flags.Duration("timeout");
   options.user_agent = absl::StrCat("ippctl/", client::Version());
   if (const std::string path = flags.Text("token-file"); !path.empty()) {
-    std::ifstream file(path);
-    const std::string content{std::istreambuf_iterator<char>(file), {}};
-    options.token = std::string(absl::StripAsciiWhitespace(content));
-    if (!file || options.token.empty()) {
+    options.token = std::string(absl::StripAsciiWhitespace(ReadFileText(path).value_or("")));
+    if (options.token.empty()) {
       return absl::NotFoundError(absl::StrCat("cannot read a token from ", path));
     }
   }

@@ -1,8 +1,6 @@
 #include "client/ippctl/config_file.h"
 
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -10,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "client/ippctl/file_text.h"
 #include "client/ippctl/text.h"
 
 namespace ipp::ippctl {
@@ -114,12 +113,9 @@ absl::StatusOr<ConfigFile> FindConfigFile(const FlagValues& given, const GetEnv&
     std::error_code error;
     if (!std::filesystem::exists(path, error)) return ConfigFile();
   }
-  std::ifstream in(path);
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
-  std::error_code error;
-  if (!in || std::filesystem::is_directory(path, error))
-    return absl::NotFoundError(absl::StrCat("cannot read the configuration file ", path));
-  return ParseConfigFile(text, path, known, home);
+  const auto text = ReadFileText(path);
+  if (text) return ParseConfigFile(*text, path, known, home);
+  return absl::NotFoundError(absl::StrCat("cannot read the configuration file ", path));
 }
 
 absl::StatusOr<Context> ChooseContext(const ConfigFile& file, const FlagValues& given,
@@ -128,7 +124,7 @@ absl::StatusOr<Context> ChooseContext(const ConfigFile& file, const FlagValues& 
   if (const std::string name = getenv("IPPCTL_CONTEXT"); !name.empty()) {
     context = {name, "IPPCTL_CONTEXT"};
   }
-  if (given.Has("context")) context = {given.Text("context"), "--context"};
+  if (given.Has("context")) context = {given.Text("context"), given.Origin("context")};
   if (context.name.empty() || file.contexts.contains(context.name)) return context;
   return absl::NotFoundError(absl::StrCat(
       context.where, ": ", Printable(context.name), " is not a context",

@@ -6,20 +6,19 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
-#include <iterator>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "client/ippctl/file_text.h"
 
 namespace ipp::ippctl {
 
 absl::StatusOr<std::string> CursorFile::Read() const {
   if (path_.empty()) return "";
-  std::ifstream in(path_);
-  if (!in && errno == ENOENT) return "";
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
-  if (!in) return absl::NotFoundError(absl::StrCat("cannot read the cursor file ", path_));
-  const absl::string_view cursor = absl::StripAsciiWhitespace(text);
+  const auto text = ReadFileText(path_);
+  if (!text && errno == ENOENT) return "";
+  if (!text) return absl::NotFoundError(absl::StrCat("cannot read the cursor file ", path_));
+  const absl::string_view cursor = absl::StripAsciiWhitespace(*text);
   if (cursor.empty() ||
       std::any_of(cursor.begin(), cursor.end(), [](char c) { return c <= ' ' || c >= '\x7f'; })) {
     return absl::FailedPreconditionError(absl::StrCat(path_, " holds no cursor"));

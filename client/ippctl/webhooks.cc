@@ -43,7 +43,9 @@ class Forwarder {
     if (last.status.ok()) {
       ++delivered_;
     } else {
-      Complain(*webhook, last, absl::StrCat("given up after ", last.number, " attempts"));
+      Complain(*webhook, last,
+               absl::StrCat("given up after ", last.number,
+                            last.number == 1 ? " attempt" : " attempts"));
       gave_up_ = !skips_;
     }
     return !gave_up_ && invocation_.out();
