@@ -3,6 +3,7 @@ WORK=$(mktemp -d)
 SIM_LOG=$WORK/simulator.log
 GATEWAY_LOG=$WORK/gateway.log
 PIDS=()
+export IPPCTL_CONFIG=/dev/null  # not what a developer has at home
 
 stop_all() {
   local pid
