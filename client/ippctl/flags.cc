@@ -46,10 +46,12 @@ bool IsTime(const std::string& text) {
 }
 
 // Checks a value and brings it into the form that FlagValues reads. `called` is where it stands,
-// for the error.
-absl::StatusOr<std::string> Checked(const Flag& flag, absl::string_view called, std::string value) {
+// for the error, which repeats the value unless `silent`.
+absl::StatusOr<std::string> Checked(const Flag& flag, absl::string_view called, std::string value,
+                                    bool silent = false) {
   const auto wrong = [&](absl::string_view what) {
-    return absl::InvalidArgumentError(absl::StrCat(called, ": '", value, "' is ", what));
+    const std::string shown = silent ? "the value" : absl::StrCat("'", value, "'");
+    return absl::InvalidArgumentError(absl::StrCat(called, ": ", shown, " is ", what));
   };
   if (value.empty()) return absl::InvalidArgumentError(absl::StrCat(called, " is empty"));
   int64_t integer = 0;
@@ -84,7 +86,7 @@ absl::StatusOr<std::string> Checked(const Flag& flag, absl::string_view called, 
       std::string choice = ToChoice(value);
       if (std::find(flag.choices.begin(), flag.choices.end(), choice) == flag.choices.end()) {
         return wrong(absl::StrCat("not one of ", absl::StrJoin(flag.choices, ", "),
-                                  Suggestion(choice, flag.choices, "")));
+                                  silent ? "" : Suggestion(choice, flag.choices, "")));
       }
       return choice;
     }
@@ -211,7 +213,9 @@ absl::Status CompleteFlags(const std::vector<Flag>& flags, const GetEnv& getenv,
     std::string value = flag.environment.empty() ? std::string() : getenv(flag.environment);
     std::string called = flag.environment;
     std::string origin = flag.environment;
+    bool from_file = false;
     if (const auto setting = settings.find(flag.name); value.empty() && setting != settings.end()) {
+      from_file = true;
       value = setting->second.value;
       origin = setting->second.where;
       called = absl::StrCat(origin, ": ", flag.name);
@@ -222,7 +226,8 @@ absl::Status CompleteFlags(const std::vector<Flag>& flags, const GetEnv& getenv,
       origin = "default";
     }
     if (!value.empty()) {
-      auto checked = Checked(flag, called, std::move(value));
+      // A file may hold what it should not: a token, a key.
+      auto checked = Checked(flag, called, std::move(value), /*silent=*/from_file);
       if (!checked.ok()) return checked.status();
       values->SetOrigin(flag.name, origin);
       if (flag.kind == FlagKind::kSwitch && *checked == "false") continue;

@@ -158,7 +158,7 @@ TEST_F(IppctlConfig, WhatIsWrongIsSaidWithItsPlace) {
   EXPECT_EQ(Show({}, {"--config", folder_ / "home"}).exit_code, 2);
   const std::string bad = folder_.Write("bad", "\ntimeout = soon\n");
   run = Show({{"IPPCTL_CONFIG", bad}});
-  EXPECT_THAT(run.err, HasSubstr(bad + ":2: timeout: 'soon' is not a duration such as"));
+  EXPECT_THAT(run.err, HasSubstr(bad + ":2: timeout: the value is not a duration such as"));
   run = Show({{"IPPCTL_TLS", "perhaps"}});
   EXPECT_THAT(run.err, HasSubstr("IPPCTL_TLS: 'perhaps' is neither true nor false\n"));
 }
