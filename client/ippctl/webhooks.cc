@@ -6,11 +6,10 @@
 #include "client/ippctl/cursor_file.h"
 #include "client/ippctl/event_log.h"
 #include "client/ippctl/forward_url.h"
-#include "client/ippctl/json_text.h"
-#include "client/ippctl/render.h"
 #include "client/ippctl/signing_secret.h"
 #include "client/ippctl/text.h"
 #include "client/ippctl/webhook.h"
+#include "client/ippctl/webhook_forwarder.h"
 #include "client/ippctl/webhook_sender.h"
 #include "ippclient/event_subscription.h"
 #include "kustom/ipp/v1/session_event.grpc.pb.h"
@@ -22,80 +21,10 @@ namespace {
 namespace v1 = ::kustom::ipp::v1;
 using Service = v1::SessionEventService;
 
-// Sends events on and prints what became of each.
-class Forwarder {
- public:
-  Forwarder(Invocation* invocation, WebhookSender* sender)
-      : invocation_(*invocation),
-        sender_(*sender),
-        skips_(invocation->flags().Text("on-failure") == "skip") {}
-
-  // False: what follows is not to be sent, and this event counts as not delivered.
-  bool Forward(const v1::SessionEvent& event) {
-    const std::optional<Webhook> webhook = MakeWebhook(event);
-    if (!webhook) return true;
-    const WebhookSender::Attempt last =
-        sender_.Send(*webhook, [&](const WebhookSender::Attempt& attempt, absl::Duration pause) {
-          Complain(*webhook, attempt, absl::StrCat("again in ", absl::FormatDuration(pause)));
-        });
-    if (absl::IsCancelled(last.status)) return false;
-    Print(*webhook, last);
-    if (last.status.ok()) {
-      ++delivered_;
-    } else {
-      Complain(*webhook, last,
-               absl::StrCat("given up after ", last.number,
-                            last.number == 1 ? " attempt" : " attempts"));
-      gave_up_ = !skips_;
-    }
-    return !gave_up_ && invocation_.out();
-  }
-
-  bool gave_up() const { return gave_up_; }
-  int64_t delivered() const { return delivered_; }
-
- private:
-  void Complain(const Webhook& webhook, const WebhookSender::Attempt& attempt,
-                absl::string_view then) {
-    invocation_.err() << absl::StrCat("ippctl: ", Printable(webhook.type), " of ",
-                                      Printable(webhook.session_id), ": ",
-                                      Printable(attempt.status.message()), "; ", then, "\n");
-  }
-
-  void Print(const Webhook& webhook, const WebhookSender::Attempt& attempt) {
-    const std::string sent_at = FormatTimestamp(ToTimestamp(attempt.sent_at));
-    const int64_t milliseconds = absl::ToInt64Milliseconds(attempt.took);
-    if (invocation_.json()) {
-      JsonObject line;
-      line.Add("sent_at", sent_at)
-          .Add("event_id", webhook.id)
-          .Add("type", webhook.type)
-          .Add("session_id", webhook.session_id)
-          .Add("delivered", attempt.status.ok())
-          .Add("status", int64_t{attempt.code})
-          .Add("milliseconds", milliseconds)
-          .Add("attempts", attempt.number);
-      if (!attempt.status.ok()) line.Add("error", Printable(attempt.status.message()));
-      invocation_.out() << line.text() << "\n" << std::flush;
-      return;
-    }
-    invocation_.out() << RenderDelivery({sent_at, webhook.type, webhook.session_id,
-                                         attempt.code == 0 ? "---" : absl::StrCat(attempt.code),
-                                         absl::StrCat(milliseconds, " ms")})
-                      << std::flush;
-  }
-
-  Invocation& invocation_;
-  WebhookSender& sender_;
-  const bool skips_;
-  int64_t delivered_ = 0;
-  bool gave_up_ = false;
-};
-
 // Follows the log.
 class Listener final : public client::EventHandler {
  public:
-  Listener(Invocation* invocation, Forwarder* forwarder, CursorFile* file)
+  Listener(Invocation* invocation, WebhookForwarder* forwarder, CursorFile* file)
       : invocation_(*invocation), forwarder_(*forwarder), file_(*file) {}
 
   void set_subscription(client::EventSubscription* subscription) { subscription_ = subscription; }
@@ -132,7 +61,7 @@ class Listener final : public client::EventHandler {
 
  private:
   Invocation& invocation_;
-  Forwarder& forwarder_;
+  WebhookForwarder& forwarder_;
   CursorFile& file_;
   client::EventSubscription* subscription_ = nullptr;
   bool connected_before_ = false;
@@ -142,7 +71,7 @@ class Listener final : public client::EventHandler {
 };
 
 // What both ways of listening end with.
-int Ended(Invocation& invocation, const Forwarder& forwarder, const grpc::Status& status) {
+int Ended(Invocation& invocation, const WebhookForwarder& forwarder, const grpc::Status& status) {
   invocation.err() << "ippctl: " << forwarder.delivered() << " delivered\n";
   if (forwarder.gave_up()) return kExitUnavailable;
   if (!invocation.out()) return kExitOther;
@@ -160,7 +89,7 @@ int Follow(Invocation& invocation, const v1::SessionEventFilter& filter, Webhook
       !status.ok()) {
     return invocation.Misused(status.message());
   }
-  Forwarder forwarder(&invocation, sender);
+  WebhookForwarder forwarder(&invocation, sender);
   Listener listener(&invocation, &forwarder, &file);
   client::EventSubscription subscription(invocation.channel(), std::move(options));
   listener.set_subscription(&subscription);
@@ -220,7 +149,7 @@ absl::StatusOr<Range> RangeOf(const FlagValues& flags) {
 int Replay(Invocation& invocation, const v1::SessionEventFilter& filter, WebhookSender* sender) {
   const absl::StatusOr<Range> range = RangeOf(invocation.flags());
   if (!range.ok()) return invocation.Misused(range.status().message());
-  Forwarder forwarder(&invocation, sender);
+  WebhookForwarder forwarder(&invocation, sender);
   v1::ListSessionEventsRequest request;
   *request.mutable_filter() = filter;
   request.set_page_size(100);

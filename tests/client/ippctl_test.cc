@@ -1,7 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <fstream>
 
 #include "ippclient/version.h"
@@ -273,118 +272,6 @@ TEST_F(IppctlSessions, GetAndCancelShowTheSessionAsItIs) {
   EXPECT_THAT(Out({"sessions", "cancel", "s-2"}), HasSubstr("Status   ?\n"));
 }
 
-v1::WatchSessionResponse Step(v1::SessionStatus status) {
-  v1::WatchSessionResponse step;
-  step.mutable_session()->set_session_id("s-1");
-  step.mutable_session()->set_status(status);
-  step.mutable_session()->set_order_amount(25000);
-  step.mutable_session()->set_purchase_currency("SEK");
-  return step;
-}
-
-TEST_F(IppctlSessions, WatchPrintsEveryStepToTheEnd) {
-  gateway_.sessions.watch = [](const auto& request, auto* writer) {
-    EXPECT_EQ(request.request_id(), "r-1");
-    writer->Write(Step(v1::SESSION_STATUS_CREATED));
-    auto failed = Step(v1::SESSION_STATUS_ACTIVE);
-    failed.set_failure_reason("card_declined");
-    writer->Write(failed);
-    auto paid = Step(v1::SESSION_STATUS_FINALIZED);
-    paid.mutable_session()->set_order_id("o-1");
-    writer->Write(paid);
-    return grpc::Status::OK;
-  };
-  EXPECT_THAT(Out({"sessions", "watch", "--request-id", "r-1"}),
-              MatchesRegex("20[-0-9T:]+Z  CREATED    250.00 SEK\n"
-                           "20[-0-9T:]+Z  ACTIVE     250.00 SEK    payment failed: card_declined\n"
-                           "20[-0-9T:]+Z  FINALIZED  250.00 SEK    order o-1\n"));
-  const std::string json = Out({"sessions", "watch", "--request-id", "r-1", "-o", "json"});
-  EXPECT_EQ(std::count(json.begin(), json.end(), '\n'), 3);
-  EXPECT_THAT(json, StartsWith("{\"session\":{\"session_id\":\"s-1\",\"status\":"));
-}
-
-TEST_F(IppctlSessions, WatchTellsOfAFailedPaymentWithoutAReason) {
-  gateway_.sessions.watch = [](const auto&, auto* writer) {
-    writer->Write(Step(v1::SESSION_STATUS_ACTIVE));
-    writer->Write(Step(v1::SESSION_STATUS_ACTIVE));
-    writer->Write(Step(v1::SESSION_STATUS_EXPIRED));
-    return grpc::Status::OK;
-  };
-  EXPECT_THAT(Out({"sessions", "watch", "s-1"}),
-              MatchesRegex("[^ ]+  ACTIVE     250.00 SEK\n"
-                           "[^ ]+  ACTIVE     250.00 SEK    payment failed\n"
-                           "[^ ]+  EXPIRED    250.00 SEK\n"));
-}
-
-TEST_F(IppctlSessions, WatchReconnectsAndRepeatsNoStep) {
-  std::atomic<int> calls = 0;
-  gateway_.sessions.watch = [&](const auto& request, auto* writer) {
-    EXPECT_EQ(request.session_id(), "s-1");
-    switch (++calls) {
-      case 1:
-        writer->Write(Step(v1::SESSION_STATUS_CREATED));
-        return grpc::Status(grpc::StatusCode::UNAVAILABLE, "draining");
-      case 2:
-        writer->Write(Step(v1::SESSION_STATUS_CREATED));
-        return grpc::Status(grpc::StatusCode::INTERNAL, "reset");
-      default:
-        writer->Write(Step(v1::SESSION_STATUS_FINALIZED));
-        return grpc::Status::OK;
-    }
-  };
-  EXPECT_THAT(Out({"sessions", "watch", "s-1"}),
-              MatchesRegex("[^ ]+  CREATED    250.00 SEK\n[^ ]+  FINALIZED  250.00 SEK\n"));
-  EXPECT_EQ(err_,
-            "ippctl: UNAVAILABLE: draining; again in 250ms\n"
-            "ippctl: connected again\n"
-            "ippctl: INTERNAL: reset; again in 250ms\n"
-            "ippctl: connected again\n");
-}
-
-TEST_F(IppctlSessions, WatchWaitsLongerEachTimeUntilSomethingComes) {
-  std::atomic<int> calls = 0;
-  gateway_.sessions.watch = [&](const auto&, auto* writer) {
-    // Not UNAVAILABLE, which the channel would repeat by itself first.
-    if (++calls < 3) return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "full");
-    writer->Write(Step(v1::SESSION_STATUS_CANCELLED));
-    return grpc::Status::OK;
-  };
-  Out({"sessions", "watch", "s-1"});
-  EXPECT_EQ(err_,
-            "ippctl: RESOURCE_EXHAUSTED: full; again in 250ms\n"
-            "ippctl: RESOURCE_EXHAUSTED: full; again in 500ms\n"
-            "ippctl: connected again\n");
-}
-
-TEST_F(IppctlSessions, WatchEndsWithAnErrorThatARetryCannotHeal) {
-  gateway_.sessions.watch = [](const auto&, auto*) {
-    return client::GatewayError(MakeError(absl::StatusCode::kInternal, "wrong key",
-                                          {.reason = "UPSTREAM_CREDENTIALS",
-                                           .metadata = {},
-                                           .violations = {},
-                                           .retry_after = std::nullopt}));
-  };
-  RunResult run = RunAt(gateway_.address(), {"sessions", "watch", "s-1"});
-  EXPECT_EQ(run.exit_code, 1);
-  EXPECT_EQ(run.err, "ippctl: INTERNAL (UPSTREAM_CREDENTIALS): wrong key\n");
-  gateway_.sessions.watch = [](const auto&, auto*) {
-    return grpc::Status(grpc::StatusCode::NOT_FOUND, "no such session");
-  };
-  run = RunAt(gateway_.address(), {"sessions", "watch", "s-1"});
-  EXPECT_EQ(run.exit_code, 4);
-  EXPECT_EQ(run.err, "ippctl: NOT_FOUND: no such session\n");
-}
-
-TEST_F(IppctlSessions, WatchEndsOnCtrlCWhileItWaits) {
-  Interrupt interrupt;
-  gateway_.sessions.watch = [&](const auto&, auto*) {
-    interrupt.Trigger();
-    return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "full");
-  };
-  const RunResult run = RunAt(gateway_.address(), {"sessions", "watch", "s-1"}, "", &interrupt);
-  EXPECT_EQ(run.exit_code, 0);
-}
-
 TEST_F(IppctlTest, SimulatesADeviceAndATap) {
   gateway_.simulation.device = [](auto*, const auto& request, auto* response) {
     EXPECT_THAT(request.request_id(), MatchesRegex(kUuid));
@@ -403,19 +290,6 @@ TEST_F(IppctlTest, SimulatesADeviceAndATap) {
   EXPECT_EQ(outcome, v1::TAP_OUTCOME_SUCCESS);
   Out({"simulate", "tap", "s-1", "--outcome", "INSUFFICIENT_FUNDS"});
   EXPECT_EQ(outcome, v1::TAP_OUTCOME_INSUFFICIENT_FUNDS);
-}
-
-TEST_F(IppctlTest, WatchEndsWithSuccessOnCtrlC) {
-  Interrupt interrupt;
-  gateway_.sessions.watch = [&](const auto&, auto* writer) {
-    EXPECT_TRUE(interrupt.Trigger());
-    while (writer->Write(Step(v1::SESSION_STATUS_CREATED))) {
-    }
-    return grpc::Status::CANCELLED;
-  };
-  const RunResult run = RunAt(gateway_.address(), {"sessions", "watch", "s-1"}, "", &interrupt);
-  EXPECT_EQ(run.exit_code, 0);
-  EXPECT_EQ(run.err, "");
 }
 
 }  // namespace
