@@ -18,7 +18,8 @@ stop() {  # PID: Ctrl-C, and it ends well
   wait "$1" || fail "ended with $?"
 }
 
-start_receiver() {  # [PORT]: appends to $WORK/received; sets RECEIVER and URL
+start_receiver() {  # [PORT]: sets RECEIVER and URL
+  rm -f "$WORK/receiver.out" # the words of the one before
   python3 "$WORK/receiver.py" "$WORK/secret" "${1:-0}" >"$WORK/receiver.out" 2>"$WORK/receiver.err" &
   RECEIVER=$!
   PIDS+=("$RECEIVER")
@@ -26,7 +27,7 @@ start_receiver() {  # [PORT]: appends to $WORK/received; sets RECEIVER and URL
   PORT=$(sed -n 's/^listening on //p' "$WORK/receiver.out")
   URL=http://127.0.0.1:$PORT/webhooks
 }
-stop_receiver() {
+stop_receiver() {  # what it took is in $WORK/received then
   kill -TERM "$RECEIVER"
   wait "$RECEIVER" || true
   grep -v '^listening' "$WORK/receiver.out" >>"$WORK/received" || true
