@@ -104,7 +104,7 @@ def until(what, check):
 def run(name, *command, environment=None):
     """What it says is kept under `name`."""
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=PATIENCE,
-                          env=dict(os.environ, **(environment or {})), stdin=subprocess.DEVNULL)
+                          env=dict(os.environ, IPPCTL_CONFIG="/dev/null", **(environment or {})), stdin=subprocess.DEVNULL)
     with open(SAID / name, "a") as file:
         file.write(done.stdout + done.stderr)
     return done
