@@ -12,14 +12,6 @@ std::string ValueOf(const FlagValues& flags, const Flag& flag) {
   return flags.Text(flag.name);
 }
 
-std::string ContextNames(const ConfigFile& file) {
-  std::string names;
-  for (const auto& [name, settings] : file.contexts) {
-    names += (names.empty() ? "" : ", ") + name;
-  }
-  return names;
-}
-
 int Show(Invocation& invocation) {
   const FlagValues& flags = invocation.flags();
   // Both were read a moment ago, to fill in the flags.

@@ -47,12 +47,6 @@ std::string AsPath(std::string value, const std::string& config, const std::stri
   return (std::filesystem::path(config).parent_path() / value).string();
 }
 
-std::string Names(const ConfigFile& file) {
-  return absl::StrJoin(file.contexts, ", ", [](std::string* out, const auto& context) {
-    absl::StrAppend(out, context.first);
-  });
-}
-
 }  // namespace
 
 absl::StatusOr<ConfigFile> ParseConfigFile(absl::string_view text, const std::string& path,
@@ -126,11 +120,18 @@ absl::StatusOr<Context> ChooseContext(const ConfigFile& file, const FlagValues& 
   }
   if (given.Has("context")) context = {given.Text("context"), given.Origin("context")};
   if (context.name.empty() || file.contexts.contains(context.name)) return context;
-  return absl::NotFoundError(absl::StrCat(
-      context.where, ": ", Printable(context.name), " is not a context",
-      file.path.empty()       ? ": there is no configuration file"
-      : file.contexts.empty() ? absl::StrCat(": ", file.path, " has none")
-                              : absl::StrCat(" of ", file.path, ", which has ", Names(file))));
+  return absl::NotFoundError(
+      absl::StrCat(context.where, ": ", Printable(context.name), " is not a context",
+                   file.path.empty() ? ": there is no configuration file"
+                   : file.contexts.empty()
+                       ? absl::StrCat(": ", file.path, " has none")
+                       : absl::StrCat(" of ", file.path, ", which has ", ContextNames(file))));
+}
+
+std::string ContextNames(const ConfigFile& file) {
+  return absl::StrJoin(file.contexts, ", ", [](std::string* out, const auto& context) {
+    absl::StrAppend(out, context.first);
+  });
 }
 
 Settings SettingsOf(const ConfigFile& file, const Context& context) {

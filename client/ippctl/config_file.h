@@ -40,6 +40,9 @@ struct Context {
 absl::StatusOr<Context> ChooseContext(const ConfigFile& file, const FlagValues& given,
                                       const GetEnv& getenv);
 
+// "playground, production".
+std::string ContextNames(const ConfigFile& file);
+
 // What the file says in that context.
 Settings SettingsOf(const ConfigFile& file, const Context& context);
 

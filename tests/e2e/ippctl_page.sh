@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ippctl_page.sh BUILD_DIR: runs every command line of docs/ippctl.md, in its order, against the real gateway, with the
+# ippctl_page.sh BUILD_DIR: runs every block of commands of docs/ippctl.md, in its order, against the real gateway, with the
 # page's own webhook receiver. Blocks for "another terminal" run beside the others; those that Ctrl-C ends get a SIGTERM
 # at the end and must end well.
 set -euo pipefail
@@ -72,4 +72,4 @@ for pid in "${LIVE[@]}"; do
   wait "$pid" || fail "Ctrl-C ended it with $?"
 done
 ! grep -qF "$(sed 's/^whsec_//' webhook-secret)" "$WORK/said" "$WORK"/page/* || fail "the secret was said"
-echo "every command line of docs/ippctl.md works"
+echo "every block of docs/ippctl.md works"
