@@ -12,21 +12,21 @@ namespace {
 namespace v1 = ::kustom::ipp::v1;
 
 struct TypeName {
-  v1::SessionEventType type;
   const char* name;
+  v1::SessionEventType type;
   bool announced;
 };
 
 constexpr TypeName kTypeNames[] = {
-    {v1::SESSION_EVENT_TYPE_CREATED, "ipp.session.created", true},
-    {v1::SESSION_EVENT_TYPE_ACTIVATED, "ipp.session.activated", true},
-    {v1::SESSION_EVENT_TYPE_PAYMENT_FAILED, "ipp.payment.failed", true},
-    {v1::SESSION_EVENT_TYPE_FINALIZED, "ipp.session.finalized", true},
-    {v1::SESSION_EVENT_TYPE_CANCELLED, "ipp.session.cancelled", true},
+    {"ipp.session.created", v1::SESSION_EVENT_TYPE_CREATED, true},
+    {"ipp.session.activated", v1::SESSION_EVENT_TYPE_ACTIVATED, true},
+    {"ipp.payment.failed", v1::SESSION_EVENT_TYPE_PAYMENT_FAILED, true},
+    {"ipp.session.finalized", v1::SESSION_EVENT_TYPE_FINALIZED, true},
+    {"ipp.session.cancelled", v1::SESSION_EVENT_TYPE_CANCELLED, true},
     // These names are ours.
-    {v1::SESSION_EVENT_TYPE_EXPIRED, "ipp.session.expired", false},
-    {v1::SESSION_EVENT_TYPE_FAILED, "ipp.session.failed", false},
-    {v1::SESSION_EVENT_TYPE_CORRECTED, "ipp.session.corrected", false},
+    {"ipp.session.expired", v1::SESSION_EVENT_TYPE_EXPIRED, false},
+    {"ipp.session.failed", v1::SESSION_EVENT_TYPE_FAILED, false},
+    {"ipp.session.corrected", v1::SESSION_EVENT_TYPE_CORRECTED, false},
 };
 
 std::string TypeOf(const v1::SessionEvent& event) {
