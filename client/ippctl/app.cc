@@ -1,116 +1,20 @@
 #include "client/ippctl/app.h"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
+#include <csignal>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/ippctl/commands.h"
+#include "client/ippctl/config_file.h"
+#include "client/ippctl/file_text.h"
+#include "client/ippctl/help.h"
 #include "ippclient/version.h"
 
 namespace ipp::ippctl {
 namespace {
-
-constexpr char kExitCodes[] =
-    "Exit codes: 0 done, 1 another error, 2 wrong usage, 3 invalid argument or state, 4 not "
-    "found,\n"
-    "5 not allowed, 6 unavailable or too late, 7 outcome unknown (it may have been done).\n";
-
-std::vector<Flag> GlobalFlags() {
-  return {
-      {.name = "address",
-       .value = "HOST:PORT",
-       .help = "the gateway",
-       .fallback = "localhost:50051",
-       .environment = "IPPCTL_ADDRESS"},
-      {.name = "token-file",
-       .value = "FILE",
-       .help = "bearer token, sent with every call",
-       .environment = "IPPCTL_TOKEN_FILE"},
-      {.name = "merchant",
-       .value = "ID",
-       .help = "which merchant, when the caller has several",
-       .environment = "IPPCTL_MERCHANT"},
-      {.name = "ca-file",
-       .value = "FILE",
-       .help = "TLS with the certificate authorities of this PEM file",
-       .environment = "IPPCTL_CA_FILE"},
-      {.name = "cert-file",
-       .value = "FILE",
-       .help = "TLS with this client certificate (PEM), for a gateway that asks for one",
-       .environment = "IPPCTL_CERT_FILE"},
-      {.name = "key-file",
-       .value = "FILE",
-       .help = "the certificate's private key (PEM)",
-       .environment = "IPPCTL_KEY_FILE"},
-      {.name = "tls", .kind = FlagKind::kSwitch, .help = "TLS with the system's authorities"},
-      {.name = "allow-plaintext-token",
-       .kind = FlagKind::kSwitch,
-       .help = "send the token without TLS to another machine"},
-      {.name = "timeout",
-       .kind = FlagKind::kDuration,
-       .value = "DURATION",
-       .help = "how long a call may take; streams go on",
-       .fallback = "10s"},
-      {.name = "output",
-       .kind = FlagKind::kChoice,
-       .value = "FORMAT",
-       .help = "how answers are printed",
-       .letter = 'o',
-       .choices = {"table", "json"},
-       .fallback = "table"},
-      {.name = "help", .kind = FlagKind::kSwitch, .help = "this text", .letter = 'h'},
-      {.name = "version", .kind = FlagKind::kSwitch, .help = "the version"},
-  };
-}
-
-std::vector<Command> AllCommands() {
-  std::vector<Command> all;
-  for (auto* part : {DeviceCommands, EnrollmentCommands, LocationCommands, SessionCommands,
-                     OutcomeCommands, EventCommands, SimulationCommands}) {
-    for (Command& command : part()) all.push_back(std::move(command));
-  }
-  return all;
-}
-
-std::string Usage(const Command& command) {
-  std::string usage = absl::StrCat("ippctl ", command.group, " ", command.name);
-  for (const std::string& word : command.words) absl::StrAppend(&usage, " ", word);
-  return usage;
-}
-
-// Help for everything, or for one group.
-std::string Overview(const std::vector<Command>& commands, absl::string_view group) {
-  size_t width = 0;
-  for (const Command& command : commands) width = std::max(width, Usage(command).size());
-  std::string text = absl::StrCat("ippctl ", group.empty() ? "" : absl::StrCat(group, " "),
-                                  group.empty() ? "GROUP " : "",
-                                  "COMMAND [FLAGS]: in-person payments by hand\n\n");
-  for (const Command& command : commands) {
-    if (!group.empty() && command.group != group) continue;
-    const std::string usage = Usage(command);
-    absl::StrAppend(&text, "  ", usage, std::string(width - usage.size() + 2, ' '), command.summary,
-                    "\n");
-  }
-  absl::StrAppend(&text, "\nFlags of every command:\n", DescribeFlags(GlobalFlags()), "\n",
-                  kExitCodes, "\nA command's own flags and examples: ippctl ",
-                  group.empty() ? "GROUP" : group, " COMMAND --help\n");
-  return text;
-}
-
-std::string Help(const Command& command) {
-  std::string text = absl::StrCat(Usage(command), command.flags.empty() ? "" : " [FLAGS]", "\n  ",
-                                  command.summary, "\n");
-  if (!command.details.empty()) absl::StrAppend(&text, "\n", command.details, "\n");
-  if (!command.flags.empty()) absl::StrAppend(&text, "\nFlags:\n", DescribeFlags(command.flags));
-  absl::StrAppend(&text, "\nExamples:\n");
-  for (const std::string& example : command.examples) absl::StrAppend(&text, "  ", example, "\n");
-  absl::StrAppend(&text, "\nFlags of every command:\n", DescribeFlags(GlobalFlags()), "\n",
-                  kExitCodes);
-  return text;
-}
 
 absl::StatusOr<std::shared_ptr<client::Connection>> Connect(const FlagValues& flags) {
   client::ConnectionOptions options;
@@ -124,10 +28,8 @@ absl::StatusOr<std::shared_ptr<client::Connection>> Connect(const FlagValues& fl
   options.timeout = flags.Duration("timeout");
   options.user_agent = absl::StrCat("ippctl/", client::Version());
   if (const std::string path = flags.Text("token-file"); !path.empty()) {
-    std::ifstream file(path);
-    const std::string content{std::istreambuf_iterator<char>(file), {}};
-    options.token = std::string(absl::StripAsciiWhitespace(content));
-    if (!file || options.token.empty()) {
+    options.token = std::string(absl::StripAsciiWhitespace(ReadFileText(path).value_or("")));
+    if (options.token.empty()) {
       return absl::NotFoundError(absl::StrCat("cannot read a token from ", path));
     }
   }
@@ -152,12 +54,14 @@ class App {
     for (const Command& command : commands_) {
       if (groups.empty() || groups.back() != command.group) groups.push_back(command.group);
     }
+    groups.push_back("help");
     if (args_.empty()) {
       if (!values_.Has("help")) return Wrong("a command is missing", "ippctl --help");
       environment_.out << Overview(commands_, "");
       return kExitOk;
     }
     const std::string group = TakeWord();
+    if (group == "help") return RunHelp();
     if (std::find(groups.begin(), groups.end(), group) == groups.end()) {
       return Wrong(absl::StrCat("unknown command ", group, Suggestion(group, groups, "")),
                    "ippctl --help");
@@ -166,6 +70,16 @@ class App {
   }
 
  private:
+  // `ippctl help`, `help sessions`, `help sessions create`, `help exit-codes`.
+  int RunHelp() {
+    if (args_.size() == 1 && !HelpTopic(args_[0]).empty()) {
+      environment_.out << HelpTopic(args_[0]);
+      return kExitOk;
+    }
+    args_.push_back("--help");
+    return Run();
+  }
+
   int RunGroup(const std::string& group) {
     const std::string help = absl::StrCat("ippctl ", group, " --help");
     if (const absl::Status status = Take(GlobalFlags(), true); !status.ok()) {
@@ -211,14 +125,36 @@ class App {
             absl::StrCat(absl::StrJoin(command.words, " "), " is empty"));
       }
     }
-    if (status.ok()) status = CompleteFlags(flags, environment_.getenv, &values_);
+    if (status.ok()) status = Complete(flags, command.needs);
     if (!status.ok()) return Wrong(status.message(), help);
 
-    auto connection = Connect(values_);
-    if (!connection.ok()) return Wrong(connection.status().message(), "ippctl --help");
+    std::shared_ptr<client::Connection> connection;
+    if (command.needs == Needs::kGateway) {
+      auto connected = Connect(values_);
+      if (!connected.ok()) return Wrong(connected.status().message(), "ippctl --help");
+      connection = *std::move(connected);
+    }
     Invocation invocation(environment_, std::move(values_), std::move(words_),
-                          *std::move(connection));
-    return command.run(invocation);
+                          std::move(connection));
+    const int exit_code = command.run(invocation);
+    if (environment_.out.flush()) return exit_code;
+    // As if the signal had ended us, like other programs in a pipe.
+    if (environment_.reader_gone && environment_.reader_gone()) return 128 + SIGPIPE;
+    environment_.err << "ippctl: cannot write to standard output\n";
+    return exit_code == kExitOk ? kExitOther : exit_code;
+  }
+
+  // The environment, the configuration file and the defaults for what was not given.
+  absl::Status Complete(const std::vector<Flag>& flags, Needs needs) {
+    Settings settings;
+    if (needs != Needs::kNothing) {
+      const auto file = FindConfigFile(values_, environment_.getenv, GlobalFlags());
+      if (!file.ok()) return file.status();
+      const auto context = ChooseContext(*file, values_, environment_.getenv);
+      if (!context.ok()) return context.status();
+      settings = SettingsOf(*file, *context);
+    }
+    return CompleteFlags(flags, environment_.getenv, settings, &values_);
   }
 
   absl::Status Take(const std::vector<Flag>& flags, bool stop_at_word) {

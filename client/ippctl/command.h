@@ -24,6 +24,9 @@ struct Environment {
   std::ostream& err;
   GetEnv getenv;
   Interrupt* interrupt;
+  // Once a write to `out` has failed: whether it is a pipe whose reader has gone, which is no error
+  // worth a word. Empty: no.
+  std::function<bool()> reader_gone = nullptr;
 };
 
 // One run of one command: its flags and words, the connection, and how it speaks. Methods that end
@@ -43,6 +46,7 @@ class Invocation {
   std::istream& in() { return environment_.in; }
   std::ostream& out() { return environment_.out; }
   std::ostream& err() { return environment_.err; }
+  const GetEnv& getenv() { return environment_.getenv; }
   Interrupt* interrupt() { return environment_.interrupt; }
   const std::shared_ptr<grpc::Channel>& channel() const { return connection_->channel(); }
   bool json() const { return flags_.Text("output") == "json"; }
@@ -74,6 +78,13 @@ class Invocation {
   const std::shared_ptr<client::Connection> connection_;
 };
 
+// What is made ready before a command runs.
+enum class Needs {
+  kGateway,   // settings, and a connection made of them
+  kSettings,  // flags, environment and configuration file; no connection
+  kNothing,   // not even the configuration file, which may be broken
+};
+
 struct Command {
   std::string group = "";    // "sessions"
   std::string name = "";     // "create"
@@ -81,9 +92,10 @@ struct Command {
   std::vector<std::string> words =
       {};  // what follows: {"SESSION_ID"}; in brackets: may be left out
   std::vector<Flag> flags = {};
-  std::string details = "";  // more for the help; may be empty
-  std::vector<std::string> examples = {};
+  std::string details = "";                // more for the help; may be empty
+  std::vector<std::string> examples = {};  // each a whole command line for a shell
   std::function<int(Invocation&)> run = {};
+  Needs needs = Needs::kGateway;
 };
 
 // Each in the file of its name.
@@ -94,5 +106,8 @@ std::vector<Command> SessionCommands();
 std::vector<Command> OutcomeCommands();
 std::vector<Command> EventCommands();
 std::vector<Command> SimulationCommands();
+std::vector<Command> WebhookCommands();
+std::vector<Command> ConfigCommands();
+std::vector<Command> CompletionCommands();
 
 }  // namespace ipp::ippctl

@@ -2,12 +2,12 @@
 
 #include <google/protobuf/util/json_util.h>
 
-#include <fstream>
 #include <iterator>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "client/ippctl/fields.h"
+#include "client/ippctl/file_text.h"
 #include "client/ippctl/order.h"
 #include "client/ippctl/text.h"
 
@@ -31,9 +31,9 @@ absl::StatusOr<v1::CreateSessionRequest> FromJson(const FlagValues& flags, std::
   if (path == "-") {
     json.assign(std::istreambuf_iterator<char>(in), {});
   } else {
-    std::ifstream file(path);
-    json.assign(std::istreambuf_iterator<char>(file), {});
-    if (!file) return absl::NotFoundError(absl::StrCat("cannot read ", path));
+    auto text = ReadFileText(path);
+    if (!text) return absl::NotFoundError(absl::StrCat("cannot read ", path));
+    json = *std::move(text);
   }
   v1::CreateSessionRequest request;
   const auto status = google::protobuf::util::JsonStringToMessage(json, &request);

@@ -1,50 +1,19 @@
 #include "absl/strings/str_cat.h"
 #include "client/ippctl/command.h"
+#include "client/ippctl/cursor_file.h"
+#include "client/ippctl/event_log.h"
 #include "client/ippctl/fields.h"
 #include "client/ippctl/render.h"
 #include "client/ippctl/text.h"
 #include "ippclient/event_subscription.h"
 #include "kustom/ipp/v1/session_event.grpc.pb.h"
+#include "server/base/protobuf_time.h"
 
 namespace ipp::ippctl {
 namespace {
 
 namespace v1 = ::kustom::ipp::v1;
 using Service = v1::SessionEventService;
-
-std::vector<Flag> FilterFlags() {
-  return {
-      {.name = "session", .value = "ID", .help = "only this session", .repeated = true},
-      {.name = "device", .value = "ID", .help = "only sessions on this phone", .repeated = true},
-      {.name = "type",
-       .kind = FlagKind::kChoice,
-       .value = "TYPE",
-       .help = "only this type",
-       .repeated = true,
-       .choices = EnumChoices(v1::SessionEventType_descriptor())},
-      {.name = "reference",
-       .value = "TEXT",
-       .help = "only sessions with this order number of the shop's",
-       .repeated = true},
-      {.name = "only-merchant",
-       .value = "ID",
-       .help = "only this merchant's; else all that the caller has",
-       .repeated = true},
-  };
-}
-
-v1::SessionEventFilter Filter(const FlagValues& flags) {
-  v1::SessionEventFilter filter;
-  for (const std::string& id : flags.All("session")) filter.add_session_ids(id);
-  for (const std::string& id : flags.All("device")) filter.add_device_ids(id);
-  for (const std::string& type : flags.All("type")) {
-    filter.add_types(
-        static_cast<v1::SessionEventType>(EnumNumber(v1::SessionEventType_descriptor(), type)));
-  }
-  for (const std::string& text : flags.All("reference")) filter.add_merchant_reference1s(text);
-  for (const std::string& id : flags.All("only-merchant")) filter.add_merchant_ids(id);
-  return filter;
-}
 
 void Print(Invocation& invocation, const v1::SessionEvent& event) {
   if (invocation.json()) {
@@ -54,48 +23,25 @@ void Print(Invocation& invocation, const v1::SessionEvent& event) {
   }
 }
 
-google::protobuf::Timestamp ToTimestamp(absl::Time time) {
-  google::protobuf::Timestamp timestamp;
-  timestamp.set_seconds(absl::ToUnixSeconds(time));
-  timestamp.set_nanos(static_cast<int32_t>(
-      absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(timestamp.seconds()))));
-  return timestamp;
-}
-
-// Where `events tail` begins.
-absl::Status FillStart(const FlagValues& flags, v1::SubscribeSessionEventsRequest* request) {
-  const std::string from = flags.Text("from");
-  if (flags.Has("after")) {
-    if (!from.empty()) return absl::InvalidArgumentError("--after and --from exclude each other");
-    request->set_after_cursor(flags.Text("after"));
-    return absl::OkStatus();
-  }
-  absl::Time time;
-  if (from.empty() || from == "now") {
-    request->set_position(v1::START_POSITION_FROM_NOW);
-  } else if (from == "oldest") {
-    request->set_position(v1::START_POSITION_FROM_OLDEST);
-  } else if (absl::ParseTime(absl::RFC3339_full, from, &time, nullptr)) {
-    *request->mutable_start_time() = ToTimestamp(time);
-  } else {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--from: '", from, "' is not oldest, now or a time such as 2026-01-31T08:00:00Z"));
-  }
-  return absl::OkStatus();
-}
-
 // Prints events, and tells on stderr what happens to the stream.
 class Printer final : public client::EventHandler {
  public:
-  Printer(Invocation* invocation, int64_t limit) : invocation_(*invocation), left_(limit) {}
+  Printer(Invocation* invocation, CursorFile* file, int64_t limit)
+      : invocation_(*invocation), file_(*file), left_(limit) {}
 
   void set_subscription(client::EventSubscription* subscription) { subscription_ = subscription; }
 
   void OnEvent(const v1::SessionEvent& event) override {
     Print(invocation_, event);
     // Also when nobody reads any more: `ippctl events tail > /full/disk` must not go on in silence.
-    if (!invocation_.out()) failed_ = true;
-    if (failed_ || --left_ == 0) subscription_->Cancel();
+    if (!invocation_.out()) status_ = absl::UnavailableError("");
+    if (!status_.ok() || --left_ == 0) subscription_->Cancel();
+  }
+  void OnCursor(absl::string_view cursor) override {
+    if (!status_.ok()) return;  // the event before it was not printed
+    status_ = file_.Keep(cursor);
+    if (!status_.ok()) return subscription_->Cancel();
+    cursor_ = std::string(cursor);
   }
   void OnStarted(const v1::SubscriptionStarted& started) override {
     if (started.skipped()) {
@@ -106,29 +52,34 @@ class Printer final : public client::EventHandler {
   }
   void OnDisconnected(const grpc::Status& status, absl::Duration retry_in) override {
     disconnected_ = true;
-    invocation_.err() << absl::StrCat(
-        "ippctl: ", client::CodeName(status.error_code()), ": ", Printable(status.error_message()),
-        "; again in ", absl::FormatDuration(absl::Trunc(retry_in, absl::Milliseconds(1))), "\n");
+    invocation_.err() << DescribeReconnect(status, retry_in);
   }
-  bool failed() const { return failed_; }
+
+  // Of what was printed, and kept.
+  const std::string& cursor() const { return cursor_; }
+  // Not OK: an event could not be printed (no message: that is the stream's to say), or its cursor
+  // not be kept.
+  const absl::Status& status() const { return status_; }
 
  private:
   Invocation& invocation_;
+  CursorFile& file_;
   client::EventSubscription* subscription_ = nullptr;
   int64_t left_;  // 0 or less from the start: no limit
+  std::string cursor_;
   bool disconnected_ = false;
-  bool failed_ = false;
+  absl::Status status_;
 };
 
 int Tail(Invocation& invocation) {
   const FlagValues& flags = invocation.flags();
+  CursorFile file(flags.Text("cursor-file"));
+  const absl::StatusOr<std::string> kept = file.Read();
+  if (!kept.ok()) return invocation.Misused(kept.status().message());
   client::EventSubscription::Options options;
   *options.request.mutable_filter() = Filter(flags);
-  if (const absl::Status status = FillStart(flags, &options.request); !status.ok()) {
+  if (const absl::Status status = FillStart(flags, *kept, &options.request); !status.ok()) {
     return invocation.Misused(status.message());
-  }
-  if (flags.Has("skip-expired")) {
-    options.request.set_on_cursor_expired(v1::CURSOR_EXPIRED_POLICY_SKIP_TO_OLDEST);
   }
   if (flags.Has("heartbeat")) {
     const absl::Duration interval = flags.Duration("heartbeat");
@@ -138,15 +89,17 @@ int Tail(Invocation& invocation) {
         absl::ToInt64Nanoseconds(interval - absl::Seconds(wanted->seconds()))));
   }
   client::EventSubscription subscription(invocation.channel(), std::move(options));
-  Printer printer(&invocation, flags.Has("limit") ? flags.Integer("limit") : 0);
+  Printer printer(&invocation, &file, flags.Has("limit") ? flags.Integer("limit") : 0);
   printer.set_subscription(&subscription);
   const OnInterrupt cancel(invocation.interrupt(), [&subscription] { subscription.Cancel(); });
   const grpc::Status status = subscription.Run(&printer);
-  if (const std::string cursor = subscription.cursor(); !cursor.empty()) {
-    invocation.err() << "last cursor: " << Printable(cursor) << "\n";
+  if (!printer.cursor().empty()) {
+    invocation.err() << "last cursor: " << Printable(printer.cursor()) << "\n";
   }
-  if (printer.failed()) {
-    invocation.err() << "ippctl: cannot write to standard output\n";
+  if (!printer.status().ok()) {
+    if (invocation.out()) {
+      invocation.err() << absl::StrCat("ippctl: ", printer.status().message(), "\n");
+    }
     return kExitOther;
   }
   return status.ok() ? kExitOk : invocation.Fail(status);
@@ -165,6 +118,7 @@ int List(Invocation& invocation) {
         invocation.Unary<Service>(&Service::Stub::ListSessionEvents, request, &page);
     if (!status.ok()) return invocation.Fail(status);
     for (const v1::SessionEvent& event : page.events()) Print(invocation, event);
+    if (!invocation.out()) return kExitOther;
     left -= page.events_size();
     request.set_page_token(page.next_page_token());
     if (page.next_page_token().empty() || left <= 0) return kExitOk;
@@ -174,18 +128,14 @@ int List(Invocation& invocation) {
 }  // namespace
 
 std::vector<Command> EventCommands() {
-  std::vector<Flag> tail = {
-      {.name = "after", .value = "CURSOR", .help = "go on after this cursor"},
-      {.name = "from", .value = "WHERE", .help = "oldest, now (what is left out means) or a time"},
-      {.name = "skip-expired",
-       .kind = FlagKind::kSwitch,
-       .help = "when the cursor is too old, go on with the oldest event that is kept"},
+  std::vector<Flag> tail = StartFlags();
+  tail.push_back(
       {.name = "heartbeat",
        .kind = FlagKind::kDuration,
        .value = "DURATION",
        .help = "sign of life when nothing happens, 1s to 5m; three missed mean a dead connection",
-       .fallback = "15s"},
-      LimitFlag("")};
+       .fallback = "15s"});
+  tail.push_back(LimitFlag(""));
   std::vector<Flag> list = {{.name = "from",
                              .kind = FlagKind::kTime,
                              .value = "TIME",
@@ -202,10 +152,12 @@ std::vector<Command> EventCommands() {
        .flags = tail,
        .details =
            "Ends with Ctrl-C (exit code 0) and prints the last cursor on standard error: continue\n"
-           "there with --after. JSON output is one SessionEvent a line.",
+           "there with --after, or let --cursor-file do both. JSON output is one SessionEvent a "
+           "line.",
        .examples = {"ippctl events tail",
                     "ippctl events tail --from oldest --type finalized --type cancelled -o json",
-                    "ippctl events tail --after AAAB-example-cursor"},
+                    "ippctl events tail --after AAAB-example-cursor",
+                    "ippctl events tail --from oldest --cursor-file orders.cursor -o json"},
        .run = Tail},
       {.group = "events",
        .name = "list",

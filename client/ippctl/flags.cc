@@ -45,16 +45,21 @@ bool IsTime(const std::string& text) {
   return absl::ParseTime(absl::RFC3339_full, text, &time, nullptr);
 }
 
-// Checks a value and brings it into the form that FlagValues reads.
-absl::StatusOr<std::string> Checked(const Flag& flag, std::string value) {
+// Checks a value and brings it into the form that FlagValues reads. `called` is where it stands,
+// for the error, which repeats the value unless `silent`.
+absl::StatusOr<std::string> Checked(const Flag& flag, absl::string_view called, std::string value,
+                                    bool silent = false) {
   const auto wrong = [&](absl::string_view what) {
-    return absl::InvalidArgumentError(absl::StrCat("--", flag.name, ": '", value, "' is ", what));
+    const std::string shown = silent ? "the value" : absl::StrCat("'", value, "'");
+    return absl::InvalidArgumentError(absl::StrCat(called, ": ", shown, " is ", what));
   };
-  if (value.empty()) return absl::InvalidArgumentError(absl::StrCat("--", flag.name, " is empty"));
+  if (value.empty()) return absl::InvalidArgumentError(absl::StrCat(called, " is empty"));
   int64_t integer = 0;
   absl::Duration duration;
   switch (flag.kind) {
     case FlagKind::kSwitch:
+      if (value != "true" && value != "false") return wrong("neither true nor false");
+      break;
     case FlagKind::kText:
       break;
     case FlagKind::kInteger:
@@ -81,7 +86,7 @@ absl::StatusOr<std::string> Checked(const Flag& flag, std::string value) {
       std::string choice = ToChoice(value);
       if (std::find(flag.choices.begin(), flag.choices.end(), choice) == flag.choices.end()) {
         return wrong(absl::StrCat("not one of ", absl::StrJoin(flag.choices, ", "),
-                                  Suggestion(choice, flag.choices, "")));
+                                  silent ? "" : Suggestion(choice, flag.choices, "")));
       }
       return choice;
     }
@@ -98,6 +103,11 @@ bool LooksLikeFlag(absl::string_view word) {
 
 std::string ToChoice(absl::string_view word) {
   return absl::StrReplaceAll(absl::AsciiStrToLower(absl::StripAsciiWhitespace(word)), {{"_", "-"}});
+}
+
+std::string FlagValues::Origin(const std::string& name) const {
+  const auto found = origins_.find(name);
+  return found == origins_.end() ? "default" : found->second;
 }
 
 std::string FlagValues::Text(const std::string& name) const {
@@ -177,6 +187,7 @@ absl::Status ParseFlags(const std::vector<Flag>& flags, bool stop_at_word,
         status = absl::InvalidArgumentError(absl::StrCat("--", flag->name, " takes no value"));
       } else {
         values->Add(flag->name, "true");
+        values->SetOrigin(flag->name, absl::StrCat("--", flag->name));
       }
     } else {
       if (!value && next < args->size() && !LooksLikeFlag((*args)[next])) value = (*args)[next++];
@@ -184,9 +195,11 @@ absl::Status ParseFlags(const std::vector<Flag>& flags, bool stop_at_word,
         status = absl::InvalidArgumentError(absl::StrCat("--", flag->name, " needs a value"));
         continue;
       }
-      auto checked = Checked(*flag, *std::move(value));
+      const std::string called = absl::StrCat("--", flag->name);
+      auto checked = Checked(*flag, called, *std::move(value));
       status = checked.status();
       if (checked.ok()) values->Add(flag->name, *std::move(checked));
+      values->SetOrigin(flag->name, called);
     }
   }
   args->erase(args->begin(), args->begin() + static_cast<std::ptrdiff_t>(next));
@@ -194,14 +207,30 @@ absl::Status ParseFlags(const std::vector<Flag>& flags, bool stop_at_word,
 }
 
 absl::Status CompleteFlags(const std::vector<Flag>& flags, const GetEnv& getenv,
-                           FlagValues* values) {
+                           const Settings& settings, FlagValues* values) {
   for (const Flag& flag : flags) {
     if (values->Has(flag.name)) continue;
     std::string value = flag.environment.empty() ? std::string() : getenv(flag.environment);
-    if (value.empty()) value = flag.fallback;
+    std::string called = flag.environment;
+    std::string origin = flag.environment;
+    bool from_file = false;
+    if (const auto setting = settings.find(flag.name); value.empty() && setting != settings.end()) {
+      from_file = true;
+      value = setting->second.value;
+      origin = setting->second.where;
+      called = absl::StrCat(origin, ": ", flag.name);
+    }
+    if (value.empty() && !flag.fallback.empty()) {
+      value = flag.fallback;
+      called = absl::StrCat("--", flag.name);
+      origin = "default";
+    }
     if (!value.empty()) {
-      auto checked = Checked(flag, std::move(value));
+      // A file may hold what it should not: a token, a key.
+      auto checked = Checked(flag, called, std::move(value), /*silent=*/from_file);
       if (!checked.ok()) return checked.status();
+      values->SetOrigin(flag.name, origin);
+      if (flag.kind == FlagKind::kSwitch && *checked == "false") continue;
       values->Add(flag.name, *std::move(checked));
     } else if (flag.required) {
       return absl::InvalidArgumentError(absl::StrCat("--", flag.name, " is required"));

@@ -37,7 +37,15 @@ struct Flag {
   std::vector<std::string> choices = {};
   std::string fallback = "";     // value when it is neither given nor in the environment
   std::string environment = "";  // variable that stands in for the flag
+  bool setting = false;          // may stand in the configuration file, under its name
 };
+
+// What the configuration file says in place of a flag.
+struct Setting {
+  std::string value;
+  std::string where;  // "/home/me/.config/ippctl/config:3"
+};
+using Settings = std::map<std::string, Setting>;  // by the flag's name
 
 using GetEnv = std::function<std::string(const std::string&)>;
 
@@ -53,12 +61,20 @@ class FlagValues {
   absl::Time Time(const std::string& name) const;
   std::vector<std::pair<std::string, std::string>> Pairs(const std::string& name) const;
 
+  // Where the value comes from: "--timeout", "IPPCTL_TIMEOUT", "FILE:LINE"; "default" for anything
+  // that was not given. A switch that is off may come from somewhere too.
+  std::string Origin(const std::string& name) const;
+
   void Add(const std::string& name, std::string value) {
     values_[name].push_back(std::move(value));
+  }
+  void SetOrigin(const std::string& name, std::string origin) {
+    origins_[name] = std::move(origin);
   }
 
  private:
   std::map<std::string, std::vector<std::string>> values_;
+  std::map<std::string, std::string> origins_;
 };
 
 // How a word is compared with choices: " PAYMENT_FAILED" → "payment-failed".
@@ -71,9 +87,11 @@ absl::Status ParseFlags(const std::vector<Flag>& flags, bool stop_at_word,
                         std::vector<std::string>* args, std::vector<std::string>* words,
                         FlagValues* values);
 
-// After the last ParseFlags: environment and fallback for what is missing, then the required ones.
+// After the last ParseFlags: what is missing comes from the environment, else from `settings`, else
+// it is the fallback; then the required ones are looked for. Outside the command line a switch is
+// true or false.
 absl::Status CompleteFlags(const std::vector<Flag>& flags, const GetEnv& getenv,
-                           FlagValues* values);
+                           const Settings& settings, FlagValues* values);
 
 // The help's lines for `flags`, aligned, each ended by a newline.
 std::string DescribeFlags(const std::vector<Flag>& flags);

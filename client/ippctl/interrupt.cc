@@ -21,12 +21,12 @@ OnInterrupt::OnInterrupt(Interrupt* interrupt, std::function<void()> action)
     : interrupt_(interrupt) {
   MutexLock lock(&interrupt_->mutex_);
   if (interrupt_->triggered_) action();
-  interrupt_->action_ = std::move(action);
+  outer_ = std::exchange(interrupt_->action_, std::move(action));
 }
 
 OnInterrupt::~OnInterrupt() {
   MutexLock lock(&interrupt_->mutex_);
-  interrupt_->action_ = nullptr;
+  interrupt_->action_ = std::move(outer_);
 }
 
 }  // namespace ipp::ippctl

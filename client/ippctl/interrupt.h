@@ -21,7 +21,8 @@ class Interrupt {
 };
 
 // While it lives, an interrupt runs `action`: on another thread, or at once when it came before.
-// The action must not block and must not touch the Interrupt. One at a time.
+// The action must not block and must not touch the Interrupt. Scopes may be nested: the innermost
+// is told.
 class OnInterrupt {
  public:
   OnInterrupt(Interrupt* interrupt, std::function<void()> action);
@@ -31,6 +32,7 @@ class OnInterrupt {
 
  private:
   Interrupt* const interrupt_;
+  std::function<void()> outer_;
 };
 
 }  // namespace ipp::ippctl

@@ -1,3 +1,4 @@
+#include <poll.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -10,7 +11,21 @@
 
 #include "client/ippctl/app.h"
 
+namespace {
+
+// Whether standard output is a pipe that nobody reads any more.
+bool ReaderGone() {
+  pollfd out = {.fd = STDOUT_FILENO, .events = 0, .revents = 0};
+  return poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+  // A write that fails is an error here and not the end of the process, which has things to tell
+  // and to keep; and sockets of libraries may break.
+  signal(SIGPIPE, SIG_IGN);
+
   // Blocked before gRPC starts its threads, which inherit it: one thread of ours waits for them.
   sigset_t signals;
   sigemptyset(&signals);
@@ -34,5 +49,5 @@ int main(int argc, char** argv) {
     return std::string(value == nullptr ? "" : value);
   };
   return ipp::ippctl::RunIppctl(std::vector<std::string>(argv + 1, argv + argc),
-                                {std::cin, std::cout, std::cerr, getenv, &interrupt});
+                                {std::cin, std::cout, std::cerr, getenv, &interrupt, ReaderGone});
 }

@@ -4,6 +4,7 @@
 #include "absl/strings/str_format.h"
 #include "client/ippctl/fields.h"
 #include "client/ippctl/text.h"
+#include "server/base/protobuf_time.h"
 
 namespace ipp::ippctl {
 namespace {
@@ -92,16 +93,18 @@ std::string RenderSession(const v1::Session& session, const std::string& request
   return properties.Render() + RenderLines(session);
 }
 
-std::string RenderStep(const v1::WatchSessionResponse& step) {
+std::string RenderStep(const v1::WatchSessionResponse& step, bool attempt, absl::Time heard_at) {
   const v1::Session& session = step.session();
-  std::string text = Column(StatusText(session), 9);
+  std::string text = Column(FormatTimestamp(ToTimestamp(heard_at)), 20);
+  absl::StrAppend(&text, Column(StatusText(session), 9));
   absl::StrAppend(&text,
                   Column(FormatMoney(session.order_amount(), session.purchase_currency()), 12));
   if (!session.order_id().empty()) {
     absl::StrAppend(&text, "order ", Printable(session.order_id()));
   }
-  if (!step.failure_reason().empty()) {
-    absl::StrAppend(&text, "payment failed: ", Printable(step.failure_reason()));
+  if (attempt || !step.failure_reason().empty()) {
+    const std::string why = Printable(step.failure_reason());
+    absl::StrAppend(&text, "payment failed", why.empty() ? "" : ": ", why);
   }
   return Line(text);
 }
@@ -126,6 +129,15 @@ std::string RenderEvent(const v1::SessionEvent& event) {
   }
   if (event.source() == v1::SESSION_EVENT_SOURCE_RECONCILIATION) {
     absl::StrAppend(&text, "(found out by reading)");
+  }
+  return Line(text);
+}
+
+std::string RenderDelivery(const std::array<std::string, 5>& columns) {
+  constexpr std::array<size_t, 5> kWidths = {20, 21, 36, 3, 0};
+  std::string text;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    absl::StrAppend(&text, Column(columns[i], kWidths[i]));
   }
   return Line(text);
 }

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <array>
 #include <string>
 
+#include "absl/time/time.h"
 #include "kustom/ipp/v1/device.pb.h"
 #include "kustom/ipp/v1/session.pb.h"
 #include "kustom/ipp/v1/session_event.pb.h"
@@ -15,10 +17,15 @@ std::string RenderDevice(const kustom::ipp::v1::Device& device);
 // Amounts in major and minor units. `request_id` and `replayed` are for the answer to a create.
 std::string RenderSession(const kustom::ipp::v1::Session& session,
                           const std::string& request_id = "", bool replayed = false);
-// One line of a watched session, ended by a newline.
-std::string RenderStep(const kustom::ipp::v1::WatchSessionResponse& step);
+// One line of a watched session, ended by a newline. `attempt`: the step is a payment that failed.
+// `heard_at`, since a step does not say when it was.
+std::string RenderStep(const kustom::ipp::v1::WatchSessionResponse& step, bool attempt,
+                       absl::Time heard_at);
 // One line, in columns that stay aligned from event to event as long as nothing is longer than
 // usual.
 std::string RenderEvent(const kustom::ipp::v1::SessionEvent& event);
+
+// One line about a webhook that was sent: time, type, session, HTTP status, how long it took.
+std::string RenderDelivery(const std::array<std::string, 5>& columns);
 
 }  // namespace ipp::ippctl

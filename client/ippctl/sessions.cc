@@ -1,6 +1,7 @@
 #include "client/ippctl/command.h"
 #include "client/ippctl/create_session.h"
 #include "client/ippctl/render.h"
+#include "client/ippctl/watch_session.h"
 #include "kustom/ipp/v1/session.grpc.pb.h"
 
 namespace ipp::ippctl {
@@ -46,34 +47,6 @@ int ForOne(Invocation& invocation,
 int Get(Invocation& invocation) { return ForOne(invocation, &Service::Stub::GetSession); }
 int Cancel(Invocation& invocation) { return ForOne(invocation, &Service::Stub::CancelSession); }
 
-int Watch(Invocation& invocation) {
-  const FlagValues& flags = invocation.flags();
-  if (invocation.words().empty() != flags.Has("request-id")) {
-    return invocation.Misused("give one of SESSION_ID and --request-id");
-  }
-  v1::WatchSessionRequest request;
-  if (flags.Has("request-id")) {
-    request.set_request_id(flags.Text("request-id"));
-  } else {
-    request.set_session_id(invocation.words()[0]);
-  }
-  grpc::ClientContext context;
-  const auto stub = Service::NewStub(invocation.channel());
-  const OnInterrupt cancel(invocation.interrupt(), [&context] { context.TryCancel(); });
-  const auto reader = stub->WatchSession(&context, request);
-  v1::WatchSessionResponse step;
-  while (reader->Read(&step)) {
-    if (invocation.json()) {
-      invocation.PrintJson(step, true);
-    } else {
-      invocation.out() << RenderStep(step) << std::flush;
-    }
-  }
-  const grpc::Status status = reader->Finish();
-  if (status.ok() || invocation.interrupt()->triggered()) return kExitOk;
-  return invocation.Fail(status);
-}
-
 }  // namespace
 
 std::vector<Command> SessionCommands() {
@@ -116,10 +89,15 @@ std::vector<Command> SessionCommands() {
                   .value = "UUID",
                   .help = "instead: the request id of the call that makes, or will make, it"}},
        .details =
-           "JSON output is one WatchSessionResponse a line. Ctrl-C ends it with exit code 0.",
+           "A line for each step: when it was heard of, the status, the amount, the order or why "
+           "a\n"
+           "payment failed. A broken connection is made again, for as long as it takes; standard\n"
+           "error tells of it. JSON output is one WatchSessionResponse a line. Ctrl-C ends it "
+           "with\n"
+           "exit code 0.",
        .examples = {"ippctl sessions watch 7c2d4f0e-54a8-4b0e-8d39-1f0d9f0f6a11",
                     "ippctl sessions watch --request-id 3f1c2b7a-0a51-4b0e-9d39-1f0d9f0f6a11"},
-       .run = Watch},
+       .run = WatchSession},
   };
 }
 

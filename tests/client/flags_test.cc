@@ -65,7 +65,7 @@ TEST(IppctlFlags, ComeFromTheEnvironmentAndThenFromTheFallback) {
   const auto getenv = [](const std::string& name) {
     return std::string(name == "SINCE" ? "2026-01-31T08:00:00Z" : "");
   };
-  ASSERT_TRUE(CompleteFlags(Known(), getenv, &parsed.values).ok());
+  ASSERT_TRUE(CompleteFlags(Known(), getenv, {}, &parsed.values).ok());
   EXPECT_EQ(parsed.values.Time("since"), absl::FromUnixSeconds(1'769'846'400));
   EXPECT_EQ(parsed.values.Text("output"), "table");
 }
@@ -73,12 +73,12 @@ TEST(IppctlFlags, ComeFromTheEnvironmentAndThenFromTheFallback) {
 TEST(IppctlFlags, RefuseABadEnvironmentAndAMissingRequiredOne) {
   Parsed parsed = Parse({});
   const auto nothing = [](const std::string&) { return std::string(); };
-  EXPECT_EQ(std::string(CompleteFlags(Known(), nothing, &parsed.values).message()),
+  EXPECT_EQ(std::string(CompleteFlags(Known(), nothing, {}, &parsed.values).message()),
             "--name is required");
   parsed = Parse({"--name", "x"});
   const auto bad = [](const std::string&) { return std::string("soon"); };
-  EXPECT_EQ(std::string(CompleteFlags(Known(), bad, &parsed.values).message()),
-            "--since: 'soon' is not a time such as 2026-01-31T08:00:00Z");
+  EXPECT_EQ(std::string(CompleteFlags(Known(), bad, {}, &parsed.values).message()),
+            "SINCE: 'soon' is not a time such as 2026-01-31T08:00:00Z");
 }
 
 struct BadFlags {

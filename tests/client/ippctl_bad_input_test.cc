@@ -2,6 +2,7 @@
 
 #include "tests/client/fake_gateway.h"
 #include "tests/client/ippctl_run.h"
+#include "tests/client/temporary_folder.h"
 
 namespace ipp::ippctl {
 namespace {
@@ -149,6 +150,58 @@ INSTANTIATE_TEST_SUITE_P(
         {"TailTwoStarts",
          {"events", "tail", "--from", "now", "--after", "c"},
          "ippctl: --after and --from exclude each other\n"},
+        {"TailTwoCursors",
+         {"events", "tail", "--after", "c", "--cursor-file", "f"},
+         "ippctl: --after and --cursor-file exclude each other\n"},
+        {"ListenWhere",
+         {"webhooks", "listen", "--secret-file", "f"},
+         "ippctl: --forward-to is required\nSee ippctl webhooks listen --help\n"},
+        {"ListenSecret",
+         {"webhooks", "listen", "--forward-to", "http://localhost"},
+         "ippctl: --secret-file is required\nSee ippctl webhooks listen --help\n"},
+        {"ListenScheme",
+         {"webhooks", "listen", "--secret-file", "f", "--forward-to", "ftp://localhost"},
+         "ippctl: --forward-to begins with neither http:// nor https://\n"},
+        {"ListenRemote",
+         {"webhooks", "listen", "--secret-file", "f", "--forward-to", "https://shop.example"},
+         "ippctl: --forward-to is not this machine: --allow-remote sends there all the same\n"},
+        {"ListenPassword",
+         {"webhooks", "listen", "--secret-file", "f", "--forward-to", "http://a:b@localhost"},
+         "ippctl: --forward-to holds a user: leave it out\n"},
+        {"ListenSecretFolder",
+         {"webhooks", "listen", "--secret-file", "/nowhere/f", "--forward-to", "http://localhost"},
+         "ippctl: cannot make /nowhere/f: No such file or directory\n"},
+        {"ListenTypes",
+         {"webhooks", "listen", "--secret-file", "f", "--forward-to", "http://localhost",
+          "--all-types", "--type", "created"},
+         "ippctl: --all-types and --type exclude each other\n"},
+        {"ListenType",
+         {"webhooks", "listen", "--secret-file", "f", "--forward-to", "http://localhost", "--type",
+          "ipp.session.created"},
+         "ippctl: --type: 'ipp.session.created' is not one of created, activated, payment-failed, "
+         "finalized, cancelled, expired, failed, corrected\nSee ippctl webhooks listen --help\n"},
+        {"ListenAttempts",
+         {"webhooks", "listen", "--secret-file", "f", "--forward-to", "http://localhost",
+          "--attempts", "0"},
+         "ippctl: --attempts: '0' is not 1 or more\nSee ippctl webhooks listen --help\n"},
+        {"ListenOnFailure",
+         {"webhooks", "listen", "--secret-file", "f", "--forward-to", "http://localhost",
+          "--on-failure", "panic"},
+         "ippctl: --on-failure: 'panic' is not one of stop, skip\n"
+         "See ippctl webhooks listen --help\n"},
+        {"CompletionShell",
+         {"completion", "powershell"},
+         "ippctl: unknown command completion powershell\nSee ippctl completion --help\n"},
+        {"HelpOfNothing",
+         {"help", "exit-code"},
+         "ippctl: unknown command exit-code\nSee ippctl --help\n"},
+        {"ConfigFile",
+         {"--config", "/nowhere/f", "devices", "list"},
+         "ippctl: cannot read the configuration file /nowhere/f\nSee ippctl devices list --help\n"},
+        {"Context",
+         {"--context", "a", "devices", "list"},
+         "ippctl: --context: a is not a context: there is no configuration file\n"
+         "See ippctl devices list --help\n"},
         {"TapOutcome",
          {"simulate", "tap", "s", "--outcome", "lost"},
          "ippctl: --outcome: 'lost' is not one of success, declined-generic, insufficient-funds, "
@@ -158,6 +211,19 @@ INSTANTIATE_TEST_SUITE_P(
          {"simulate", "device"},
          "ippctl: --name is required\nSee ippctl simulate device --help\n"}}),
     [](const auto& info) { return info.param.name; });
+
+TEST(IppctlFiles, ThatAreFoldersAreRefused) {
+  const TemporaryFolder folder;
+  for (const char* flag : {"--token-file", "--config"}) {
+    EXPECT_EQ(RunAt("127.0.0.1:1", {"devices", "list", flag, folder / ""}).exit_code, 2) << flag;
+  }
+  EXPECT_EQ(RunAt("127.0.0.1:1", {"sessions", "create", "--from-json", folder / ""}).exit_code, 2);
+  EXPECT_EQ(RunAt("127.0.0.1:1", {"events", "tail", "--cursor-file", folder / ""}).exit_code, 2);
+  EXPECT_EQ(RunAt("127.0.0.1:1", {"webhooks", "listen", "--forward-to", "http://localhost",
+                                  "--secret-file", folder / ""})
+                .exit_code,
+            2);
+}
 
 TEST(IppctlJson, RefusesWhatIsNotARequest) {
   const RunResult run =

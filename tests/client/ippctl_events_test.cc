@@ -1,7 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "tests/client/ippctl_fixture.h"
+#include "tests/client/temporary_folder.h"
 
 namespace ipp::ippctl {
 namespace {
@@ -111,6 +114,46 @@ TEST_F(IppctlEvents, TailGivesUpOnAnExpiredCursorWithTheWayOut) {
   const RunResult run = RunAt(gateway_.address(), {"events", "tail", "--after", "c-1"});
   EXPECT_EQ(run.exit_code, 3);
   EXPECT_EQ(run.err, "ippctl: OUT_OF_RANGE (CURSOR_EXPIRED): too old\noldest_cursor: c-7\n");
+}
+
+TEST_F(IppctlEvents, TailKeepsItsCursorInAFileAndGoesOnThere) {
+  const TemporaryFolder folder;
+  const std::vector<std::string> args = {"events", "tail",   "--limit",       "1",
+                                         "--from", "oldest", "--cursor-file", folder / "cursor"};
+  events_.Add({{client::StartedAt("c-0"), PaidEvent()}, grpc::Status::OK, /*silent=*/true});
+  Out(args);
+  EXPECT_EQ(folder.Read("cursor"), "c-e-1\n");
+  events_.Add({{client::StartedAt("c-e-1"), client::HeartbeatAt("c-9")},
+               {grpc::StatusCode::NOT_FOUND, "over"}});
+  EXPECT_EQ(RunAt(gateway_.address(), args).exit_code, 4);
+  EXPECT_EQ(folder.Read("cursor"), "c-9\n");
+  EXPECT_EQ(events_.requests()[0].position(), v1::START_POSITION_FROM_OLDEST);
+  EXPECT_EQ(events_.requests()[1].after_cursor(), "c-e-1");
+}
+
+TEST_F(IppctlEvents, TailDoesNotPassAnEventThatItCouldNotPrint) {
+  const TemporaryFolder folder;
+  events_.Add({{client::StartedAt("c-0"), PaidEvent()}, grpc::Status::OK, /*silent=*/true});
+  std::istringstream in;
+  std::ostringstream out;
+  std::ostringstream err;
+  out.setstate(std::ios::badbit);
+  Interrupt interrupt;
+  const auto getenv = [](const std::string&) { return std::string(); };
+  EXPECT_EQ(RunIppctl({"--address", gateway_.address(), "events", "tail", "--cursor-file",
+                       folder / "cursor"},
+                      {in, out, err, getenv, &interrupt}),
+            1);
+  EXPECT_EQ(err.str(), "last cursor: c-0\nippctl: cannot write to standard output\n");
+  EXPECT_EQ(folder.Read("cursor"), "c-0\n");
+}
+
+TEST_F(IppctlEvents, TailEndsWhenItCannotKeepItsCursor) {
+  events_.Add({{client::StartedAt("c-0"), PaidEvent()}, grpc::Status::OK, /*silent=*/true});
+  const RunResult run =
+      RunAt(gateway_.address(), {"events", "tail", "--cursor-file", "/nowhere/cursor"});
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_EQ(run.err, "ippctl: cannot write the cursor file /nowhere/cursor\n");
 }
 
 TEST_F(IppctlEvents, ListReadsHistoryOverPages) {

@@ -19,21 +19,6 @@ using ::testing::UnorderedElementsAre;
 
 constexpr char kUuid[] = "[0-9a-f]+-[0-9a-f]+-4[0-9a-f]+-[89ab][0-9a-f]+-[0-9a-f]+";
 
-TEST_F(IppctlTest, HelpNamesEveryCommandAndEveryCommandHasExamples) {
-  const std::string overview = Out({"--help"});
-  for (auto* commands : {DeviceCommands, EnrollmentCommands, LocationCommands, SessionCommands,
-                         OutcomeCommands, EventCommands, SimulationCommands}) {
-    for (const Command& command : commands()) {
-      EXPECT_THAT(overview, HasSubstr("ippctl " + command.group + " " + command.name));
-      const std::string help = Out({command.group, command.name, "--help"});
-      ASSERT_FALSE(command.examples.empty()) << command.name;
-      for (const std::string& example : command.examples) EXPECT_THAT(help, HasSubstr(example));
-      for (const Flag& flag : command.flags) EXPECT_THAT(help, HasSubstr("--" + flag.name + " "));
-      EXPECT_THAT(Out({command.group, "-h"}), HasSubstr(command.summary));
-    }
-  }
-}
-
 TEST_F(IppctlTest, TellsItsVersion) {
   EXPECT_EQ(Out({"--version"}), std::string("ippctl ") + client::Version() + "\n");
 }
@@ -287,47 +272,6 @@ TEST_F(IppctlSessions, GetAndCancelShowTheSessionAsItIs) {
   EXPECT_THAT(Out({"sessions", "cancel", "s-2"}), HasSubstr("Status   ?\n"));
 }
 
-v1::WatchSessionResponse Step(v1::SessionStatus status) {
-  v1::WatchSessionResponse step;
-  step.mutable_session()->set_session_id("s-1");
-  step.mutable_session()->set_status(status);
-  step.mutable_session()->set_order_amount(25000);
-  step.mutable_session()->set_purchase_currency("SEK");
-  return step;
-}
-
-TEST_F(IppctlSessions, WatchPrintsEveryStepToTheEnd) {
-  gateway_.sessions.watch = [](const auto& request, auto* writer) {
-    EXPECT_EQ(request.request_id(), "r-1");
-    writer->Write(Step(v1::SESSION_STATUS_CREATED));
-    auto failed = Step(v1::SESSION_STATUS_ACTIVE);
-    failed.set_failure_reason("card_declined");
-    writer->Write(failed);
-    auto paid = Step(v1::SESSION_STATUS_FINALIZED);
-    paid.mutable_session()->set_order_id("o-1");
-    writer->Write(paid);
-    return grpc::Status::OK;
-  };
-  EXPECT_EQ(Out({"sessions", "watch", "--request-id", "r-1"}),
-            "CREATED    250.00 SEK\n"
-            "ACTIVE     250.00 SEK    payment failed: card_declined\n"
-            "FINALIZED  250.00 SEK    order o-1\n");
-  const std::string json = Out({"sessions", "watch", "--request-id", "r-1", "-o", "json"});
-  EXPECT_EQ(std::count(json.begin(), json.end(), '\n'), 3);
-  EXPECT_THAT(json, StartsWith("{\"session\":{\"session_id\":\"s-1\",\"status\":"));
-}
-
-TEST_F(IppctlSessions, WatchReportsABrokenStream) {
-  gateway_.sessions.watch = [](const auto& request, auto* writer) {
-    EXPECT_EQ(request.session_id(), "s-1");
-    writer->Write(Step(v1::SESSION_STATUS_CREATED));
-    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "draining");
-  };
-  const RunResult run = RunAt(gateway_.address(), {"sessions", "watch", "s-1"});
-  EXPECT_EQ(run.exit_code, 6);
-  EXPECT_EQ(run.err, "ippctl: UNAVAILABLE: draining\n");
-}
-
 TEST_F(IppctlTest, SimulatesADeviceAndATap) {
   gateway_.simulation.device = [](auto*, const auto& request, auto* response) {
     EXPECT_THAT(request.request_id(), MatchesRegex(kUuid));
@@ -346,19 +290,6 @@ TEST_F(IppctlTest, SimulatesADeviceAndATap) {
   EXPECT_EQ(outcome, v1::TAP_OUTCOME_SUCCESS);
   Out({"simulate", "tap", "s-1", "--outcome", "INSUFFICIENT_FUNDS"});
   EXPECT_EQ(outcome, v1::TAP_OUTCOME_INSUFFICIENT_FUNDS);
-}
-
-TEST_F(IppctlTest, WatchEndsWithSuccessOnCtrlC) {
-  Interrupt interrupt;
-  gateway_.sessions.watch = [&](const auto&, auto* writer) {
-    EXPECT_TRUE(interrupt.Trigger());
-    while (writer->Write(Step(v1::SESSION_STATUS_CREATED))) {
-    }
-    return grpc::Status::CANCELLED;
-  };
-  const RunResult run = RunAt(gateway_.address(), {"sessions", "watch", "s-1"}, "", &interrupt);
-  EXPECT_EQ(run.exit_code, 0);
-  EXPECT_EQ(run.err, "");
 }
 
 }  // namespace

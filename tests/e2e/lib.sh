@@ -3,6 +3,7 @@ WORK=$(mktemp -d)
 SIM_LOG=$WORK/simulator.log
 GATEWAY_LOG=$WORK/gateway.log
 PIDS=()
+export IPPCTL_CONFIG=/dev/null  # not what a developer has at home
 
 stop_all() {
   local pid
@@ -46,6 +47,7 @@ store: {sqlite: {path: $WORK/gateway.db}}
 webhooks: {listen: "127.0.0.1:${WEBHOOK_PORT:-0}"}
 admin: {listen: "127.0.0.1:${ADMIN_PORT:-0}"}
 YAML
+  rm -f "$GATEWAY_LOG" # else `await` may see the word of the gateway before
   "$BUILD/server/ipp-gateway" --config "$WORK/gateway.yaml" >"$GATEWAY_LOG" 2>&1 &
   GATEWAY_PID=$!
   PIDS+=("$GATEWAY_PID")

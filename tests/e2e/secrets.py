@@ -38,6 +38,7 @@ SECRETS = {
     "a token that nobody has": "token/+canary=of~nobody",
     "the webhook secret": key(1),
     "the old webhook secret": key(2),
+    "the developer's own webhook secret": key(3),
     "a webhook secret that is none": "not-whsec_canary/+of=a~typo",
     "the database password": "pass/+canary=of~database",
     "a database password that is wrong": "pass/+canary=that~is-wrong",
@@ -103,7 +104,7 @@ def until(what, check):
 def run(name, *command, environment=None):
     """What it says is kept under `name`."""
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=PATIENCE,
-                          env=dict(os.environ, **(environment or {})), stdin=subprocess.DEVNULL)
+                          env=dict(os.environ, IPPCTL_CONFIG="/dev/null", **(environment or {})), stdin=subprocess.DEVNULL)
     with open(SAID / name, "a") as file:
         file.write(done.stdout + done.stderr)
     return done
@@ -257,6 +258,28 @@ callers:
             assert self.ctl(*words).returncode == 0, words
         self.pages()
 
+    def command_line(self):
+        """What the developer's own secrets may get into."""
+        write("developer", SECRETS["the developer's own webhook secret"] + "\n")
+        to_nobody = ("webhooks", "listen", "--forward-to", f"http://127.0.0.1:1/?key={SECRETS['a password in a URL']}",
+                     "--from", "oldest", "--to", "now", "--attempts", "2", "--backoff", "1ms", "--on-failure", "skip")
+        for more in ([], ["-o", "json"]):
+            assert self.ctl(*to_nobody, "--secret-file", WORK / "developer", *more).returncode == 0
+        # To a server that answers with what it was sent, and to one that is not meant.
+        for url in (f"http://{self.webhooks}/webhooks/kustom", f"http://{self.admin}/",
+                    f"http://me:{SECRETS['a password in a URL']}@localhost/",
+                    f"http://{SECRETS['a password in a URL']}.example/"):
+            self.ctl("webhooks", "listen", "--forward-to", url, "--secret-file", WORK / "developer", "--from", "oldest",
+                     "--to", "now", "--attempts", "1")
+        # A token where the webhook secret should be.
+        assert self.ctl(*to_nobody, "--secret-file", WORK / "token").returncode == 2
+        write("ippctl.conf", f"token-file = {WORK}/token\n")
+        assert self.ctl("--config", WORK / "ippctl.conf", "config", "show").returncode == 0
+        for line in ("token = ", "timeout = ", "tls = ", "", "context = a\ncontext = "):
+            write("ippctl.conf", f"{line}{SECRETS['a secret in the wrong place']}\n")
+            code = self.ctl("--config", WORK / "ippctl.conf", "config", "show").returncode
+            assert code == (0 if line == "timeout = " else 2), line
+
     def wrong_callers(self):
         assert self.ctl("locations", "list", token="wrong-token").returncode == 5
         assert self.ctl("sessions", "get", self.session, token="wrong-token").returncode == 5
@@ -365,7 +388,7 @@ def main():
     SAID.mkdir()
     self_test()
     story = Story()
-    for chapter in (story.good_times, story.wrong_callers, story.bad_webhooks, story.broken_files,
+    for chapter in (story.good_times, story.command_line, story.wrong_callers, story.bad_webhooks, story.broken_files,
                     story.upstream_trouble, story.store_down, story.bad_starts, story.end):
         chapter()
     texts = {path.name: path.read_text(errors="surrogateescape") for path in SAID.iterdir()}

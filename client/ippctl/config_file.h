@@ -1,0 +1,49 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "client/ippctl/flags.h"
+
+namespace ipp::ippctl {
+
+// The configuration file: `key = value` lines, `# comments`, and `[context]` lines that begin a
+// section. Before the first section, `context = NAME` says which one counts.
+struct ConfigFile {
+  std::string path;  // empty: there is none
+  std::string context;
+  std::string context_where;
+  Settings common;                           // before the first section
+  std::map<std::string, Settings> contexts;  // by their names
+};
+
+// `known` are the flags that may stand in it. Every error names the file, the line and the key, and
+// no value: who knows what stands in the wrong place. Values of `FILE` flags are paths: "~/" is
+// `home`, and what does not begin with '/' is beside the configuration file.
+absl::StatusOr<ConfigFile> ParseConfigFile(absl::string_view text, const std::string& path,
+                                           const std::vector<Flag>& known, const std::string& home);
+
+// The file that --config, the environment or the user's folder names; an empty ConfigFile where the
+// last is not there.
+absl::StatusOr<ConfigFile> FindConfigFile(const FlagValues& given, const GetEnv& getenv,
+                                          const std::vector<Flag>& known);
+
+// The context that counts: --context, IPPCTL_CONTEXT or the file's own word, with where it is from;
+// empty when none is asked for. NOT_FOUND when the file has no such section.
+struct Context {
+  std::string name;
+  std::string where;
+};
+absl::StatusOr<Context> ChooseContext(const ConfigFile& file, const FlagValues& given,
+                                      const GetEnv& getenv);
+
+// "playground, production".
+std::string ContextNames(const ConfigFile& file);
+
+// What the file says in that context.
+Settings SettingsOf(const ConfigFile& file, const Context& context);
+
+}  // namespace ipp::ippctl

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace ipp::ippctl {
+
+// A bookmark in the event log: a file that holds one cursor. Each Keep replaces the file, so
+// whoever reads it sees a whole cursor, also when the process is killed. It is not forced to the
+// disk: after a crash of the machine it may be an earlier one.
+class CursorFile {
+ public:
+  // An empty `path` keeps nothing.
+  explicit CursorFile(std::string path) : path_(std::move(path)) {}
+
+  // Empty when there is no file yet. FAILED_PRECONDITION when it holds no cursor: beginning
+  // anywhere else would lose events in silence.
+  absl::StatusOr<std::string> Read() const;
+  absl::Status Keep(absl::string_view cursor);
+
+ private:
+  const std::string path_;
+};
+
+}  // namespace ipp::ippctl

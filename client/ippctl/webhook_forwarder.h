@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+
+#include "absl/strings/string_view.h"
+#include "client/ippctl/command.h"
+#include "client/ippctl/webhook.h"
+#include "client/ippctl/webhook_sender.h"
+#include "kustom/ipp/v1/session_event.pb.h"
+
+namespace ipp::ippctl {
+
+// Sends events on as webhooks: a line on standard output for each, and one on standard error for
+// each attempt that failed. One thread.
+class WebhookForwarder {
+ public:
+  // Both must outlive it. --on-failure says what happens to a webhook that nobody takes.
+  WebhookForwarder(Invocation* invocation, WebhookSender* sender)
+      : invocation_(*invocation),
+        sender_(*sender),
+        skips_(invocation->flags().Text("on-failure") == "skip") {}
+
+  // Blocks until it is taken or given up. False: what follows is not to be sent, and this event
+  // counts as not delivered.
+  bool Forward(const kustom::ipp::v1::SessionEvent& event);
+
+  // Forward() was false because the attempts were used up.
+  bool gave_up() const { return gave_up_; }
+  int64_t delivered() const { return delivered_; }
+
+ private:
+  void Complain(const Webhook& webhook, const WebhookSender::Attempt& attempt,
+                absl::string_view then);
+  void Print(const Webhook& webhook, const WebhookSender::Attempt& attempt);
+
+  Invocation& invocation_;
+  WebhookSender& sender_;
+  const bool skips_;
+  int64_t delivered_ = 0;
+  bool gave_up_ = false;
+};
+
+}  // namespace ipp::ippctl
