@@ -134,20 +134,6 @@ def over_tls(bed, shop, part, name, start):
     paid(*shop.run(start))
 
 
-def readme(bed, folder):
-    """The program of the README, with Debian's packages."""
-    program = re.search(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)
-    if not program or "127.0.0.1:50051" not in program[1]:
-        raise Failed("README.md has no Python that calls 127.0.0.1:50051")
-    shop = Shop(folder / "readme", bed.channels["plain"]["address"])
-    shop.folder.mkdir()
-    (shop.folder / "pay.py").write_text(program[1].replace("127.0.0.1:50051", shop.environment["GATEWAY"]))
-    code, said = shop.run('PYTHON=/usr/bin/python3 "$IPP"/tests/polyglot/stubs.sh python build/stubs\n'
-                          "PYTHONPATH=build/stubs /usr/bin/python3 pay.py")
-    if code != 0 or not re.search(r"^SESSION_STATUS_FINALIZED [0-9a-f-]{36}$", said, re.M):
-        raise Failed(f"the README's program ended with {code}:\n{said}")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", required=True)
@@ -173,10 +159,6 @@ def main():
             paid(*shop.run(steps[-1][1]))
             print(f"ok      {PAGE.name}, as it stands there: FINALIZED", flush=True)
             troubles(bed, shop, steps[-1][1], lambda line: print(line, flush=True))
-            if flags.language == "python":
-                bed.simulator("DELETE", "/_sim/faults")
-                readme(bed, flags.shop)
-                print("ok      README.md: FINALIZED", flush=True)
             program = max(index for index, (name, _) in enumerate(steps) if name)
             again = "".join(text for _, text in steps[program + 1:])
             over_tls(bed, shop, tls, steps[program][0], again)
