@@ -3,8 +3,10 @@ test authority, and a way to the gateway that can be cut."""
 import contextlib
 import hashlib
 import json
+import os
 import pathlib
 import re
+import shutil
 import socket
 import struct
 import subprocess
@@ -19,11 +21,11 @@ WEBHOOK_SECRET = "whsec_ZGVtby1zaWduaW5nLWtleS1mb3ItdGhlLXNpbXVsYXRvcg=="
 NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 # Whom the gateways with TLS know. `secure` takes a token or a certificate, `both` wants one of each, of one caller.
 ORDER, BACK = "spiffe://shop/order", "back.shop"
-SECURE = [{"name": "full", "token": "full-token", "permissions": ["*"]},
-          {"name": "reader", "token": "reader-token", "permissions": ["sessions.read"]},
+SECURE = [{"name": "full", "token": "token-of-full", "permissions": ["*"]},
+          {"name": "reader", "token": "token-of-reader", "permissions": ["sessions.read"]},
           {"name": "order", "tls_san": [ORDER], "permissions": ["locations.read", "events.read"]}]
-BOTH = [{"name": "order", "token": "full-token", "tls_san": [ORDER], "permissions": ["*"]},
-        {"name": "back", "token": "reader-token", "tls_san": [BACK], "permissions": ["*"]}]
+BOTH = [{"name": "order", "token": "token-of-full", "tls_san": [ORDER], "permissions": ["*"]},
+        {"name": "back", "token": "token-of-reader", "tls_san": [BACK], "permissions": ["*"]}]
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -127,6 +129,7 @@ def made(build):
         bed = Bed(build, work)
         try:
             yield bed
+            bed.keep()
         finally:
             bed.stop()
 
@@ -139,6 +142,7 @@ class Bed:
 
     def __init__(self, build, work):
         self.build, self.work, self.running = pathlib.Path(build).resolve(), pathlib.Path(work), []
+        self.errors = []  # that clients got
         self._write("api-key", "kco_test_api_simulator")
         self._write("webhook-secrets", WEBHOOK_SECRET)
         self._certificates()
@@ -175,6 +179,19 @@ class Bed:
     def stop(self):
         for process in reversed(self.running):
             process.stop()
+
+    def keep(self):
+        """Logs, pages and errors, for the suite's scan for secrets."""
+        if "SUITE_LOGS" not in os.environ:
+            return
+        kept = pathlib.Path(tempfile.mkdtemp(prefix="polyglot-", dir=os.environ["SUITE_LOGS"]))
+        for gateway in self.running[1:]:
+            for page in ("metrics", "configz", "readyz"):
+                with DIRECT.open(f"http://127.0.0.1:{gateway.ready[3]}/{page}", timeout=PATIENCE) as answer:
+                    (kept / f"{page}-{gateway.ready[1]}.log").write_bytes(answer.read())
+        for log in self.work.glob("*.log"):
+            shutil.copy(log, kept)
+        (kept / "errors.log").write_text("\n".join(self.errors))
 
     def simulator(self, method, path, body=None):
         request = urllib.request.Request(f"http://{self.simulator_address}{path}", method=method,
@@ -235,7 +252,7 @@ webhooks: {{listen: "127.0.0.1:{webhook_port}"}}
 admin: {{listen: "127.0.0.1:0"}}
 drain_timeout: 5s
 {more}""")
-        return self._start("server/ipp-gateway", r"^listening .*grpc=(\d+).*webhooks=(\d+)", "--config", config)
+        return self._start("server/ipp-gateway", r"^listening grpc=(\d+) webhooks=(\d+) admin=(\d+)", "--config", config)
 
     def _tls(self, proof, callers):
         def caller(token="", **rest):

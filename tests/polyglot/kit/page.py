@@ -130,7 +130,7 @@ def over_tls(bed, shop, part, name, start):
         shutil.copy(channel[source], shop.folder / file)
     bed.simulator("DELETE", "/_sim/faults")
     bed.webhooks_to(bed.both)
-    shop.environment.update(GATEWAY=channel["address"], TOKEN="full-token")
+    shop.environment.update(GATEWAY=channel["address"], TOKEN="token-of-full")
     paid(*shop.run(start))
 
 
