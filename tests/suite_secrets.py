@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""suite_secrets.py BUILD_DIR: looks for secrets in all that the last suite of tests has said. `./dev test` ends with it.
+"""suite_secrets.py BUILD_DIR: looks for secrets in all that the last suite of tests has said. `./dev test` ends so.
 
 It reads what ctest kept of every test (Testing/Temporary/LastTest.log: the logs of gateways that ran inside tests are
 in there) and what tests kept in Testing/logs ($SUITE_LOGS): the logs of the processes that they started, pages of
-gateways, errors that callers got. What a secret looks like stands in KINDS; tests make theirs so that they fit. It names
-the test, the file, the line and the kind, never the secret, and fails as well when it has seen too little.
+gateways, errors that callers got. A test makes its secrets so that they look like WORDS or LOOKS. What is found is told
+by file, line, test and kind, never by itself. To have seen too little is a failure as well.
 """
 import base64
 import pathlib
@@ -26,12 +26,12 @@ LOOKS = {
     "a webhook secret": r"whsec_[\w+/-]{4}",
     "an enrollment code": r"(?<![\w-])ZZ[A-HJ-NP-Z2-9]{6}(?![\w-])|c0dec0de-[0-9a-f]{4}-",
     "a phone's bearer token": r"sim_[0-9A-Za-z]{40}",
-    "a private key": r"BEGIN [A-Z ]*PRIVATE KEY|MIGHAgEAMBMGByqGSM49|MHcCAQEE|MI(?:IE|IJ)[\w+/]{2}IBADANBgkqhkiG9w0BAQEF",
+    "a private key": r"BEGIN [A-Z ]*PRIVATE KEY|MIGHAgEAMBMGByqGSM49|MHcCAQEE|MII[EJ][\w+/]{2}IBADANBgkqhkiG9w0BAQEF",
 }
 # The tests whose gateways are processes, and where they keep the logs.
 KEPT = {r"e2e\.demo": "demo-", r"e2e\.process": "process-", r"e2e\.when_a_call_fails": "when_a_call_fails-",
-        r"polyglot\.(python|node|go|java|teeth)": "polyglot-", r"faults\..*": "faults-", r"deploy\.alarms": "scrape-",
-        r"deploy\.image": "image-"}
+        r"e2e\.walk": "run-", r"polyglot\.(python|node|go|java|teeth)": "polyglot-", r"faults\..*": "faults-",
+        r"deploy\.alarms": "scrape-", r"deploy\.image": "image-"}
 LEAST_BYTES, LEAST_WITH_GATEWAYS = 10_000, 1_000_000  # of LastTest.log
 PROCESS = re.compile(r"^\S+Z info started version=", re.M)
 CALL = re.compile(r"^\S+Z debug call caller=", re.M)
@@ -61,16 +61,17 @@ def kinds():
 
 
 def findings(name, text, patterns):
-    """Test, line and kind. Tests are told by the heads that ctest and tests/support/said.h write."""
+    """File, first line, test and kind, each once. Tests are told by the heads that ctest and said.h write."""
     if not any(pattern.search(text) for pattern in patterns.values()):
         return
-    test = ""
+    test, told = "", set()
     for number, line in enumerate(text.splitlines(), 1):
         head = re.match(r"(?:\d+/\d+ Test: |== )(\S+)$", line)
         test = head[1] if head else test
         for kind, pattern in patterns.items():
-            if pattern.search(line):
-                yield f"{name}:{number}: {test}: {kind}"
+            if (test, kind) not in told and pattern.search(line):
+                told.add((test, kind))
+                yield f"{name}:{number}: {test + ': ' if test else ''}{kind}"
 
 
 def too_little(texts):
@@ -95,7 +96,7 @@ def too_little(texts):
 
 def self_test(patterns):
     """Each kind is found, however it is written, and reported without itself."""
-    key = webhook_secrets().__next__()
+    key = next(webhook_secrets())
     planted = {
         "an API key": ["kco_test_api_planted", "kco_live_api_planted"], "a caller's token": ["token-of-planted"],
         "a database password": ["password-of-planted"], "a webhook secret": [key, key[6:]],

@@ -194,8 +194,8 @@ class Walker:
 
     def packages(self):
         """What the README has installed is what ./dev would install."""
-        listed = re.findall(r"[\w.+-]+", " ".join(re.findall(r"^PACKAGES_\w+=\((.*?)\)", (self.clone / "dev").read_text(),
-                                                             re.M | re.S)))
+        lists = re.findall(r"^PACKAGES_\w+=\((.*?)\)", (self.clone / "dev").read_text(), re.M | re.S)
+        listed = " ".join(lists).split()
         for line in re.findall(r"^    apt-get install (.+)$", (self.clone / "README.md").read_text(), re.M):
             if missing := set(line.split()) - set(listed):
                 raise Stumbled(f"./dev does not know the packages {missing}")
@@ -212,6 +212,7 @@ def main():
         walker.readme()
         walker.page()
         walker.leave()
+        shutil.rmtree(walker.clone)
     except (Stumbled, page.Failed) as stumble:
         print(f"FAILED  {stumble}")
         return 1
