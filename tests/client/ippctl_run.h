@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "client/ippctl/app.h"
-#include "tests/support/said.h"
 
 namespace ipp::ippctl {
 
@@ -29,7 +28,6 @@ inline RunResult RunAt(const std::string& address, std::vector<std::string> args
   };
   const int exit_code =
       RunIppctl(std::move(args), {in, out, err, getenv, interrupt == nullptr ? &none : interrupt});
-  KeepSaid(err.str());
   return {exit_code, out.str(), err.str()};
 }
 
