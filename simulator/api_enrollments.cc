@@ -58,7 +58,8 @@ Response Api::CreateEnrollment(Call& call) {
 
   IdMaker& ids = world_.ids();
   enrollment.id = ids.Uuid();
-  enrollment.code = lifetime > kLongestTypeable ? ids.Uuid() : ids.TypeableEnrollmentCode();
+  enrollment.code =
+      lifetime > kLongestTypeable ? ids.LongEnrollmentCode() : ids.TypeableEnrollmentCode();
   enrollment.expires_at = world_.clock().Now() + lifetime;
   JsonWriter json;
   Render(call.merchant.enrollments.Add(std::move(enrollment)), world_.clock().Now(), json);

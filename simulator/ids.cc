@@ -41,7 +41,8 @@ std::string IdMaker::Pick(std::string_view alphabet, size_t count) {
 
 std::string IdMaker::EventId() { return "kevt_" + Pick(kBase62, 22); }
 std::string IdMaker::WebhookId() { return "msg_" + Pick(kBase62, 22); }
-std::string IdMaker::TypeableEnrollmentCode() { return Pick(kTypeable, 8); }
+std::string IdMaker::TypeableEnrollmentCode() { return "ZZ" + Pick(kTypeable, 6); }
+std::string IdMaker::LongEnrollmentCode() { return "c0dec0de" + Uuid().substr(8); }
 std::string IdMaker::BearerToken() { return "sim_" + Pick(kBase62, 40); }
 std::string IdMaker::HardwareId() { return "SIM-" + Pick(kTypeable, 12); }
 

@@ -25,13 +25,13 @@ outside() {
   for overlay in single replicated; do
     cp "$HERE/../../deploy/kubernetes/overlays/$overlay/gateway.yaml" "$WORK/$overlay/"
   done
-  echo an-api-key >"$WORK/secrets/kustom/api-key"
+  echo kco_test_api_image >"$WORK/secrets/kustom/api-key"
   echo whsec_c2lnbmluZyBrZXkgb2YgdGhlIHRlc3Q= >"$WORK/secrets/kustom/webhook-secrets"
-  printf %s a-token | sha256sum | cut -c1-64 >"$WORK/secrets/callers/order-service.sha256"
+  printf %s token-of-image | sha256sum | cut -c1-64 >"$WORK/secrets/callers/order-service.sha256"
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=gateway \
     -addext subjectAltName=IP:127.0.0.1 -keyout "$WORK/secrets/tls/tls.key" -out "$WORK/secrets/tls/tls.crt" 2>/dev/null
   echo 'host=127.0.0.1 dbname=ipp user=ipp sslmode=disable' >"$WORK/secrets/database/dsn"
-  echo a-password >"$WORK/secrets/database/password"
+  echo password-of-image >"$WORK/secrets/database/password"
   # As a Secret volume with fsGroup 10001 and mode 0440.
   chown -R root:10001 "$WORK/secrets" "$WORK/data"
   find "$WORK/secrets" -type f -exec chmod 0440 {} +
@@ -40,6 +40,8 @@ outside() {
   chmod 0755 "$WORK" "$WORK/bundle"
   export WORK
   unshare --mount --net --pid --fork --kill-child --propagation private "$0" "$BUILD" "$BASE" inside
+  # For the suite's scan for secrets.
+  [ -z "${SUITE_LOGS:-}" ] || install -D -t "$SUITE_LOGS/image-$$" "$WORK"/{single,replicated}.log
   echo "the image starts ($digest, $(du -h "$WORK/image.tar" | cut -f1))"
 }
 

@@ -5,10 +5,23 @@ GATEWAY_LOG=$WORK/gateway.log
 PIDS=()
 export IPPCTL_CONFIG=/dev/null  # not what a developer has at home
 
+# Where the suite's scan for secrets finds logs and pages; empty: nobody wants them.
+KEPT=${SUITE_LOGS:+$SUITE_LOGS/$(basename "$0" .sh)-$$}
+
+keep_pages() {
+  local page
+  mkdir -p "$KEPT"
+  for page in metrics configz readyz; do
+    curl -s -m 10 "http://${ADMIN:-}/$page" >"$KEPT/$page.log" || true  # the gateway may have ended
+  done
+}
+
 stop_all() {
   local pid
+  [ -z "$KEPT" ] || keep_pages
   for pid in "${PIDS[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
   for pid in "${PIDS[@]}"; do wait "$pid" 2>/dev/null || true; done
+  [ -z "$KEPT" ] || cp "$WORK"/*.log "$KEPT/"
   rm -rf "$WORK"
 }
 trap stop_all EXIT

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# run.sh BUILD_DIR: gateway and simulator on their usual ports until Ctrl-C.
+# run.sh BUILD_DIR: gateway and simulator until Ctrl-C, on their usual ports or on those of the environment.
 set -euo pipefail
 BUILD=$1
-SIM_PORT=9080 GRPC_PORT=50051 WEBHOOK_PORT=8080 ADMIN_PORT=9090
+: "${SIM_PORT:=9080}" "${GRPC_PORT:=50051}" "${WEBHOOK_PORT:=8080}" "${ADMIN_PORT:=9090}"
 . "$(dirname "$0")/lib.sh"
 start_simulator
 start_gateway

@@ -17,6 +17,9 @@ import time
 import urllib.parse
 import urllib.request
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from secret_forms import forms  # noqa: E402  pylint: disable=wrong-import-position
+
 BUILD = pathlib.Path(sys.argv[1]).resolve()
 WORK = pathlib.Path(tempfile.mkdtemp(prefix="ipp-secrets-"))
 SAID = WORK / "said"
@@ -45,24 +48,6 @@ SECRETS = {
     "a password in a URL": "pass-canary-in-a-url",
     "a secret in the wrong place": "kco_live_canary_in_the_yaml",
 }
-
-
-def forms(secret):
-    """How a text may look on its way: plain, in URLs, in base64 at any offset, in hex, its bytes."""
-    texts = {secret, urllib.parse.quote(secret, safe=""), urllib.parse.quote_plus(secret),
-             json.dumps(secret)[1:-1], secret.encode().hex(), hashlib.sha256(secret.encode()).hexdigest()}
-    raw = [secret.encode()]
-    if secret.startswith("whsec_"):
-        texts.add(secret[6:])
-        raw.append(base64.b64decode(secret[6:]))
-        texts.add(raw[1].decode())
-    for data in raw:
-        for offset in range(3):
-            for encode in (base64.b64encode, base64.urlsafe_b64encode):
-                # Without the characters at both ends that other bytes have a part in.
-                text = encode(b"\0" * offset + data).decode().rstrip("=")
-                texts.add(text[-(-offset * 8 // 6):-1])
-    return {text for text in texts if len(text) >= 8} | ({secret} if len(secret) >= 4 else set())
 
 
 def findings(texts, secrets):

@@ -24,7 +24,20 @@ WorkDirectory::WorkDirectory()
 
 WorkDirectory::~WorkDirectory() {
   std::error_code ignored;
+  if (const char* kept = std::getenv("SUITE_LOGS")) KeepLogs(kept);
   if (!keep_) std::filesystem::remove_all(path_, ignored);
+}
+
+void WorkDirectory::KeepLogs(const std::string& folder) const {
+  namespace fs = std::filesystem;
+  const fs::path to = fs::path(folder) / ("faults-" + fs::path(path_).filename().string());
+  std::error_code failed;
+  fs::create_directory(to, failed);
+  for (const auto& entry : fs::directory_iterator(path_, failed)) {
+    if (entry.path().extension() == ".log")
+      fs::copy_file(entry, to / entry.path().filename(), failed);
+    if (failed) std::perror(entry.path().c_str());
+  }
 }
 
 std::string WorkDirectory::File(absl::string_view name) const {

@@ -22,6 +22,9 @@ class WorkDirectory {
   void Keep() { keep_ = true; }
 
  private:
+  // For the suite's scan for secrets.
+  void KeepLogs(const std::string& folder) const;
+
   std::string path_;
   bool keep_ = false;
 };

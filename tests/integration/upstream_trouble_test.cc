@@ -125,14 +125,15 @@ TEST(Upstream, ThatComesBackIsUsedAgain) {
 
 TEST(Upstream, ThatRefusesTheGatewaysKeyIsNotTheCallersFault) {
   GatewayBed bed({.configure = [](const TestDirectory& directory, config::Config& config) {
-    config.mutable_merchants(0)->set_api_key_file(directory.Write("wrong.key", "kco_not_this\n"));
+    config.mutable_merchants(0)->set_api_key_file(
+        directory.Write("wrong.key", "kco_test_api_not_this\n"));
   }});
   for (const auto& rows : {Reads(), Creates()}) {
     for (const RpcRow& row : rows) {
       const RpcEnd end = row.rpc(bed.gateway.channel(), row.request, {});
       EXPECT_TRUE(Refused(end, StatusCode::INTERNAL, "UPSTREAM_CREDENTIALS")) << row.name;
       EXPECT_EQ(end.info("outcome"), "REJECTED") << row.name;
-      EXPECT_THAT(end.message, testing::Not(HasSubstr("kco_not_this")));
+      EXPECT_THAT(end.message, testing::Not(HasSubstr("kco_test_api_not_this")));
     }
   }
   EXPECT_EQ(bed.simulator.Requests().front().authorization, "refused");

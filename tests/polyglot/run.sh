@@ -62,7 +62,7 @@ java_client() {
   mkdir -p module
   cp "$HERE/java/pom.xml" module/
   fresh "$HERE/java/src" module/src
-  "$HERE/stubs.sh" java module/src/main/proto
+  cp -r "$HERE/../../proto" module/src/main/proto
   (cd module && mvn -B -q compile dependency:build-classpath -Dmdep.outputFile=target/classpath)
   CLIENT=(java -cp "$PWD/module/target/classes:$(cat module/target/classpath)" Client)
 }

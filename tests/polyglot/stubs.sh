@@ -5,7 +5,8 @@
 #            that and grpcio-status, else by protoc and Debian's grpc_python_plugin.
 #   node     ES modules with types, kustom/ipp/v1/*_pb.js, and google/rpc/error_details_pb.js, what errors carry
 #   go       one package, ippv1, in OUT/kustom/ipp/v1; it may lie anywhere in your module
-#   java     the contract with Java's options, for the generator of your build: Maven's is in java/pom.xml
+#
+# Java's are made by your build, of a copy of proto/: java/pom.xml.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -58,21 +59,10 @@ case $language in
     need go golang-go
     (cd "$here/go" && GOBIN=$out/.bin go install google.golang.org/protobuf/cmd/protoc-gen-go \
       google.golang.org/grpc/cmd/protoc-gen-go-grpc)
-    options=paths=source_relative
-    for proto in $protos; do options="$options,M$proto=kustom.co/ipp/v1;ippv1"; done
     # shellcheck disable=SC2086
-    PATH=$out/.bin:$PATH protoc -I . --go_out="$out" --go_opt="$options" --go-grpc_out="$out" \
-      --go-grpc_opt="$options" $protos
+    PATH=$out/.bin:$PATH protoc -I . --go_out="$out" --go_opt=paths=source_relative --go-grpc_out="$out" \
+      --go-grpc_opt=paths=source_relative $protos
     rm -r "$out/.bin"
-    ;;
-  java)
-    for proto in $protos; do
-      mkdir -p "$out/$(dirname "$proto")"
-      {
-        cat "$proto"
-        printf '\noption java_package = "co.kustom.ipp.v1";\noption java_multiple_files = true;\n'
-      } >"$out/$proto"
-    done
     ;;
   *)
     echo "stubs.sh: no such language: $language" >&2

@@ -256,7 +256,8 @@ TEST_F(PostgresStoreTest, PlansWithIndexesFromTheFirstRowOn) {
 class PostgresRoleTest : public PostgresStoreTest {
  protected:
   PostgresRoleTest() {
-    database_.Execute(absl::StrCat("CREATE ROLE ", role_, " LOGIN PASSWORD 'first-secret'; GRANT ",
+    database_.Execute(absl::StrCat("CREATE ROLE ", role_,
+                                   " LOGIN PASSWORD 'password-of-first-secret'; GRANT ",
                                    "CREATE ON DATABASE ", database_.name(), " TO ", role_));
     database_.WriteDsn(
         absl::StrCat("# who reads the log\nhost=127.0.0.1 port=", database_.server().port(),
@@ -273,27 +274,27 @@ class PostgresRoleTest : public PostgresStoreTest {
 };
 
 TEST_F(PostgresRoleTest, ReadsAPasswordThatWasReplaced) {
-  SetPassword("first-secret");
+  SetPassword("password-of-first-secret");
   const auto store = database_.Open();
   ASSERT_TRUE(Commit(*store, Append("a")).ok());
-  database_.Execute(absl::StrCat("ALTER ROLE ", role_, " PASSWORD '#second secret '"));
-  SetPassword("#second secret ");
+  database_.Execute(absl::StrCat("ALTER ROLE ", role_, " PASSWORD '#password-of-second secret '"));
+  SetPassword("#password-of-second secret ");
   database_.CutAll();
   EXPECT_TRUE(Commit(*store, Append("b")).ok());
   EXPECT_EQ(Read(*store, 0)->size(), 2u);
 }
 
 TEST_F(PostgresRoleTest, NeverTellsAPassword) {
-  SetPassword("wrong-secret");
+  SetPassword("password-of-wrong-secret");
   testing::internal::CaptureStderr();
   const absl::Status refused = database_.TryOpen().status();
   EXPECT_TRUE(absl::IsUnavailable(refused));
   EXPECT_THAT(refused.message(), AllOf(HasSubstr("password authentication failed"),
                                        HasSubstr(database_.options.dsn_file),
                                        Not(HasSubstr("secret")), Not(HasSubstr("\n"))));
-  SetPassword("first-secret");
+  SetPassword("password-of-first-secret");
   const auto store = database_.Open();
-  SetPassword("wrong-secret");
+  SetPassword("password-of-wrong-secret");
   database_.CutAll();
   EXPECT_THAT(Commit(*store, Append("a")).status().message(), Not(HasSubstr("secret")));
   EXPECT_THAT(store->health().message(), Not(HasSubstr("secret")));
@@ -301,7 +302,7 @@ TEST_F(PostgresRoleTest, NeverTellsAPassword) {
 }
 
 TEST_F(PostgresRoleTest, NeedsNoRightToChangeTheSchemaOnceItIsThere) {
-  SetPassword("first-secret");
+  SetPassword("password-of-first-secret");
   database_.Open().reset();
   database_.Execute(absl::StrCat(
       "REASSIGN OWNED BY ", role_, " TO postgres; REVOKE CREATE ON ", "DATABASE ", database_.name(),

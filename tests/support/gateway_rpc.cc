@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "server/base/error_details.pb.h"
+#include "tests/support/said.h"
 
 namespace ipp {
 
@@ -27,9 +28,12 @@ RpcEnd EndOf(const grpc::Status& status, const grpc::ClientContext& context) {
   RpcEnd end;
   end.code = status.error_code();
   end.message = status.error_message();
+  KeepSaid(end.message);
+  KeepSaid(status.error_details());
   for (const auto& [key, value] : context.GetServerTrailingMetadata()) {
     end.trailers.emplace(std::string(key.data(), key.size()),
                          std::string(value.data(), value.size()));
+    KeepSaid(std::string(value.data(), value.size()));
   }
   google::rpc::Status packed;
   if (status.error_details().empty() || !packed.ParseFromString(status.error_details())) return end;

@@ -15,7 +15,9 @@
 #include "absl/strings/strip.h"
 #include "kustom/ipp/v1/session.grpc.pb.h"
 #include "kustom/ipp/v1/simulation.grpc.pb.h"
+#include "server/base/log.h"
 #include "server/webhook/signature.h"
+#include "tests/support/said.h"
 
 namespace ipp {
 namespace {
@@ -115,6 +117,9 @@ RunningGateway::RunningGateway(config::Config config,
 RunningGateway::~RunningGateway() { Stop(); }
 
 void RunningGateway::Start() {
+  if (const char* level = std::getenv("IPP_LOG_LEVEL")) {
+    EXPECT_TRUE(SetLogLevel(level).ok()) << level;
+  }
   absl::StatusOr<std::unique_ptr<App>> app = App::Start(config_, options_);
   if (!app.ok()) {
     // Nothing of the test can go on.
@@ -146,6 +151,10 @@ void RunningGateway::Drain() {
 
 void RunningGateway::Stop() {
   if (app_ == nullptr) return;
+  // For the scan of the whole suite.
+  if (!drained_ && std::getenv("SUITE_LOGS") != nullptr) {
+    for (const char* page : {"/metrics", "/configz", "/readyz"}) KeepSaid(Admin(page));
+  }
   Drain();
   app_.reset();
 }
@@ -156,7 +165,10 @@ void RunningGateway::Restart() {
 }
 
 RawResponse RunningGateway::Webhook(const std::string& headers, const std::string& body) const {
-  return CallHttp(app_->webhook_port(), "POST", config_.webhooks().path(), headers, body);
+  RawResponse response =
+      CallHttp(app_->webhook_port(), "POST", config_.webhooks().path(), headers, body);
+  KeepSaid(response.body);
+  return response;
 }
 
 std::string RunningGateway::Admin(const std::string& path) const {

@@ -35,6 +35,8 @@ type order struct {
 	Channel       string            `json:"channel"`
 	Address       string            `json:"address"`
 	CaFile        string            `json:"ca_file"`
+	CertFile      string            `json:"cert_file"`
+	KeyFile       string            `json:"key_file"`
 	Rpc           string            `json:"rpc"`
 	Request       json.RawMessage   `json:"request"`
 	Metadata      map[string]string `json:"metadata"`
@@ -75,7 +77,13 @@ func connect(o order) answer {
 		must(err)
 		roots := x509.NewCertPool()
 		roots.AppendCertsFromPEM(pem)
-		way = credentials.NewTLS(&tls.Config{RootCAs: roots})
+		config := &tls.Config{RootCAs: roots}
+		if o.CertFile != "" {
+			shown, err := tls.LoadX509KeyPair(o.CertFile, o.KeyFile)
+			must(err)
+			config.Certificates = []tls.Certificate{shown}
+		}
+		way = credentials.NewTLS(config)
 	}
 	channel, err := grpc.NewClient(o.Address, grpc.WithTransportCredentials(way))
 	must(err)

@@ -3,8 +3,10 @@ test authority, and a way to the gateway that can be cut."""
 import contextlib
 import hashlib
 import json
+import os
 import pathlib
 import re
+import shutil
 import socket
 import struct
 import subprocess
@@ -17,7 +19,13 @@ PATIENCE = 60
 MERCHANT = "PM00000001"
 WEBHOOK_SECRET = "whsec_ZGVtby1zaWduaW5nLWtleS1mb3ItdGhlLXNpbXVsYXRvcg=="
 NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-TOKENS = {"full-token": "'*'", "reader-token": "sessions.read"}
+# Whom the gateways with TLS know. `secure` takes a token or a certificate, `both` wants one of each, of one caller.
+ORDER, BACK = "spiffe://shop/order", "back.shop"
+SECURE = [{"name": "full", "token": "token-of-full", "permissions": ["*"]},
+          {"name": "reader", "token": "token-of-reader", "permissions": ["sessions.read"]},
+          {"name": "order", "tls_san": [ORDER], "permissions": ["locations.read", "events.read"]}]
+BOTH = [{"name": "order", "token": "token-of-full", "tls_san": [ORDER], "permissions": ["*"]},
+        {"name": "back", "token": "token-of-reader", "tls_san": [BACK], "permissions": ["*"]}]
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -121,16 +129,20 @@ def made(build):
         bed = Bed(build, work)
         try:
             yield bed
+            bed.keep()
         finally:
             bed.stop()
 
 
 class Bed:
-    """Channels that a client can be told to connect: `plain` over a road that can be cut, `secure` over TLS with
-    tokens, `wrong_ca` the same with the certificate of an authority that has not signed it."""
+    """Channels that a client can be told to connect: `plain` over a road that can be cut, `secure` over TLS, `wrong_ca`
+    the same with the certificate of an authority that has not signed the gateway's. Those after that show a certificate:
+    `certified` one that the gateway knows, `stranger` one with a name that it does not know, `foreign` one of another
+    authority. `both`, `both_foreign` and `no_certificate` are of the gateway that wants a certificate and a token."""
 
     def __init__(self, build, work):
         self.build, self.work, self.running = pathlib.Path(build).resolve(), pathlib.Path(work), []
+        self.errors = []  # that clients got
         self._write("api-key", "kco_test_api_simulator")
         self._write("webhook-secrets", WEBHOOK_SECRET)
         self._certificates()
@@ -140,23 +152,46 @@ class Bed:
                                     "--webhook-backoff", "0.1", "--webhook-max-backoff", "0.5")
             self.simulator_address = simulator.ready[1]
             self.gateway = self._gateway("plain", 0, 0, "")
-            secure = self._gateway("secure", 0, 0, self._tls_and_callers())
+            secure = self._gateway("secure", 0, 0, self._tls("any", SECURE))
+            self.both = self._gateway("both", 0, 0, self._tls("both", BOTH))
             self.road = Road(int(self.gateway.ready[1]))
-            self.simulator("PUT", "/_sim/webhooks",
-                           {"urls": [f"http://127.0.0.1:{self.gateway.ready[2]}/webhooks/kustom"]})
+            self.webhooks_to(self.gateway)
         except BaseException:
             self.stop()
             raise
-        address = f"127.0.0.1:{secure.ready[1]}"
         self.channels = {
             "plain": {"address": f"127.0.0.1:{self.road.port}"},
-            "secure": {"address": address, "ca_file": str(self.work / "ca.pem")},
-            "wrong_ca": {"address": address, "ca_file": str(self.work / "other-ca.pem")},
+            "secure": self._channel(secure),
+            "wrong_ca": self._channel(secure, ca="other-ca"),
+            "certified": self._channel(secure, "order"),
+            "stranger": self._channel(secure, "stranger"),
+            "foreign": self._channel(secure, "foreign"),
+            "both": self._channel(self.both, "order"),
+            "both_foreign": self._channel(self.both, "foreign"),
+            "no_certificate": self._channel(self.both),
         }
+
+    def _channel(self, gateway, identity="", ca="ca"):
+        shown = {"cert_file": str(self.work / f"{identity}.pem"), "key_file": str(self.work / f"{identity}.key")}
+        return {"address": f"127.0.0.1:{gateway.ready[1]}", "ca_file": str(self.work / f"{ca}.pem"),
+                **(shown if identity else {})}
 
     def stop(self):
         for process in reversed(self.running):
             process.stop()
+
+    def keep(self):
+        """Logs, pages and errors, for the suite's scan for secrets."""
+        if "SUITE_LOGS" not in os.environ:
+            return
+        kept = pathlib.Path(tempfile.mkdtemp(prefix="polyglot-", dir=os.environ["SUITE_LOGS"]))
+        for gateway in self.running[1:]:
+            for page in ("metrics", "configz", "readyz"):
+                with DIRECT.open(f"http://127.0.0.1:{gateway.ready[3]}/{page}", timeout=PATIENCE) as answer:
+                    (kept / f"{page}-{gateway.ready[1]}.log").write_bytes(answer.read())
+        for log in self.work.glob("*.log"):
+            shutil.copy(log, kept)
+        (kept / "errors.log").write_text("\n".join(self.errors))
 
     def simulator(self, method, path, body=None):
         request = urllib.request.Request(f"http://{self.simulator_address}{path}", method=method,
@@ -164,6 +199,9 @@ class Bed:
                                          headers={"Content-Type": "application/json"})
         with DIRECT.open(request, timeout=PATIENCE) as answer:
             return json.loads(answer.read() or "null")
+
+    def webhooks_to(self, gateway):
+        self.simulator("PUT", "/_sim/webhooks", {"urls": [f"http://127.0.0.1:{gateway.ready[2]}/webhooks/kustom"]})
 
     def mend(self):
         """As it was made, for the next client."""
@@ -214,25 +252,33 @@ webhooks: {{listen: "127.0.0.1:{webhook_port}"}}
 admin: {{listen: "127.0.0.1:0"}}
 drain_timeout: 5s
 {more}""")
-        return self._start("server/ipp-gateway", r"^listening .*grpc=(\d+).*webhooks=(\d+)", "--config", config)
+        return self._start("server/ipp-gateway", r"^listening grpc=(\d+) webhooks=(\d+) admin=(\d+)", "--config", config)
 
-    def _tls_and_callers(self):
-        callers = []
-        for token, permissions in TOKENS.items():
+    def _tls(self, proof, callers):
+        def caller(token="", **rest):
             digest = hashlib.sha256(token.encode()).hexdigest()
-            callers.append(f"  - {{name: {token}, token_sha256_file: {self._write(token, digest)}, "
-                           f"merchants: [{MERCHANT}], permissions: [{permissions}]}}\n")
-        return (f"tls: {{cert_file: {self.work}/gateway.pem, key_file: {self.work}/gateway.key}}\n"
-                f"callers:\n{''.join(callers)}")
+            known = {"token_sha256_file": str(self._write(f"{rest['name']}.sha256", digest))} if token else {}
+            return {**rest, **known, "merchants": [MERCHANT]}
+
+        files = {"cert_file": "gateway.pem", "key_file": "gateway.key", "client_ca_file": "ca.pem"}
+        return (f"tls: {json.dumps({key: str(self.work / name) for key, name in files.items()})}\n"
+                f"caller_proof: {proof}\n"
+                f"callers: {json.dumps([caller(**known) for known in callers])}\n")
 
     def _certificates(self):
         for name in ("ca", "other-ca"):
             self._openssl("req", "-x509", "-days", "2", *NEW_KEY, "-subj", f"/CN=The kit's {name}",
                           "-keyout", f"{name}.key", "-out", f"{name}.pem")
-        self._openssl("req", *NEW_KEY, "-subj", "/CN=gateway", "-keyout", "gateway.key", "-out", "gateway.csr")
-        self._write("gateway.ext", "subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth")
-        self._openssl("x509", "-req", "-in", "gateway.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-set_serial", "1",
-                      "-days", "2", "-extfile", "gateway.ext", "-out", "gateway.pem")
+        self._certificate("gateway", "IP:127.0.0.1,DNS:localhost", "serverAuth")
+        self._certificate("order", f"URI:{ORDER}")
+        self._certificate("stranger", "URI:spiffe://shop/stranger")
+        self._certificate("foreign", f"URI:{ORDER}", ca="other-ca")
+
+    def _certificate(self, name, names, use="clientAuth", ca="ca"):
+        self._openssl("req", *NEW_KEY, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
+        self._write(f"{name}.ext", f"subjectAltName={names}\nextendedKeyUsage={use}")
+        self._openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key", "-set_serial",
+                      "1", "-days", "2", "-extfile", f"{name}.ext", "-out", f"{name}.pem")
 
     def _openssl(self, *words):
         done = subprocess.run(["openssl", *words], cwd=self.work, capture_output=True, text=True, check=False)

@@ -182,6 +182,8 @@ class Run:
         expected = step.get("expect", expected)
         if expected is None:
             raise Failed("the step expects nothing")
+        if "error" in answer:
+            self.bed.errors.append(json.dumps(answer))
         # An answer is of one kind: an error is never passed over because a response was expected as well.
         kinds = {"response", "error", "message", "event", "end"}
         surplus = (answer.keys() & kinds) - expected.keys()

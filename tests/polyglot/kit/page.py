@@ -2,7 +2,8 @@
 """page.py --build BUILD_DIR --shop FOLDER LANGUAGE: does what docs/your-language-in-five-minutes.md says.
 
 Its part about the language is followed to the letter: every `sh` block is run, every other block is saved under the
-name that the text before it gives. Then the program is run once more for each trouble that it must stand.
+name that the text before it gives. Then the program is run once more for each trouble that it must stand, and at last
+changed as the part says under "Over TLS" and run against a gateway that wants a client certificate and a token.
 """
 import argparse
 import os
@@ -19,27 +20,46 @@ PAGE = ROOT / "docs" / "your-language-in-five-minutes.md"
 TITLES = {"python": "Python", "node": "Node", "go": "Go", "java": "Java"}
 SECONDS = 300  # for one block, downloads included
 EVENT = r"event (\w+)"
+BLOCK = r"^```(\w+)\n(.*?)^```$"
 
 
 class Failed(Exception):
     """The page does not do what it promises."""
 
 
-def blocks(page, title):
-    """The part's blocks in order: (None, commands) or (file name, text)."""
-    part = re.search(rf"^## {title}$(.*?)(?=^## |\Z)", page, re.M | re.S)
+def part_of(page, title):
+    """The text about the language: all but TLS, and that."""
+    part = re.search(rf"^## {title}$(.*?)^\*\*Over TLS\*\*(.*?)(?=^## |\Z)", page, re.M | re.S)
     if not part:
-        raise Failed(f"no part about {title}")
+        raise Failed(f"no part about {title} with its TLS")
+    return part.groups()
+
+
+def blocks(part):
+    """The blocks in order: (None, commands) or (file name, text)."""
     found, end = [], 0
-    for block in re.finditer(r"^```(\w+)\n(.*?)^```$", part[1], re.M | re.S):
-        names = re.findall(r"`([\w/]+\.\w+)`", part[1][end:block.start()])
+    for block in re.finditer(BLOCK, part, re.M | re.S):
+        names = re.findall(r"`([\w/]+\.\w+)`", part[end:block.start()])
         if block[1] != "sh" and not names:
-            raise Failed(f"{title}: a block of {block[1]} without a file name before it")
+            raise Failed(f"a block of {block[1]} without a file name before it")
         found.append((None if block[1] == "sh" else names[-1], block[2]))
         end = block.end()
     if len(found) < 3 or found[0][0] or found[-1][0] or all(not name for name, _ in found):
-        raise Failed(f"{title}: not commands, a program and how to run it")
+        raise Failed("not commands, a program and how to run it")
     return found
+
+
+def change(program, part):
+    """The program with every line that the part says is another one, or goes."""
+    changes = list(re.finditer(rf"`([^`\n]+)` (?:becomes\n\n{BLOCK}|goes)", part, re.M | re.S))
+    if not changes:
+        raise Failed("nothing is said of TLS")
+    for old, _, new in (line.groups(default="") for line in changes):
+        lines = [line for line in program.splitlines(keepends=True) if line.strip() == old]
+        if len(lines) != 1:
+            raise Failed(f"the program has {len(lines)} lines {old}")
+        program = program.replace(lines[0], new)
+    return program
 
 
 class Shop:
@@ -99,18 +119,19 @@ def troubles(bed, shop, start, say):
     say("ok      Kustom refuses the order: it says so and fails")
 
 
-def readme(bed, folder):
-    """The program of the README, with Debian's packages."""
-    program = re.search(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)
-    if not program or "127.0.0.1:50051" not in program[1]:
-        raise Failed("README.md has no Python that calls 127.0.0.1:50051")
-    shop = Shop(folder / "readme", bed.channels["plain"]["address"])
-    shop.folder.mkdir()
-    (shop.folder / "pay.py").write_text(program[1].replace("127.0.0.1:50051", shop.environment["GATEWAY"]))
-    code, said = shop.run('PYTHON=/usr/bin/python3 "$IPP"/tests/polyglot/stubs.sh python build/stubs\n'
-                          "PYTHONPATH=build/stubs /usr/bin/python3 pay.py")
-    if code != 0 or not re.search(r"^SESSION_STATUS_FINALIZED [0-9a-f-]{36}$", said, re.M):
-        raise Failed(f"the README's program ended with {code}:\n{said}")
+def over_tls(bed, shop, part, name, start):
+    """With the page's changes, against the gateway that wants a certificate and a token of the same caller."""
+    program = shop.folder / name
+    program.write_text(change(program.read_text(), part))
+    for file in re.finditer(rf"`(\w+\.\w+)`:\n\n{BLOCK}", part, re.M | re.S):
+        (shop.folder / file[1]).write_text(file[3])
+    channel = bed.channels["both"]
+    for file, source in (("ca.pem", "ca_file"), ("cert.pem", "cert_file"), ("key.pem", "key_file")):
+        shutil.copy(channel[source], shop.folder / file)
+    bed.simulator("DELETE", "/_sim/faults")
+    bed.webhooks_to(bed.both)
+    shop.environment.update(GATEWAY=channel["address"], TOKEN="token-of-full")
+    paid(*shop.run(start))
 
 
 def main():
@@ -124,8 +145,9 @@ def main():
     with beds.made(flags.build) as bed:
         try:
             shop = Shop(flags.shop, bed.channels["plain"]["address"])
-            parts = blocks(PAGE.read_text(), TITLES[flags.language])
-            for name, text in parts[:-1]:
+            plain, tls = part_of(PAGE.read_text(), TITLES[flags.language])
+            steps = blocks(plain)
+            for name, text in steps[:-1]:
                 if name:
                     path = flags.shop / name
                     path.parent.mkdir(parents=True, exist_ok=True)
@@ -134,13 +156,13 @@ def main():
                 code, said = shop.run(text)
                 if code != 0:
                     raise Failed(f"{text}\nended with {code}:\n{said}")
-            paid(*shop.run(parts[-1][1]))
+            paid(*shop.run(steps[-1][1]))
             print(f"ok      {PAGE.name}, as it stands there: FINALIZED", flush=True)
-            troubles(bed, shop, parts[-1][1], lambda line: print(line, flush=True))
-            if flags.language == "python":
-                bed.simulator("DELETE", "/_sim/faults")
-                readme(bed, flags.shop)
-                print("ok      README.md: FINALIZED", flush=True)
+            troubles(bed, shop, steps[-1][1], lambda line: print(line, flush=True))
+            program = max(index for index, (name, _) in enumerate(steps) if name)
+            again = "".join(text for _, text in steps[program + 1:])
+            over_tls(bed, shop, tls, steps[program][0], again)
+            print("ok      over TLS, with a client certificate and a token: FINALIZED", flush=True)
         except Failed as failure:
             print(f"FAILED  {PAGE.name}: {failure}")
             return 1

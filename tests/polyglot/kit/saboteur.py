@@ -94,11 +94,34 @@ def trusts_everyone(order, answer):
     return answer
 
 
+class ShowsOneCertificate:
+    """The first that it is given, on every channel over TLS."""
+    instead = True
+
+    def __init__(self):
+        self.shown = {}
+
+    def __call__(self, order, _):
+        if order["do"] == "connect" and "ca_file" in order:
+            self.shown = self.shown or {key: order[key] for key in ("cert_file", "key_file") if key in order}
+            order = {**order, **self.shown}
+        return ask(order)
+
+
+class ForgetsCertificates:
+    """Its channels trust whom they shall, and show nothing."""
+    instead = True
+
+    def __call__(self, order, _):
+        return ask({key: value for key, value in order.items() if key not in ("cert_file", "key_file")})
+
+
 SABOTAGE = {"honest": honest, "swallows_errors": swallows_errors, "loses_details": loses_details,
             "swallows_the_end_of_streams": swallows_the_end_of_streams, "rounds_amounts": rounds_amounts,
             "forgets_trailers": forgets_trailers, "repeats_an_event": RepeatsAnEvent(),
             "loses_an_event": LosesAnEvent(), "trusts_everyone": trusts_everyone,
-            "starts_over": StartsOver()}
+            "starts_over": StartsOver(), "shows_one_certificate": ShowsOneCertificate(),
+            "forgets_certificates": ForgetsCertificates()}
 
 
 def ask(order):

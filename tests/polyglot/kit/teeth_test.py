@@ -78,7 +78,11 @@ def wrong_clients(steps, client):
             ("a broken stream told as ended", with_fault("swallows_the_end_of_streams"),
              "watched: the stream has broken: error is None"),
             ("a certificate of anybody", with_fault("trusts_everyone"),
-             "TLS: another authority is not trusted: error is None")):
+             "TLS: another authority is not trusted: error is None"),
+            ("a certificate that is not shown", with_fault("forgets_certificates"),
+             "certificate: a known name is enough: .*TOKEN_MISSING"),
+            ("one certificate for all channels", with_fault("shows_one_certificate"),
+             "certificate: a name that nobody has: error is None")):
         yield what, steps, command, "FAILED  " + line
     yield "an event twice, where the log alone tells", up_to(loose(steps), LOG), with_fault("repeats_an_event"), \
         f"FAILED  {LOG}: followed "

@@ -39,10 +39,9 @@ function clientOf(service) {
   return grpc.makeGenericClientConstructor(Object.fromEntries(methods), service.typeName);
 }
 
-function connect({ channel, address, ca_file: caFile }) {
-  const credentials = caFile
-    ? grpc.credentials.createSsl(readFileSync(caFile))
-    : grpc.credentials.createInsecure();
+function connect({ channel, address, ca_file: ca, key_file: key, cert_file: certificate }) {
+  const [root, ...shown] = [ca, key, certificate].map((file) => (file ? readFileSync(file) : null));
+  const credentials = root ? grpc.credentials.createSsl(root, ...shown) : grpc.credentials.createInsecure();
   const clients = [...services].map(([name, service]) => [name, new (clientOf(service))(address, credentials)]);
   channels.set(channel, new Map(clients));
   return {};

@@ -22,9 +22,10 @@ channels, streams = {}, {}
 
 def connect(order):
     if "ca_file" in order:
-        root = pathlib.Path(order["ca_file"]).read_bytes()
-        channels[order["channel"]] = grpc.secure_channel(
-            order["address"], grpc.ssl_channel_credentials(root_certificates=root))
+        root, certificate, key = (pathlib.Path(order[name]).read_bytes() if name in order else None
+                                  for name in ("ca_file", "cert_file", "key_file"))
+        channels[order["channel"]] = grpc.secure_channel(order["address"], grpc.ssl_channel_credentials(
+            root_certificates=root, private_key=key, certificate_chain=certificate))
     else:
         channels[order["channel"]] = grpc.insecure_channel(order["address"])
     return {}

@@ -19,6 +19,7 @@ import com.google.rpc.ErrorInfo;
 import com.google.rpc.RetryInfo;
 import io.grpc.CallOptions;
 import io.grpc.Channel;
+import io.grpc.ChannelCredentials;
 import io.grpc.ClientInterceptors;
 import io.grpc.Context;
 import io.grpc.Grpc;
@@ -68,11 +69,15 @@ public final class Client {
   }
 
   private static JsonObject connect(JsonObject order) throws Exception {
-    var credentials = order.has("ca_file")
-        ? TlsChannelCredentials.newBuilder().trustManager(new File(text(order, "ca_file"))).build()
-        : InsecureChannelCredentials.create();
+    var credentials = order.has("ca_file") ? tls(order) : InsecureChannelCredentials.create();
     channels.put(text(order, "channel"), Grpc.newChannelBuilder(text(order, "address"), credentials).build());
     return new JsonObject();
+  }
+
+  private static ChannelCredentials tls(JsonObject order) throws Exception {
+    var tls = TlsChannelCredentials.newBuilder().trustManager(new File(text(order, "ca_file")));
+    if (order.has("cert_file")) tls.keyManager(new File(text(order, "cert_file")), new File(text(order, "key_file")));
+    return tls.build();
   }
 
   private static JsonObject call(JsonObject order) throws Exception {

@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+"""walk.py WORK: from a fresh clone to a service that prints FINALIZED, by what README.md and
+docs/your-language-in-five-minutes.md say and nothing else.
+
+Every command of the README is typed here in its order, or stands in ELSEWHERE with who tries it. The clone is what git
+knows of this tree, copied to WORK, which is made anew. Ports are free ones instead of the usual; nothing else differs.
+"""
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/polyglot/kit"))
+import page  # noqa: E402  pylint: disable=wrong-import-position
+
+PATIENCE = 60
+BUILD_SECONDS = 1800  # where no compiler cache helps
+PORTS = {"GRPC_PORT": "0", "WEBHOOK_PORT": "0", "ADMIN_PORT": "0", "SIM_PORT": "0", "IPP_LISTEN": "127.0.0.1:0",
+         "IPP_WEBHOOKS__LISTEN": "127.0.0.1:0", "IPP_ADMIN__LISTEN": "127.0.0.1:0"}
+USUAL = "127.0.0.1:50051"
+UUID = "[0-9a-f]{8}-[0-9a-f-]{27}"
+
+# Beginnings of commands that are not typed here.
+ELSEWHERE = {
+    "git clone ": "the copy",
+    "cd ~/ipp-gateway": "it is typed there",
+    "apt-get install ": "./dev test has them installed; the packages are compared with its lists",
+    "./dev test": "it runs this", "./dev check": "the check before a change lands",
+    "./dev faults": "faults.*", "./dev crash": "faults.*", "./dev polyglot": "polyglot.*", "./dev bench": "by hand",
+    "build/dev/client/ippctl webhooks listen ": "e2e.ippctl_page",
+    "docker build ": "deploy.image packs the same, without an engine", "kustomize build ": "deploy.kubernetes",
+}
+# Beginnings of commands in their order, what they must print, and what becomes of those that go on.
+TYPED = [
+    ("./dev demo", r"FINALIZED(.|\n)*Paid, exactly once", ""),
+    ("./dev run", r"^listening ", "stays"),
+    ("build/dev/client/ippctl simulate device ", rf"^Device +(?P<DEVICE>{UUID})$", ""),
+    ("build/dev/client/ippctl sessions create ", rf"^Session +(?P<SESSION>{UUID})$", ""),
+    ("build/dev/client/ippctl simulate tap SESSION --outcome ", r"insufficient-funds", ""),
+    ("build/dev/client/ippctl simulate tap SESSION", r"success", ""),
+    ("build/dev/client/ippctl sessions watch ", r"^FINALIZED ", ""),
+    ("build/dev/client/ippctl events tail ", r" FINALIZED ", "Ctrl-C"),
+    ("PYTHON=/usr/bin/python3 tests/polyglot/stubs.sh python ", r"", ""),
+    ("PYTHONPATH=build/stubs /usr/bin/python3 build/pay.py", rf"^SESSION_STATUS_FINALIZED {UUID}$", ""),
+    ("npm install ", r"", ""),
+    ("node build/pay.mjs", rf"^SESSION_STATUS_FINALIZED {UUID}$", ""),
+    ("build/dev/server/ipp-gateway --config gateway.yaml --check-config", "the configuration is good", ""),
+    ("build/dev/server/ipp-gateway --config gateway.yaml", r"^listening ", "Ctrl-C"),
+]
+
+
+class Stumbled(Exception):
+    """The pages do not lead there."""
+
+
+class Running:
+    """A command in a process group of its own, as in a terminal, and what it says."""
+
+    def __init__(self, command, folder, environment):
+        self.command, self.said, self.over, self.news = command, "", False, threading.Condition()
+        self.process = subprocess.Popen(["bash", "-c", command], cwd=folder, env=environment, text=True,
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                        start_new_session=True)
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self._tell(line, False)
+        self._tell("", True)
+
+    def _tell(self, line, over):
+        with self.news:
+            self.said, self.over = self.said + line, over
+            self.news.notify_all()
+
+    def until(self, pattern, seconds):
+        """The match, once it has been said."""
+        def found():
+            return re.search(pattern, self.said, re.M)
+        with self.news:
+            self.news.wait_for(lambda: self.over or found(), seconds)
+            if not found():
+                raise Stumbled(f"{self.command}\nhas not said {pattern!r}:\n{self.said}")
+            return found()
+
+    def end(self, seconds):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
+        with self.news:
+            self.news.wait_for(lambda: self.over, PATIENCE)
+        if self.process.returncode != 0:
+            raise Stumbled(f"{self.command}\nended with {self.process.returncode}:\n{self.said}")
+
+    def ctrl_c(self):
+        os.killpg(self.process.pid, signal.SIGINT)
+        self.end(PATIENCE)
+
+    def kill(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+
+
+def steps(readme):
+    """In order: (None, command) or (file name, text)."""
+    found, name = [], ""
+    for piece in re.finditer(r"(?ms)^```(\w*)\n(.*?)^```$|^    ([^\n]+)|`([\w/]+\.\w+)`", readme):
+        language, text, command, mentioned = piece.groups()
+        name = mentioned or name
+        if command:
+            found.append((None, command.split("  #")[0].strip()))
+        elif language:  # else a drawing
+            found.append((name, text))
+    return found
+
+
+class Walker:
+    """A newcomer's folders and terminals."""
+
+    def __init__(self, work):
+        shutil.rmtree(work, ignore_errors=True)
+        self.clone, self.shop = work / "ipp-gateway", work / "shop"
+        self.shop.mkdir(parents=True)
+        known = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+        for name in filter(None, known.split("\0")):
+            (self.clone / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, self.clone / name, follow_symlinks=False)
+        self.environment = {**os.environ, **PORTS}
+        self.words = {}  # what earlier commands have shown: DEVICE, SESSION
+        self.stays, self.running = None, []
+
+    def write(self, name, text):
+        path = self.clone / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text.replace(USUAL, self.environment["IPPCTL_ADDRESS"]))
+        if name == "gateway.yaml":
+            (self.clone / "kustom-api-key").write_text("kco_test_api_walk\n")
+            (self.clone / "kustom-webhook-secrets").write_text(page.beds.WEBHOOK_SECRET + "\n")
+
+    def type(self, command, expected, how):
+        for word, value in self.words.items():
+            command = re.sub(rf"\b{word}\b", value, command)
+        running = Running(command, self.clone, self.environment)
+        self.running.append(running)
+        if not how:
+            running.end(BUILD_SECONDS)
+        match = running.until(expected, BUILD_SECONDS)
+        self.words.update(match.groupdict())
+        if how == "Ctrl-C":
+            running.ctrl_c()
+        if how == "stays":
+            self.stays = running
+            address = "127.0.0.1:" + running.until(r"^listening grpc=(\d+) ", PATIENCE)[1]
+            self.environment.update(IPPCTL_ADDRESS=address)
+        print("ok      " + command, flush=True)
+
+    def readme(self):
+        """Up to where it leads."""
+        typed = iter(TYPED)
+        for name, text in steps((self.clone / "README.md").read_text()):
+            if name:
+                self.write(name, text)
+            elif not any(text.startswith(known) for known in ELSEWHERE):
+                begin, expected, how = next(typed, ("nothing", "", ""))
+                if not text.startswith(begin):
+                    raise Stumbled(f"README.md: '{text}' is not walked; expected is '{begin}'")
+                self.type(text, expected, how)
+        if left := next(typed, None):
+            raise Stumbled(f"README.md has no '{left[0]}'")
+
+    def page(self):
+        """The Python part, from the same clone, with the gateway that runs."""
+        text = (self.clone / "docs/your-language-in-five-minutes.md").read_text()
+        said = [line.split("  #")[0].strip() for line in re.findall("^    (.+)$", text.split("## Python")[0], re.M)]
+        if said != ["./dev run", "export IPP=~/ipp-gateway", f"export GATEWAY={USUAL}"]:
+            raise Stumbled(f"the page begins with {said}")
+        shop = page.Shop(self.shop, self.environment["IPPCTL_ADDRESS"])
+        shop.environment["IPP"] = str(self.clone)
+        code = 0
+        for name, block in page.blocks(page.part_of(text, "Python")[0]):
+            if name:
+                (self.shop / name).write_text(block)
+                continue
+            code, words = shop.run(block)
+            if code != 0:
+                raise Stumbled(f"{block}\nended with {code}:\n{words}")
+        page.paid(code, words)
+        print("ok      the page's Python: FINALIZED", flush=True)
+
+    def packages(self):
+        """What the README has installed is what ./dev would install."""
+        lists = re.findall(r"^PACKAGES_\w+=\((.*?)\)", (self.clone / "dev").read_text(), re.M | re.S)
+        listed = " ".join(lists).split()
+        for line in re.findall(r"^    apt-get install (.+)$", (self.clone / "README.md").read_text(), re.M):
+            if missing := set(line.split()) - set(listed):
+                raise Stumbled(f"./dev does not know the packages {missing}")
+
+    def leave(self):
+        self.stays.ctrl_c()
+        print("ok      Ctrl-C", flush=True)
+
+
+def main():
+    walker = Walker(pathlib.Path(sys.argv[1]).resolve())
+    try:
+        walker.packages()
+        walker.readme()
+        walker.page()
+        walker.leave()
+        shutil.rmtree(walker.clone)
+    except (Stumbled, page.Failed) as stumble:
+        print(f"FAILED  {stumble}")
+        return 1
+    finally:
+        for running in walker.running:
+            running.kill()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
