@@ -9,7 +9,8 @@ namespace ipp::webhook {
 //  * Nobody signed them, so they are refused, and no key is in the reason.
 //  * Signed, with a good timestamp, they are taken, also beside the signature that they brought;
 //    with any byte of id, timestamp, signature, body or key turned, or a stale timestamp, not.
-//  * As a secret: it is refused without its text in the reason, or is the one spelling of its key.
+//  * A single line is a secret too: refused without its text in the reason, or the one spelling of
+//    its key.
 void CheckSignature(absl::string_view bytes);
 
 }  // namespace ipp::webhook
