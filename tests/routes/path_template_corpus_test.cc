@@ -6,7 +6,9 @@
 namespace ipp::routes {
 namespace {
 
-TEST(PathTemplateCorpus, HoldsForEveryInputAndItsNeighbours) { CheckCorpus("path_template", CheckPathTemplate); }
+TEST(PathTemplateCorpus, HoldsForEveryInputAndItsNeighbours) {
+  CheckCorpus("path_template", CheckPathTemplate);
+}
 
 }  // namespace
 }  // namespace ipp::routes

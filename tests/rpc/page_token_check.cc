@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "google/protobuf/stubs/logging.h"
 #include "kustom/ipp/v1/device.pb.h"
 #include "kustom/ipp/v1/enrollment.pb.h"
 #include "server/base/error.h"
@@ -99,7 +100,10 @@ void CheckPageToken(absl::string_view bytes) {
   const auto which = static_cast<unsigned char>(bytes[8]);
   const auto typed = static_cast<unsigned char>(bytes[9]);
   v1::ListDevicesRequest request;
-  if (!request.ParseFromString(std::string(bytes.substr(10)))) return;
+  {
+    google::protobuf::LogSilencer quiet;  // about text that is not UTF-8
+    if (!request.ParseFromString(std::string(bytes.substr(10)))) return;
+  }
   CheckBound(request, static_cast<int64_t>(number), which, typed);
 }
 

@@ -6,7 +6,9 @@
 namespace ipp::rpc {
 namespace {
 
-TEST(PageTokenCorpus, HoldsForEveryInputAndItsNeighbours) { CheckCorpus("page_token", CheckPageToken); }
+TEST(PageTokenCorpus, HoldsForEveryInputAndItsNeighbours) {
+  CheckCorpus("page_token", CheckPageToken);
+}
 
 }  // namespace
 }  // namespace ipp::rpc

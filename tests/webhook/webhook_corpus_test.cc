@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
-#include "tests/webhook/webhook_check.h"
 #include "tests/support/corpus.h"
+#include "tests/webhook/webhook_check.h"
 
 namespace ipp::webhook {
 namespace {
