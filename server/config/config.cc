@@ -18,7 +18,11 @@ namespace {
 
 constexpr size_t kMaxFileBytes = 1024 * 1024;
 
-absl::Status InvalidConfig(const std::vector<Problem>& problems) {
+absl::Status InvalidConfig(std::vector<Problem> problems) {
+  if (problems.size() > kMaxProblems) {
+    problems.resize(kMaxProblems);
+    problems.push_back({"", {"", "and more"}});
+  }
   std::vector<FieldViolation> violations;
   std::string message;
   for (const auto& [source, violation] : problems) {
@@ -64,14 +68,14 @@ absl::StatusOr<Config> Parse(absl::string_view yaml, absl::string_view file_name
   ReadYaml(yaml, file_name, &config, &reading);
   ReadEnvironment(environment, defaults, &config, &reading);
   // A value that was not understood would only be missed a second time by the rules.
-  if (!reading.problems.empty()) return InvalidConfig(reading.problems);
+  if (!reading.problems.empty()) return InvalidConfig(std::move(reading.problems));
 
   std::vector<Problem> broken;
   for (FieldViolation& violation : FindViolations(config)) {
     std::string source = SourceOf(violation.field, reading.sources, file_name);
     broken.push_back({std::move(source), std::move(violation)});
   }
-  if (!broken.empty()) return InvalidConfig(broken);
+  if (!broken.empty()) return InvalidConfig(std::move(broken));
   return config;
 }
 
@@ -94,7 +98,7 @@ absl::Status Validate(const Config& config) {
   for (FieldViolation& violation : FindViolations(config)) {
     broken.push_back({"", std::move(violation)});
   }
-  return broken.empty() ? absl::OkStatus() : InvalidConfig(broken);
+  return broken.empty() ? absl::OkStatus() : InvalidConfig(std::move(broken));
 }
 
 std::map<std::string, std::string> IppEnvironment() {

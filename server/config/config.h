@@ -18,7 +18,8 @@ namespace ipp::config {
 // `environment`: IPP_UPSTREAM__BASE_URL=… overrides upstream.base_url; a list or message value is
 // YAML text. Errors are INVALID_ARGUMENT, name the key and, for the file, the line:
 // "gateway.yaml:7: upstream.timeuot: no such key (did you mean timeout?)". No value of a key in the
-// message that could be a secret. ErrorInfo.reason is INVALID_CONFIG; BadRequest has a row a line.
+// message that could be a secret. ErrorInfo.reason is INVALID_CONFIG; BadRequest has a row a line,
+// a hundred at most.
 absl::StatusOr<Config> Parse(absl::string_view yaml, absl::string_view file_name,
                              const std::map<std::string, std::string>& environment);
 

@@ -29,6 +29,8 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::OneofDescriptor;
 
+constexpr int kMaxNodes = 100'000;
+
 std::string Join(absl::string_view path, absl::string_view key) {
   return path.empty() ? std::string(key) : absl::StrCat(path, ".", key);
 }
@@ -38,12 +40,12 @@ std::string Join(absl::string_view path, absl::string_view key) {
 size_t EditDistance(absl::string_view a, absl::string_view b) {
   std::vector<size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i + 1);
+  for (const char from : a) {
+    size_t diagonal = row[0]++;
     for (size_t j = 0; j < b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      const size_t replaced = diagonal + (from == b[j] ? 0 : 1);
       diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+      row[j + 1] = std::min(replaced, std::min(row[j], diagonal) + 1);
     }
   }
   return row.back();
@@ -54,7 +56,11 @@ std::string NoSuchKey(const Descriptor* type, absl::string_view key) {
   // Further away than this it is another word.
   size_t best_distance = std::max<size_t>(1, key.size() / 3) + 1;
   for (int i = 0; i < type->field_count(); ++i) {
-    const size_t distance = EditDistance(key, type->field(i)->name());
+    const absl::string_view name = type->field(i)->name();
+    if (std::max(key.size(), name.size()) - std::min(key.size(), name.size()) >= best_distance) {
+      continue;  // what one is longer must be deleted
+    }
+    const size_t distance = EditDistance(key, name);
     if (distance < best_distance) {
       best = type->field(i);
       best_distance = distance;
@@ -155,7 +161,9 @@ class Reader {
     try {
       return LoadDocuments(std::string(yaml));
     } catch (const YAML::Exception& e) {
-      Note(Source(e.mark), path, absl::StrCat("not valid YAML: ", e.msg));
+      // Behind a colon there are words of the text.
+      Note(Source(e.mark), path,
+           absl::StrCat("not valid YAML: ", absl::string_view(e.msg).substr(0, e.msg.find(':'))));
       return {};
     }
   }
@@ -167,7 +175,7 @@ class Reader {
   };
 
   void ReadMapping(const YAML::Node& node, const std::string& path, Message* message, Seen* seen) {
-    if (node.IsNull()) return;
+    if (!Admit(node) || node.IsNull()) return;
     if (!node.IsMap()) return Note(Source(node.Mark()), path, "must be a mapping of keys");
     for (const auto& entry : node) ReadKey(entry.first, entry.second, path, message, seen);
   }
@@ -187,12 +195,21 @@ class Reader {
   }
 
  private:
+  // Whether there is work left in one more node. By aliases of aliases a short text has more than
+  // anybody could wait for, and each of them can be wrong.
+  bool Admit(const YAML::Node& node) {
+    if (nodes_ == kMaxNodes || reading_.problems.size() > kMaxProblems) return false;
+    if (++nodes_ == kMaxNodes) Note(Source(node.Mark()), "", "too many values");
+    return true;
+  }
+
   std::string Source(const YAML::Mark& mark) const {
     return with_lines_ && !mark.is_null() ? absl::StrCat(name_, ":", mark.line + 1) : name_;
   }
 
   void ReadKey(const YAML::Node& key, const YAML::Node& value, const std::string& parent,
                Message* message, Seen* seen) {
+    if (!Admit(key)) return;
     const std::string source = Source(key.Mark());
     if (!key.IsScalar()) return Note(source, parent, "a key must be a word");
     const std::string& name = key.Scalar();
@@ -214,6 +231,7 @@ class Reader {
 
   void ReadOne(const YAML::Node& node, const std::string& path, const FieldDescriptor* field,
                Message* message) {
+    if (!Admit(node)) return;
     const google::protobuf::Reflection* reflection = message->GetReflection();
     reading_.sources.emplace(path, Source(node.Mark()));
     if (IsMapping(field)) {
@@ -232,6 +250,7 @@ class Reader {
   const std::string name_;
   const bool with_lines_;
   Reading& reading_;
+  int nodes_ = 0;
 };
 
 // Kubernetes sets these for every Service whose name begins with "ipp-", in every pod beside it:
@@ -323,7 +342,7 @@ void ReadEnvironment(const std::map<std::string, std::string>& environment, cons
                      Message* message, Reading* reading) {
   // In the order of the names, so that IPP_UPSTREAM comes before IPP_UPSTREAM__TIMEOUT.
   for (const auto& [variable, value] : environment) {
-    ReadVariable(variable, value, defaults, message, reading);
+    ReadVariable(absl::CHexEscape(variable), value, defaults, message, reading);
   }
 }
 

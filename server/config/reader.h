@@ -21,6 +21,9 @@ struct Problem {
   FieldViolation violation;
 };
 
+// More are not listed, nor looked for.
+inline constexpr size_t kMaxProblems = 100;
+
 // What has been read so far, and what was wrong with it.
 struct Reading {
   Sources sources;

@@ -8,6 +8,24 @@
 #include "server/base/error.h"
 
 namespace ipp::routes {
+namespace {
+
+// What URL parsers on the way may resolve, even when it is encoded.
+bool IsDots(absl::string_view segment) { return segment == "." || segment == ".."; }
+
+bool NeedsNoEscape(absl::string_view segment) {
+  std::string encoded;
+  AppendPercentEncoded(segment, &encoded);
+  return encoded == segment;
+}
+
+bool IsFieldName(absl::string_view name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+    return absl::ascii_isalnum(c) || c == '_';
+  });
+}
+
+}  // namespace
 
 void AppendPercentEncoded(absl::string_view text, std::string* out) {
   static constexpr char kHex[] = "0123456789ABCDEF";
@@ -34,15 +52,13 @@ absl::StatusOr<PathTemplate> PathTemplate::Parse(absl::string_view text) {
     if (segment.empty()) return wrong("has an empty segment");
     if (segment.front() == '{' && segment.back() == '}') {
       std::string name(segment.substr(1, segment.size() - 2));
-      if (name.empty() || name.find_first_of("{}") != std::string::npos) {
-        return wrong("has a malformed variable");
-      }
+      if (!IsFieldName(name)) return wrong("has a malformed variable");
       if (std::count(result.variables_.begin(), result.variables_.end(), name) > 0) {
         return wrong(absl::StrCat("names ", name, " twice"));
       }
       result.variables_.push_back(std::move(name));
       result.literals_.emplace_back();
-    } else if (segment.find_first_of("{}?#%") != absl::string_view::npos) {
+    } else if (!NeedsNoEscape(segment) || IsDots(segment)) {
       return wrong("a variable must be a whole segment, and a literal needs no escape");
     } else {
       absl::StrAppend(&result.literals_.back(), segment);
@@ -57,7 +73,7 @@ absl::StatusOr<std::string> PathTemplate::Expand(
   for (size_t i = 0; i < variables_.size(); ++i) {
     const std::string text = value(i);
     if (text.empty()) return InvalidRequest({{variables_[i], "must not be empty"}});
-    if (text == "." || text == "..") return InvalidRequest({{variables_[i], "is not an id"}});
+    if (IsDots(text)) return InvalidRequest({{variables_[i], "is not an id"}});
     AppendPercentEncoded(text, &path);
     path += literals_[i + 1];
   }

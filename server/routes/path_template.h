@@ -16,7 +16,8 @@ void AppendPercentEncoded(absl::string_view text, std::string* out);
 // "/ipp/v1/sessions/{session_id}/cancel": literal segments and whole-segment variables. Immutable.
 class PathTemplate {
  public:
-  // Begins with '/', holds no query, no fragment, no empty segment; a variable once.
+  // Begins with '/', holds no query, no fragment, no empty segment, no "." or "..", nothing that
+  // would need an escape; a variable once.
   static absl::StatusOr<PathTemplate> Parse(absl::string_view text);
 
   const std::vector<std::string>& variables() const { return variables_; }

@@ -66,6 +66,11 @@ constexpr char kHostPort[] = "must be host:port, for example 127.0.0.1:50051 or 
 
 const BadRow kRead[] = {
     {"NotYaml", "a: [", {}, "", "g.yaml:1: not valid YAML: end of sequence flow not found"},
+    {"NotYamlWithASecret",
+     "%YAML hunter2\n---\na: b",
+     {},
+     "",
+     "g.yaml:1: not valid YAML: bad YAML version"},
     {"BeginsWithComma", ", a", {}, "", "g.yaml:1: not valid YAML: unexpected character"},
     {"NestedTooDeep", std::string(5000, '['), {}, "", "g.yaml:1: not valid YAML: bad file"},
     {"RootIsText", "hello", {}, "", "g.yaml:1: must be a mapping of keys"},
@@ -172,6 +177,11 @@ const BadRow kRead[] = {
      {{"IPP_UPSTREAM__TIMEOUT", "ten"}},
      "upstream.timeout",
      std::string("IPP_UPSTREAM__TIMEOUT: upstream.timeout: ") + kDuration},
+    {"VariableWithAnUnprintableName",
+     "",
+     {{"IPP_A\n\xff", "b"}},
+     "a\\n\\xff",
+     "IPP_A\\n\\xff: a\\n\\xff: no such key"},
     {"VariableNotYaml",
      kGood,
      {{"IPP_MERCHANTS", "["}},

@@ -1,9 +1,0 @@
-#include <cstddef>
-#include <cstdint>
-
-#include "tests/json/fuzz_check.h"
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  ipp::json::test::CheckAnyBytes({reinterpret_cast<const char*>(data), size});
-  return 0;
-}
