@@ -16,7 +16,8 @@ class RealMachine final : public Machine {
   absl::Duration Now() override {
     return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
   }
-  void Wait(absl::Duration until, CondVar* changed, Mutex* mutex) override {
+  void Wait(absl::Duration until, CondVar* changed, Mutex* mutex) override
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     changed->WaitFor(mutex, absl::ToChronoNanoseconds(std::min(until - Now(), kLongestWait)));
   }
   double Random() override { return absl::Uniform(absl::BitGen(), 0.0, 1.0); }

@@ -19,7 +19,8 @@ class ManualMachine final : public Machine {
     MutexLock lock(&mutex_);
     return now_;
   }
-  void Wait(absl::Duration until, CondVar* changed, Mutex* mutex) override {
+  void Wait(absl::Duration until, CondVar* changed, Mutex* mutex) override
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     {
       MutexLock lock(&mutex_);
       if (until - now_ <= short_wait_) {

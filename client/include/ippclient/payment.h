@@ -96,7 +96,8 @@ struct PaymentOptions {
 // SESSION_EVENT_TYPE_CORRECTED.
 class Payment {
  public:
-  // The request as for CreateSession. An empty request_id is filled in. Makes no call.
+  // The request as for CreateSession. An empty request_id is filled in. Makes no call. The channel
+  // of a Connection: its pings notice a peer that is gone while nothing happens to the session.
   Payment(std::shared_ptr<grpc::Channel> channel, kustom::ipp::v1::CreateSessionRequest request,
           PaymentOptions options = {});
   ~Payment();
