@@ -212,18 +212,44 @@ class AppImpl final : public App {
     options.certificate_refresh = options_.certificate_refresh;
     options.verified_for = gateway.options.max_stream_age;
     options.reflection = config_.reflection();
+    SetLimits(config_.connections(), &options);
+    options.longest_call =
+        1.1 * gateway.options.max_stream_age + gateway.options.max_write_stall + absl::Minutes(1);
     IPP_ASSIGN_OR_RETURN(rpc_, rpc::RpcServer::Start(options, gateway));
     return absl::OkStatus();
+  }
+
+  static void SetLimits(const config::Connections& connections, rpc::ServerOptions* options) {
+    options->max_connections = connections.max();
+    options->max_calls = connections.max_calls();
+    options->memory_bytes = connections.memory_bytes();
+    options->handshake_timeout = config::ToDuration(connections.handshake_timeout());
+    options->keepalive_time = config::ToDuration(connections.keepalive_time());
+    options->keepalive_timeout = config::ToDuration(connections.keepalive_timeout());
+    options->max_idle = config::ToDuration(connections.max_idle());
+    options->max_age = config::ToDuration(connections.max_age());
+  }
+
+  // What the two HTTP ports have in common. `name`: in metrics and logs.
+  template <typename Section>
+  web::WebOptions WebOptionsOf(const std::string& name, const Section& section) {
+    web::WebOptions options;
+    options.name = name;
+    options.metrics = &metrics_;
+    options.address = section.listen();
+    options.max_connections = section.max_connections();
+    options.header_timeout = config::ToDuration(section.request_timeout());
+    options.body_timeout = options.header_timeout;
+    options.idle_timeout = config::ToDuration(section.idle_timeout());
+    return options;
   }
 
   absl::Status StartWebhooks() {
     receiver_ = std::make_unique<webhook::Receiver>(
         [this] { return SigningKeys(secrets_); },
         config::ToDuration(config_.webhooks().tolerance()), book_.get(), Clock::Real(), &metrics_);
-    web::WebOptions options;
-    options.address = config_.webhooks().listen();
+    web::WebOptions options = WebOptionsOf("webhooks", config_.webhooks());
     options.max_body_bytes = static_cast<size_t>(config_.webhooks().max_body_bytes());
-    options.max_connections = config_.webhooks().max_connections();
     auto handler = [this](web::WebRequest request, web::WebReply reply) {
       if (request.path() != config_.webhooks().path()) {
         return std::move(reply)({.code = 404, .body = "not found\n", .headers = {}});
@@ -242,7 +268,8 @@ class AppImpl final : public App {
                 {.code = answer.http_code, .body = absl::StrCat(answer.text, "\n"), .headers = {}});
           });
     };
-    IPP_ASSIGN_OR_RETURN(webhooks_, web::WebListener::Start(options, std::move(handler)));
+    IPP_ASSIGN_OR_RETURN(webhooks_,
+                         web::WebListener::Start(std::move(options), std::move(handler)));
     return absl::OkStatus();
   }
 
@@ -259,8 +286,7 @@ class AppImpl final : public App {
                                                }},
                                               {"store", [this] { return store_->health(); }}},
         [this] { return config::MaskedYaml(config_); });
-    web::WebOptions options;
-    options.address = config_.admin().listen();
+    web::WebOptions options = WebOptionsOf("admin", config_.admin());
     auto handler = [this](web::WebRequest request, web::WebReply reply) {
       admin::Page page = pages_->Get(request.method, request.path());
       std::move(reply)({.code = page.code,
@@ -268,7 +294,7 @@ class AppImpl final : public App {
                         .body = std::move(page.body),
                         .headers = {}});
     };
-    IPP_ASSIGN_OR_RETURN(admin_, web::WebListener::Start(options, std::move(handler)));
+    IPP_ASSIGN_OR_RETURN(admin_, web::WebListener::Start(std::move(options), std::move(handler)));
     return absl::OkStatus();
   }
 
