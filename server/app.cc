@@ -213,8 +213,9 @@ class AppImpl final : public App {
     options.verified_for = gateway.options.max_stream_age;
     options.reflection = config_.reflection();
     SetLimits(config_.connections(), &options);
-    options.longest_call =
-        1.1 * gateway.options.max_stream_age + gateway.options.max_write_stall + absl::Minutes(1);
+    // A stream ends by itself, with its cursor, before its connection does.
+    options.longest_call = 1.1 * gateway.options.max_stream_age + gateway.options.max_write_stall +
+                           config::ToDuration(config_.upstream().timeout());
     IPP_ASSIGN_OR_RETURN(rpc_, rpc::RpcServer::Start(options, gateway));
     return absl::OkStatus();
   }

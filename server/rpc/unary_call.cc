@@ -30,6 +30,7 @@ absl::Status UnaryCall::Admit(auth::Caller caller) {
 
 void UnaryCall::Audit(const absl::Status& status) const {
   if (!route().is_change()) return;
+  if (status.code() == absl::StatusCode::kUnauthenticated && !edge_->MayLogStranger()) return;
   const ErrorDetail detail = GetErrorDetail(status);
   const auto said = detail.metadata.find("outcome");
   std::string outcome = said == detail.metadata.end() ? "" : said->second;
