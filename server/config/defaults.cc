@@ -47,7 +47,7 @@ Config Defaults() {
   Connections& connections = *config.mutable_connections();
   connections.set_max(4096);
   connections.set_max_calls(2000);
-  connections.set_memory_bytes(256 * 1024 * 1024);
+  connections.set_memory_bytes(128 * 1024 * 1024);
   connections.mutable_handshake_timeout()->set_seconds(10);
   connections.mutable_keepalive_time()->set_seconds(30);
   connections.mutable_keepalive_timeout()->set_seconds(10);

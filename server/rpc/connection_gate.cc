@@ -28,7 +28,7 @@ namespace ipp::rpc {
 namespace {
 
 // How often every connection is looked at for what it sent unanswered.
-constexpr std::chrono::milliseconds kLook{200};
+constexpr std::chrono::milliseconds kLook{100};
 // Accepting fails while file descriptors are short; trying again at once would spin.
 constexpr std::chrono::milliseconds kAcceptPause{100};
 

@@ -24,7 +24,7 @@ struct ServerOptions {
   int max_message_bytes = 4 * 1024 * 1024;
   // Of what all connections have sent and is not read yet, by gRPC's own estimate; then it closes
   // idle connections and ends calls.
-  int64_t memory_bytes = 256 * 1024 * 1024;
+  int64_t memory_bytes = 128 * 1024 * 1024;
   int max_metadata_bytes = 8 * 1024;  // names, values and 32 more for each; of one call
   int max_connections = 4096;         // more: accepted and closed
   // Of one connection, open at once: what a client keeps to itself, once it has said that it knows.

@@ -106,11 +106,11 @@ class LingeringConnections : public testing::TestWithParam<std::tuple<bool, Ling
 TEST_P(LingeringConnections, AreEndedByTheirAge) {
   const auto& [tls, row] = GetParam();
   PortBed bed(tls, [](config::Config& config) {
-    SetMs(config.mutable_connections()->mutable_max_age(), 500);
+    SetMs(config.mutable_connections()->mutable_max_age(), 200);
     // What is under way goes on as long as a stream and a call may.
     SetMs(config.mutable_events()->mutable_max_stream_age(), 1000);
-    SetMs(config.mutable_events()->mutable_max_write_stall(), 500);
-    SetMs(config.mutable_upstream()->mutable_timeout(), 500);
+    SetMs(config.mutable_events()->mutable_max_write_stall(), 100);
+    SetMs(config.mutable_upstream()->mutable_timeout(), 100);
   });
   std::vector<Peer> peers;
   for (int i = 0; i < 3; ++i) peers.push_back(bed.NewPeer());

@@ -113,10 +113,15 @@ class Peer {
     if (tls == Tls::kHandshake) Handshake();
   }
 
-  // The preface, settings and the acknowledgement of the server's.
+  // The preface, settings, and once they are there the acknowledgement of the server's.
   bool Open(absl::string_view settings = "") {
-    return Send(
-        absl::StrCat(kPreface, Frame(kSettings, 0, 0, settings), Frame(kSettings, kAck, 0)));
+    if (!Send(absl::StrCat(kPreface, Frame(kSettings, 0, 0, settings)))) return false;
+    while (const std::optional<Received> frame = Read()) {
+      if (frame->type == kSettings && (frame->flags & kAck) == 0) {
+        return Send(Frame(kSettings, kAck, 0));
+      }
+    }
+    return false;
   }
 
   // False when the server has gone.
