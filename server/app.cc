@@ -28,7 +28,9 @@ constexpr absl::Duration kWebDrain = absl::Seconds(5);
 class AppImpl final : public App {
  public:
   AppImpl(const config::Config& config, const Options& options)
-      : config_(config), options_(options) {}
+      : config_(config), options_(options) {
+    SayWhatRuns();
+  }
 
   ~AppImpl() override {
     // First whoever takes work in; then the transport, whose last completions still need all the
@@ -78,6 +80,25 @@ class AppImpl final : public App {
   }
 
  private:
+  // What the metrics are held against.
+  void SayWhatRuns() {
+    metrics_.gauge("ipp_build_info", "1; the version is in the label.", {{"version", IPP_VERSION}})
+        .Set(1);
+    metrics_.gauge("process_start_time_seconds", "When the gateway started, in seconds since 1970.")
+        .Set(absl::ToDoubleSeconds(Clock::Real()->Now() - absl::UnixEpoch()));
+    metrics_.gauge("ipp_upstream_in_flight_limit", "The most that ipp_upstream_in_flight may be.")
+        .Set(config_.upstream().max_in_flight());
+    metrics_.gauge("ipp_events_subscribers_limit", "The most that ipp_events_subscribers may be.")
+        .Set(config_.events().max_subscribers());
+    for (const auto& [port, most] : {std::pair{"grpc", config_.connections().max()},
+                                     {"webhooks", config_.webhooks().max_connections()},
+                                     {"admin", config_.admin().max_connections()}}) {
+      metrics_
+          .gauge("ipp_connections_limit", "The most that ipp_connections may be.", {{"port", port}})
+          .Set(most);
+    }
+  }
+
   absl::StatusOr<std::unique_ptr<store::Store>> OpenStore() {
     const absl::Duration retention = config::ToDuration(config_.events().retention());
     if (config_.store().has_postgres()) {

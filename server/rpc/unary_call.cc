@@ -125,6 +125,7 @@ bool UnaryCall::cancelled() {
 
 void UnaryCall::Finish(const absl::Status& status) {
   if (status.ok()) method_.sent->Add();
+  method_.errors->Count(status);
   Audit(status);
   Trace(status);
   const grpc::Status out = ToGrpcStatus(status.ok() || request_id_.empty()
