@@ -71,6 +71,7 @@ EventStream::EventStream(const Edge& edge, StreamRegistry* streams, const Method
       streams_(streams),
       method_(method),
       context_(context),
+      trace_(TraceOf(*context)),
       started_(edge.gateway.clock->Monotonic()),
       ends_(started_ + Jittered(edge.gateway.options.max_stream_age)),
       last_write_(started_) {
@@ -143,7 +144,10 @@ void EventStream::Do(Action action) {
       return StartWrite(
           &out_, action.more ? grpc::WriteOptions().set_buffer_hint() : grpc::WriteOptions());
     case Action::kFinish:
-      const grpc::Status status = ToGrpcStatus(action.status);
+      const grpc::Status status = ToGrpcStatus(
+          action.status.ok()
+              ? action.status
+              : WithMetadata(action.status, {{"trace_id", std::string(trace_.trace_id())}}));
       code_ = status.error_code();
       method_.errors->Count(action.status);
       return Finish(status);
@@ -271,7 +275,8 @@ void EventStream::Tick(absl::Duration now) {
     streams_->CountCutOff({.caller = caller_,
                            .rpc = method_.route->method()->name(),
                            .unread_for = unread_for,
-                           .position = position});
+                           .position = position,
+                           .trace_id = std::string(trace_.trace_id())});
     context_->TryCancel();
     MutexLock lock(&mutex_);
     cancelling_ = false;

@@ -48,6 +48,7 @@ class StreamRegistry {
     std::string rpc;
     absl::Duration unread_for;
     int64_t position;  // in the log, of the last event that was handed to the stream
+    std::string trace_id;
   };
   // A stream is ended because nobody reads it. Counts it, and writes a line, so that its owner can
   // be told.

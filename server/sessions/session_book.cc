@@ -103,7 +103,7 @@ SessionBook::SessionBook(store::Store* store, Clock* clock, Metrics* metrics, Ch
   }
 }
 
-void SessionBook::Record(News news, absl::AnyInvocable<void(absl::StatusOr<Verdict>) &&> done) {
+void SessionBook::Record(News news, absl::AnyInvocable<void(absl::StatusOr<Recorded>) &&> done) {
   if (news.heard_at == absl::Time()) news.heard_at = clock_->Now();
   const SessionEventSource source = news.source;
   store::Transaction transaction;
@@ -128,6 +128,7 @@ void SessionBook::Record(News news, absl::AnyInvocable<void(absl::StatusOr<Verdi
     }
     const bool doubled = !told->first.empty();
     if (doubled) news.request_id.clear();
+    if (snapshot.intent && !doubled) news.trace = snapshot.intent->trace;
     Step step = Advance(snapshot.session, news, times);
     told->verdict = step.verdict;
     for (const store::NewEvent& event : step.events) told->events.push_back(event.event.type());
@@ -148,13 +149,17 @@ void SessionBook::Record(News news, absl::AnyInvocable<void(absl::StatusOr<Verdi
                    }
                    if (!committed.ok()) return std::move(done)(committed.status());
                    Count(source, *told);
+                   Recorded recorded{.verdict = told->verdict, .trace = {}};
+                   if (committed->session) recorded.trace = std::move(committed->session->trace);
                    if (!told->first.empty()) {
-                     LogError("one create made two sessions", {{"merchant", heard->merchant_id},
-                                                               {"request_id", heard->request_id},
-                                                               {"session", told->first},
-                                                               {"second", heard->session_id}});
+                     LogError("one create made two sessions",
+                              {{"merchant", heard->merchant_id},
+                               {"request_id", heard->request_id},
+                               {"session", told->first},
+                               {"second", heard->session_id},
+                               {"trace_id", std::string(recorded.trace.trace_id())}});
                    }
-                   std::move(done)(told->verdict);
+                   std::move(done)(std::move(recorded));
                  });
 }
 
