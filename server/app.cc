@@ -28,7 +28,9 @@ constexpr absl::Duration kWebDrain = absl::Seconds(5);
 class AppImpl final : public App {
  public:
   AppImpl(const config::Config& config, const Options& options)
-      : config_(config), options_(options) {}
+      : config_(config), options_(options) {
+    SayWhatRuns();
+  }
 
   ~AppImpl() override {
     // First whoever takes work in; then the transport, whose last completions still need all the
@@ -79,6 +81,25 @@ class AppImpl final : public App {
   }
 
  private:
+  // What the metrics are held against.
+  void SayWhatRuns() {
+    metrics_.gauge("ipp_build_info", "1; the version is in the label.", {{"version", IPP_VERSION}})
+        .Set(1);
+    metrics_.gauge("process_start_time_seconds", "When the gateway started, in seconds since 1970.")
+        .Set(absl::ToDoubleSeconds(Clock::Real()->Now() - absl::UnixEpoch()));
+    metrics_.gauge("ipp_upstream_in_flight_limit", "The most that ipp_upstream_in_flight may be.")
+        .Set(config_.upstream().max_in_flight());
+    metrics_.gauge("ipp_events_subscribers_limit", "The most that ipp_events_subscribers may be.")
+        .Set(config_.events().max_subscribers());
+    for (const auto& [port, most] : {std::pair{"grpc", config_.connections().max()},
+                                     {"webhooks", config_.webhooks().max_connections()},
+                                     {"admin", config_.admin().max_connections()}}) {
+      metrics_
+          .gauge("ipp_connections_limit", "The most that ipp_connections may be.", {{"port", port}})
+          .Set(most);
+    }
+  }
+
   absl::StatusOr<std::unique_ptr<store::Store>> OpenStore() {
     const absl::Duration retention = config::ToDuration(config_.events().retention());
     if (config_.store().has_postgres()) {
@@ -214,18 +235,45 @@ class AppImpl final : public App {
     options.certificate_refresh = options_.certificate_refresh;
     options.verified_for = gateway.options.max_stream_age;
     options.reflection = config_.reflection();
+    SetLimits(config_.connections(), &options);
+    // A stream ends by itself, with its cursor, before its connection does.
+    options.longest_call = 1.1 * gateway.options.max_stream_age + gateway.options.max_write_stall +
+                           config::ToDuration(config_.upstream().timeout());
     IPP_ASSIGN_OR_RETURN(rpc_, rpc::RpcServer::Start(options, gateway));
     return absl::OkStatus();
+  }
+
+  static void SetLimits(const config::Connections& connections, rpc::ServerOptions* options) {
+    options->max_connections = connections.max();
+    options->max_calls = connections.max_calls();
+    options->memory_bytes = connections.memory_bytes();
+    options->handshake_timeout = config::ToDuration(connections.handshake_timeout());
+    options->keepalive_time = config::ToDuration(connections.keepalive_time());
+    options->keepalive_timeout = config::ToDuration(connections.keepalive_timeout());
+    options->max_idle = config::ToDuration(connections.max_idle());
+    options->max_age = config::ToDuration(connections.max_age());
+  }
+
+  // What the two HTTP ports have in common. `name`: in metrics and logs.
+  template <typename Section>
+  web::WebOptions WebOptionsOf(const std::string& name, const Section& section) {
+    web::WebOptions options;
+    options.name = name;
+    options.metrics = &metrics_;
+    options.address = section.listen();
+    options.max_connections = section.max_connections();
+    options.header_timeout = config::ToDuration(section.request_timeout());
+    options.body_timeout = options.header_timeout;
+    options.idle_timeout = config::ToDuration(section.idle_timeout());
+    return options;
   }
 
   absl::Status StartWebhooks() {
     receiver_ = std::make_unique<webhook::Receiver>(
         [this] { return SigningKeys(secrets_); },
         config::ToDuration(config_.webhooks().tolerance()), book_.get(), Clock::Real(), &metrics_);
-    web::WebOptions options;
-    options.address = config_.webhooks().listen();
+    web::WebOptions options = WebOptionsOf("webhooks", config_.webhooks());
     options.max_body_bytes = static_cast<size_t>(config_.webhooks().max_body_bytes());
-    options.max_connections = config_.webhooks().max_connections();
     auto handler = [this](web::WebRequest request, web::WebReply reply) {
       if (request.path() != config_.webhooks().path()) {
         return std::move(reply)({.code = 404, .body = "not found\n", .headers = {}});
@@ -244,7 +292,8 @@ class AppImpl final : public App {
                 {.code = answer.http_code, .body = absl::StrCat(answer.text, "\n"), .headers = {}});
           });
     };
-    IPP_ASSIGN_OR_RETURN(webhooks_, web::WebListener::Start(options, std::move(handler)));
+    IPP_ASSIGN_OR_RETURN(webhooks_,
+                         web::WebListener::Start(std::move(options), std::move(handler)));
     return absl::OkStatus();
   }
 
@@ -261,8 +310,7 @@ class AppImpl final : public App {
                                                }},
                                               {"store", [this] { return store_->health(); }}},
         [this] { return config::MaskedYaml(config_); });
-    web::WebOptions options;
-    options.address = config_.admin().listen();
+    web::WebOptions options = WebOptionsOf("admin", config_.admin());
     auto handler = [this](web::WebRequest request, web::WebReply reply) {
       admin::Page page = pages_->Get(request.method, request.path());
       std::move(reply)({.code = page.code,
@@ -270,7 +318,7 @@ class AppImpl final : public App {
                         .body = std::move(page.body),
                         .headers = {}});
     };
-    IPP_ASSIGN_OR_RETURN(admin_, web::WebListener::Start(options, std::move(handler)));
+    IPP_ASSIGN_OR_RETURN(admin_, web::WebListener::Start(std::move(options), std::move(handler)));
     return absl::OkStatus();
   }
 

@@ -1,4 +1,5 @@
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -80,6 +81,14 @@ absl::StatusOr<ipp::config::Config> LoadConfig(const Flags& flags) {
   return ipp::config::Load(flags.config, overrides);
 }
 
+// The soft limit is often 1,024, for programs that use select(); none here does.
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int FailStart(const absl::Status& status) {
   std::fprintf(stderr, "ipp-gateway: %s\n", std::string(status.message()).c_str());
   return kStartFailed;
@@ -95,6 +104,7 @@ int main(int argc, char** argv) {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  RaiseFileLimit();
   signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is an error of the write, as a full disk is
 
   Flags flags;

@@ -44,14 +44,30 @@ Config Defaults() {
   config.mutable_creates()->mutable_settle()->set_seconds(10 * kMinute);
   config.mutable_creates()->mutable_send_for()->set_seconds(30);
 
+  Connections& connections = *config.mutable_connections();
+  connections.set_max(4096);
+  connections.set_max_calls(2000);
+  connections.set_memory_bytes(128 * 1024 * 1024);
+  connections.mutable_handshake_timeout()->set_seconds(10);
+  connections.mutable_keepalive_time()->set_seconds(30);
+  connections.mutable_keepalive_timeout()->set_seconds(10);
+  connections.mutable_max_idle()->set_seconds(15 * kMinute);
+  connections.mutable_max_age()->set_seconds(30 * kMinute);
+
   Webhooks& webhooks = *config.mutable_webhooks();
   webhooks.set_listen("127.0.0.1:8080");
   webhooks.set_path("/webhooks/kustom");
   webhooks.mutable_tolerance()->set_seconds(5 * kMinute);
   webhooks.set_max_body_bytes(262'144);
   webhooks.set_max_connections(1024);
+  webhooks.mutable_request_timeout()->set_seconds(10);
+  webhooks.mutable_idle_timeout()->set_seconds(75);
 
-  config.mutable_admin()->set_listen("127.0.0.1:9090");
+  Admin& admin = *config.mutable_admin();
+  admin.set_listen("127.0.0.1:9090");
+  admin.set_max_connections(1024);
+  admin.mutable_request_timeout()->set_seconds(10);
+  admin.mutable_idle_timeout()->set_seconds(75);
   return config;
 }
 

@@ -1,6 +1,8 @@
 #include "server/config/validate.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -40,7 +42,9 @@ class Validator {
             absl::Minutes(5));
     CheckTls(config);
     CheckCallers(config);
+    CheckConnections(config.connections());
     CheckWebhooks(config.webhooks());
+    CheckWeb("admin.", config.admin());
     Between("drain_timeout", config.drain_timeout(), absl::ZeroDuration(), absl::Hours(1));
     return std::move(violations_);
   }
@@ -259,6 +263,31 @@ class Validator {
     }
   }
 
+  void CheckConnections(const Connections& connections) {
+    Between("connections.max", connections.max(), 1, 1'000'000);
+    Between("connections.max_calls", connections.max_calls(), 1, 1'000'000);
+    Between("connections.memory_bytes", connections.memory_bytes(), 16 * 1024 * 1024,
+            std::numeric_limits<int32_t>::max());
+    for (const auto& [field, value] :
+         {std::pair{"handshake_timeout", connections.handshake_timeout()},
+          {"keepalive_time", connections.keepalive_time()},
+          {"keepalive_timeout", connections.keepalive_timeout()},
+          {"max_idle", connections.max_idle()},
+          {"max_age", connections.max_age()}}) {
+      Between(absl::StrCat("connections.", field), value, absl::Milliseconds(100),
+              absl::Hours(24 * 7));
+    }
+  }
+
+  // What the two HTTP ports have in common.
+  template <typename Section>
+  void CheckWeb(const std::string& path, const Section& section) {
+    Between(path + "max_connections", section.max_connections(), 1, 100'000);
+    Between(path + "request_timeout", section.request_timeout(), absl::Milliseconds(100),
+            absl::Minutes(10));
+    Between(path + "idle_timeout", section.idle_timeout(), absl::Milliseconds(100), absl::Hours(1));
+  }
+
   void CheckWebhooks(const Webhooks& webhooks) {
     if (webhooks.path().empty() || webhooks.path().front() != '/' ||
         !AllVisibleAscii(webhooks.path()) ||
@@ -267,7 +296,7 @@ class Validator {
     }
     Between("webhooks.tolerance", webhooks.tolerance(), absl::Seconds(1), absl::Hours(24));
     Between("webhooks.max_body_bytes", webhooks.max_body_bytes(), 1024, 16 * 1024 * 1024);
-    Between("webhooks.max_connections", webhooks.max_connections(), 1, 100'000);
+    CheckWeb("webhooks.", webhooks);
   }
 
   std::vector<FieldViolation> violations_;

@@ -82,6 +82,7 @@ EventStream::EventStream(const Edge& edge, StreamRegistry* streams, const Method
 absl::Status EventStream::Admit(const auth::Caller& caller) {
   // Nobody can be told apart where there are no callers.
   if (caller.use == nullptr) return streams_->Add(shared_from_this(), "");
+  caller_ = caller.name;
   IPP_RETURN_IF_ERROR(caller.use->BeginStream(edge_.gateway.clock->Monotonic()));
   return streams_->Add(shared_from_this(), caller.name, caller.use->limits().subscribers);
 }
@@ -148,6 +149,7 @@ void EventStream::Do(Action action) {
               ? action.status
               : WithMetadata(action.status, {{"trace_id", std::string(trace_.trace_id())}}));
       code_ = status.error_code();
+      method_.errors->Count(action.status);
       return Finish(status);
   }
 }
@@ -239,6 +241,8 @@ void EventStream::OnCancel() {
 void EventStream::Tick(absl::Duration now) {
   Action action;
   bool cancel = false;
+  absl::Duration unread_for;
+  int64_t position = 0;
   {
     MutexLock lock(&mutex_);
     if (finished_ || cancelled_) return;
@@ -253,6 +257,8 @@ void EventStream::Tick(absl::Duration now) {
       cancel = !stalled_ && now - last_write_ >= edge_.gateway.options.max_write_stall;
       stalled_ = stalled_ || cancel;
       cancelling_ = cancel;
+      unread_for = now - last_write_;
+      if (subscription_ != nullptr) position = subscription_->position();
     }
     if (!writing_ && waiting_ && (closing_ || now - last_write_ >= heartbeat_interval_) &&
         subscription_->Withdraw()) {
@@ -266,7 +272,11 @@ void EventStream::Tick(absl::Duration now) {
     }
   }
   if (cancel) {
-    streams_->slow_readers().Add();
+    streams_->CountCutOff({.caller = caller_,
+                           .rpc = method_.route->method()->name(),
+                           .unread_for = unread_for,
+                           .position = position,
+                           .trace_id = std::string(trace_.trace_id())});
     context_->TryCancel();
     MutexLock lock(&mutex_);
     cancelling_ = false;

@@ -112,6 +112,7 @@ class EventStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   const absl::Duration ends_;     // of its age
   absl::Duration heartbeat_interval_ = absl::InfiniteDuration();
   std::shared_ptr<EventStream> self_;  // until OnDone
+  std::string caller_;                 // set before the registry knows of the stream
   int code_ = 0;
 
   // The only lock under which the hub is called (its lock comes second); gRPC never is.

@@ -1,5 +1,11 @@
 #include "server/rpc/method_table.h"
 
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/string_view.h"
+#include "server/base/error.h"
+
 namespace ipp::rpc {
 namespace {
 
@@ -10,7 +16,32 @@ constexpr std::array<const char*, 17> kCodeNames = {
     "Aborted",  "OutOfRange",     "Unimplemented",    "Internal",          "Unavailable",
     "DataLoss", "Unauthenticated"};
 
+// More than the server has.
+constexpr size_t kMostReasons = 100;
+
+bool IsReason(absl::string_view text) {
+  return !text.empty() && text.size() <= 40 && std::all_of(text.begin(), text.end(), [](char c) {
+    return absl::ascii_isupper(c) || absl::ascii_isdigit(c) || c == '_';
+  });
+}
+
 }  // namespace
+
+void ErrorCounters::Count(const absl::Status& status) {
+  if (status.ok()) return;
+  std::string reason = GetErrorDetail(status).reason;
+  if (reason.empty()) reason = "INTERNAL";
+  MutexLock lock(&mutex_);
+  auto found = by_reason_.find(reason);
+  if (found == by_reason_.end()) {
+    if (!IsReason(reason) || by_reason_.size() >= kMostReasons) reason = "other";
+    Counter& counter =
+        metrics_->counter("ipp_errors_total", "Errors that callers got, by RPC and reason.",
+                          {{"rpc", rpc_}, {"reason", reason}});
+    found = by_reason_.emplace(std::move(reason), &counter).first;
+  }
+  found->second->Add();
+}
 
 MethodTable::MethodTable(const routes::RouteTable& routes, Metrics* metrics) {
   for (const auto& [name, route] : routes.routes()) {
@@ -27,6 +58,7 @@ MethodTable::MethodTable(const routes::RouteTable& routes, Metrics* metrics) {
     method.sent = &metrics->counter("grpc_server_msg_sent_total", "Messages sent.", labels);
     method.seconds = &metrics->histogram("grpc_server_handling_seconds",
                                          "From an RPC's arrival to its end.", labels);
+    method.errors = std::make_unique<ErrorCounters>(descriptor->name(), metrics);
     for (size_t code = 0; code < kCodeNames.size(); ++code) {
       Labels with_code = labels;
       with_code["grpc_code"] = kCodeNames[code];

@@ -1,19 +1,25 @@
 #include "server/rpc/rpc_server.h"
 
 #include <grpc/grpc.h>
+#include <grpc/impl/codegen/compression_types.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/tls_certificate_provider.h>
 #include <grpcpp/security/tls_credentials_options.h>
 
+#include <algorithm>
 #include <chrono>
 #include <future>
+#include <limits>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "server/base/status_macros.h"
+#include "server/rpc/connection_gate.h"
+#include "server/rpc/grpc_log.h"
 #include "server/rpc/services.h"
 
 namespace ipp::rpc {
@@ -50,6 +56,43 @@ class WithoutReflection final : public grpc::ServerBuilderOption {
   }
 };
 
+// At least one: gRPC ignores nothing, and takes the most for "never".
+int Milliseconds(absl::Duration duration) {
+  return static_cast<int>(
+      std::clamp<int64_t>(absl::ToInt64Milliseconds(duration), 1, std::numeric_limits<int>::max()));
+}
+
+// What a connection may take and keep. Those of gRPC; ConnectionGate has the others.
+void LimitConnections(const ServerOptions& options, grpc::ServerBuilder* builder) {
+  builder->SetMaxReceiveMessageSize(options.max_message_bytes);
+  builder->SetResourceQuota(
+      grpc::ResourceQuota("gRPC port").Resize(static_cast<size_t>(options.memory_bytes)));
+  // gRPC 1.51 unpacks a whole message before it looks at its size: 4 KiB can become 4 MiB, and
+  // 4 MiB become 4 GiB. So none is taken that is packed: UNIMPLEMENTED.
+  builder->SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
+  builder->SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
+  builder->AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
+  // What a stream may send ahead stays at 64 KiB: gRPC would let it grow to 4 MiB and more.
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, options.max_metadata_bytes);
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_calls);
+  builder->AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+                              Milliseconds(options.handshake_timeout));
+  // A subscriber that vanished without a word is noticed by a ping, not by the next event.
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(options.keepalive_time));
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                              Milliseconds(options.keepalive_timeout));
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, Milliseconds(options.max_idle));
+  const absl::Duration age = options.client_ca_file.empty()
+                                 ? options.max_age
+                                 : std::min(options.max_age, options.verified_for);
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, Milliseconds(age));
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
+                              Milliseconds(options.longest_call));
+}
+
 class RpcServerImpl final : public RpcServer {
  public:
   explicit RpcServerImpl(const Gateway& gateway)
@@ -74,33 +117,29 @@ class RpcServerImpl final : public RpcServer {
     services_.push_back(NewOutcomeService(&edge_));
     grpc::ServerBuilder builder;
     if (!options.reflection) builder.SetOption(std::make_unique<WithoutReflection>());
-    builder.AddListeningPort(options.listen, Credentials(options), &port_);
     for (const auto& service : services_) builder.RegisterService(service.get());
-    builder.SetMaxReceiveMessageSize(options.max_message_bytes);
-    // A subscriber that vanished without a word is noticed by a ping, not by the next event.
-    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
-    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
-    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
-    if (!options.client_ca_file.empty()) {
-      builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
-                                 static_cast<int>(absl::ToInt64Milliseconds(options.verified_for)));
-    }
-    // A second gateway on the same port is an error, not a way to share it.
-    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    LimitConnections(options, &builder);
+    IPP_ASSIGN_OR_RETURN(gate_,
+                         ConnectionGate::Listen({.listen = options.listen,
+                                                 .max_connections = options.max_connections,
+                                                 .unacknowledged = options.keepalive_timeout},
+                                                edge_.gateway.metrics));
+    auto acceptor = builder.experimental().AddExternalConnectionAcceptor(
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+        Credentials(options));
     server_ = builder.BuildAndStart();
-    if (server_ == nullptr || port_ == 0) {
-      return absl::UnavailableError(absl::StrCat("cannot listen on ", options.listen));
-    }
+    if (server_ == nullptr) return absl::InternalError("gRPC does not start");
+    gate_->Open(std::move(acceptor));
     return absl::OkStatus();
   }
 
-  int port() const override { return port_; }
+  int port() const override { return gate_->port(); }
 
   void Drain(absl::Duration limit) override {
     drained_ = true;
     server_->GetHealthCheckService()->SetServingStatus(false);
     streams_.Drain();
+    gate_->Close();
     const auto deadline = std::chrono::system_clock::now() + absl::ToChronoNanoseconds(limit);
     auto ended = std::async(std::launch::async, [&] { server_->Shutdown(deadline); });
     // gRPC waits for every call, also for those of its own services: a health watch lasts as long
@@ -119,8 +158,8 @@ class RpcServerImpl final : public RpcServer {
   const Edge edge_;
   StreamRegistry streams_;
   std::vector<std::unique_ptr<grpc::Service>> services_;
-  int port_ = 0;
   bool drained_ = false;
+  std::unique_ptr<ConnectionGate> gate_;  // outlives the server, whose connections it watches
   std::unique_ptr<grpc::Server> server_;
 };
 
@@ -131,6 +170,7 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const ServerOptions&
   // gRPC's locks are absl's, and Debian builds absl with its search for lock cycles on: a graph
   // kept up to date at every lock, for a report that would abort the process.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  TakeOverGrpcLog();
   auto server = std::make_unique<RpcServerImpl>(gateway);
   if (absl::Status status = server->Listen(options); !status.ok()) return status;
   return server;

@@ -17,11 +17,29 @@ struct ServerOptions {
   bool client_certificate_required = false;
   // How often the files above are looked at; whole seconds.
   absl::Duration certificate_refresh = absl::Seconds(30);
-  // With client certificates, how long a connection is given new calls: then its client connects,
-  // and is verified, anew. What is under way goes on.
+  // With client certificates, in place of max_age when it is shorter: the next connection is
+  // verified anew.
   absl::Duration verified_for = absl::Minutes(30);
   bool reflection = true;
   int max_message_bytes = 4 * 1024 * 1024;
+  // Of what all connections have sent and is not read yet, by gRPC's own estimate; then it closes
+  // idle connections and ends calls.
+  int64_t memory_bytes = 128 * 1024 * 1024;
+  int max_metadata_bytes = 8 * 1024;  // names, values and 32 more for each; of one call
+  int max_connections = 4096;         // more: accepted and closed
+  // Of one connection, open at once: what a client keeps to itself, once it has said that it knows.
+  int max_calls = 2000;
+  // For TLS and the first HTTP/2 settings; then the connection is closed.
+  absl::Duration handshake_timeout = absl::Seconds(10);
+  // A connection that is silent for so long is asked whether it is there, and closed without an
+  // answer. The second is also how long what was sent may stay unacknowledged.
+  absl::Duration keepalive_time = absl::Seconds(30);
+  absl::Duration keepalive_timeout = absl::Seconds(10);
+  absl::Duration max_idle = absl::Minutes(15);  // without a call
+  // How long a connection is given new calls, jittered by gRPC; then its client connects anew. What
+  // is under way goes on for `longest_call`.
+  absl::Duration max_age = absl::Minutes(30);
+  absl::Duration longest_call = absl::Minutes(35);
 };
 
 // The gRPC port: the contract's services, health and reflection. Knows gRPC; whoever uses it need

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/error.h"
+#include "server/base/log.h"
 #include "server/rpc/event_stream.h"
 
 namespace ipp::rpc {
@@ -32,7 +33,8 @@ StreamRegistry::StreamRegistry(Limits limits, Clock* clock, Scheduler* scheduler
       clock_(clock),
       scheduler_(scheduler),
       slow_readers_(metrics->counter("ipp_events_slow_readers_total",
-                                     "Streams ended because nobody read them.")) {
+                                     "Streams ended because nobody read them.")),
+      cut_offs_(10, 50, clock) {
   MutexLock lock(&mutex_);
   tick_ = scheduler_->RunAfter(kTick, [this] { Tick(); });
 }
@@ -78,6 +80,20 @@ void StreamRegistry::Remove(const EventStream* stream) {
   dropped = std::move(it->stream);
   *it = std::move(streams_.back());
   streams_.pop_back();
+}
+
+void StreamRegistry::CountCutOff(const CutOff& cut_off) {
+  slow_readers_.Add();
+  const auto left_out = cut_offs_.Take();
+  if (!left_out) return;
+  LogWarning(
+      "a subscriber was cut off: it did not read",
+      {{"caller", cut_off.caller.empty() ? "-" : cut_off.caller},
+       {"rpc", cut_off.rpc},
+       {"limit", "events.max_write_stall"},
+       {"unread_for", absl::FormatDuration(absl::Trunc(cut_off.unread_for, absl::Milliseconds(1)))},
+       {"position", absl::StrCat(cut_off.position)},
+       {"left_out", absl::StrCat(*left_out)}});
 }
 
 std::vector<std::shared_ptr<EventStream>> StreamRegistry::Snapshot() {

@@ -11,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
+#include "server/base/log_allowance.h"
 #include "server/base/metrics.h"
 #include "server/base/mutex.h"
 #include "server/base/scheduler.h"
@@ -42,7 +43,16 @@ class StreamRegistry {
   // Says goodbye to every stream and takes no new one.
   void Drain();
 
-  Counter& slow_readers() { return slow_readers_; }
+  struct CutOff {
+    std::string caller;  // empty: nobody's
+    std::string rpc;
+    absl::Duration unread_for;
+    int64_t position;  // in the log, of the last event that was handed to the stream
+    std::string trace_id;
+  };
+  // A stream is ended because nobody reads it. Counts it, and writes a line, so that its owner can
+  // be told.
+  void CountCutOff(const CutOff& cut_off);
 
  private:
   void Tick();
@@ -57,6 +67,7 @@ class StreamRegistry {
   Clock* const clock_;
   Scheduler* const scheduler_;
   Counter& slow_readers_;
+  LogAllowance cut_offs_;
   Mutex mutex_;
   CondVar ticked_;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;

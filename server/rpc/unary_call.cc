@@ -31,6 +31,7 @@ absl::Status UnaryCall::Admit(auth::Caller caller) {
 
 void UnaryCall::Audit(const absl::Status& status) const {
   if (!route().is_change()) return;
+  if (status.code() == absl::StatusCode::kUnauthenticated && !edge_->MayLogStranger()) return;
   const ErrorDetail detail = GetErrorDetail(status);
   const auto said = detail.metadata.find("outcome");
   std::string outcome = said == detail.metadata.end() ? "" : said->second;
@@ -128,6 +129,7 @@ bool UnaryCall::cancelled() {
 
 void UnaryCall::Finish(const absl::Status& status) {
   if (status.ok()) method_.sent->Add();
+  method_.errors->Count(status);
   Audit(status);
   Show(status);
   std::map<std::string, std::string> names = {{"trace_id", std::string(trace_.trace_id())}};

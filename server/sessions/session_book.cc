@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "server/base/log.h"
 
 namespace ipp::sessions {
 namespace {
@@ -46,7 +47,7 @@ struct SessionBook::Told {
   std::vector<SessionEventType> events = {};
   bool closed = false;   // a create that was under way
   bool settled = false;  // a create whose outcome was not known
-  bool doubled = false;
+  std::string first;     // of two sessions of one create; this one is the second
 };
 
 absl::string_view VerdictName(Verdict verdict) {
@@ -122,15 +123,17 @@ void SessionBook::Record(News news, absl::AnyInvocable<void(absl::StatusOr<Recor
     News news = *heard;
     news.hold = snapshot.creating;
     // The create made another session: this one is known by its own id only.
-    told->doubled = snapshot.intent && !snapshot.intent->session_id.empty() &&
-                    snapshot.intent->session_id != news.session_id;
-    if (told->doubled) news.request_id.clear();
-    if (snapshot.intent && !told->doubled) news.trace = snapshot.intent->trace;
+    if (snapshot.intent && snapshot.intent->session_id != news.session_id) {
+      told->first = snapshot.intent->session_id;
+    }
+    const bool doubled = !told->first.empty();
+    if (doubled) news.request_id.clear();
+    if (snapshot.intent && !doubled) news.trace = snapshot.intent->trace;
     Step step = Advance(snapshot.session, news, times);
     told->verdict = step.verdict;
     for (const store::NewEvent& event : step.events) told->events.push_back(event.event.type());
     store::Writes writes{.session = std::move(step.record), .events = std::move(step.events)};
-    if (!told->doubled) writes.intent = Settle(snapshot.intent, news);
+    if (!doubled) writes.intent = Settle(snapshot.intent, news);
     told->closed = writes.intent && snapshot.intent->state == store::IntentState::kUnderWay;
     told->settled = writes.intent && snapshot.intent->state == store::IntentState::kUnknown;
     return writes;
@@ -148,6 +151,14 @@ void SessionBook::Record(News news, absl::AnyInvocable<void(absl::StatusOr<Recor
                    Count(source, *told);
                    Recorded recorded{.verdict = told->verdict, .trace = {}};
                    if (committed->session) recorded.trace = std::move(committed->session->trace);
+                   if (!told->first.empty()) {
+                     LogError("one create made two sessions",
+                              {{"merchant", heard->merchant_id},
+                               {"request_id", heard->request_id},
+                               {"session", told->first},
+                               {"second", heard->session_id},
+                               {"trace_id", std::string(recorded.trace.trace_id())}});
+                   }
                    std::move(done)(std::move(recorded));
                  });
 }
@@ -182,7 +193,7 @@ void SessionBook::Count(SessionEventSource source, const Told& told) {
   for (const SessionEventType type : told.events) events_.at({source, type})->Add();
   if (told.closed) closed_.Add();
   if (told.settled) settled_.Add();
-  if (told.doubled) doubled_.Add();
+  if (!told.first.empty()) doubled_.Add();
 }
 
 }  // namespace ipp::sessions

@@ -109,6 +109,7 @@ void Connection::Close() {
 
 void Connection::Next() {
   phase_ = Phase::kIdle;
+  owner_->Busy(this, false);
   if (buffer_.size() > 0) {
     Begin();
     return Parse();
@@ -208,6 +209,7 @@ void Connection::Continue() {
 
 void Connection::Dispatch() {
   phase_ = Phase::kHandling;
+  owner_->Busy(this, true);
   Disarm();
   request_.body = std::move(parser_->get().body());
   request_.peer = peer_;
@@ -225,6 +227,7 @@ void Connection::Answer(WebResponse response) {
 void Connection::Refuse(const Refusal& refusal) {
   error_code ignored;
   socket_.cancel(ignored);  // a read may be under way when this comes from a deadline
+  owner_->Busy(this, true);
   Write({.code = refusal.code, .body = absl::StrCat(refusal.text, "\n"), .headers = {}}, false);
 }
 
@@ -295,6 +298,7 @@ void Connection::OnDeadline() {
   switch (phase_) {
     case Phase::kHead:
     case Phase::kBody:
+      owner_->TimedOut();
       return Refuse({408, "the request took too long"});
     case Phase::kWriting: {
       // The peer does not read: a plain close would leave the kernel to hold the answer for it.

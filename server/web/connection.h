@@ -29,6 +29,10 @@ class ConnectionOwner {
   virtual const std::shared_ptr<LoopGate>& gate() const = 0;
   virtual bool draining() const = 0;
   virtual void Handle(WebRequest request, WebReply reply) = 0;
+  // It has a request now, or has none any more.
+  virtual void Busy(Connection* connection, bool busy) = 0;
+  // A request was not read in time.
+  virtual void TimedOut() = 0;
   // Once, when the connection has closed.
   virtual void Closed(Connection* connection) = 0;
 };

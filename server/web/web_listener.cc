@@ -7,6 +7,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <list>
+#include <optional>
 #include <thread>
 #include <unordered_map>
 
@@ -15,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "server/base/log.h"
+#include "server/base/log_allowance.h"
 #include "server/base/mutex.h"
 #include "server/base/status_macros.h"
 #include "server/web/connection.h"
@@ -61,7 +64,14 @@ class Listener final : public WebListener, public ConnectionOwner {
         gate_(std::make_shared<LoopGate>(&loop_)),
         work_(asio::make_work_guard(loop_)),
         acceptor_(loop_),
-        pause_(loop_) {}
+        pause_(loop_),
+        metrics_(options_.metrics == nullptr ? &own_metrics_ : options_.metrics),
+        open_(metrics_->gauge("ipp_connections", "Open connections, by port.",
+                              {{"port", options_.name}})),
+        too_many_(Refused("too_many")),
+        displaced_(Refused("displaced")),
+        no_descriptors_(Refused("no_descriptors")),
+        timed_out_(Refused("timed_out")) {}
 
   ~Listener() override {
     if (thread_.joinable()) {
@@ -116,8 +126,15 @@ class Listener final : public WebListener, public ConnectionOwner {
  private:
   struct Entry {
     std::shared_ptr<Connection> connection;
-    bool served;  // not turned away
+    bool served;                                         // not turned away
+    std::optional<std::list<Connection*>::iterator> at;  // in waiting_
   };
+
+  Counter& Refused(const std::string& why) {
+    return metrics_->counter("ipp_connections_refused_total",
+                             "Connections that were not taken, or cut off, by port and reason.",
+                             {{"port", options_.name}, {"reason", why}});
+  }
 
   const WebOptions& options() const override { return options_; }
   const std::shared_ptr<LoopGate>& gate() const override { return gate_; }
@@ -126,10 +143,21 @@ class Listener final : public WebListener, public ConnectionOwner {
     handler_(std::move(request), std::move(reply));
   }
 
+  void TimedOut() override { timed_out_.Add(); }
+
+  void Busy(Connection* connection, bool busy) override {
+    Entry& entry = connections_.find(connection)->second;
+    if (entry.at) waiting_.erase(*entry.at);
+    entry.at.reset();
+    if (!busy && entry.served) entry.at = waiting_.insert(waiting_.end(), connection);
+  }
+
   void Closed(Connection* connection) override {
     const auto entry = connections_.find(connection);
+    if (entry->second.at) waiting_.erase(*entry->second.at);
     if (entry->second.served) --served_;
     connections_.erase(entry);
+    open_.Add(-1);
     if (draining_) CheckDrained();
   }
 
@@ -151,8 +179,12 @@ class Listener final : public WebListener, public ConnectionOwner {
         Admit(std::move(socket));
         return Accept();
       }
-      LogWarning("cannot accept a connection",
-                 {{"listener", options_.address}, {"error", error.message()}});
+      no_descriptors_.Add();
+      if (const auto left_out = allowance_.Take()) {
+        LogWarning("cannot accept a connection", {{"listener", options_.address},
+                                                  {"error", error.message()},
+                                                  {"left_out", absl::StrCat(*left_out)}});
+      }
       pause_.expires_after(kAcceptPause);
       pause_.async_wait([this](const error_code& cancelled) {
         if (!cancelled && acceptor_.is_open()) Accept();
@@ -161,17 +193,28 @@ class Listener final : public WebListener, public ConnectionOwner {
   }
 
   void Admit(tcp::socket socket) {
-    const size_t most = static_cast<size_t>(std::max(options_.max_connections, 0));
-    const bool served = served_ < most;
+    if (full() && !waiting_.empty()) {
+      // Whoever holds connections open takes room from nobody who has something to ask.
+      displaced_.Add();
+      waiting_.front()->Close();
+    }
+    const bool served = !full();
+    if (!served) too_many_.Add();
     if (!served && connections_.size() - served_ >= kTurningAway) return;  // closes the socket
     const auto connection = std::make_shared<Connection>(std::move(socket), this);
-    connections_[connection.get()] = {connection, served};
+    connections_[connection.get()] = {connection, served, std::nullopt};
+    open_.Add(1);
     if (served) {
       ++served_;
+      Busy(connection.get(), false);
       connection->Serve();
     } else {
       connection->TurnAway();
     }
+  }
+
+  bool full() const {
+    return served_ >= static_cast<size_t>(std::max(options_.max_connections, 0));
   }
 
   void StopAccepting() {
@@ -209,7 +252,16 @@ class Listener final : public WebListener, public ConnectionOwner {
   tcp::acceptor acceptor_;
   asio::steady_timer pause_;
   int port_ = 0;
+  Metrics own_metrics_;  // of nobody else
+  Metrics* const metrics_;
+  Gauge& open_;
+  Counter& too_many_;
+  Counter& displaced_;
+  Counter& no_descriptors_;
+  Counter& timed_out_;
+  LogAllowance allowance_{1, 5};
   std::unordered_map<Connection*, Entry> connections_;
+  std::list<Connection*> waiting_;  // for a request; the one that does for longest first
   size_t served_ = 0;
   bool draining_ = false;
   std::thread thread_;

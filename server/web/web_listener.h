@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/base/metrics.h"
 
 namespace ipp::web {
 
@@ -50,8 +51,12 @@ struct WebOptions {
   // Between requests of a connection; a new one has header_timeout to begin its first.
   absl::Duration idle_timeout = absl::Seconds(75);
   absl::Duration write_timeout = absl::Seconds(10);
-  int max_connections = 1024;  // more: accepted, answered 503, closed
+  // With more, the one that has been without a request for longest makes room. When all have one:
+  // accepted, answered 503, closed.
+  int max_connections = 1024;
   std::string server_name = "ipp-gateway";
+  std::string name = "web";    // of the port, in metrics and logs
+  Metrics* metrics = nullptr;  // counts connections, if there; outlives the listener
 };
 
 // An HTTP/1.1 server: bounded, timed out, keep-alive, one thread. The only place in server/ that

@@ -80,7 +80,9 @@ void Receiver::Take(Delivery delivery, absl::AnyInvocable<void(Answer) &&> done)
   const auto signers = Signers(delivery, keys_(), now, tolerance_);
   if (!signers.ok()) {
     const std::string why(signers.status().message());
-    LogWarning("webhook refused", {{"reason", why}});
+    if (const auto left_out = refusals_.Take()) {
+      LogWarning("webhook refused", {{"reason", why}, {"left_out", absl::StrCat(*left_out)}});
+    }
     return answer(kBadSignature, why);
   }
 

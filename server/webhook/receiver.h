@@ -8,6 +8,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
+#include "server/base/log_allowance.h"
 #include "server/base/metrics.h"
 #include "server/sessions/session_book.h"
 
@@ -58,6 +59,7 @@ class Receiver {
   const absl::Duration tolerance_;
   sessions::SessionBook* const book_;
   Clock* const clock_;
+  LogAllowance refusals_{10, 20};
   std::array<Counter*, kResults> counters_;  // by result, as in the table in receiver.cc
 };
 

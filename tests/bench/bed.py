@@ -128,6 +128,7 @@ merchants:
 callers:
   - {{name: bench, token_sha256_file: {self.work}/token, merchants: [{MERCHANT}],
       permissions: ["*"]}}
+connections: {{max: 100000, max_calls: 100000}}
 events: {{max_subscribers: 100000, max_subscribers_per_caller: 100000}}
 reconcile: {{first: 1h}}
 store: {{sqlite: {{path: {folder}/{database}}}}}

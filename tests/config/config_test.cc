@@ -70,14 +70,28 @@ reconcile:
 callers: []
 caller_proof: any
 reflection: true
+connections:
+  max: 4096
+  max_calls: 2000
+  memory_bytes: 134217728
+  handshake_timeout: 10s
+  keepalive_time: 30s
+  keepalive_timeout: 10s
+  max_idle: 15m
+  max_age: 30m
 webhooks:
   listen: 127.0.0.1:8080
   path: /webhooks/kustom
   tolerance: 5m
   max_body_bytes: 262144
   max_connections: 1024
+  request_timeout: 10s
+  idle_timeout: 1m15s
 admin:
   listen: 127.0.0.1:9090
+  max_connections: 1024
+  request_timeout: 10s
+  idle_timeout: 1m15s
 creates:
   correlation: first_empty
   settle: 10m

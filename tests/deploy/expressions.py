@@ -1,7 +1,7 @@
 """Which series a PromQL expression asks for. No parser: promtool has checked that the expressions are right."""
 import re
 
-SELECTOR = re.compile(r"\b(up|ALERTS|(?:ipp|grpc)_\w+)\b(?!\s*\()(?:\{([^}]*)\})?")
+SELECTOR = re.compile(r"\b(up|ALERTS|(?:ipp|grpc|process)_\w+)\b(?!\s*\()(?:\{([^}]*)\})?")
 GROUPING = re.compile(r"\bby \(([^)]*)\)")
 MATCHER = re.compile(r"(\w+)\s*(=~|!~|!=|=)\s*\"([^\"]*)\"")
 SERIES = re.compile(r"^(\w+)(?:\{(.*)\})? \S+$")

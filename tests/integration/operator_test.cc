@@ -178,6 +178,45 @@ TEST(MetricsPage, CountsCallsRequestsWebhooksAndEvents) {
   EXPECT_EQ(gateway.Metric("ipp_events_order_violations_total"), 0);
 }
 
+TEST(Metrics, CountErrorsByReason) {
+  GatewayBed bed;
+  v1::GetSessionRequest get;
+  get.set_session_id(kNobody);
+  for (int i = 0; i < 2; ++i) bed.Call(&v1::SessionService::Stub::GetSession, get);
+  get.set_session_id("");
+  bed.Call(&v1::SessionService::Stub::GetSession, get);
+  EventFeed(bed.gateway.channel(), "").End();
+  const auto errors = [&](const std::string& rpc, const std::string& reason) {
+    return bed.gateway.Metric("ipp_errors_total", {absl::StrCat("rpc=\"", rpc, "\""),
+                                                   absl::StrCat("reason=\"", reason, "\"")});
+  };
+  EXPECT_EQ(errors("GetSession", "NOT_FOUND"), 2);
+  EXPECT_EQ(errors("GetSession", "INVALID_REQUEST"), 1);
+  EXPECT_EQ(errors("SubscribeSessionEvents", "INVALID_REQUEST"), 1);
+  EXPECT_EQ(bed.gateway.Metric("ipp_errors_total"), 4);
+}
+
+TEST(Metrics, SayWhatRunsAndWithWhichLimits) {
+  const absl::Time before = absl::Now();
+  TestDirectory directory;
+  config::Config config = TestConfig(directory, "http://127.0.0.1:9");
+  config.mutable_upstream()->set_max_in_flight(7);
+  config.mutable_events()->set_max_subscribers(8);
+  config.mutable_connections()->set_max(9);
+  config.mutable_webhooks()->set_max_connections(10);
+  config.mutable_admin()->set_max_connections(11);
+  RunningGateway gateway(config);
+  EXPECT_EQ(gateway.Metric("ipp_upstream_in_flight_limit"), 7);
+  EXPECT_EQ(gateway.Metric("ipp_events_subscribers_limit"), 8);
+  EXPECT_EQ(gateway.Metric("ipp_connections_limit", {R"(port="grpc")"}), 9);
+  EXPECT_EQ(gateway.Metric("ipp_connections_limit", {R"(port="webhooks")"}), 10);
+  EXPECT_EQ(gateway.Metric("ipp_connections_limit", {R"(port="admin")"}), 11);
+  EXPECT_EQ(gateway.Metric("ipp_build_info", {"version=\""}), 1);
+  // The page shows six digits or more of it.
+  EXPECT_GE(gateway.Metric("process_start_time_seconds"), absl::ToUnixSeconds(before) - 1);
+  EXPECT_LE(gateway.Metric("process_start_time_seconds"), absl::ToUnixSeconds(absl::Now()) + 1);
+}
+
 // Captures what the process writes to stderr, at the most talkative level.
 class LogCapture {
  public:

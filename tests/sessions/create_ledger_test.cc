@@ -251,7 +251,11 @@ TEST_F(CreateLedgerTest, KeepsWhatWasSettledBeforeItWasClosed) {
 TEST_F(CreateLedgerTest, KnowsASecondSessionOfOneCreateByItsOwnIdOnly) {
   Begin(ledger_);
   TurnUp("s1");
+  testing::internal::CaptureStderr();
   TurnUp("s2");
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              testing::HasSubstr("error one create made two sessions merchant=PM1 request_id=r1 "
+                                 "session=s1 second=s2 trace_id="));
   EXPECT_EQ(metrics_.counter("ipp_creates_doubled_total", "").value(), 1);
   const auto again = Begin(ledger_);
   EXPECT_EQ((*again)->value().known.session_id, "s1");

@@ -46,6 +46,10 @@ class HttpRelay {
     MutexLock lock(&mutex_);
     while (cut_) changed_.Wait(&mutex_);
   }
+  // From now on nothing goes through, and no connection ends: as when a peer has lost its network.
+  void Freeze() {
+    Tell([this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { frozen_ = true; });
+  }
 
  private:
   struct Pair {
@@ -66,10 +70,11 @@ class HttpRelay {
   void Run() {
     std::list<Pair> pairs;
     while (Obey(pairs)) {
+      const bool frozen = IsFrozen();
       std::vector<pollfd> fds{{wake_.get(), POLLIN, 0}, {listener_.fd.get(), POLLIN, 0}};
-      for (const Pair& pair : pairs) {
-        fds.push_back({pair.client.get(), POLLIN, 0});
-        fds.push_back({pair.server.get(), POLLIN, 0});  // poll ignores -1
+      for (const Pair& pair : pairs) {  // poll ignores -1
+        fds.push_back({frozen ? -1 : pair.client.get(), POLLIN, 0});
+        fds.push_back({frozen ? -1 : pair.server.get(), POLLIN, 0});
       }
       if (poll(fds.data(), fds.size(), -1) < 0) continue;
       if (fds[0].revents != 0) {
@@ -84,6 +89,11 @@ class HttpRelay {
       }
       if (fds[1].revents != 0) Accept(pairs);
     }
+  }
+
+  bool IsFrozen() const {
+    MutexLock lock(&mutex_);
+    return frozen_;
   }
 
   // False when it is time to stop.
@@ -134,6 +144,7 @@ class HttpRelay {
   size_t accepted_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool cut_ ABSL_GUARDED_BY(mutex_) = false;
+  bool frozen_ ABSL_GUARDED_BY(mutex_) = false;
   bool deaf_ ABSL_GUARDED_BY(mutex_) = false;
   Cut how_ ABSL_GUARDED_BY(mutex_) = Cut::kReset;
   std::thread thread_;

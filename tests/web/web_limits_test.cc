@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/base/metrics.h"
 #include "server/web/web_listener.h"
 #include "tests/support/web_client.h"
 #include "tests/web/listener_under_test.h"
@@ -248,23 +250,73 @@ TEST(WebLimits, APeerThatDoesNotReadIsReset) {
 TEST(WebLimits, AConnectionTooManyIsTurnedAway) {
   WebOptions options;
   options.max_connections = 2;
-  const auto listener = StartListener(Echo, options);
+  Desk desk;
+  const auto listener = StartListener(desk.handler(), options);
   WebClient first(listener->port());
   WebClient second(listener->port());
-  EXPECT_EQ(first.Call(kGet).code, 200);
-  EXPECT_EQ(second.Call(kGet).code, 200);
+  ASSERT_TRUE(first.Send(kGet));
+  WebReply to_first = desk.Take();
+  ASSERT_TRUE(second.Send(kGet));
+  WebReply to_second = desk.Take();
   for (int i = 0; i < 5; ++i) {
     WebClient third(listener->port());
     EXPECT_EQ(third.Receive().code, 503);
     EXPECT_TRUE(third.WaitForClose());
   }
-  EXPECT_EQ(first.Call(kGet).code, 200);
-  first.Close();
-  int code = 503;
-  for (int tries = 0; code != 200 && tries < 10'000; ++tries) {
-    code = WebClient(listener->port()).Call(kGet).code;
+  std::move(to_first)(Text("late"));
+  EXPECT_EQ(first.Receive().body, "late") << "who is served stays";
+  std::move(to_second)(Text("later"));
+  EXPECT_EQ(second.Receive().body, "later");
+}
+
+TEST(WebLimits, AConnectionWithoutARequestMakesRoom) {
+  Metrics metrics;
+  WebOptions options;
+  options.max_connections = 2;
+  options.name = "tested";
+  options.metrics = &metrics;
+  const auto listener = StartListener(Echo, options);
+  WebClient silent(listener->port());
+  WebClient idle(listener->port());
+  EXPECT_EQ(idle.Call(kGet).code, 200);
+  WebClient third(listener->port());
+  EXPECT_EQ(third.Call(kGet).code, 200);
+  EXPECT_TRUE(silent.WaitForClose()) << "it has waited for longest";
+  EXPECT_EQ(idle.Call(kGet).code, 200) << "it has not";
+  WebClient fourth(listener->port());
+  EXPECT_EQ(fourth.Call(kGet).code, 200);
+  EXPECT_TRUE(third.WaitForClose()) << "it had a request longer ago than the idle one";
+  EXPECT_EQ(metrics
+                .counter("ipp_connections_refused_total", "",
+                         {{"port", "tested"}, {"reason", "displaced"}})
+                .value(),
+            2);
+}
+
+TEST(WebLimits, AreFreeAgainWhenTheirConnectionsHaveEnded) {
+  Metrics metrics;
+  WebOptions options;
+  options.name = "tested";
+  options.metrics = &metrics;
+  options.header_timeout = kSoon;
+  const auto listener = StartListener(Echo, options);
+  Gauge& open = metrics.gauge("ipp_connections", "", {{"port", "tested"}});
+  WebClient one(listener->port());
+  EXPECT_EQ(one.Call(kGet).code, 200);
+  EXPECT_EQ(open.value(), 1);
+  WebClient late(listener->port());
+  EXPECT_EQ(late.Call("GET / HTTP/1.1\r\nHost").code, 408);
+  late.Close();
+  EXPECT_EQ(metrics
+                .counter("ipp_connections_refused_total", "",
+                         {{"port", "tested"}, {"reason", "timed_out"}})
+                .value(),
+            1);
+  one.Close();
+  const absl::Time end = absl::Now() + absl::Seconds(20);
+  while (open.value() != 0 && absl::Now() < end) {
   }
-  EXPECT_EQ(code, 200);
+  EXPECT_EQ(open.value(), 0);
 }
 
 }  // namespace
