@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "client/ippctl/app.h"
+#include "tests/support/said.h"
 
 namespace ipp::ippctl {
 
@@ -26,6 +27,7 @@ inline RunResult RunIn(std::map<std::string, std::string> variables, std::vector
   const auto getenv = [&](const std::string& name) { return variables[name]; };
   const int exit_code =
       RunIppctl(std::move(args), {in, out, err, getenv, interrupt == nullptr ? &none : interrupt});
+  KeepSaid(err.str());
   return {exit_code, out.str(), err.str()};
 }
 
