@@ -6,6 +6,7 @@
 #include <chrono>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -87,9 +88,11 @@ bool IsPlaintext(const ConnectionOptions& options) {
 
 absl::Status ReadPem(const char* what, const std::string& path, std::string* pem) {
   if (path.empty()) return absl::OkStatus();
-  std::ifstream file(path);
-  pem->assign(std::istreambuf_iterator<char>(file), {});
-  if (file && !pem->empty()) return absl::OkStatus();
+  const std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();  // the buffer throws when the path is a folder; the stream does not
+  *pem = text.str();
+  if (!pem->empty()) return absl::OkStatus();
   return absl::NotFoundError(absl::StrCat("cannot read the ", what, " file ", path));
 }
 

@@ -170,7 +170,9 @@ INSTANTIATE_TEST_SUITE_P(
          absl::StatusCode::kInvalidArgument,
          "the token would travel unencrypted to 127.0.0.1.shop.example:50051: use TLS"},
         {"NoCaFile", [](auto* o) { o->ca_file = "/nonexistent/ca.pem"; },
-         absl::StatusCode::kNotFound, "cannot read the CA file /nonexistent/ca.pem"}}),
+         absl::StatusCode::kNotFound, "cannot read the CA file /nonexistent/ca.pem"},
+        {"CaFileIsAFolder", [](auto* o) { o->ca_file = "/tmp"; }, absl::StatusCode::kNotFound,
+         "cannot read the CA file /tmp"}}),
     [](const auto& info) { return info.param.name; });
 
 class ConnectionAllowsToken : public ::testing::TestWithParam<const char*> {};
