@@ -42,14 +42,12 @@ class ManualMachine final : public Machine {
     MutexLock lock(&mutex_);
     now_ += time;
   }
-  // Lets the next long wait be over; how long it was.
-  absl::Duration PassNextWait() {
+  // Lets the next wait that is so long be over, once there is one.
+  void PassNextWait(absl::Duration length) {
     MutexLock lock(&mutex_);
     const uint64_t before = long_waits_;
-    while (long_waits_ == before) waiting_.Wait(&mutex_);
-    const absl::Duration passed = awaited_ - now_;
-    now_ = std::max(now_, awaited_);
-    return passed;
+    while (long_waits_ == before || awaited_ - now_ != length) waiting_.Wait(&mutex_);
+    now_ = awaited_;
   }
 
  private:

@@ -76,6 +76,9 @@ inline constexpr auto kActive = v1::SESSION_STATUS_ACTIVE;
 inline constexpr auto kFinalized = v1::SESSION_STATUS_FINALIZED;
 inline constexpr auto kCancelled = v1::SESSION_STATUS_CANCELLED;
 
+// How long a session is looked for at a time.
+inline constexpr absl::Duration kLook = absl::Seconds(10);
+
 // A gateway that plays scripts, and a payment of the request "r-1" over it. Pauses take no time;
 // looking for a session takes 10 s, until the test lets them pass.
 class PaymentBed : public ::testing::Test {

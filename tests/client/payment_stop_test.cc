@@ -212,7 +212,7 @@ TEST_F(PaymentStop, AtTheTimeoutOfACreateThatNeverSettlesSaysThatItIsNotKnown) {
   options_.timeout = absl::Seconds(25);
   options_.stop_timeout = absl::Seconds(10);
   std::thread time([this] {
-    for (int i = 0; i < 3; ++i) machine_.PassNextWait();  // looks: 10 s each, then 5 s at once
+    for (int i = 0; i < 3; ++i) machine_.PassNextWait(kLook);  // then 5 s are left
   });
   const PaymentResult result = Collect();
   time.join();

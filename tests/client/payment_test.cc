@@ -171,7 +171,7 @@ TEST_F(PaymentBed, LooksAgainForASessionThatIsNotThereYet) {
   gateway_.outcomes.left = {OutcomeIs(v1::CREATE_STATE_UNKNOWN),
                             OutcomeIs(v1::CREATE_STATE_EXECUTED)};
   gateway_.watches.left = {{.silent = true}, {.messages = {StepTo(kFinalized)}}};
-  std::thread time([this] { machine_.PassNextWait(); });
+  std::thread time([this] { machine_.PassNextWait(kLook); });
   EXPECT_EQ(Collect().end, PaymentEnd::kPaid);
   time.join();
   EXPECT_THAT(gateway_.calls(),
@@ -206,7 +206,7 @@ TEST_F(PaymentBed, BelievesThatNothingWasSentOnceNoTryCanBeOnItsWay) {
     gateway_.watches.for_ever = true;
     const absl::Duration began = machine_.Now();
     std::thread time([this] {
-      for (int i = 0; i < 4; ++i) machine_.PassNextWait();
+      for (int i = 0; i < 4; ++i) machine_.PassNextWait(kLook);
     });
     const PaymentResult result = Collect();
     time.join();
