@@ -57,10 +57,11 @@ class AppImpl final : public App {
     IPP_RETURN_IF_ERROR(StartUpstream());
     StartReconciler();
     StartLedger();
+    // Before the first call can begin a create: what is under way now has no process any more.
+    ledger_->Start();
     IPP_RETURN_IF_ERROR(StartRpc());
     IPP_RETURN_IF_ERROR(StartWebhooks());
     IPP_RETURN_IF_ERROR(StartAdmin());
-    ledger_->Start();
     reconciler_->Start();
     started_ = true;
     return absl::OkStatus();
@@ -148,9 +149,10 @@ class AppImpl final : public App {
     options.overdue = config::ToDuration(reconcile.overdue());
     reconciler_ = std::make_unique<sessions::Reconciler>(
         store_.get(), book_.get(),
-        [this](const std::string& merchant_id, const std::string& session_id, auto done) {
+        [this](const std::string& merchant_id, const std::string& session_id,
+               const TraceContext& trace, auto done) {
           reader_->Read(
-              merchant_id, session_id,
+              merchant_id, session_id, trace,
               [done = std::move(done)](absl::StatusOr<upstream::SessionRead> read) mutable {
                 if (!read.ok()) return std::move(done)(read.status());
                 std::move(done)(

@@ -117,10 +117,12 @@ class CancelFlow final : public std::enable_shared_from_this<CancelFlow> {
     news.request_id = std::move(request_id);
     call_->edge().gateway.book->Record(
         std::move(news), [self = shared_from_this(), session = std::move(session)](
-                             absl::StatusOr<sessions::Verdict> verdict) mutable {
-          if (!verdict.ok()) {
-            LogError("a session could not be recorded", {{"session_id", session.session_id()},
-                                                         {"status", verdict.status().ToString()}});
+                             absl::StatusOr<sessions::Recorded> recorded) mutable {
+          if (!recorded.ok()) {
+            LogError("a session could not be recorded",
+                     {{"session_id", session.session_id()},
+                      {"status", recorded.status().ToString()},
+                      {"trace_id", std::string(self->call_->trace().trace_id())}});
           }
           self->Answer(std::move(session));
         });

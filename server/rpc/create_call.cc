@@ -76,6 +76,7 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
                     .request_id = call_->request_id(),
                     .rpc = rpc_,
                     .caller = call_->caller().name,
+                    .trace = call_->trace(),
                     .request = Fingerprint(request_),
                     .turns_up = shape_.settle_wait > absl::ZeroDuration()},
                    answer_by_, Wanted(), [self = shared_from_this()](absl::StatusOr<Begun> begun) {
@@ -230,7 +231,9 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
   void Replay(const std::string& answer, bool replayed) {
     response_->Clear();
     if (!response_->ParseFromString(answer)) {
-      LogError("the kept answer of a create cannot be read", {{"request_id", call_->request_id()}});
+      LogError("the kept answer of a create cannot be read",
+               {{"request_id", call_->request_id()},
+                {"trace_id", std::string(call_->trace().trace_id())}});
       return call_->Finish(Unsettled());
     }
     const auto* field = response_->GetDescriptor()->FindFieldByName("replayed");
@@ -244,7 +247,8 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
              {{"rpc", rpc_},
               {"merchant", context_.merchant_id},
               {"request_id", call_->request_id()},
-              {"status", status.ToString()}});
+              {"status", status.ToString()},
+              {"trace_id", std::string(call_->trace().trace_id())}});
   }
 
   // Lives until Finish, and is finished last.

@@ -71,6 +71,7 @@ EventStream::EventStream(const Edge& edge, StreamRegistry* streams, const Method
       streams_(streams),
       method_(method),
       context_(context),
+      trace_(TraceOf(*context)),
       started_(edge.gateway.clock->Monotonic()),
       ends_(started_ + Jittered(edge.gateway.options.max_stream_age)),
       last_write_(started_) {
@@ -142,7 +143,10 @@ void EventStream::Do(Action action) {
       return StartWrite(
           &out_, action.more ? grpc::WriteOptions().set_buffer_hint() : grpc::WriteOptions());
     case Action::kFinish:
-      const grpc::Status status = ToGrpcStatus(action.status);
+      const grpc::Status status = ToGrpcStatus(
+          action.status.ok()
+              ? action.status
+              : WithMetadata(action.status, {{"trace_id", std::string(trace_.trace_id())}}));
       code_ = status.error_code();
       return Finish(status);
   }

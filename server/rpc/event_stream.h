@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "google/protobuf/message_lite.h"
 #include "server/base/mutex.h"
+#include "server/base/trace_context.h"
 #include "server/events/event_hub.h"
 #include "server/rpc/edge.h"
 #include "server/rpc/stream_registry.h"
@@ -52,6 +53,8 @@ class EventStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   const Edge& edge() const { return edge_; }
   grpc::CallbackServerContext* context() const { return context_; }
+  // What the call is a part of; never without a trace id.
+  const TraceContext& trace() const { return trace_; }
   absl::string_view log_id() const { return edge_.gateway.store->log_id(); }
 
   // Called once by the subclass, before anything that takes time: from now on the stream counts,
@@ -104,6 +107,7 @@ class EventStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   StreamRegistry* const streams_;
   const Method& method_;
   grpc::CallbackServerContext* const context_;
+  const TraceContext trace_;
   const absl::Duration started_;  // this and the next two: Clock::Monotonic()
   const absl::Duration ends_;     // of its age
   absl::Duration heartbeat_interval_ = absl::InfiniteDuration();

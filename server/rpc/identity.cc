@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <iterator>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -29,6 +30,17 @@ absl::StatusOr<absl::string_view> OnlyMetadata(const grpc::CallbackServerContext
                                  {"retry_safe", "true"}},
                     .violations = {},
                     .retry_after = std::nullopt});
+}
+
+// All values of a metadata key as one list.
+std::string JoinedMetadata(const grpc::CallbackServerContext& context, const char* key) {
+  std::string joined;
+  const auto [begin, end] = context.client_metadata().equal_range(key);
+  for (auto it = begin; it != end; ++it) {
+    absl::StrAppend(&joined, it == begin ? "" : ",",
+                    absl::string_view(it->second.data(), it->second.size()));
+  }
+  return joined;
 }
 
 // Each kind as what it must look like: an authority that may sign DNS names only must not make a
@@ -58,15 +70,18 @@ absl::StatusOr<auth::Caller> Identify(const Gateway& gateway, const Method& meth
   return gateway.callers->Authorize(evidence, method.route->options().permission());
 }
 
+TraceContext TraceOf(const grpc::CallbackServerContext& context) {
+  // A second one makes both malformed, as a list in one header would be.
+  return TraceFrom(JoinedMetadata(context, "traceparent"), JoinedMetadata(context, "tracestate"));
+}
+
 absl::StatusOr<upstream::CallContext> ContextOf(const Gateway& gateway, const auth::Caller& caller,
-                                                const grpc::CallbackServerContext& context) {
+                                                const grpc::CallbackServerContext& context,
+                                                TraceContext trace) {
   upstream::CallContext result;
   IPP_ASSIGN_OR_RETURN(const absl::string_view asked, OnlyMetadata(context, "x-merchant-id"));
   IPP_ASSIGN_OR_RETURN(result.merchant_id, auth::ChooseMerchant(caller, asked));
-  const auto trace = context.client_metadata().find("traceparent");
-  if (trace != context.client_metadata().end()) {
-    result.traceparent.assign(trace->second.data(), trace->second.size());
-  }
+  result.trace = std::move(trace);
   result.deadline = context.deadline() == std::chrono::system_clock::time_point::max()
                         ? gateway.clock->Now() + gateway.options.default_deadline
                         : absl::FromChrono(context.deadline());

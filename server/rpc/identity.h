@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/auth/caller_table.h"
+#include "server/base/trace_context.h"
 #include "server/rpc/gateway.h"
 #include "server/rpc/method_table.h"
 
@@ -18,9 +19,13 @@ namespace ipp::rpc {
 absl::StatusOr<auth::Caller> Identify(const Gateway& gateway, const Method& method,
                                       const grpc::CallbackServerContext& context);
 
+// The trace that the caller's call is a part of, or a new one (server/base/trace_context.h).
+TraceContext TraceOf(const grpc::CallbackServerContext& context);
+
 // For whom and how long: the merchant that the caller chose, the caller's deadline or the default.
 // INVALID_ARGUMENT / METADATA_REPEATED when it names two; the errors of auth/caller_table.h.
 absl::StatusOr<upstream::CallContext> ContextOf(const Gateway& gateway, const auth::Caller& caller,
-                                                const grpc::CallbackServerContext& context);
+                                                const grpc::CallbackServerContext& context,
+                                                TraceContext trace);
 
 }  // namespace ipp::rpc

@@ -37,6 +37,7 @@ void Describe(const IntentRecord& intent, v1::CreateOutcome* outcome) {
   outcome->set_caller(intent.caller);
   outcome->set_state(static_cast<v1::CreateState>(intent.state));
   outcome->set_session_id(intent.session_id);
+  outcome->set_traceparent(intent.trace.traceparent);
   if (intent.state == IntentState::kRejected) {
     const absl::Status refusal = ParseError(intent.answer);
     outcome->set_reason(GetErrorDetail(refusal).reason);

@@ -57,7 +57,7 @@ void CreateSessionWork(UnaryCall* call, const v1::CreateSessionRequest& request,
             news = NewsOf(*c, merchant_id,
                           static_cast<const v1::CreateSessionResponse&>(answer).session(),
                           c->request_id())](sessions::CreateLedger::Written done) {
-      book->Record(news, [done = std::move(done)](absl::StatusOr<sessions::Verdict> v) mutable {
+      book->Record(news, [done = std::move(done)](absl::StatusOr<sessions::Recorded> v) mutable {
         std::move(done)(v.status());
       });
     };

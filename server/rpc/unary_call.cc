@@ -2,8 +2,8 @@
 
 #include "server/base/log.h"
 #include "server/base/masked_text.h"
+#include "server/base/uuid.h"
 #include "server/rpc/grpc_status.h"
-#include "server/upstream/traceparent.h"
 
 namespace ipp::rpc {
 
@@ -15,7 +15,8 @@ UnaryCall::UnaryCall(const Edge* edge, const Method& method, grpc::CallbackServe
       context_(context),
       request_(request),
       response_(response),
-      started_(edge->gateway.clock->Now()) {
+      started_(edge->gateway.clock->Now()),
+      trace_(TraceOf(*context)) {
   method_.started->Add();
   method_.received->Add();
 }
@@ -46,20 +47,23 @@ void UnaryCall::Audit(const absl::Status& status) const {
             {"subject", or_dash(subject_)},
             {"outcome", or_dash(outcome)},
             {"code", absl::StatusCodeToString(status.code())},
-            {"reason", or_dash(detail.reason)}});
+            {"reason", or_dash(detail.reason)},
+            {"trace_id", std::string(trace_.trace_id())}});
 }
 
-void UnaryCall::Trace(const absl::Status& status) const {
+void UnaryCall::Show(const absl::Status& status) const {
   if (!valid_ || !LogEnabled(LogLevel::kDebug)) return;
   LogDebug("call", {{"caller", caller_.name},
                     {"rpc", std::string(route().method()->name())},
                     {"code", absl::StatusCodeToString(status.code())},
                     {"request", MaskedText(request_)},
-                    {"response", status.ok() ? MaskedText(response_) : ""}});
+                    {"response", status.ok() ? MaskedText(response_) : ""},
+                    {"trace_id", std::string(trace_.trace_id())}});
 }
 
 std::optional<upstream::CallContext> UnaryCall::Upstream() {
-  absl::StatusOr<upstream::CallContext> context = ContextOf(edge_->gateway, caller_, *context_);
+  absl::StatusOr<upstream::CallContext> context =
+      ContextOf(edge_->gateway, caller_, *context_, trace_);
   if (context.ok()) {
     merchant_id_ = context->merchant_id;
     return *std::move(context);
@@ -76,7 +80,7 @@ void UnaryCall::NameCreation(const std::string& request_id) {
   // What is no UUID may be anything, also something that gRPC cannot send.
   if (!request_id.empty() && !IsUuid(request_id)) return;
   request_id_is_callers_ = !request_id.empty();
-  request_id_ = request_id_is_callers_ ? request_id : upstream::NewUuid();
+  request_id_ = request_id_is_callers_ ? request_id : NewUuid();
   context_->AddTrailingMetadata("x-request-id", request_id_);
 }
 
@@ -125,10 +129,10 @@ bool UnaryCall::cancelled() {
 void UnaryCall::Finish(const absl::Status& status) {
   if (status.ok()) method_.sent->Add();
   Audit(status);
-  Trace(status);
-  const grpc::Status out = ToGrpcStatus(status.ok() || request_id_.empty()
-                                            ? status
-                                            : WithMetadata(status, {{"request_id", request_id_}}));
+  Show(status);
+  std::map<std::string, std::string> names = {{"trace_id", std::string(trace_.trace_id())}};
+  if (!request_id_.empty()) names["request_id"] = request_id_;
+  const grpc::Status out = ToGrpcStatus(status.ok() ? status : WithMetadata(status, names));
   code_ = out.error_code();
   ServerUnaryReactor::Finish(out);
 }

@@ -11,6 +11,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
 #include "server/base/mutex.h"
+#include "server/base/trace_context.h"
 #include "server/rpc/edge.h"
 #include "server/upstream/upstream_client.h"
 
@@ -27,6 +28,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   const Edge& edge() const { return *edge_; }
   const routes::Route& route() const { return *method_.route; }
   const auth::Caller& caller() const { return caller_; }
+  // What it is a part of; never without a trace id.
+  const TraceContext& trace() const { return trace_; }
   // Whose call it is; counts it. The errors of CallerUse::BeginCall.
   absl::Status Admit(auth::Caller caller);
 
@@ -73,7 +76,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
  private:
   // At the level debug: what was asked and answered, masked. Not what was refused at the door: it
   // may be of anybody, and hold anything, such as a token where an id should be.
-  void Trace(const absl::Status& status) const;
+  void Show(const absl::Status& status) const;
   // One line for each change that was asked for, by whomever.
   void Audit(const absl::Status& status) const;
   void OnCancel() override;
@@ -90,6 +93,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   const google::protobuf::Message& request_;
   const google::protobuf::Message& response_;
   const absl::Time started_;
+  const TraceContext trace_;
   auth::Caller caller_;
   bool admitted_ = false;
   bool valid_ = false;

@@ -38,7 +38,7 @@ class WatchStream final : public EventStream {
         Identify(edge().gateway, edge().methods.Find<v1::WatchSessionRequest>(), *context()));
     IPP_RETURN_IF_ERROR(ParseRequest(buffer, request));
     IPP_RETURN_IF_ERROR(Validate(*request));
-    IPP_ASSIGN_OR_RETURN(upstream_, ContextOf(edge().gateway, caller, *context()));
+    IPP_ASSIGN_OR_RETURN(upstream_, ContextOf(edge().gateway, caller, *context(), trace()));
     return Admit(caller);
   }
 

@@ -1,6 +1,7 @@
 #include "server/sessions/create_ledger.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/random/random.h"
@@ -141,6 +142,7 @@ void CreateLedger::Begin(std::shared_ptr<Waiter> waiter) {
   fresh.request_id = waiter->create.request_id;
   fresh.rpc = waiter->create.rpc;
   fresh.caller = waiter->create.caller;
+  fresh.trace = waiter->create.trace;
   fresh.request = waiter->create.request;
   // Of this very attempt: a commit that is tried again may find what it wrote itself.
   fresh.owner = absl::StrCat(owner_, "-", begun_.fetch_add(1));
@@ -336,6 +338,8 @@ void CreateLedger::Sweep(bool all) {
   store::Orphans which;
   which.now = clock_->Now();
   which.under_way_before = all ? absl::InfiniteFuture() : which.now;
+  // In one go: a second one would find creates that began since.
+  if (all) which.limit = std::numeric_limits<int>::max();
   store_->OrphanIntents(which, [this, all, which](absl::StatusOr<std::vector<IntentRecord>> gone) {
     if (gone.ok()) {
       orphaned_.Add(static_cast<double>(gone->size()));
@@ -343,7 +347,8 @@ void CreateLedger::Sweep(bool all) {
         LogWarning("a create was cut off, its outcome is not known",
                    {{"rpc", orphan.rpc},
                     {"merchant", orphan.merchant_id},
-                    {"request_id", orphan.request_id}});
+                    {"request_id", orphan.request_id},
+                    {"trace_id", std::string(orphan.trace.trace_id())}});
       }
       if (static_cast<int>(gone->size()) == which.limit) return Sweep(all);
     }

@@ -38,6 +38,7 @@ struct Create {
   std::string request_id;
   std::string rpc;       // "CreateSession"
   std::string caller;    // by name
+  TraceContext trace;    // of the call; the caller's own
   std::string request;   // the message without request_id, serialized deterministically
   bool turns_up = true;  // what it makes is heard of, also when its answer is lost
 };
@@ -76,6 +77,7 @@ class CreateLedger {
                LedgerOptions options);
   ~CreateLedger();  // after Stop; every `done` has run
 
+  // Creates that begin after Start are no orphans: the store takes calls in their order.
   void Start();
   // No sweep begins after this.
   void Stop();

@@ -33,15 +33,15 @@ void ReadObserver::Observe(const std::string& merchant_id, const kustom::ipp::v1
   news.session = session;
   news.request_id = request_id;
   news.overheard = true;
-  book_->Record(std::move(news), [this, key = std::move(key)](absl::StatusOr<Verdict> verdict) {
+  book_->Record(std::move(news), [this, key = std::move(key)](absl::StatusOr<Recorded> recorded) {
     {
       MutexLock lock(&mutex_);
       --in_flight_;
-      if (!verdict.ok()) last_.erase(key);
+      if (!recorded.ok()) last_.erase(key);
     }
-    if (verdict.ok()) return;
+    if (recorded.ok()) return;
     LogWarning("a read of a session could not be recorded",
-               {{"session", key}, {"status", verdict.status().ToString()}});
+               {{"session", key}, {"status", recorded.status().ToString()}});
   });
 }
 

@@ -170,7 +170,7 @@ void Reconciler::GotLeases(int asked, absl::StatusOr<std::vector<store::SessionR
     LogWarning("cannot lease sessions", {{"status", due.status().ToString()}});
     due.emplace();
   }
-  std::vector<std::pair<Key, bool>> keys;  // and whether it has held an event for long
+  std::vector<Read> reads;
   const absl::Time today = clock_->Now();
   {
     MutexLock lock(&mutex_);
@@ -182,24 +182,26 @@ void Reconciler::GotLeases(int asked, absl::StatusOr<std::vector<store::SessionR
       // A read that takes longer than the pause is not joined by another one.
       if (!running_ || !reading_.insert(key).second) continue;
       const bool held_long = !record.held_event.empty() && today - record.created_at >= kHoldAtMost;
-      keys.emplace_back(std::move(key), held_long);
+      TraceContext trace = record.trace.traceparent.empty() ? NewTrace() : record.trace;
+      reads.push_back({std::move(key), std::move(trace), held_long});
     }
     more_ = static_cast<int>(due->size()) == asked;
-    tokens_ += asked - static_cast<int>(keys.size());
-    if (!keys.empty()) ++calling_;
+    tokens_ += asked - static_cast<int>(reads.size());
+    if (!reads.empty()) ++calling_;
   }
-  Ended(asked - static_cast<int>(keys.size()));
-  if (keys.empty()) return;
-  for (const auto& [key, held_long] : keys) {
-    read_(key.first, key.second,
-          [this, key = key, held_long = held_long](absl::StatusOr<SessionAnswer> session) {
-            GotSession(key, held_long, std::move(session));
+  Ended(asked - static_cast<int>(reads.size()));
+  if (reads.empty()) return;
+  for (const Read& read : reads) {
+    read_(read.key.first, read.key.second, read.trace,
+          [this, read](absl::StatusOr<SessionAnswer> session) {
+            GotSession(read, std::move(session));
           });
   }
   Leave();
 }
 
-void Reconciler::GotSession(const Key& key, bool held_long, absl::StatusOr<SessionAnswer> session) {
+void Reconciler::GotSession(const Read& read, absl::StatusOr<SessionAnswer> session) {
+  const Key& key = read.key;
   if (!session.ok()) {
     const bool missing = absl::IsNotFound(session.status());
     reads_.find(missing ? "not_found" : "error")->second->Add();
@@ -209,8 +211,9 @@ void Reconciler::GotSession(const Key& key, bool held_long, absl::StatusOr<Sessi
     }
     LogInfo("a session could not be read", {{"session", key.second},
                                             {"merchant", key.first},
-                                            {"status", session.status().ToString()}});
-    if (!held_long) return HasRead(key);
+                                            {"status", session.status().ToString()},
+                                            {"trace_id", std::string(read.trace.trace_id())}});
+    if (!read.held_long) return HasRead(key);
     // Better told thin than late.
     book_->Release(key.first, key.second, [this, key](const absl::Status&) { HasRead(key); });
     return;
@@ -221,9 +224,10 @@ void Reconciler::GotSession(const Key& key, bool held_long, absl::StatusOr<Sessi
   news.session_id = key.second;
   news.session = std::move(session->session);
   news.request_id = std::move(session->request_id);
-  book_->Record(std::move(news), [this, key](absl::StatusOr<Verdict> verdict) {
+  book_->Record(std::move(news), [this, key](absl::StatusOr<Recorded> recorded) {
     // What could not be written down is read again after the pause.
-    const auto counter = reads_.find(verdict.ok() ? VerdictName(*verdict) : "not_recorded");
+    const auto counter =
+        reads_.find(recorded.ok() ? VerdictName(recorded->verdict) : "not_recorded");
     if (counter != reads_.end()) counter->second->Add();
     HasRead(key);
   });

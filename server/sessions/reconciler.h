@@ -39,10 +39,11 @@ struct SessionAnswer {
   std::string request_id;
 };
 
-// Reads one session upstream. `done` runs exactly once, never inside the call, and must not block.
-using ReadSession =
-    std::function<void(const std::string& merchant_id, const std::string& session_id,
-                       absl::AnyInvocable<void(absl::StatusOr<SessionAnswer>) &&> done)>;
+// Reads one session upstream, as a part of `trace`. `done` runs exactly once, never inside the
+// call, and must not block.
+using ReadSession = std::function<void(
+    const std::string& merchant_id, const std::string& session_id, const TraceContext& trace,
+    absl::AnyInvocable<void(absl::StatusOr<SessionAnswer>) &&> done)>;
 
 // Reads sessions that nothing was heard of: the upstream announces neither EXPIRED nor FAILED, and
 // webhooks get lost. What a read proves is written down with the source RECONCILIATION; what a read
@@ -92,6 +93,11 @@ class Reconciler {
     int watchers = 0;
     absl::Duration read_by;  // monotonic: when this replica should have leased it
   };
+  struct Read {
+    Key key;
+    TraceContext trace;  // of the create that made it; else a new one
+    bool held_long;      // it has held an event for long
+  };
   // Between them somebody is called, and Stop() waits. False: it has stopped.
   bool Enter() ABSL_LOCKS_EXCLUDED(mutex_);
   void Leave() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -109,7 +115,7 @@ class Reconciler {
       ABSL_LOCKS_EXCLUDED(mutex_);
   void GotLeases(int asked, absl::StatusOr<std::vector<store::SessionRecord>> due)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  void GotSession(const Key& key, bool held_long, absl::StatusOr<SessionAnswer> session);
+  void GotSession(const Read& read, absl::StatusOr<SessionAnswer> session);
   void HasRead(const Key& key) ABSL_LOCKS_EXCLUDED(mutex_);
   void Ended(int count) ABSL_LOCKS_EXCLUDED(mutex_);
   void Unwatch(const Key& key) ABSL_LOCKS_EXCLUDED(mutex_);

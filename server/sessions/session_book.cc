@@ -102,7 +102,7 @@ SessionBook::SessionBook(store::Store* store, Clock* clock, Metrics* metrics, Ch
   }
 }
 
-void SessionBook::Record(News news, absl::AnyInvocable<void(absl::StatusOr<Verdict>) &&> done) {
+void SessionBook::Record(News news, absl::AnyInvocable<void(absl::StatusOr<Recorded>) &&> done) {
   if (news.heard_at == absl::Time()) news.heard_at = clock_->Now();
   const SessionEventSource source = news.source;
   store::Transaction transaction;
@@ -125,6 +125,7 @@ void SessionBook::Record(News news, absl::AnyInvocable<void(absl::StatusOr<Verdi
     told->doubled = snapshot.intent && !snapshot.intent->session_id.empty() &&
                     snapshot.intent->session_id != news.session_id;
     if (told->doubled) news.request_id.clear();
+    if (snapshot.intent && !told->doubled) news.trace = snapshot.intent->trace;
     Step step = Advance(snapshot.session, news, times);
     told->verdict = step.verdict;
     for (const store::NewEvent& event : step.events) told->events.push_back(event.event.type());
@@ -145,7 +146,9 @@ void SessionBook::Record(News news, absl::AnyInvocable<void(absl::StatusOr<Verdi
                    }
                    if (!committed.ok()) return std::move(done)(committed.status());
                    Count(source, *told);
-                   std::move(done)(told->verdict);
+                   Recorded recorded{.verdict = told->verdict, .trace = {}};
+                   if (committed->session) recorded.trace = std::move(committed->session->trace);
+                   std::move(done)(std::move(recorded));
                  });
 }
 

@@ -16,6 +16,12 @@ namespace ipp::sessions {
 // "advanced", "attempt" …: the label of metrics.
 absl::string_view VerdictName(Verdict verdict);
 
+// What news came to.
+struct Recorded {
+  Verdict verdict = Verdict::kRepeated;
+  TraceContext trace;  // of the create that made the session, when it is known
+};
+
 // Where news of sessions is written down: runs the state machine inside a transaction of the store
 // and counts what came of it. Thread-safe; borrows all that it is given, until every `done` has
 // run.
@@ -33,7 +39,7 @@ class SessionBook {
   // thread. News with an `event_id` is taken once, by merchant and event id. `heard_at` is filled
   // in when it is not set.
   // A whole session with a request_id settles the create of that id, in the same transaction.
-  void Record(News news, absl::AnyInvocable<void(absl::StatusOr<Verdict>) &&> done);
+  void Record(News news, absl::AnyInvocable<void(absl::StatusOr<Recorded>) &&> done);
 
   // Tells the event of a session that is held, if one is, without waiting for more.
   void Release(std::string merchant_id, std::string session_id,

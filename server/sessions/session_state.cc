@@ -121,11 +121,18 @@ SessionEvent ProvenEvent(const News& news, const Session& session) {
   return event;
 }
 
+// Of the create that made the session.
+void NameCreate(const SessionRecord& record, SessionEvent* event) {
+  event->set_request_id(record.request_id);
+  event->set_traceparent(record.trace.traceparent);
+  event->set_tracestate(record.trace.tracestate);
+}
+
 // Adds what the record knows.
 store::NewEvent Tell(SessionEvent event, const SessionRecord& record) {
   *event.mutable_session() = record.session;
   event.set_order_id(record.session.order_id());
-  event.set_request_id(record.request_id);
+  NameCreate(record, &event);
   return {std::move(event)};
 }
 
@@ -156,7 +163,7 @@ Step AdvanceByUnknownType(const std::optional<SessionRecord>& known, const News&
   SessionEvent event = WebhookEvent(news);
   if (known) {
     *event.mutable_session() = known->session;
-    event.set_request_id(known->request_id);
+    NameCreate(*known, &event);
   } else if (!news.session_id.empty()) {
     event.mutable_session()->set_session_id(news.session_id);
   }
@@ -242,6 +249,7 @@ Step AdvanceByWholeSession(const std::optional<SessionRecord>& known, const News
   bool learnt = !known;
   if (record.request_id.empty() && !news.request_id.empty()) {
     record.request_id = news.request_id;
+    record.trace = news.trace;
     learnt = true;
   }
   // An unknown word may be later than all that we know; a known one that is behind is an old

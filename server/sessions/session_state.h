@@ -31,6 +31,7 @@ struct News {
   // A whole session; `type` and the like are empty then.
   std::optional<kustom::ipp::v1::Session> session;
   std::string request_id;  // of the create that this answers; empty otherwise
+  TraceContext trace;      // of that create, when it is known
   // A webhook, and a create is under way that may be the one that made this session, should nobody
   // know it: its answer, or a read, shall make the event whole before it is told.
   bool hold = false;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "server/base/trace_context.h"
 
 namespace ipp::store {
 
@@ -25,6 +26,7 @@ struct IntentRecord {
   std::string request_id;  // unique for the merchant
   std::string rpc;         // "CreateSession"
   std::string caller;
+  TraceContext trace;   // of the call that it was last sent for, or will be
   std::string request;  // the caller's message without its request_id, serialized deterministically
   IntentState state = IntentState::kUnderWay;
   std::string owner;           // kUnderWay: the process that is at it

@@ -19,6 +19,7 @@ absl::StatusOr<SessionRecord> ReadSession(const PostgresRows& rows, int row) {
     return absl::DataLossError("a session in the store cannot be read");
   }
   record.held_event = rows.String(row, 9);
+  record.trace = {.traceparent = rows.String(row, 10), .tracestate = rows.String(row, 11)};
   return record;
 }
 
@@ -47,6 +48,7 @@ IntentRecord ReadIntent(const PostgresRows& rows, int row) {
   intent.session_id = rows.String(row, 11);
   intent.created_at = FromPostgresNanos(rows.Int(row, 12));
   intent.updated_at = FromPostgresNanos(rows.Int(row, 13));
+  intent.trace = {.traceparent = rows.String(row, 14), .tracestate = rows.String(row, 15)};
   return intent;
 }
 
@@ -77,6 +79,7 @@ PostgresArguments SessionArguments(const std::vector<const SessionRecord*>& reco
   PostgresArray created_at(PostgresType::kBigint), updated_at(PostgresType::kBigint);
   PostgresArray next_check_at(PostgresType::kBigint), checks(PostgresType::kBigint);
   PostgresArray held_event(PostgresType::kBytea);
+  PostgresArray traceparent(PostgresType::kBytea), tracestate(PostgresType::kBytea);
   for (const SessionRecord* record : records) {
     merchant_id.AddBytes(record->merchant_id);
     session_id.AddBytes(record->session.session_id());
@@ -97,11 +100,13 @@ PostgresArguments SessionArguments(const std::vector<const SessionRecord*>& reco
     checks.AddInt(record->checks);
     session.AddBytes(record->session.SerializeAsString());
     held_event.AddBytes(record->held_event);
+    traceparent.AddBytes(record->trace.traceparent);
+    tracestate.AddBytes(record->trace.tracestate);
   }
   PostgresArguments arguments;
   for (const PostgresArray* column :
        {&merchant_id, &session_id, &request_id, &complete, &open, &created_at, &updated_at,
-        &next_check_at, &checks, &session, &held_event}) {
+        &next_check_at, &checks, &session, &held_event, &traceparent, &tracestate}) {
     arguments.Array(*column);
   }
   return arguments;
@@ -115,6 +120,7 @@ PostgresArguments IntentArguments(const std::vector<const IntentRecord*>& intent
   PostgresArray under_way_until(PostgresType::kBigint), settle_by(PostgresType::kBigint);
   PostgresArray answer(PostgresType::kBytea), session_id(PostgresType::kBytea);
   PostgresArray created_at(PostgresType::kBigint), updated_at(PostgresType::kBigint);
+  PostgresArray traceparent(PostgresType::kBytea), tracestate(PostgresType::kBytea);
   for (const IntentRecord* intent : intents) {
     id.AddInt(intent->id);
     merchant_id.AddBytes(intent->merchant_id);
@@ -130,11 +136,13 @@ PostgresArguments IntentArguments(const std::vector<const IntentRecord*>& intent
     session_id.AddBytes(intent->session_id);
     created_at.AddInt(PostgresNanos(intent->created_at));
     updated_at.AddInt(PostgresNanos(intent->updated_at));
+    traceparent.AddBytes(intent->trace.traceparent);
+    tracestate.AddBytes(intent->trace.tracestate);
   }
   PostgresArguments arguments;
   for (const PostgresArray* column :
        {&id, &merchant_id, &request_id, &rpc, &caller, &request, &state, &owner, &under_way_until,
-        &settle_by, &answer, &session_id, &created_at, &updated_at}) {
+        &settle_by, &answer, &session_id, &created_at, &updated_at, &traceparent, &tracestate}) {
     arguments.Array(*column);
   }
   return arguments;

@@ -105,6 +105,13 @@ CREATE INDEX intents_under_way ON ipp_gateway.intents (under_way_until) WHERE st
 CREATE INDEX intents_open ON ipp_gateway.intents (merchant_id, settle_by) WHERE state IN (1, 5);
 CREATE INDEX intents_old ON ipp_gateway.intents (updated_at);
 )sql",
+    R"sql(
+-- W3C Trace Context of the call; empty: none.
+ALTER TABLE ipp_gateway.sessions ADD COLUMN traceparent bytea NOT NULL DEFAULT '',
+  ADD COLUMN tracestate bytea NOT NULL DEFAULT '';
+ALTER TABLE ipp_gateway.intents ADD COLUMN traceparent bytea NOT NULL DEFAULT '',
+  ADD COLUMN tracestate bytea NOT NULL DEFAULT '';
+)sql",
 };
 
 absl::StatusOr<int64_t> ReadNumber(PostgresConnection* connection, const std::string& sql) {

@@ -22,11 +22,13 @@ constexpr char kReadSessions[] =
 constexpr char kPutSessions[] =
     "INSERT INTO ipp_gateway.sessions SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], "
     "$4::boolean[], $5::boolean[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], "
-    "$10::bytea[], $11::bytea[]) ON CONFLICT (merchant_id, session_id) DO UPDATE SET "
+    "$10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[]) "
+    "ON CONFLICT (merchant_id, session_id) DO UPDATE SET "
     "request_id = excluded.request_id, complete = excluded.complete, open = excluded.open, "
     "created_at = excluded.created_at, updated_at = excluded.updated_at, "
     "next_check_at = excluded.next_check_at, checks = excluded.checks, session = excluded.session, "
-    "held_event = excluded.held_event";
+    "held_event = excluded.held_event, traceparent = excluded.traceparent, "
+    "tracestate = excluded.tracestate";
 constexpr char kReadIntents[] =
     " FROM unnest($1::bytea[], $2::bytea[]) AS k (merchant_id, request_id) "
     "JOIN ipp_gateway.intents i USING (merchant_id, request_id) FOR UPDATE OF i";
@@ -41,12 +43,14 @@ constexpr char kReadCreating[] =
 constexpr char kPutIntents[] =
     "INSERT INTO ipp_gateway.intents SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], "
     "$4::bytea[], $5::bytea[], $6::bytea[], $7::bigint[], $8::bytea[], $9::bigint[], "
-    "$10::bigint[], $11::bytea[], $12::bytea[], $13::bigint[], $14::bigint[]) "
+    "$10::bigint[], $11::bytea[], $12::bytea[], $13::bigint[], $14::bigint[], "
+    "$15::bytea[], $16::bytea[]) "
     "ON CONFLICT (merchant_id, request_id) DO UPDATE SET rpc = excluded.rpc, "
     "caller = excluded.caller, request = excluded.request, state = excluded.state, "
     "owner = excluded.owner, under_way_until = excluded.under_way_until, "
     "settle_by = excluded.settle_by, answer = excluded.answer, session_id = excluded.session_id, "
-    "created_at = excluded.created_at, updated_at = excluded.updated_at";
+    "created_at = excluded.created_at, updated_at = excluded.updated_at, "
+    "traceparent = excluded.traceparent, tracestate = excluded.tracestate";
 // The array, so that the rows are chosen and locked once, however the update finds them.
 constexpr char kOrphans[] =
     "UPDATE ipp_gateway.intents i SET state = 5, updated_at = greatest(updated_at, $1::bigint) "

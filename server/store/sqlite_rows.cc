@@ -19,6 +19,7 @@ absl::StatusOr<SessionRecord> ReadSession(const SqliteQuery& row) {
     return absl::DataLossError("a session in the store cannot be read");
   }
   record.held_event = row.String(9);
+  record.trace = {.traceparent = row.String(10), .tracestate = row.String(11)};
   return record;
 }
 
@@ -37,6 +38,7 @@ void BindSession(SqliteQuery& query, const SessionRecord& record, const std::str
     query.Bind(ToNanos(record.next_check_at));
   }
   query.Bind(record.checks).BindBlob(bytes).BindBlob(record.held_event);
+  query.Bind(record.trace.traceparent).Bind(record.trace.tracestate);
 }
 
 IntentRecord ReadIntent(const SqliteQuery& row) {
@@ -55,6 +57,7 @@ IntentRecord ReadIntent(const SqliteQuery& row) {
   intent.session_id = row.String(11);
   intent.created_at = FromNanos(row.Int(12));
   intent.updated_at = FromNanos(row.Int(13));
+  intent.trace = {.traceparent = row.String(14), .tracestate = row.String(15)};
   return intent;
 }
 
@@ -64,6 +67,7 @@ void BindIntent(SqliteQuery& query, const IntentRecord& intent) {
   query.Bind(ToNanos(intent.under_way_until)).Bind(ToNanos(intent.settle_by));
   query.BindBlob(intent.answer).Bind(intent.session_id);
   query.Bind(ToNanos(intent.created_at)).Bind(ToNanos(intent.updated_at));
+  query.Bind(intent.trace.traceparent).Bind(intent.trace.tracestate);
 }
 
 StoredEvent ReadEvent(const SqliteQuery& row) {

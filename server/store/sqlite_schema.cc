@@ -87,6 +87,13 @@ CREATE INDEX intents_under_way ON intents (under_way_until) WHERE state = 1;
 CREATE INDEX intents_open ON intents (merchant_id, settle_by) WHERE state IN (1, 5);
 CREATE INDEX intents_old ON intents (updated_at);
 )sql",
+    // W3C Trace Context of the call; empty: none.
+    R"sql(
+ALTER TABLE sessions ADD COLUMN traceparent TEXT NOT NULL DEFAULT '';
+ALTER TABLE sessions ADD COLUMN tracestate TEXT NOT NULL DEFAULT '';
+ALTER TABLE intents ADD COLUMN traceparent TEXT NOT NULL DEFAULT '';
+ALTER TABLE intents ADD COLUMN tracestate TEXT NOT NULL DEFAULT '';
+)sql",
 };
 
 absl::StatusOr<int64_t> ReadNumber(SqliteDatabase* database, absl::string_view sql) {

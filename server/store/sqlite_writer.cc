@@ -55,23 +55,25 @@ absl::Status SqliteWriter::Prepare() {
                                     " FROM sessions WHERE merchant_id = ? AND session_id = ?")},
       {&put_session_,
        "INSERT INTO sessions (merchant_id, session_id, request_id, complete, open, created_at, "
-       "updated_at, next_check_at, checks, session, held_event) "
-       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+       "updated_at, next_check_at, checks, session, held_event, traceparent, tracestate) "
+       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
        "ON CONFLICT (merchant_id, session_id) DO UPDATE SET request_id = excluded.request_id, "
        "complete = excluded.complete, open = excluded.open, created_at = excluded.created_at, "
        "updated_at = excluded.updated_at, next_check_at = excluded.next_check_at, "
-       "checks = excluded.checks, session = excluded.session, held_event = excluded.held_event"},
+       "checks = excluded.checks, session = excluded.session, held_event = excluded.held_event, "
+       "traceparent = excluded.traceparent, tracestate = excluded.tracestate"},
       {&find_intent_, absl::StrCat("SELECT ", kIntentColumns,
                                    " FROM intents WHERE merchant_id = ? AND request_id = ?")},
       {&put_intent_,
        "INSERT INTO intents (merchant_id, request_id, rpc, caller, request, state, owner, "
-       "under_way_until, settle_by, answer, session_id, created_at, updated_at) "
-       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+       "under_way_until, settle_by, answer, session_id, created_at, updated_at, "
+       "traceparent, tracestate) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
        "ON CONFLICT (merchant_id, request_id) DO UPDATE SET rpc = excluded.rpc, "
        "caller = excluded.caller, request = excluded.request, state = excluded.state, "
        "owner = excluded.owner, under_way_until = excluded.under_way_until, "
        "settle_by = excluded.settle_by, answer = excluded.answer, "
-       "session_id = excluded.session_id, updated_at = excluded.updated_at RETURNING id"},
+       "session_id = excluded.session_id, updated_at = excluded.updated_at, "
+       "traceparent = excluded.traceparent, tracestate = excluded.tracestate RETURNING id"},
       {&find_creating_,
        "SELECT 1 FROM intents WHERE merchant_id = ? AND state IN (1, 5) AND settle_by > ? AND "
        "rpc = 'CreateSession' LIMIT 1"},

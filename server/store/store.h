@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "kustom/ipp/v1/session.pb.h"
 #include "kustom/ipp/v1/session_event.pb.h"
+#include "server/base/trace_context.h"
 #include "server/store/intent.h"
 
 // Durable state behind one interface: sessions, the event log, creates, the memory of webhooks
@@ -25,6 +26,7 @@ struct SessionRecord {
   std::string merchant_id;
   kustom::ipp::v1::Session session;  // as last known; session_id and status are always set
   std::string request_id;            // of the create that made it; empty when not made here
+  TraceContext trace;                // of that create
   bool complete = false;             // the upstream's whole answer was seen, not only a webhook
   bool open = true;                  // not in a final status
   absl::Time created_at;             // first heard of

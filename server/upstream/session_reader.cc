@@ -32,6 +32,7 @@ SessionReader::SessionReader(UpstreamClient* client, const routes::RouteTable* r
       limit_(limit) {}
 
 void SessionReader::Read(const std::string& merchant_id, const std::string& session_id,
+                         TraceContext trace,
                          absl::AnyInvocable<void(absl::StatusOr<SessionRead>) &&> done) {
   v1::GetSessionRequest request;
   request.set_session_id(session_id);
@@ -45,7 +46,7 @@ void SessionReader::Read(const std::string& merchant_id, const std::string& sess
   }
   auto call = client_->Start(
       get_, request, into,
-      {.merchant_id = merchant_id, .traceparent = "", .deadline = clock_->Now() + limit_},
+      {.merchant_id = merchant_id, .trace = std::move(trace), .deadline = clock_->Now() + limit_},
       [this, id, session_id, response = std::move(response),
        done = std::move(done)](CallResult result) mutable {
         Forget(id);

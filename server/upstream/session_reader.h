@@ -12,6 +12,7 @@
 #include "kustom/ipp/v1/session.pb.h"
 #include "server/base/clock.h"
 #include "server/base/mutex.h"
+#include "server/base/trace_context.h"
 #include "server/upstream/upstream_client.h"
 
 namespace ipp::upstream {
@@ -30,9 +31,10 @@ class SessionReader {
   SessionReader(UpstreamClient* client, const routes::RouteTable* routes, Clock* clock,
                 absl::Duration limit);
 
-  // `done` runs exactly once, never inside this call, with what GetSession would answer. An answer
+  // As a part of `trace`, or of a new one. `done` runs exactly once, never inside this call, with
+  // what GetSession would answer. An answer
   // without a status, or of another session, is INTERNAL / UPSTREAM_MALFORMED.
-  void Read(const std::string& merchant_id, const std::string& session_id,
+  void Read(const std::string& merchant_id, const std::string& session_id, TraceContext trace,
             absl::AnyInvocable<void(absl::StatusOr<SessionRead>) &&> done);
 
   // Cancels what is under way and what is asked for from now on: each `done` runs soon, never

@@ -12,7 +12,6 @@
 #include "server/base/mutex.h"
 #include "server/upstream/correlation.h"
 #include "server/upstream/http_status.h"
-#include "server/upstream/traceparent.h"
 
 namespace ipp::upstream {
 namespace {
@@ -73,20 +72,20 @@ struct UpstreamClient::Shared {
   Metrics* metrics;
   UpstreamOptions options;
   RetryBudget budget;
-  json::ReadOptions read;
   std::map<const routes::Route*, RouteMetrics> route_metrics;
   Mutex mutex;
   // Fields that the contract does not know, as far as the metric may grow.
   std::set<std::string> unknown_fields ABSL_GUARDED_BY(mutex);
 
-  void CountUnknownField(absl::string_view path) {
+  void CountUnknownField(absl::string_view path, const TraceContext& trace) {
     constexpr size_t kMaxFields = 200;
     std::string field(path);
     {
       MutexLock lock(&mutex);
       if (unknown_fields.size() < kMaxFields) {
         if (unknown_fields.insert(field).second) {
-          LogInfo("the upstream sends a field that the contract does not know", {{"field", field}});
+          LogInfo("the upstream sends a field that the contract does not know",
+                  {{"field", field}, {"trace_id", std::string(trace.trace_id())}});
         }
       } else if (!unknown_fields.contains(field)) {
         field = "other";
@@ -116,7 +115,7 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
   void Start(routes::RestRequest rest, Credentials::Key key) {
     rest_ = std::move(rest);
     key_ = std::move(key);
-    traceparent_ = TraceparentOrNew(context_.traceparent);
+    if (context_.trace.traceparent.empty()) context_.trace = NewTrace();
     Send();
   }
 
@@ -180,14 +179,17 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     request.body = take(rest_.body);
     request.repeatable = ToRepeatable(route_.options().repeat());
     request.deadline = std::min(context_.deadline, started_ + shared_->options.timeout);
-    request.headers.reserve(5);
+    request.headers.reserve(6);
     request.headers.emplace_back("authorization", take(key_.authorization));
     request.headers.emplace_back("accept", "application/json");
     if (!request.body.empty()) request.headers.emplace_back("content-type", "application/json");
     if (route_.options().merchant_header()) {
       request.headers.emplace_back("x-merchant-id", context_.merchant_id);
     }
-    request.headers.emplace_back("traceparent", take(traceparent_));
+    request.headers.emplace_back("traceparent", context_.trace.traceparent);
+    if (!context_.trace.tracestate.empty()) {
+      request.headers.emplace_back("tracestate", context_.trace.tracestate);
+    }
     return request;
   }
 
@@ -209,8 +211,11 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
                            now);
     }
     CallResult done;
-    absl::Status read =
-        route_.ReadAnswer(result.response.body, response_, &done.page, shared_->read);
+    json::ReadOptions options;
+    options.unknown_field = [this](absl::string_view path) {
+      shared_->CountUnknownField(path, context_.trace);
+    };
+    absl::Status read = route_.ReadAnswer(result.response.body, response_, &done.page, options);
     if (!read.ok()) {
       Count(Ending::kMalformed);
       Failure failure =
@@ -274,11 +279,10 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
   const routes::Route& route_;
   const RouteMetrics& metrics_;
   google::protobuf::Message* const response_;
-  const CallContext context_;
+  CallContext context_;
   Done done_;
   routes::RestRequest rest_;
   Credentials::Key key_;
-  std::string traceparent_;
   int attempt_ = 0;
   absl::Time started_;
 
@@ -299,9 +303,6 @@ UpstreamClient::UpstreamClient(http::HttpTransport* transport, const Credentials
   shared_->scheduler = scheduler;
   shared_->metrics = metrics;
   shared_->options = options;
-  shared_->read.unknown_field = [shared = shared_.get()](absl::string_view path) {
-    shared->CountUnknownField(path);
-  };
   for (const auto& [name, route] : routes->routes()) {
     if (!route.is_rest()) continue;
     RouteMetrics& row = shared_->route_metrics[&route];

@@ -11,6 +11,7 @@
 #include "server/base/error.h"
 #include "server/base/metrics.h"
 #include "server/base/scheduler.h"
+#include "server/base/trace_context.h"
 #include "server/http/http_transport.h"
 #include "server/routes/route_table.h"
 #include "server/upstream/credentials.h"
@@ -21,7 +22,7 @@ namespace ipp::upstream {
 // For whom and how long.
 struct CallContext {
   std::string merchant_id;
-  std::string traceparent;  // as the caller sent it; may be empty
+  TraceContext trace;  // sent with every try; empty: a new one
   absl::Time deadline;
 };
 

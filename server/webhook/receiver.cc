@@ -103,23 +103,25 @@ void Receiver::Take(Delivery delivery, absl::AnyInvocable<void(Answer) &&> done)
   const std::string event_id = news.event_id;
   const std::string type = news.upstream_type;
   book_->Record(std::move(news), [counters = counters_, event_id, type, done = std::move(done)](
-                                     absl::StatusOr<sessions::Verdict> verdict) mutable {
+                                     absl::StatusOr<sessions::Recorded> recorded) mutable {
     Result result = kAccepted;
     std::string text = "accepted";
-    if (!verdict.ok()) {
-      LogError("webhook could not be stored", {{"event_id", event_id},
-                                               {"type", type},
-                                               {"error", std::string(verdict.status().message())}});
+    if (!recorded.ok()) {
+      LogError("webhook could not be stored",
+               {{"event_id", event_id},
+                {"type", type},
+                {"error", std::string(recorded.status().message())}});
       result = kStoreFailed;
       text = "not stored, deliver it again";
     } else {
-      if (*verdict == sessions::Verdict::kRepeated) {
+      if (recorded->verdict == sessions::Verdict::kRepeated) {
         result = kDuplicate;
         text = "known already";
       }
       LogDebug("webhook taken", {{"event_id", event_id},
                                  {"type", type},
-                                 {"verdict", std::string(sessions::VerdictName(*verdict))}});
+                                 {"verdict", std::string(sessions::VerdictName(recorded->verdict))},
+                                 {"trace_id", std::string(recorded->trace.trace_id())}});
     }
     counters[result]->Add();
     std::move(done)(Say(result, std::move(text)));

@@ -129,7 +129,7 @@ TEST(CallerLimits, OfStreamsGoBeforeTheGeneralOne) {
   EXPECT_NE(till.started().cursor(), "");
 }
 
-// The lines that `story` makes the gateway write, without their time.
+// The lines that `story` makes the gateway write, without their time and trace.
 std::vector<std::string> AuditOf(const std::function<void(GatewayBed&)>& story) {
   std::vector<std::string> lines;
   testing::internal::CaptureStderr();
@@ -143,7 +143,10 @@ std::vector<std::string> AuditOf(const std::function<void(GatewayBed&)>& story) 
   const std::string log = testing::internal::GetCapturedStderr();
   for (const absl::string_view line : absl::StrSplit(log, '\n')) {
     const size_t at = line.find("Z audit ");
-    if (at != absl::string_view::npos) lines.emplace_back(line.substr(at + 8));
+    if (at == absl::string_view::npos) continue;
+    const size_t trace = line.rfind(" trace_id=");
+    EXPECT_EQ(line.size() - trace, sizeof(" trace_id=") - 1 + 32) << line;
+    lines.emplace_back(line.substr(at + 8, trace - at - 8));
   }
   return lines;
 }

@@ -237,12 +237,19 @@ TEST_F(SilentUpstream, EndsAReadWhenTheCallerCancels) {
 
 TEST_F(SilentUpstream, LetsACreateEndAfterItsCallerHasGone) {
   EventFeed feed(world_.gateway->channel(), "position: START_POSITION_FROM_NOW");
-  CallOptions options;
-  options.timeout = absl::Milliseconds(200);
   auto request = Text<v1::CreateSessionRequest>(OrderText(kNobody));
   request.set_request_id("0a0b0c0d-0000-4000-8000-00000000000a");
-  const auto reply = world_.gateway->Call(&Sessions::CreateSession, request, options);
-  EXPECT_EQ(reply.code, StatusCode::DEADLINE_EXCEEDED);
+  grpc::ClientContext context;
+  Prepare({}, &context);
+  std::thread canceller([&] {
+    world_.gate.WaitForRequests(1);
+    context.TryCancel();
+  });
+  v1::CreateSessionResponse response;
+  v1::SessionService::Stub stub(world_.gateway->channel());
+  const RpcEnd end = EndOf(stub.CreateSession(&context, request, &response), context);
+  canceller.join();
+  EXPECT_EQ(end.code, StatusCode::CANCELLED);
   let_go_.Set();
   const v1::SessionEvent event = feed.NextEvent();
   EXPECT_EQ(event.type(), v1::SESSION_EVENT_TYPE_CREATED);

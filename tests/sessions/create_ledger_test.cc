@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/sessions/session_book.h"
@@ -19,6 +20,10 @@ using store::IntentRecord;
 using store::IntentState;
 using Answer = std::optional<absl::StatusOr<Begun>>;
 
+const TraceContext kTrace = {
+    .traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    .tracestate = "vendor=1"};
+
 class CreateLedgerTest : public testing::Test {
  protected:
   static Create SomeCreate(const std::string& request = "request") {
@@ -26,6 +31,7 @@ class CreateLedgerTest : public testing::Test {
             .request_id = "r1",
             .rpc = "CreateSession",
             .caller = "till",
+            .trace = kTrace,
             .request = request};
   }
 
@@ -74,8 +80,8 @@ class CreateLedgerTest : public testing::Test {
     news.session_id = session_id;
     news.session->set_session_id(session_id);
     news.request_id = "r1";
-    book_.Record(std::move(news), [](absl::StatusOr<Verdict> verdict) {
-      EXPECT_TRUE(verdict.ok()) << verdict.status();
+    book_.Record(std::move(news), [](absl::StatusOr<Recorded> recorded) {
+      EXPECT_TRUE(recorded.ok()) << recorded.status();
     });
     store_.RunAll();
   }
@@ -129,6 +135,17 @@ TEST_F(CreateLedgerTest, SendsAgainWhatWasNotSent) {
   Begin(ledger_);
   Close(ledger_, IntentState::kNotSent);
   EXPECT_EQ(WhatOf(Begin(ledger_)), Begun::kSend);
+}
+
+TEST_F(CreateLedgerTest, KeepsTheTraceOfTheCallThatItIsSentFor) {
+  Begin(ledger_);
+  EXPECT_EQ(Close(ledger_, IntentState::kNotSent).trace, kTrace);
+  Create again = SomeCreate();
+  again.trace = NewTrace();
+  Begin(ledger_, again);
+  EXPECT_EQ(Close(ledger_, IntentState::kUnknown).trace, again.trace);
+  Begin(ledger_, SomeCreate(), absl::Milliseconds(10));
+  EXPECT_EQ(Known().trace, again.trace) << "that call sent nothing";
 }
 
 TEST_F(CreateLedgerTest, TellsAnotherRequestUnderTheSameId) {
@@ -240,6 +257,7 @@ TEST_F(CreateLedgerTest, KnowsASecondSessionOfOneCreateByItsOwnIdOnly) {
   EXPECT_EQ((*again)->value().known.session_id, "s1");
   EXPECT_EQ(store_.events().at(1).session_id(), "s2");
   EXPECT_EQ(store_.events().at(1).request_id(), "");
+  EXPECT_EQ(store_.events().at(1).traceparent(), "");
 }
 
 TEST_F(CreateLedgerTest, FindsAtStartUpWhatTheProcessBeforeLeft) {
@@ -256,6 +274,22 @@ TEST_F(CreateLedgerTest, FindsAtStartUpWhatTheProcessBeforeLeft) {
     EXPECT_EQ((*again)->value().known.state, IntentState::kUnknown);
   }
   EXPECT_EQ(metrics_.counter("ipp_creates_orphaned_total", "").value(), 1);
+}
+
+TEST_F(CreateLedgerTest, TakesNoCreateOfItsOwnForOneOfTheProcessBefore) {
+  for (int i = 0; i < 150; ++i) {
+    Create old = SomeCreate();
+    old.request_id = absl::StrCat("old", i);
+    Begin(ledger_, old);
+  }
+  CreateLedger next(&store_, &clock_, &scheduler_, &metrics_, {});
+  next.Start();
+  EXPECT_EQ(WhatOf(Begin(next)), Begun::kSend);
+  Pass(absl::Seconds(5));
+  EXPECT_EQ(Known().state, IntentState::kUnderWay);
+  EXPECT_EQ(metrics_.counter("ipp_creates_orphaned_total", "").value(), 150);
+  next.Stop();
+  store_.RunAll();
 }
 
 TEST_F(CreateLedgerTest, SweepsWhatHasBeenUnderWayForTooLong) {
@@ -337,8 +371,8 @@ TEST_F(CreateLedgerTest, LeavesAloneWhatAnotherTookOver) {
 class HeldEvents : public CreateLedgerTest {
  protected:
   void Hear(News news) {
-    book_.Record(std::move(news), [](absl::StatusOr<Verdict> verdict) {
-      EXPECT_TRUE(verdict.ok()) << verdict.status();
+    book_.Record(std::move(news), [](absl::StatusOr<Recorded> recorded) {
+      EXPECT_TRUE(recorded.ok()) << recorded.status();
     });
     store_.RunAll();
   }
@@ -366,7 +400,31 @@ TEST_F(HeldEvents, WaitForTheAnswerThatTheWebhookOvertook) {
   EXPECT_EQ(event.event_id(), "kevt_1");
   EXPECT_EQ(event.source(), v1::SESSION_EVENT_SOURCE_WEBHOOK);
   EXPECT_EQ(event.request_id(), "r1");
+  EXPECT_EQ(event.traceparent(), kTrace.traceparent);
   EXPECT_EQ(event.session().device_id(), "d1");
+}
+
+TEST_F(CreateLedgerTest, LendsItsTraceToAllThatIsToldOfItsSession) {
+  Begin(ledger_);
+  TurnUp();
+  for (const v1::SessionEventType type :
+       {v1::SESSION_EVENT_TYPE_UNSPECIFIED, v1::SESSION_EVENT_TYPE_PAYMENT_FAILED,
+        v1::SESSION_EVENT_TYPE_FINALIZED}) {
+    News news = Webhook(type);
+    news.event_id = v1::SessionEventType_Name(type);
+    std::optional<absl::StatusOr<Recorded>> recorded;
+    book_.Record(std::move(news),
+                 [&](absl::StatusOr<Recorded> answer) { recorded = std::move(answer); });
+    store_.RunAll();
+    ASSERT_TRUE(recorded && recorded->ok());
+    EXPECT_EQ((*recorded)->trace, kTrace);
+  }
+  ASSERT_EQ(store_.events().size(), 4u);
+  for (const v1::SessionEvent& event : store_.events()) {
+    EXPECT_EQ(event.request_id(), "r1");
+    EXPECT_EQ(event.traceparent(), kTrace.traceparent) << event.type();
+    EXPECT_EQ(event.tracestate(), kTrace.tracestate) << event.type();
+  }
 }
 
 TEST_F(HeldEvents, AreToldBeforeTheNextStep) {

@@ -32,14 +32,16 @@ class ScriptedReads {
   struct Read {
     std::string session_id;
     absl::Duration at;  // monotonic
+    TraceContext trace;
   };
 
   explicit ScriptedReads(Clock* clock) : clock_(clock) {}
 
   ReadSession function() {
-    return [this](const std::string&, const std::string& session_id, auto done) {
+    return [this](const std::string&, const std::string& session_id, const TraceContext& trace,
+                  auto done) {
       EXPECT_FALSE(refused_) << "a read of " << session_id << " that must not be";
-      started_.push_back({session_id, clock_->Monotonic()});
+      started_.push_back({session_id, clock_->Monotonic(), trace});
       waiting_.push_back({started_.back(), std::move(done)});
       most_waiting_ = std::max(most_waiting_, waiting_.size());
       for (size_t i = 0; i + 1 < waiting_.size(); ++i) {
@@ -157,8 +159,13 @@ class Replica {
   }
   absl::StatusOr<Verdict> Record(News news) {
     std::optional<absl::StatusOr<Verdict>> answer;
-    book.Record(std::move(news),
-                [&](absl::StatusOr<Verdict> verdict) { answer = std::move(verdict); });
+    book.Record(std::move(news), [&](absl::StatusOr<Recorded> recorded) {
+      if (recorded.ok()) {
+        answer = recorded->verdict;
+      } else {
+        answer = recorded.status();
+      }
+    });
     store.RunAll();
     return answer.value_or(absl::InternalError("no answer"));
   }

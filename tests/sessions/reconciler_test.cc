@@ -17,6 +17,37 @@ using testing::SizeIs;
 
 class ReconcilerTest : public ReconcilerBed {};
 
+TEST_F(ReconcilerTest, ReadsASessionAsAPartOfTheTraceThatMadeIt) {
+  Start();
+  const TraceContext trace = {
+      .traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+      .tracestate = "vendor=1"};
+  store::Transaction made;
+  made.merchant_id = "PM1";
+  made.session_id = "s1";
+  made.decide = [&](const store::Snapshot&) {
+    store::SessionRecord record;
+    record.merchant_id = "PM1";
+    record.session = WholeSession(v1::SESSION_STATUS_CREATED);
+    record.trace = trace;
+    record.complete = true;
+    record.next_check_at = clock_.Now();
+    return store::Writes{.session = record};
+  };
+  one_->store.Commit(std::move(made), [](const auto& committed) { EXPECT_TRUE(committed.ok()); });
+  Open("s2");
+  Pass(Minutes(1));
+  for (const ScriptedReads::Read& read : one_->reads.started()) {
+    if (read.session_id == "s1") {
+      EXPECT_EQ(read.trace, trace);
+    } else {
+      EXPECT_THAT(read.trace.trace_id(), SizeIs(32)) << "one of its own";
+    }
+  }
+  EXPECT_GE(one_->reads.Count("s1"), 1u);
+  EXPECT_GE(one_->reads.Count("s2"), 1u);
+}
+
 // ---- When. ----
 
 TEST_F(ReconcilerTest, ReadsAfterTheFirstPauseThenAfterDoublingOnesUpToTheLongest) {

@@ -103,8 +103,8 @@ class ReconcilerThreadsTest : public testing::Test {
       news.session_id = absl::StrCat("s", opened_++);
       news.session->set_session_id(news.session_id);
       news.heard_at = absl::Time();
-      book_.Record(std::move(news), [&](absl::StatusOr<Verdict> verdict) {
-        EXPECT_TRUE(verdict.ok()) << verdict.status();
+      book_.Record(std::move(news), [&](absl::StatusOr<Recorded> recorded) {
+        EXPECT_TRUE(recorded.ok()) << recorded.status();
         MutexLock lock(&mutex);
         ++written;
         changed.SignalAll();
@@ -116,9 +116,8 @@ class ReconcilerThreadsTest : public testing::Test {
   std::unique_ptr<Reconciler> NewReconciler(AnsweringThreads* answers) {
     return std::make_unique<Reconciler>(
         &store_, &book_,
-        [answers](const std::string&, const std::string& session_id, auto done) {
-          answers->Read(session_id, std::move(done));
-        },
+        [answers](const std::string&, const std::string& session_id, const TraceContext&,
+                  auto done) { answers->Read(session_id, std::move(done)); },
         Clock::Real(), &scheduler_, &metrics_, options_);
   }
   int Expired() const {

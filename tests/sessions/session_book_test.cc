@@ -21,8 +21,13 @@ class SessionBookTest : public testing::Test {
  protected:
   absl::StatusOr<Verdict> Record(News news) {
     std::optional<absl::StatusOr<Verdict>> answer;
-    book_.Record(std::move(news),
-                 [&](absl::StatusOr<Verdict> verdict) { answer = std::move(verdict); });
+    book_.Record(std::move(news), [&](absl::StatusOr<Recorded> recorded) {
+      if (recorded.ok()) {
+        answer = recorded->verdict;
+      } else {
+        answer = recorded.status();
+      }
+    });
     EXPECT_FALSE(answer.has_value()) << "answered inside the call";
     store_.RunAll();
     return answer.value_or(absl::InternalError("no answer"));

@@ -98,6 +98,7 @@ TEST_P(IntentContract, KeepsEveryFieldAcrossARestart) {
   IntentRecord intent = Intent("r1", IntentState::kExecuted);
   intent.answer = std::string("\0answer", 7);
   intent.session_id = "s1";
+  intent.trace = {.traceparent = "00-a-b-01", .tracestate = "vendor=1"};
   EXPECT_FALSE(PutIntent(intent));
   store_.reset();
   store_ = bed_->Open(10000);
@@ -113,6 +114,7 @@ TEST_P(IntentContract, KeepsEveryFieldAcrossARestart) {
   EXPECT_EQ(kept->owner, "a process");
   EXPECT_EQ(kept->answer, intent.answer);
   EXPECT_EQ(kept->session_id, "s1");
+  EXPECT_EQ(kept->trace, intent.trace);
   EXPECT_EQ(kept->under_way_until, intent.under_way_until);
   EXPECT_EQ(kept->settle_by, intent.settle_by);
   EXPECT_EQ(kept->created_at, intent.created_at);
@@ -172,6 +174,19 @@ TEST_P(IntentContract, WritesSessionEventAndIntentAsOne) {
   EXPECT_EQ(FindIntent("r1")->session_id, "s1");
   EXPECT_TRUE(FindByRequest(*store_, "r1").ok());
   EXPECT_THAT(Ids(*Read(*store_, 0)), ElementsAre("e1"));
+}
+
+TEST_P(IntentContract, KeepsTheTraceOfASessionAndOfAnIntentAcrossChanges) {
+  SessionRecord record = Record("s1");
+  IntentRecord intent = Intent("r1");
+  for (const char* flags : {"00", "01"}) {
+    record.trace = {.traceparent = absl::StrCat("00-a-b-", flags), .tracestate = "vendor=1"};
+    intent.trace = {.traceparent = absl::StrCat("00-c-d-", flags), .tracestate = ""};
+    ASSERT_TRUE(Commit(*store_, Put(record)).ok());
+    PutIntent(intent);
+    EXPECT_EQ(Find(*store_, "s1")->trace, record.trace);
+    EXPECT_EQ(FindIntent("r1")->trace, intent.trace);
+  }
 }
 
 TEST_P(IntentContract, KeepsAHeldEventWithItsSession) {

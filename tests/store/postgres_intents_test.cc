@@ -344,6 +344,23 @@ TEST_F(PostgresMigration, LetsAReplicaOfVersion1WorkOn) {
   EXPECT_EQ(Find(*store, "s2")->held_event, "held");
 }
 
+TEST_F(PostgresMigration, LetsAReplicaOfVersion2WorkOn) {
+  database_.options.maintenance_interval = absl::Hours(1);  // nothing here is too old
+  const auto store = database_.Open();
+  IntentRecord traced = Intent(database_.clock.Now(), "r1");
+  traced.trace.traceparent = "00-a-b-01";
+  ASSERT_TRUE(Commit(*store, PutIntent(traced)).ok());
+  // All columns of its table, in their order.
+  database_.Execute(
+      "INSERT INTO ipp_gateway.intents SELECT * FROM (VALUES (7::bigint, 'PM1'::bytea, "
+      "'r2'::bytea, 'CreateSession'::bytea, ''::bytea, ''::bytea, 5::bigint, ''::bytea, 0::bigint, "
+      "0::bigint, ''::bytea, ''::bytea, 0::bigint, 0::bigint)) AS v;"
+      "UPDATE ipp_gateway.intents SET state = 5 WHERE request_id = 'r1'");
+  EXPECT_EQ(FindIntent(*store, "r2")->trace, TraceContext());
+  EXPECT_EQ(FindIntent(*store, "r1")->trace, traced.trace);
+  EXPECT_EQ(FindIntent(*store, "r1")->state, IntentState::kUnknown);
+}
+
 TEST_F(PostgresMigration, ComesToTheSameFromAnyVersion) {
   MigrateTo(1);
   MigrateTo(PostgresMigrations().size());

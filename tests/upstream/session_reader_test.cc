@@ -16,6 +16,8 @@ using absl::Seconds;
 using absl::StatusCode;
 using namespace fixtures;  // NOLINT: the words of these tests
 using testing::IsEmpty;
+using testing::IsSupersetOf;
+using testing::Pair;
 using testing::SizeIs;
 
 using Answer = absl::StatusOr<SessionRead>;
@@ -34,7 +36,7 @@ class SessionReaderTest : public UpstreamBed {
 
   void Start(const std::string& merchant_id = "PM1", const std::string& session_id = kId) {
     inside_ = true;
-    reader_.Read(merchant_id, session_id, [this](Answer answer) {
+    reader_.Read(merchant_id, session_id, trace_, [this](Answer answer) {
       EXPECT_FALSE(inside_) << "answered inside the call";
       answers_.push_back(std::move(answer));
     });
@@ -60,11 +62,22 @@ class SessionReaderTest : public UpstreamBed {
   }
 
   SessionReader reader_{client_.get(), &Routes(), &clock_, kLimit};
+  TraceContext trace_;
   std::vector<Answer> answers_;
   bool inside_ = false;
 };
 
 // ---- What it asks. ----
+
+TEST_F(SessionReaderTest, AsksAsAPartOfTheTraceItIsGiven) {
+  trace_ = {.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            .tracestate = "vendor=1"};
+  transport_.Answer(200, Body("ACTIVE"));
+  ASSERT_TRUE(Read().ok());
+  EXPECT_THAT(transport_.requests().at(0).headers,
+              IsSupersetOf({Pair("traceparent", trace_.traceparent),
+                            Pair("tracestate", trace_.tracestate)}));
+}
 
 TEST_F(SessionReaderTest, AsksForTheSessionWithTheKeyOfItsMerchant) {
   transport_.Answer(200, Body("ACTIVE"));
@@ -280,7 +293,7 @@ TEST_F(SessionReaderTest, AnswersOnceWhateverThreadIsFaster) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 2; ++i) {
     threads.emplace_back([&] {
-      for (int n = 0; n < kReads; ++n) reader.Read("PM1", kId, [&](Answer) { ++answered; });
+      for (int n = 0; n < kReads; ++n) reader.Read("PM1", kId, {}, [&](Answer) { ++answered; });
     });
   }
   reader.CancelAll();

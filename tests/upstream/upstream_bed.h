@@ -69,7 +69,7 @@ class UpstreamBed : public testing::Test {
                                                &scheduler_, &metrics_, options);
   }
   CallContext Context(absl::Duration time_left = absl::Seconds(30)) {
-    return {.merchant_id = "PM1", .traceparent = "", .deadline = clock_.Now() + time_left};
+    return {.merchant_id = "PM1", .trace = {}, .deadline = clock_.Now() + time_left};
   }
   double Count(const std::string& rpc, const std::string& result) {
     return metrics_

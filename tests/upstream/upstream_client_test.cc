@@ -37,7 +37,7 @@ class UpstreamClientTest : public ClientBed {};
 TEST_F(UpstreamClientTest, SendsAReadWithoutABody) {
   transport_.Answer(200, kSession);
   CallContext context = Context(Seconds(3));
-  context.traceparent = kTrace;
+  context.trace.traceparent = kTrace;
   GetSession(context);
   transport_.RunAll();
   ASSERT_THAT(transport_.requests(), SizeIs(1));

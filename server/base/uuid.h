@@ -1,0 +1,10 @@
+#pragma once
+
+#include <string>
+
+namespace ipp {
+
+// A random UUID (version 4), in lower case. Thread-safe.
+std::string NewUuid();
+
+}  // namespace ipp
