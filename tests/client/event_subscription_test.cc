@@ -227,7 +227,7 @@ TEST_F(EventSubscriptionTest, TakesThreeMissedHeartbeatsForADeadConnection) {
   recorder_.on_event = [&](const std::string& id) {
     // Nobody waits while an event is being handled: the next wait is the silence after it.
     if (id == "1") {
-      silence = std::thread([&] { EXPECT_EQ(machine_.PassNextWait(), absl::Seconds(36)); });
+      silence = std::thread([&] { machine_.PassNextWait(absl::Seconds(36)); });
     }
   };
   RunToTheEnd(std::move(options));

@@ -42,14 +42,20 @@ class ManualMachine final : public Machine {
     MutexLock lock(&mutex_);
     now_ += time;
   }
-  // Lets the next long wait be over; how long it was.
-  absl::Duration PassNextWait() {
+  // Lets the next wait that is so long be over, once there is one. False after Release.
+  bool PassNextWait(absl::Duration length) {
     MutexLock lock(&mutex_);
     const uint64_t before = long_waits_;
-    while (long_waits_ == before) waiting_.Wait(&mutex_);
-    const absl::Duration passed = awaited_ - now_;
-    now_ = std::max(now_, awaited_);
-    return passed;
+    while (!released_ && (long_waits_ == before || awaited_ - now_ != length)) {
+      waiting_.Wait(&mutex_);
+    }
+    if (!released_) now_ = awaited_;
+    return !released_;
+  }
+  void Release() {
+    MutexLock lock(&mutex_);
+    released_ = true;
+    waiting_.SignalAll();
   }
 
  private:
@@ -58,6 +64,7 @@ class ManualMachine final : public Machine {
   CondVar waiting_;
   absl::Duration now_ ABSL_GUARDED_BY(mutex_);
   absl::Duration awaited_ ABSL_GUARDED_BY(mutex_);
+  bool released_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t long_waits_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -75,6 +76,27 @@ inline constexpr auto kCreated = v1::SESSION_STATUS_CREATED;
 inline constexpr auto kActive = v1::SESSION_STATUS_ACTIVE;
 inline constexpr auto kFinalized = v1::SESSION_STATUS_FINALIZED;
 inline constexpr auto kCancelled = v1::SESSION_STATUS_CANCELLED;
+
+// How long a session is looked for at a time.
+inline constexpr absl::Duration kLook = absl::Seconds(10);
+
+// Lets every such look pass, as long as it lives.
+class PassingLooks {
+ public:
+  explicit PassingLooks(ManualMachine* machine)
+      : machine_(*machine), thread_([this] {
+          while (machine_.PassNextWait(kLook)) {
+          }
+        }) {}
+  ~PassingLooks() {
+    machine_.Release();
+    thread_.join();
+  }
+
+ private:
+  ManualMachine& machine_;
+  std::thread thread_;
+};
 
 // A gateway that plays scripts, and a payment of the request "r-1" over it. Pauses take no time;
 // looking for a session takes 10 s, until the test lets them pass.

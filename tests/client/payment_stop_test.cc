@@ -211,11 +211,8 @@ TEST_F(PaymentStop, AtTheTimeoutOfACreateThatNeverSettlesSaysThatItIsNotKnown) {
   gateway_.watches.for_ever = true;
   options_.timeout = absl::Seconds(25);
   options_.stop_timeout = absl::Seconds(10);
-  std::thread time([this] {
-    for (int i = 0; i < 3; ++i) machine_.PassNextWait();  // looks: 10 s each, then 5 s at once
-  });
+  const PassingLooks time(&machine_);
   const PaymentResult result = Collect();
-  time.join();
   EXPECT_EQ(result.end, PaymentEnd::kStopped);
   EXPECT_EQ(result.money, Money::kNotKnown);
   EXPECT_EQ(DecodeError(result.status).reason, "OUTCOME_UNKNOWN");

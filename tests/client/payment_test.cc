@@ -2,8 +2,6 @@
 
 #include "ippclient/payment.h"
 
-#include <thread>
-
 #include "tests/client/payment_bed.h"
 #include "tests/support/http_relay.h"
 
@@ -171,9 +169,8 @@ TEST_F(PaymentBed, LooksAgainForASessionThatIsNotThereYet) {
   gateway_.outcomes.left = {OutcomeIs(v1::CREATE_STATE_UNKNOWN),
                             OutcomeIs(v1::CREATE_STATE_EXECUTED)};
   gateway_.watches.left = {{.silent = true}, {.messages = {StepTo(kFinalized)}}};
-  std::thread time([this] { machine_.PassNextWait(); });
+  const PassingLooks time(&machine_);
   EXPECT_EQ(Collect().end, PaymentEnd::kPaid);
-  time.join();
   EXPECT_THAT(gateway_.calls(),
               ElementsAre("create r-1", "outcome r-1", "watch r-1", "outcome r-1", "watch s-1"));
 }
@@ -194,6 +191,7 @@ TEST_F(PaymentBed, LearnsOfARefusalWhoseAnswerWasLost) {
 
 // That the gateway knows nothing of a create is proof only when none can be on its way any more.
 TEST_F(PaymentBed, BelievesThatNothingWasSentOnceNoTryCanBeOnItsWay) {
+  const PassingLooks time(&machine_);
   for (const bool heard : {true, false}) {
     gateway_.creates.left = {{.status = kReset}};
     gateway_.outcomes.left = {OutcomeIs(v1::CREATE_STATE_NOT_SENT)};
@@ -205,15 +203,11 @@ TEST_F(PaymentBed, BelievesThatNothingWasSentOnceNoTryCanBeOnItsWay) {
     gateway_.watches.left = {{.silent = true}};
     gateway_.watches.for_ever = true;
     const absl::Duration began = machine_.Now();
-    std::thread time([this] {
-      for (int i = 0; i < 4; ++i) machine_.PassNextWait();
-    });
     const PaymentResult result = Collect();
-    time.join();
     EXPECT_EQ(result.end, PaymentEnd::kNotCreated);
     EXPECT_EQ(result.money, Money::kNotPaid);
     EXPECT_EQ(DecodeError(result.status).outcome, Outcome::kNotSent);
-    EXPECT_GE(machine_.Now() - began, options_.create_timeout);
+    EXPECT_EQ(machine_.Now() - began, 4 * kLook);  // three are 30 s, the time of a create
   }
 }
 
