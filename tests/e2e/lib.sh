@@ -21,7 +21,7 @@ stop_all() {
   [ -z "$KEPT" ] || keep_pages
   for pid in "${PIDS[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
   for pid in "${PIDS[@]}"; do wait "$pid" 2>/dev/null || true; done
-  [ -z "$KEPT" ] || cp "$WORK"/*.log "$KEPT/"
+  [ -z "$KEPT" ] || cp "$WORK"/*.log "$KEPT/" || true
   rm -rf "$WORK"
 }
 trap stop_all EXIT
