@@ -4,7 +4,6 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <numeric>
 #include <sstream>
 #include <utility>
 
@@ -19,6 +18,7 @@
 #include "absl/time/time.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/duration.pb.h"
+#include "server/config/edit_distance.h"
 #include "server/config/field_kinds.h"
 
 namespace ipp::config {
@@ -33,22 +33,6 @@ constexpr int kMaxNodes = 100'000;
 
 std::string Join(absl::string_view path, absl::string_view key) {
   return path.empty() ? std::string(key) : absl::StrCat(path, ".", key);
-}
-
-// Insertions, deletions and replacements that turn one word into the other; two neighbours swapped
-// count as two.
-size_t EditDistance(absl::string_view a, absl::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (const char from : a) {
-    size_t diagonal = row[0]++;
-    for (size_t j = 0; j < b.size(); ++j) {
-      const size_t replaced = diagonal + (from == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min(replaced, std::min(row[j], diagonal) + 1);
-    }
-  }
-  return row.back();
 }
 
 std::string NoSuchKey(const Descriptor* type, absl::string_view key) {
