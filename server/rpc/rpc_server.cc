@@ -67,8 +67,8 @@ void LimitConnections(const ServerOptions& options, grpc::ServerBuilder* builder
   builder->SetMaxReceiveMessageSize(options.max_message_bytes);
   builder->SetResourceQuota(
       grpc::ResourceQuota("gRPC port").Resize(static_cast<size_t>(options.memory_bytes)));
-  // gRPC 1.51 unpacks a whole message before it looks at its size: 4 KiB can become 4 MiB, and
-  // 4 MiB become 4 GiB. So none is taken that is packed: UNIMPLEMENTED.
+  // gRPC 1.51 unpacks a whole message before it looks at its size: 2 KiB can become 2 MiB, and
+  // 2 MiB become 2 GiB. So none is taken that is packed: UNIMPLEMENTED.
   builder->SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   builder->SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
   builder->AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
@@ -119,11 +119,12 @@ class RpcServerImpl final : public RpcServer {
     if (!options.reflection) builder.SetOption(std::make_unique<WithoutReflection>());
     for (const auto& service : services_) builder.RegisterService(service.get());
     LimitConnections(options, &builder);
-    IPP_ASSIGN_OR_RETURN(gate_,
-                         ConnectionGate::Listen({.listen = options.listen,
-                                                 .max_connections = options.max_connections,
-                                                 .unacknowledged = options.keepalive_timeout},
-                                                edge_.gateway.metrics));
+    GateOptions gate;
+    gate.listen = options.listen;
+    gate.max_connections = options.max_connections;
+    gate.unacknowledged = options.keepalive_timeout;
+    gate.most_unanswered = int64_t{2} * options.max_message_bytes;
+    IPP_ASSIGN_OR_RETURN(gate_, ConnectionGate::Listen(gate, edge_.gateway.metrics));
     auto acceptor = builder.experimental().AddExternalConnectionAcceptor(
         grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
         Credentials(options));

@@ -21,7 +21,7 @@ struct ServerOptions {
   // verified anew.
   absl::Duration verified_for = absl::Minutes(30);
   bool reflection = true;
-  int max_message_bytes = 4 * 1024 * 1024;
+  int max_message_bytes = 2 * 1024 * 1024;
   // Of what all connections have sent and is not read yet, by gRPC's own estimate; then it closes
   // idle connections and ends calls.
   int64_t memory_bytes = 128 * 1024 * 1024;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <ostream>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -271,6 +272,25 @@ TEST(GrpcMessages, ThatArePackedInSecretAreRefused) {
                                                       "0"),
                                             "closed")));
   EXPECT_EQ(bed.RequestsUpstream(), 0);
+}
+
+// Nothing needs to be sent to who sends one, once its window is there.
+TEST(GrpcMessages, ThatAreLargeAreTaken) {
+  PortBed bed;
+  const auto channel = bed.Connect();
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 2; ++i) {
+    callers.emplace_back([&] {
+      v1::ListLocationsRequest request;
+      request.set_page_token(std::string(2'000'000, 'x'));
+      for (int round = 0; round < 5; ++round) {
+        EXPECT_TRUE(Refused(CallOver(channel, &v1::LocationService::Stub::ListLocations, request),
+                            grpc::StatusCode::INVALID_ARGUMENT, "INVALID_REQUEST"));
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(bed.Refused("unanswered"), 0);
 }
 
 TEST(GrpcMessages, ThatAreTooLargeAreRefused) {
