@@ -16,9 +16,9 @@ struct GateOptions {
   int max_connections = 4096;          // more: accepted and closed
   // How long what was sent may stay unacknowledged (TCP_USER_TIMEOUT).
   absl::Duration unacknowledged = absl::Seconds(10);
-  // A peer that sends so many bytes while nothing is sent to it is cut off. Whatever HTTP/2 wants an
-  // answer for gets one long before, but for a message whose window was given in one piece when it
-  // began: room for two of the largest. What is left is a block of headers without end, all of
+  // A peer that sends so many bytes while nothing is sent to it is cut off. Whatever HTTP/2 wants
+  // an answer for gets one long before, but for a message whose window was given in one piece when
+  // it began: room for two of the largest. What is left is a block of headers without end, all of
   // which gRPC 1.51 keeps in memory, many times over (CVE-2023-33953), and calls opened without end
   // by a peer that never acknowledges how many it may.
   int64_t most_unanswered = 4 * 1024 * 1024;

@@ -239,22 +239,26 @@ History CrashRun::Look(const Truth& truth) {
   return history;
 }
 
+// An event is told when it is durable, and counted a moment later.
 void CrashRun::CheckMetrics(const History& history, RoundReport* report) {
-  auto& wrong = report->verdict.wrong;
   for (const auto& gateway : bed_->gateways()) {
-    const absl::StatusOr<std::string> metrics = gateway->Metrics();
-    if (!metrics.ok()) {
-      wrong.push_back(metrics.status().ToString());
-      continue;
-    }
-    for (const std::string& finding :
-         FindInMetrics(*metrics, history,
-                       {.started_at = gateway->started_at(),
-                       .counts_all = options_.gateways == 1 && options_.kill == "gateway",
-                       .store_may_fail = options_.kill != "gateway"})) {
-      wrong.push_back(finding);
-    }
+    std::vector<std::string> wrong;
+    const absl::Time end = absl::Now() + kGrace;
+    do {
+      wrong = WrongInMetrics(*gateway, history);
+    } while (!wrong.empty() && absl::Now() < end);
+    for (std::string& finding : wrong) report->verdict.wrong.push_back(std::move(finding));
   }
+}
+
+std::vector<std::string> CrashRun::WrongInMetrics(const GatewayProcess& gateway,
+                                                  const History& history) const {
+  const absl::StatusOr<std::string> metrics = gateway.Metrics();
+  if (!metrics.ok()) return {metrics.status().ToString()};
+  return FindInMetrics(*metrics, history,
+                       {.started_at = gateway.started_at(),
+                        .counts_all = options_.gateways == 1 && options_.kill == "gateway",
+                        .store_may_fail = options_.kill != "gateway"});
 }
 
 void CrashRun::Keep() {

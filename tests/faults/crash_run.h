@@ -48,6 +48,8 @@ class CrashRun {
   absl::Status WaitForWebhooks(absl::Time deadline);
   History Look(const Truth& truth);
   void CheckMetrics(const History& history, RoundReport* report);
+  std::vector<std::string> WrongInMetrics(const GatewayProcess& gateway,
+                                          const History& history) const;
   // By gateways that live.
   int RefusedWebhooks();
   void StartObservers();
