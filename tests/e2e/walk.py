@@ -33,6 +33,7 @@ ELSEWHERE = {
     "apt-get install ": "./dev test has them installed; the packages are compared with its lists",
     "./dev test": "it runs this", "./dev check": "the check before a change lands",
     "./dev faults": "faults.*", "./dev crash": "faults.*", "./dev polyglot": "polyglot.*", "./dev bench": "by hand",
+    "./dev fuzz": "by hand; what it found is replayed by core_tests",
     "build/dev/client/ippctl webhooks listen ": "e2e.ippctl_page",
     "docker build ": "deploy.image packs the same, without an engine", "kustomize build ": "deploy.kubernetes",
 }
