@@ -34,8 +34,9 @@ Config Defaults();
 // first.
 absl::Status Validate(const Config& config);
 
-// The configuration as YAML, every key in force; user names and passwords in URLs as "***". Secrets
-// themselves are in files, which this does not open.
+// The configuration as YAML, every key in force; user names and passwords in URLs as "***", bytes
+// that are not UTF-8 (in a path) as U+FFFD. Secrets themselves are in files, which this does not
+// open.
 std::string MaskedYaml(const Config& config);
 
 // IPP_* variables of this process. Those that Kubernetes makes for a Service named ipp-… are among
