@@ -19,7 +19,7 @@
 #include "absl/synchronization/mutex.h"
 #include "server/base/status_macros.h"
 #include "server/rpc/connection_gate.h"
-#include "server/rpc/grpc_log.h"
+#include "server/rpc/library_log.h"
 #include "server/rpc/services.h"
 
 namespace ipp::rpc {
@@ -171,7 +171,7 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const ServerOptions&
   // gRPC's locks are absl's, and Debian builds absl with its search for lock cycles on: a graph
   // kept up to date at every lock, for a report that would abort the process.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-  TakeOverGrpcLog();
+  TakeOverLibraryLogs();
   auto server = std::make_unique<RpcServerImpl>(gateway);
   if (absl::Status status = server->Listen(options); !status.ok()) return status;
   return server;

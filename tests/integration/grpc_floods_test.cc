@@ -353,6 +353,26 @@ TEST(GrpcPortLog, IsNotFloodedByHandshakesThatFail) {
   EXPECT_THAT(log, Not(HasSubstr("token-of-shop")));
 }
 
+TEST(GrpcPortLog, IsNotFloodedByTextThatIsNotUtf8) {
+  testing::internal::CaptureStderr();
+  const absl::Time begin = absl::Now();
+  {
+    GatewayBed bed;
+    for (int i = 0; i < 100; ++i) {
+      v1::GetSessionRequest request;
+      request.set_session_id("token-of-shop \xff");
+      EXPECT_FALSE(bed.Call(&v1::SessionService::Stub::GetSession, request).ok());
+    }
+    EXPECT_EQ(bed.simulator.Requests().size(), 0);
+  }
+  const absl::Duration took = absl::Now() - begin;
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_GE(LinesOf(log, "Protobuf says"), 1);
+  EXPECT_LE(LinesOf(log, "Protobuf says"), Allowed(took)) << log;
+  EXPECT_THAT(log, Not(HasSubstr("[libprotobuf")));
+  EXPECT_THAT(log, Not(HasSubstr("token-of-shop")));
+}
+
 TEST(GrpcPortLog, IsNotFloodedByConnectionsTooMany) {
   testing::internal::CaptureStderr();
   const absl::Time begin = absl::Now();
