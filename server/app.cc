@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/admin/admin.h"
 #include "server/app_secrets.h"
+#include "server/base/guarded_clock.h"
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
 #include "server/config/config.h"
@@ -54,7 +55,7 @@ class AppImpl final : public App {
   absl::Status Start() {
     IPP_ASSIGN_OR_RETURN(routes_, routes::RouteTable::CompileContract());
     IPP_RETURN_IF_ERROR(CheckTlsFiles(config_.tls()));
-    IPP_ASSIGN_OR_RETURN(secrets_, OpenSecrets(config_, routes_->Permissions(), Clock::Real()));
+    IPP_ASSIGN_OR_RETURN(secrets_, OpenSecrets(config_, routes_->Permissions(), &clock_));
     IPP_RETURN_IF_ERROR(StartStore());
     IPP_RETURN_IF_ERROR(StartUpstream());
     StartReconciler();
@@ -86,7 +87,7 @@ class AppImpl final : public App {
     metrics_.gauge("ipp_build_info", "1; the version is in the label.", {{"version", IPP_VERSION}})
         .Set(1);
     metrics_.gauge("process_start_time_seconds", "When the gateway started, in seconds since 1970.")
-        .Set(absl::ToDoubleSeconds(Clock::Real()->Now() - absl::UnixEpoch()));
+        .Set(absl::ToDoubleSeconds(clock_.Now() - absl::UnixEpoch()));
     metrics_.gauge("ipp_upstream_in_flight_limit", "The most that ipp_upstream_in_flight may be.")
         .Set(config_.upstream().max_in_flight());
     metrics_.gauge("ipp_events_subscribers_limit", "The most that ipp_events_subscribers may be.")
@@ -101,28 +102,36 @@ class AppImpl final : public App {
   }
 
   absl::StatusOr<std::unique_ptr<store::Store>> OpenStore() {
-    const absl::Duration retention = config::ToDuration(config_.events().retention());
+    store::Retention retention;
+    retention.events = config::ToDuration(config_.events().retention());
+    retention.creates = config::ToDuration(config_.creates().memory());
     if (config_.store().has_postgres()) {
       const config::Postgres& postgres = config_.store().postgres();
       store::PostgresOptions options;
       options.dsn_file = postgres.dsn_file();
       options.password_file = postgres.password_file();
-      options.event_retention = retention;
-      return store::OpenPostgresStore(std::move(options), Clock::Real(), &metrics_);
+      options.retention = retention;
+      options.database_clock = true;
+      return store::OpenPostgresStore(std::move(options), &clock_, &metrics_);
     }
     store::SqliteOptions options;
     options.path = config_.store().sqlite().path();
-    options.event_retention = retention;
-    return store::OpenSqliteStore(std::move(options), Clock::Real(), &metrics_);
+    options.retention = retention;
+    return store::OpenSqliteStore(std::move(options), &clock_, &metrics_);
   }
 
   absl::Status StartStore() {
     IPP_ASSIGN_OR_RETURN(store_, OpenStore());
-    book_ =
-        std::make_unique<sessions::SessionBook>(store_.get(), Clock::Real(), &metrics_, Times());
+    book_ = std::make_unique<sessions::SessionBook>(store_.get(), &clock_, &metrics_, Times());
     observer_ = std::make_unique<sessions::ReadObserver>(book_.get());
-    hub_ = std::make_unique<events::EventHub>(store_.get(), events::HubOptions(), &metrics_);
+    hub_ = std::make_unique<events::EventHub>(store_.get(), HubOptions(), &metrics_);
     return absl::OkStatus();
+  }
+
+  events::HubOptions HubOptions() {
+    events::HubOptions options;
+    options.clock = &clock_;
+    return options;
   }
 
   absl::Status StartUpstream() {
@@ -136,13 +145,14 @@ class AppImpl final : public App {
     // A create that outlives its caller must not outlive a drain by much.
     options.mutation_limit = config::ToDuration(config_.drain_timeout());
     options.user_agent = "ipp-gateway/" IPP_VERSION;
+    options.clock = &clock_;
     IPP_ASSIGN_OR_RETURN(transport_, http::NewCurlTransport(std::move(options), &metrics_));
     upstream::UpstreamOptions client;
     client.timeout = config::ToDuration(upstream.timeout());
     client.retry.attempts = upstream.read_attempts();
     upstream_ = std::make_unique<upstream::UpstreamClient>(transport_.get(), &secrets_.credentials,
-                                                           routes_.get(), Clock::Real(),
-                                                           &scheduler_, &metrics_, client);
+                                                           routes_.get(), &clock_, &scheduler_,
+                                                           &metrics_, client);
     devices_ = std::make_unique<upstream::DeviceDirectory>(upstream_.get(), routes_.get());
     return absl::OkStatus();
   }
@@ -157,8 +167,8 @@ class AppImpl final : public App {
   void StartReconciler() {
     const config::Reconcile& reconcile = config_.reconcile();
     const config::Upstream& upstream = config_.upstream();
-    reader_ = std::make_unique<upstream::SessionReader>(
-        upstream_.get(), routes_.get(), Clock::Real(), config::ToDuration(upstream.timeout()));
+    reader_ = std::make_unique<upstream::SessionReader>(upstream_.get(), routes_.get(), &clock_,
+                                                        config::ToDuration(upstream.timeout()));
     sessions::ReconcileOptions options;
     options.times = Times();
     options.max = config::ToDuration(reconcile.max());
@@ -180,7 +190,7 @@ class AppImpl final : public App {
                     sessions::SessionAnswer(std::move(read->session), std::move(read->request_id)));
               });
         },
-        Clock::Real(), &scheduler_, &metrics_, options);
+        &clock_, &scheduler_, &metrics_, options);
   }
 
   void StartLedger() {
@@ -190,7 +200,7 @@ class AppImpl final : public App {
     options.under_way = config::ToDuration(config_.creates().send_for()) +
                         config::ToDuration(config_.upstream().timeout()) +
                         config::ToDuration(config_.drain_timeout()) + absl::Seconds(10);
-    ledger_ = std::make_unique<sessions::CreateLedger>(store_.get(), Clock::Real(), &scheduler_,
+    ledger_ = std::make_unique<sessions::CreateLedger>(store_.get(), &clock_, &scheduler_,
                                                        &metrics_, options);
   }
 
@@ -214,7 +224,7 @@ class AppImpl final : public App {
                          .store = store_.get(),
                          .hub = hub_.get(),
                          .callers = secrets_.callers.get(),
-                         .clock = Clock::Real(),
+                         .clock = &clock_,
                          .scheduler = &scheduler_,
                          .metrics = &metrics_,
                          .options = {}};
@@ -271,7 +281,7 @@ class AppImpl final : public App {
   absl::Status StartWebhooks() {
     receiver_ = std::make_unique<webhook::Receiver>(
         [this] { return SigningKeys(secrets_); },
-        config::ToDuration(config_.webhooks().tolerance()), book_.get(), Clock::Real(), &metrics_);
+        config::ToDuration(config_.webhooks().tolerance()), book_.get(), &clock_, &metrics_);
     web::WebOptions options = WebOptionsOf("webhooks", config_.webhooks());
     options.max_body_bytes = static_cast<size_t>(config_.webhooks().max_body_bytes());
     auto handler = [this](web::WebRequest request, web::WebReply reply) {
@@ -327,6 +337,7 @@ class AppImpl final : public App {
   std::atomic<bool> started_ = false;
   std::atomic<bool> draining_ = false;
   Metrics metrics_;
+  GuardedClock clock_{Clock::Real(), &metrics_};
   ThreadScheduler scheduler_;
   std::unique_ptr<routes::RouteTable> routes_;
   Secrets secrets_;

@@ -43,6 +43,7 @@ Config Defaults() {
   config.mutable_creates()->set_correlation("first_empty");
   config.mutable_creates()->mutable_settle()->set_seconds(10 * kMinute);
   config.mutable_creates()->mutable_send_for()->set_seconds(30);
+  config.mutable_creates()->mutable_memory()->set_seconds(720 * kHour);
 
   Connections& connections = *config.mutable_connections();
   connections.set_max(4096);

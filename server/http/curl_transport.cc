@@ -63,10 +63,10 @@ class CurlTransport final : public HttpTransport {
 
  private:
   // The wall clock may jump; once here, a deadline is a span of time.
-  static SteadyTime ToSteady(absl::Time deadline) {
+  SteadyTime ToSteady(absl::Time deadline) const {
     if (deadline == absl::InfiniteFuture()) return SteadyTime::max();
-    const absl::Duration left =
-        std::clamp(deadline - absl::Now(), absl::ZeroDuration(), absl::Hours(24 * 365));
+    const absl::Duration left = std::clamp(deadline - shared_.options.clock->Now(),
+                                           absl::ZeroDuration(), absl::Hours(24 * 365));
     return steady_clock::now() + absl::ToChronoNanoseconds(left);
   }
 

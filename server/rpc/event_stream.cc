@@ -6,6 +6,7 @@
 
 #include "absl/random/random.h"
 #include "server/base/error.h"
+#include "server/base/identifiers.h"
 #include "server/base/status_macros.h"
 #include "server/rpc/grpc_status.h"
 
@@ -39,10 +40,13 @@ absl::Status Ended(absl::string_view reason, absl::string_view message) {
 
 }  // namespace
 
-absl::Status ParseRequest(const grpc::ByteBuffer& buffer, google::protobuf::MessageLite* request) {
+absl::Status ParseRequest(const grpc::ByteBuffer& buffer, google::protobuf::Message* request) {
   grpc::ByteBuffer copy(buffer);  // reading takes the buffer's slices
   grpc::ProtoBufferReader reader(&copy);
-  if (reader.status().ok() && request->ParseFromZeroCopyStream(&reader)) return absl::OkStatus();
+  if (reader.status().ok() && request->ParseFromZeroCopyStream(&reader)) {
+    IdentifierFields(request->GetDescriptor()).Canonicalize(request);
+    return absl::OkStatus();
+  }
   return InvalidRequest({{"request", "is not the message that this RPC takes"}});
 }
 

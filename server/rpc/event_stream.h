@@ -11,6 +11,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "google/protobuf/message.h"
 #include "google/protobuf/message_lite.h"
 #include "server/base/mutex.h"
 #include "server/base/trace_context.h"
@@ -21,7 +22,7 @@
 namespace ipp::rpc {
 
 // The request of a raw method. INVALID_ARGUMENT when it is not one.
-absl::Status ParseRequest(const grpc::ByteBuffer& buffer, google::protobuf::MessageLite* request);
+absl::Status ParseRequest(const grpc::ByteBuffer& buffer, google::protobuf::Message* request);
 
 // UNAVAILABLE / DRAINING.
 absl::Status Draining();

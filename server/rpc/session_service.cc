@@ -30,6 +30,7 @@ sessions::News NewsOf(const UnaryCall& call, const std::string& merchant_id,
   news.heard_at = call.edge().gateway.clock->Now();
   news.session = session;
   news.request_id = std::move(request_id);
+  news.answers_create = true;
   return news;
 }
 

@@ -4,10 +4,12 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/map.h"
 #include "server/base/error.h"
+#include "server/base/uuid.h"
+#include "server/upstream/correlation.h"
 
 namespace ipp::rpc {
 namespace {
@@ -34,6 +36,12 @@ class Checker {
   }
   Checker& OptionalUuid(const std::string& value, std::string field) {
     return Require(value.empty() || IsUuid(value), std::move(field), "must be a UUID");
+  }
+  // With this word the gateway marks what it sends (upstream/correlation.h).
+  Checker& NoCorrelation(const std::string& value, std::string field) {
+    return Require(!absl::StartsWithIgnoreCase(value, upstream::kCorrelationPrefix),
+                   std::move(field),
+                   absl::StrCat("must not begin with ", upstream::kCorrelationPrefix));
   }
   Checker& PageSize(int size, int most) {
     return Require(size >= 0 && size <= most, "page_size",
@@ -102,17 +110,6 @@ void CheckItem(const v1::OrderItem& item, int index, Checker* check) {
 }
 
 }  // namespace
-
-bool IsUuid(const std::string& text) {
-  if (text.size() != 36) return false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash ? text[i] != '-' : !absl::ascii_isxdigit(static_cast<unsigned char>(text[i]))) {
-      return false;
-    }
-  }
-  return true;
-}
 
 absl::Status Validate(const v1::ListDevicesRequest& request) {
   return Checker()
@@ -209,6 +206,8 @@ absl::Status Validate(const v1::CreateSessionRequest& request) {
     CheckItem(request.order_items(i), i, &check);
     fits = fits && !__builtin_add_overflow(sum, request.order_items(i).total_amount(), &sum);
   }
+  check.NoCorrelation(request.merchant_data(), "merchant_data");
+  check.NoCorrelation(request.merchant_reference2(), "merchant_reference2");
   check.Require(fits, "order_amount", "the lines' sum is out of range");
   check.Require(request.order_amount() >= 0, "order_amount", "must not be negative");
   if (fits && request.order_items_size() > 0) {

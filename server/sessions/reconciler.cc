@@ -139,6 +139,8 @@ void Reconciler::LeaseSome() {
   const absl::Time now = clock_->Now();
   store_->LeaseDue(
       {.now = now,
+       .longest = 1.2 * std::max({options_.max, options_.watched, options_.times.first}) +
+                  absl::Minutes(1),
        .limit = wanted,
        .pause = [this,
                  now](const store::SessionRecord& record) { return PauseAfter(record, now); }},
@@ -266,7 +268,7 @@ void Reconciler::CountOpen() {
   store_->CountOpen(now - options_.overdue, [this, now](absl::StatusOr<store::OpenSessions> open) {
     if (open.ok()) {
       open_.Set(static_cast<double>(open->count));
-      oldest_.Set(open->count == 0 ? 0 : absl::ToDoubleSeconds(now - open->oldest));
+      oldest_.Set(open->count == 0 ? 0 : std::max(0.0, absl::ToDoubleSeconds(now - open->oldest)));
       overdue_.Set(static_cast<double>(open->overdue));
     }
     MutexLock lock(&mutex_);

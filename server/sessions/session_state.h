@@ -32,6 +32,9 @@ struct News {
   std::optional<kustom::ipp::v1::Session> session;
   std::string request_id;  // of the create that this answers; empty otherwise
   TraceContext trace;      // of that create, when it is known
+  // It is the answer to that create itself. Otherwise the session carries the create's mark, and
+  // whether it is the create's is still to be seen.
+  bool answers_create = false;
   // A webhook, and a create is under way that may be the one that made this session, should nobody
   // know it: its answer, or a read, shall make the event whole before it is told.
   bool hold = false;

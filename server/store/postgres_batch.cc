@@ -70,7 +70,18 @@ class Batch {
       if (const auto* now = Current(key, writes_.intents, reads_.intents)) snapshot.intent = *now;
     }
     snapshot.creating = transaction.ask_creating && Creating(merchant_id);
+    if (transaction.ask_created) snapshot.created = Created({merchant_id, transaction.request_id});
     return snapshot;
+  }
+
+  // As the transactions so far left it: also one that got its request id within the batch.
+  std::optional<SessionRecord> Created(const IntentKey& key) const {
+    for (const auto& [session, record] : writes_.sessions) {
+      if (IntentKey(record.merchant_id, record.request_id) == key) return record;
+    }
+    const auto found = reads_.created.find(key);
+    if (found == reads_.created.end()) return std::nullopt;
+    return found->second;
   }
 
   // As the transactions so far left it.
@@ -138,6 +149,9 @@ BatchKeys KeysOf(absl::Span<const Transaction* const> batch) {
     }
     if (!transaction->request_id.empty()) {
       keys.intents.emplace(transaction->merchant_id, transaction->request_id);
+    }
+    if (transaction->ask_created) {
+      keys.ask_created.emplace(transaction->merchant_id, transaction->request_id);
     }
     if (transaction->ask_creating) keys.ask_creating.insert(transaction->merchant_id);
   }

@@ -20,6 +20,7 @@ absl::StatusOr<SessionRecord> ReadSession(const PostgresRows& rows, int row) {
   }
   record.held_event = rows.String(row, 9);
   record.trace = {.traceparent = rows.String(row, 10), .tracestate = rows.String(row, 11)};
+  record.trimmed = rows.Bool(row, 12);
   return record;
 }
 
@@ -49,6 +50,7 @@ IntentRecord ReadIntent(const PostgresRows& rows, int row) {
   intent.created_at = FromPostgresNanos(rows.Int(row, 12));
   intent.updated_at = FromPostgresNanos(rows.Int(row, 13));
   intent.trace = {.traceparent = rows.String(row, 14), .tracestate = rows.String(row, 15)};
+  intent.trimmed = rows.Bool(row, 16);
   return intent;
 }
 
@@ -78,7 +80,7 @@ PostgresArguments SessionArguments(const std::vector<const SessionRecord*>& reco
   PostgresArray complete(PostgresType::kBool), open(PostgresType::kBool);
   PostgresArray created_at(PostgresType::kBigint), updated_at(PostgresType::kBigint);
   PostgresArray next_check_at(PostgresType::kBigint), checks(PostgresType::kBigint);
-  PostgresArray held_event(PostgresType::kBytea);
+  PostgresArray held_event(PostgresType::kBytea), trimmed(PostgresType::kBool);
   PostgresArray traceparent(PostgresType::kBytea), tracestate(PostgresType::kBytea);
   for (const SessionRecord* record : records) {
     merchant_id.AddBytes(record->merchant_id);
@@ -102,11 +104,12 @@ PostgresArguments SessionArguments(const std::vector<const SessionRecord*>& reco
     held_event.AddBytes(record->held_event);
     traceparent.AddBytes(record->trace.traceparent);
     tracestate.AddBytes(record->trace.tracestate);
+    trimmed.AddBool(record->trimmed);
   }
   PostgresArguments arguments;
   for (const PostgresArray* column :
        {&merchant_id, &session_id, &request_id, &complete, &open, &created_at, &updated_at,
-        &next_check_at, &checks, &session, &held_event, &traceparent, &tracestate}) {
+        &next_check_at, &checks, &session, &held_event, &traceparent, &tracestate, &trimmed}) {
     arguments.Array(*column);
   }
   return arguments;
@@ -119,6 +122,7 @@ PostgresArguments IntentArguments(const std::vector<const IntentRecord*>& intent
   PostgresArray request(PostgresType::kBytea), owner(PostgresType::kBytea);
   PostgresArray under_way_until(PostgresType::kBigint), settle_by(PostgresType::kBigint);
   PostgresArray answer(PostgresType::kBytea), session_id(PostgresType::kBytea);
+  PostgresArray trimmed(PostgresType::kBool);
   PostgresArray created_at(PostgresType::kBigint), updated_at(PostgresType::kBigint);
   PostgresArray traceparent(PostgresType::kBytea), tracestate(PostgresType::kBytea);
   for (const IntentRecord* intent : intents) {
@@ -138,11 +142,13 @@ PostgresArguments IntentArguments(const std::vector<const IntentRecord*>& intent
     updated_at.AddInt(PostgresNanos(intent->updated_at));
     traceparent.AddBytes(intent->trace.traceparent);
     tracestate.AddBytes(intent->trace.tracestate);
+    trimmed.AddBool(intent->trimmed);
   }
   PostgresArguments arguments;
   for (const PostgresArray* column :
        {&id, &merchant_id, &request_id, &rpc, &caller, &request, &state, &owner, &under_way_until,
-        &settle_by, &answer, &session_id, &created_at, &updated_at, &traceparent, &tracestate}) {
+        &settle_by, &answer, &session_id, &created_at, &updated_at, &traceparent, &tracestate,
+        &trimmed}) {
     arguments.Array(*column);
   }
   return arguments;

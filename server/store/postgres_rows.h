@@ -17,7 +17,7 @@ inline absl::Time FromPostgresNanos(int64_t nanos) { return absl::FromUnixNanos(
 // The columns of table `s` that ReadSession() expects, from column 0.
 inline constexpr char kPostgresSessionColumns[] =
     "s.merchant_id, s.request_id, s.complete, s.open, s.created_at, s.updated_at, "
-    "s.next_check_at, s.checks, s.session, s.held_event, s.traceparent, s.tracestate";
+    "s.next_check_at, s.checks, s.session, s.held_event, s.traceparent, s.tracestate, s.trimmed";
 absl::StatusOr<SessionRecord> ReadSession(const PostgresRows& rows, int row);
 absl::StatusOr<std::vector<SessionRecord>> ReadSessions(const PostgresRows& rows);
 
@@ -25,7 +25,7 @@ absl::StatusOr<std::vector<SessionRecord>> ReadSessions(const PostgresRows& rows
 inline constexpr char kPostgresIntentColumns[] =
     "i.id, i.merchant_id, i.request_id, i.rpc, i.caller, i.request, i.state, i.owner, "
     "i.under_way_until, i.settle_by, i.answer, i.session_id, i.created_at, i.updated_at, "
-    "i.traceparent, i.tracestate";
+    "i.traceparent, i.tracestate, i.trimmed";
 IntentRecord ReadIntent(const PostgresRows& rows, int row);
 std::vector<IntentRecord> ReadIntents(const PostgresRows& rows);
 

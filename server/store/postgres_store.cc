@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -86,8 +87,23 @@ class PostgresStore final : public Store {
   void DoWrites(std::vector<WriteCall> writes);
   // What is wrong with the database; OK also when a transaction failed by itself.
   absl::Status CommitBatch(absl::Span<CommitCall> batch);
-  absl::Status Do(LeaseCall& call) { return Tell(writer_.LeaseDue(call.lease), call); }
-  absl::Status Do(OrphanCall& call) { return Tell(writer_.OrphanIntents(call.which), call); }
+  absl::Status Do(LeaseCall& call) {
+    if (ahead_of_monotonic_) call.lease.now = Now();
+    return Tell(writer_.LeaseDue(call.lease), call);
+  }
+  absl::Status Do(OrphanCall& call) {
+    // By the later clock a create of another replica would be given up while it is under way.
+    if (call.which.under_way_before == call.which.now) {
+      call.which.under_way_before = std::min(call.which.now, Now());
+    }
+    return Tell(writer_.OrphanIntents(call.which), call);
+  }
+  // By the database's clock once it was read: what replicas agree on must not depend on whose clock
+  // is wrong.
+  absl::Time Now() {
+    if (!ahead_of_monotonic_) return clock_->Now();
+    return absl::UnixEpoch() + *ahead_of_monotonic_ + clock_->Monotonic();
+  }
   template <typename Result, typename Call>
   absl::Status Tell(Result result, Call& call);
   void TellFailed(WriteCall& write, const absl::Status& trouble);
@@ -102,8 +118,12 @@ class PostgresStore final : public Store {
   Counter& commits_;
   Counter& commit_failures_;
   Counter& events_appended_;
+  Gauge& clock_difference_;
   LogView log_;
-  bool failing_ = false;  // writer thread only
+  // Writer thread only.
+  RetentionGuard retention_;
+  std::optional<absl::Duration> ahead_of_monotonic_;
+  bool failing_ = false;
 
   mutable Mutex mutex_;
   // Why it cannot be written; empty when it can. Not an absl::Status: threads would share its
@@ -137,7 +157,10 @@ PostgresStore::PostgresStore(const PostgresOptions& options, Clock* clock, Metri
           metrics->counter("ipp_store_commit_failures_total", "Transactions that failed.")),
       events_appended_(
           metrics->counter("ipp_events_appended_total", "Events appended to the log.")),
+      clock_difference_(metrics->gauge("ipp_store_clock_difference_seconds",
+                                       "How far the gateway's clock is ahead of the database's.")),
       log_(bounds),
+      retention_(options.retention, std::nullopt, clock, metrics),
       write_link_(LinkOptions("writer", PostgresRole::kWrite, PostgresWriterStatements(), metrics)),
       read_link_(LinkOptions("reader", PostgresRole::kRead, PostgresReaderStatements(), metrics)),
       listen_link_(
@@ -250,7 +273,7 @@ absl::Status PostgresStore::CommitBatch(absl::Span<CommitCall> batch) {
 
   const int64_t known = bounds().latest;
   const auto start = steady_clock::now();
-  absl::StatusOr<PostgresWriter::Done> done = writer_.Commit(transactions, clock_->Now());
+  absl::StatusOr<PostgresWriter::Done> done = writer_.Commit(transactions, Now());
   commit_seconds_.Observe(std::chrono::duration<double>(steady_clock::now() - start).count());
 
   const bool its_own =
@@ -294,13 +317,20 @@ bool PostgresStore::Maintain() {
     Publish(writer_.Probe());
     return false;
   }
-  const absl::Time now = clock_->Now();
-  // A session is remembered as long as its webhooks may be repeated: one that was forgotten would
-  // start a second life.
-  const absl::StatusOr<bool> more =
-      writer_.Trim({.events = now - options_.event_retention,
-                    .sessions = now - std::max(options_.event_retention, options_.dedup_retention),
-                    .seen = now - options_.dedup_retention});
+  std::optional<absl::Time> database;
+  if (options_.database_clock) {
+    const absl::StatusOr<absl::Time> read = writer_.ReadClock();
+    if (!read.ok()) {
+      Publish(read.status());
+      return false;
+    }
+    database = *read;
+    ahead_of_monotonic_ = *read - absl::UnixEpoch() - clock_->Monotonic();
+    clock_difference_.Set(absl::ToDoubleSeconds(clock_->Now() - *read));
+  }
+  const std::optional<Cutoffs> cutoffs = retention_.Next(database);
+  if (!cutoffs) return false;
+  const absl::StatusOr<bool> more = writer_.Trim(*cutoffs);
   Publish(more.status());
   return more.ok() && *more;
 }

@@ -11,6 +11,7 @@
 #include "server/store/postgres_batch.h"
 #include "server/store/postgres_link.h"
 #include "server/store/postgres_session.h"
+#include "server/store/retention.h"
 #include "server/store/store.h"
 
 // Why READ COMMITTED is right here, and asked for by name: every statement of a batch sees what was
@@ -48,13 +49,11 @@ class PostgresWriter {
   // Store::OrphanIntents.
   absl::StatusOr<std::vector<IntentRecord>> OrphanIntents(const Orphans& which);
 
-  struct Cutoffs {
-    absl::Time events;    // older events go, from the oldest on
-    absl::Time sessions;  // sessions that were final by then
-    absl::Time seen;      // dedup keys, and creates that nothing was heard of since
-  };
   // One small step, unless another replica is at it; true when there may be more to remove.
   absl::StatusOr<bool> Trim(const Cutoffs& cutoffs);
+
+  // The database's clock.
+  absl::StatusOr<absl::Time> ReadClock();
 
   // Commits a change that nobody sees, to find out whether a commit can be made.
   absl::Status Probe();

@@ -20,6 +20,7 @@ absl::StatusOr<SessionRecord> ReadSession(const SqliteQuery& row) {
   }
   record.held_event = row.String(9);
   record.trace = {.traceparent = row.String(10), .tracestate = row.String(11)};
+  record.trimmed = row.Int(12) != 0;
   return record;
 }
 
@@ -39,6 +40,7 @@ void BindSession(SqliteQuery& query, const SessionRecord& record, const std::str
   }
   query.Bind(record.checks).BindBlob(bytes).BindBlob(record.held_event);
   query.Bind(record.trace.traceparent).Bind(record.trace.tracestate);
+  query.Bind(record.trimmed ? 1 : 0);
 }
 
 IntentRecord ReadIntent(const SqliteQuery& row) {
@@ -58,6 +60,7 @@ IntentRecord ReadIntent(const SqliteQuery& row) {
   intent.created_at = FromNanos(row.Int(12));
   intent.updated_at = FromNanos(row.Int(13));
   intent.trace = {.traceparent = row.String(14), .tracestate = row.String(15)};
+  intent.trimmed = row.Int(16) != 0;
   return intent;
 }
 
@@ -68,6 +71,7 @@ void BindIntent(SqliteQuery& query, const IntentRecord& intent) {
   query.BindBlob(intent.answer).Bind(intent.session_id);
   query.Bind(ToNanos(intent.created_at)).Bind(ToNanos(intent.updated_at));
   query.Bind(intent.trace.traceparent).Bind(intent.trace.tracestate);
+  query.Bind(intent.trimmed ? 1 : 0);
 }
 
 StoredEvent ReadEvent(const SqliteQuery& row) {

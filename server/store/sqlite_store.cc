@@ -25,6 +25,9 @@ namespace {
 
 using std::chrono::steady_clock;
 
+// How often the store writes down that it is in use, when nothing else does.
+constexpr absl::Duration kNoteUse = absl::Minutes(1);
+
 class SqliteStore final : public Store {
  public:
   SqliteStore(const SqliteOptions& options, Clock* clock, Metrics* metrics,
@@ -93,8 +96,9 @@ class SqliteStore final : public Store {
   const std::unique_ptr<SqliteReader> reader_;  // reader thread only
   const std::string log_id_;
   ListenerSlot listener_;
-  bool trim_more_ = false;  // writer thread only
-  bool failing_ = false;    // writer thread only
+  RetentionGuard retention_;  // writer thread only
+  bool trim_more_ = false;    // writer thread only
+  bool failing_ = false;      // writer thread only
 
   mutable Mutex mutex_;
   LogBounds bounds_ ABSL_GUARDED_BY(mutex_);
@@ -124,6 +128,7 @@ SqliteStore::SqliteStore(const SqliteOptions& options, Clock* clock, Metrics* me
       writer_(std::move(writer)),
       reader_(std::move(reader)),
       log_id_(writer_->log_id()),
+      retention_(options.retention, writer_->last_used(), clock, metrics),
       bounds_(writer_->bounds()),
       writes_(options.max_queue,
               &metrics->gauge("ipp_store_queue_depth", "Calls that wait for the store.",
@@ -231,15 +236,16 @@ void SqliteStore::Maintain() {
     Publish(writer_->Probe());
     return;
   }
-  const absl::Time now = clock_->Now();
-  // A session is remembered as long as its webhooks may be repeated: one that was forgotten would
-  // start a second life.
-  const absl::StatusOr<bool> more =
-      writer_->Trim({.events = now - options_.event_retention,
-                     .sessions = now - std::max(options_.event_retention, options_.dedup_retention),
-                     .seen = now - options_.dedup_retention});
+  const std::optional<Cutoffs> cutoffs = retention_.Next();
+  if (!cutoffs) return;
+  const absl::StatusOr<bool> more = writer_->Trim(*cutoffs);
   trim_more_ = more.ok() && *more;
-  Publish(more.status());
+  absl::Status status = more.status();
+  const absl::Time now = clock_->Now();
+  if (status.ok() && now - writer_->last_used().value_or(absl::InfinitePast()) >= kNoteUse) {
+    status = writer_->NoteUse(now);
+  }
+  Publish(status);
 }
 
 void SqliteStore::Publish(const absl::Status& status) {

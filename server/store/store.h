@@ -36,11 +36,16 @@ struct SessionRecord {
   int32_t checks = 0;          // how often it was leased to be read since the last news
   // An event that was heard and is not told yet, a serialized SessionEvent; empty: none.
   std::string held_event;
+  // Only the end of a final session is left (store/retention.h).
+  bool trimmed = false;
 };
 
 // A wish for sessions that are due to be read.
 struct Lease {
   absl::Time now;
+  // The longest that a session may be put off. One that is to be read later than `now` and this was
+  // put off by a clock that was wrong: it is due.
+  absl::Duration longest = absl::InfiniteDuration();
   int limit = 1;
   // How long a session that is taken is left alone. Runs on the store's thread, possibly more than
   // once: pure and quick.
@@ -79,6 +84,8 @@ struct Snapshot {
   std::optional<SessionRecord> session;
   std::optional<IntentRecord> intent;
   bool creating = false;  // only where the transaction asks
+  // The session that was created under the request_id; only where the transaction asks.
+  std::optional<SessionRecord> created;
 };
 
 // What a transaction writes.
@@ -98,6 +105,8 @@ struct Transaction {
   // Asks whether a CreateSession of the merchant is kUnderWay or kUnknown with its `settle_by` to
   // come: then a session that nobody knows may be its.
   bool ask_creating = false;
+  // Asks for the session that was created under `request_id`.
+  bool ask_created = false;
   std::function<Writes(const Snapshot&)> decide;
 };
 

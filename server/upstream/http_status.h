@@ -33,6 +33,10 @@ Failure FromTransport(const http::HttpResult& result, kustom::ipp::v1::Repeat re
 // A success whose body cannot be read. `why` names a field, never a value.
 Failure FromMalformedAnswer(int http_code, kustom::ipp::v1::Repeat repeat, absl::string_view why);
 
+// A success whose answer is about another resource than the one that was asked for. What became of
+// the one asked for cannot be told from it.
+Failure FromForeignAnswer(int http_code, kustom::ipp::v1::Repeat repeat);
+
 // Retry-After as seconds; the date form is ignored (nothing suggests that the upstream sends it).
 std::optional<absl::Duration> ParseRetryAfter(absl::string_view value);
 

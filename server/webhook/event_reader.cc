@@ -2,6 +2,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
+#include "server/base/uuid.h"
 #include "server/json/message_json.h"
 #include "server/webhook/webhook_event.pb.h"
 
@@ -32,8 +33,8 @@ std::variant<sessions::News, Ignored, Malformed, WrongMerchant> ReadEvent(
   if (!event.merchant_id().empty() && !signers.contains(event.merchant_id())) {
     return WrongMerchant{};
   }
-  const std::string& session_id =
-      event.data().session_id().empty() ? event.session_id() : event.data().session_id();
+  const std::string session_id = CanonicalUuid(
+      event.data().session_id().empty() ? event.session_id() : event.data().session_id());
   if (session_id.empty()) {
     if (SpeaksOfSession(event.type())) return Malformed{"data.session_id is missing"};
     return Ignored{event.type()};

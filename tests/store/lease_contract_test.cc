@@ -75,6 +75,25 @@ TEST_P(LeaseContract, PutsOffWhatItHandsOutAndCountsIt) {
   EXPECT_EQ(kept.next_check_at, second[0].next_check_at);
 }
 
+// As when the clock of another replica, or our own, was hours ahead for a moment.
+TEST_P(LeaseContract, HandsOutWhatWasPutOffForLongerThanIsEverDone) {
+  const absl::Time now = bed_->clock.Now();
+  SessionRecord late = Record("late"), right = Record("right"), never = Record("never");
+  late.next_check_at = now + absl::Hours(3);
+  right.next_check_at = now + absl::Minutes(59);
+  never.next_check_at = absl::InfiniteFuture();
+  for (const SessionRecord& record : {late, right, never}) {
+    ASSERT_TRUE(Commit(*store_, Put(record)).ok());
+  }
+  const auto pause = [](const SessionRecord&) { return absl::Seconds(30); };
+  const auto due =
+      LeaseDue(*store_, {.now = now, .longest = absl::Hours(1), .limit = 10, .pause = pause});
+  ASSERT_TRUE(due.ok()) << due.status();
+  ASSERT_EQ(due->size(), 1u);
+  EXPECT_EQ(due->front().session.session_id(), "late");
+  EXPECT_EQ(Find(*store_, "late")->next_check_at, now + absl::Seconds(30));
+}
+
 TEST_P(LeaseContract, IsDurable) {
   PutDue("s1", absl::ZeroDuration());
   EXPECT_THAT(Due(), ElementsAre("s1"));

@@ -221,6 +221,7 @@ class FakeStore final : public Store {
         [](const FakeDisk& disk) -> absl::StatusOr<IntentCounts> {
           IntentCounts counts;
           for (const auto& [key, intent] : disk.intents) {
+            if (intent.trimmed) continue;
             if (intent.state == IntentState::kUnderWay) ++counts.under_way;
             if (intent.state != IntentState::kUnknown) continue;
             ++counts.unknown;
@@ -391,6 +392,12 @@ class FakeStore final : public Store {
       if (found != disk_->sessions.end()) snapshot.session = found->second;
       const auto intent = disk_->intents.find({transaction.merchant_id, transaction.request_id});
       if (intent != disk_->intents.end()) snapshot.intent = intent->second;
+      if (transaction.ask_created) {
+        const auto made = disk_->requests.find({transaction.merchant_id, transaction.request_id});
+        if (made != disk_->requests.end()) {
+          snapshot.created = disk_->sessions.at({transaction.merchant_id, made->second});
+        }
+      }
       for (const auto& [key, open] : disk_->intents) {
         if (!transaction.ask_creating || key.first != transaction.merchant_id) continue;
         const bool under_way =
@@ -443,7 +450,9 @@ class FakeStore final : public Store {
     }
     std::vector<SessionRecord*> due;
     for (auto& [key, record] : disk_->sessions) {
-      if (record.next_check_at <= lease.now) due.push_back(&record);
+      const absl::Time at = record.next_check_at;
+      const bool put_off_too_far = at != absl::InfiniteFuture() && at > lease.now + lease.longest;
+      if (at <= lease.now || put_off_too_far) due.push_back(&record);
     }
     std::stable_sort(due.begin(), due.end(), [](const SessionRecord* a, const SessionRecord* b) {
       return a->next_check_at < b->next_check_at;
