@@ -305,8 +305,10 @@ void RefuseCreation(UnaryCall* call, absl::Status status) {
   call->edge().gateway.store->FindIntent(
       context->merchant_id, call->request_id(),
       [call, status = std::move(status)](absl::StatusOr<store::IntentRecord> known) {
-        if (!known.ok()) return call->Finish(status);
-        call->Finish(WithMetadata(status, WithEarlier(*known, {})));
+        if (known.ok()) return call->Finish(WithMetadata(status, WithEarlier(*known, {})));
+        // No other call with this id has been sent, and this one was not.
+        if (absl::IsNotFound(known.status())) call->set_ledger_asked();
+        call->Finish(status);
       });
 }
 

@@ -21,6 +21,7 @@
 #include "server/base/mutex.h"
 #include "server/store/event_row.h"
 #include "server/store/listener_slot.h"
+#include "server/store/retention.h"
 #include "server/store/store.h"
 
 namespace ipp::store {
@@ -114,6 +115,16 @@ class FakeStore final : public Store {
   void TrimBefore(int64_t oldest) {
     MutexLock lock(&mutex_);
     std::erase_if(disk_->events, [oldest](const StoredEvent& e) { return e.position < oldest; });
+  }
+  // As when a backup is restored that is older than they are.
+  void ForgetIntents() {
+    MutexLock lock(&mutex_);
+    disk_->intents.clear();
+  }
+  // Retention: of every create only its end is left.
+  void TrimIntents() {
+    MutexLock lock(&mutex_);
+    for (auto& [key, intent] : disk_->intents) intent = Tombstone(std::move(intent));
   }
   // All events that are kept, with `recorded_at` and without cursor.
   std::vector<kustom::ipp::v1::SessionEvent> events() const {
