@@ -13,6 +13,7 @@
 #include "server/base/mutex.h"
 #include "server/base/status_macros.h"
 #include "server/store/inbox.h"
+#include "server/store/keepable.h"
 #include "server/store/log_view.h"
 #include "server/store/postgres_link.h"
 #include "server/store/postgres_reader.h"
@@ -39,6 +40,7 @@ class PostgresStore final : public Store {
 
   void Commit(Transaction transaction,
               absl::AnyInvocable<void(absl::StatusOr<Committed>) &&> done) override {
+    transaction.dedup_key = KeptDedupKey(std::move(transaction.dedup_key));
     writes_.Push(CommitCall{std::move(transaction), std::move(done)});
   }
   void LeaseDue(
@@ -253,8 +255,7 @@ absl::Status PostgresStore::CommitBatch(absl::Span<CommitCall> batch) {
   absl::StatusOr<PostgresWriter::Done> done = writer_.Commit(transactions, clock_->Now());
   commit_seconds_.Observe(std::chrono::duration<double>(steady_clock::now() - start).count());
 
-  const bool its_own =
-      absl::IsAlreadyExists(done.status()) || absl::IsInvalidArgument(done.status());
+  const bool its_own = IsItsOwn(done.status());
   if (its_own && batch.size() > 1) {
     // One of them cannot be written, ever: each on its own, so that it fails alone.
     absl::Status trouble;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
 #include "server/store/postgres_rows.h"
+#include "server/store/store_calls.h"
 
 namespace ipp::store {
 namespace {
@@ -96,11 +97,6 @@ PostgresArguments Columns(const std::set<std::pair<std::string, std::string>>& p
     second.AddBytes(b);
   }
   return std::move(PostgresArguments().Array(first).Array(second));
-}
-
-// What one transaction did wrong by itself, not the database.
-bool IsItsOwn(const absl::Status& status) {
-  return absl::IsAlreadyExists(status) || absl::IsInvalidArgument(status);
 }
 
 }  // namespace
