@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/admin/admin.h"
+#include "server/admin/front.h"
 #include "server/app_secrets.h"
 #include "server/base/guarded_clock.h"
 #include "server/base/log.h"
@@ -19,6 +20,7 @@
 #include "server/store/sqlite_store.h"
 #include "server/upstream/session_reader.h"
 #include "server/web/web_listener.h"
+#include "server/webhook/front.h"
 #include "server/webhook/receiver.h"
 
 namespace ipp {
@@ -284,26 +286,10 @@ class AppImpl final : public App {
         config::ToDuration(config_.webhooks().tolerance()), book_.get(), &clock_, &metrics_);
     web::WebOptions options = WebOptionsOf("webhooks", config_.webhooks());
     options.max_body_bytes = static_cast<size_t>(config_.webhooks().max_body_bytes());
-    auto handler = [this](web::WebRequest request, web::WebReply reply) {
-      if (request.path() != config_.webhooks().path()) {
-        return std::move(reply)({.code = 404, .body = "not found\n", .headers = {}});
-      }
-      if (request.method != "POST") {
-        return std::move(reply)(
-            {.code = 405, .body = "method not allowed\n", .headers = {{"Allow", "POST"}}});
-      }
-      webhook::Delivery delivery{.id = std::string(request.header("webhook-id")),
-                                 .timestamp = std::string(request.header("webhook-timestamp")),
-                                 .signature = std::string(request.header("webhook-signature")),
-                                 .body = std::move(request.body)};
-      receiver_->Take(
-          std::move(delivery), [reply = std::move(reply)](webhook::Answer answer) mutable {
-            std::move(reply)(
-                {.code = answer.http_code, .body = absl::StrCat(answer.text, "\n"), .headers = {}});
-          });
-    };
-    IPP_ASSIGN_OR_RETURN(webhooks_,
-                         web::WebListener::Start(std::move(options), std::move(handler)));
+    IPP_ASSIGN_OR_RETURN(
+        webhooks_,
+        web::WebListener::Start(std::move(options),
+                                webhook::Front(config_.webhooks().path(), receiver_.get())));
     return absl::OkStatus();
   }
 
@@ -321,14 +307,8 @@ class AppImpl final : public App {
                                               {"store", [this] { return store_->health(); }}},
         [this] { return config::MaskedYaml(config_); });
     web::WebOptions options = WebOptionsOf("admin", config_.admin());
-    auto handler = [this](web::WebRequest request, web::WebReply reply) {
-      admin::Page page = pages_->Get(request.method, request.path());
-      std::move(reply)({.code = page.code,
-                        .content_type = std::move(page.content_type),
-                        .body = std::move(page.body),
-                        .headers = {}});
-    };
-    IPP_ASSIGN_OR_RETURN(admin_, web::WebListener::Start(std::move(options), std::move(handler)));
+    IPP_ASSIGN_OR_RETURN(admin_,
+                         web::WebListener::Start(std::move(options), admin::Front(pages_.get())));
     return absl::OkStatus();
   }
 

@@ -36,11 +36,11 @@ AdminPages::AdminPages(Metrics* metrics, std::vector<Check> checks,
                        std::function<std::string()> config_text)
     : metrics_(metrics), checks_(std::move(checks)), config_text_(std::move(config_text)) {}
 
-Page AdminPages::Get(absl::string_view method, absl::string_view path) const {
-  const bool known = path == "/" || path == "/livez" || path == "/readyz" || path == "/metrics" ||
-                     path == "/configz";
-  if (!known) return {.code = 404, .body = "no such page; / lists them\n"};
-  if (method != "GET" && method != "HEAD") return {.code = 405, .body = "GET or HEAD only\n"};
+std::vector<std::string> AdminPages::Paths() {
+  return {"/", "/livez", "/readyz", "/metrics", "/configz"};
+}
+
+Page AdminPages::Get(absl::string_view path) const {
   if (path == "/livez") return {.body = "ok\n"};
   if (path == "/readyz") return Readiness(checks_);
   if (path == "/metrics") {
@@ -49,7 +49,8 @@ Page AdminPages::Get(absl::string_view method, absl::string_view path) const {
   if (path == "/configz") {
     return {.content_type = "text/yaml; charset=utf-8", .body = config_text_()};
   }
-  return {.body = kIndex};
+  if (path == "/") return {.body = kIndex};
+  return {.code = 404, .body = "no such page; / lists them\n"};
 }
 
 }  // namespace ipp::admin

@@ -28,9 +28,12 @@ class AdminPages {
   // `config_text`: the configuration in force as YAML, secrets masked.
   AdminPages(Metrics* metrics, std::vector<Check> checks, std::function<std::string()> config_text);
 
-  // GET and HEAD; 404 for other paths, 405 for other methods. /readyz is 200 when every check
-  // passes, else 503, and lists each check on a line ("store: ok").
-  Page Get(absl::string_view method, absl::string_view path) const;
+  // Every page's path.
+  static std::vector<std::string> Paths();
+
+  // 404 for other paths. /readyz is 200 when every check passes, else 503, and lists each check on
+  // a line ("store: ok").
+  Page Get(absl::string_view path) const;
 
  private:
   Metrics* metrics_;

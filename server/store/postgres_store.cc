@@ -14,6 +14,7 @@
 #include "server/base/mutex.h"
 #include "server/base/status_macros.h"
 #include "server/store/inbox.h"
+#include "server/store/keepable.h"
 #include "server/store/log_view.h"
 #include "server/store/postgres_link.h"
 #include "server/store/postgres_reader.h"
@@ -40,6 +41,7 @@ class PostgresStore final : public Store {
 
   void Commit(Transaction transaction,
               absl::AnyInvocable<void(absl::StatusOr<Committed>) &&> done) override {
+    transaction.dedup_key = KeptDedupKey(std::move(transaction.dedup_key));
     writes_.Push(CommitCall{std::move(transaction), std::move(done)});
   }
   void LeaseDue(
@@ -276,8 +278,7 @@ absl::Status PostgresStore::CommitBatch(absl::Span<CommitCall> batch) {
   absl::StatusOr<PostgresWriter::Done> done = writer_.Commit(transactions, Now());
   commit_seconds_.Observe(std::chrono::duration<double>(steady_clock::now() - start).count());
 
-  const bool its_own =
-      absl::IsAlreadyExists(done.status()) || absl::IsInvalidArgument(done.status());
+  const bool its_own = IsItsOwn(done.status());
   if (its_own && batch.size() > 1) {
     // One of them cannot be written, ever: each on its own, so that it fails alone.
     absl::Status trouble;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
 #include "server/store/postgres_rows.h"
+#include "server/store/store_calls.h"
 
 namespace ipp::store {
 namespace {
@@ -125,11 +126,6 @@ PostgresArguments Tombstones(std::vector<IntentRecord>* intents) {
     left.push_back(&intent);
   }
   return IntentArguments(left);
-}
-
-// What one transaction did wrong by itself, not the database.
-bool IsItsOwn(const absl::Status& status) {
-  return absl::IsAlreadyExists(status) || absl::IsInvalidArgument(status);
 }
 
 }  // namespace

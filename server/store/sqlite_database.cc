@@ -16,7 +16,14 @@ absl::Status ErrorOf(sqlite3* database) {
   const std::string message = absl::StrCat("sqlite: ", sqlite3_errmsg(database), " (", code, ")");
   switch (code & 0xff) {
     case SQLITE_CONSTRAINT:
-      return absl::AlreadyExistsError(message);
+      return code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY
+                 ? absl::AlreadyExistsError(message)
+                 : absl::InvalidArgumentError(message);
+    // What one statement asked to be written, not the file.
+    case SQLITE_TOOBIG:
+    case SQLITE_MISMATCH:
+    case SQLITE_RANGE:
+      return absl::InvalidArgumentError(message);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       return absl::DataLossError(message);

@@ -14,8 +14,9 @@ struct sqlite3_stmt;
 
 namespace ipp::store {
 
-// Errors of everything here: ALREADY_EXISTS for a broken constraint, DATA_LOSS for a file that is
-// damaged or no database, UNAVAILABLE for the rest (disk full, locked, I/O).
+// Errors of everything here: ALREADY_EXISTS for a key that is taken, INVALID_ARGUMENT for a value
+// that cannot be written, DATA_LOSS for a file that is damaged or no database, UNAVAILABLE for the
+// rest (disk full, locked, I/O).
 
 struct SqliteFinalizer {
   void operator()(sqlite3_stmt* statement) const;

@@ -14,6 +14,7 @@
 #include "server/base/status_macros.h"
 #include "server/store/file_lock.h"
 #include "server/store/inbox.h"
+#include "server/store/keepable.h"
 #include "server/store/listener_slot.h"
 #include "server/store/read_queue.h"
 #include "server/store/sqlite_reader.h"
@@ -150,6 +151,7 @@ SqliteStore::~SqliteStore() {
 
 void SqliteStore::Commit(Transaction transaction,
                          absl::AnyInvocable<void(absl::StatusOr<Committed>) &&> done) {
+  transaction.dedup_key = KeptDedupKey(std::move(transaction.dedup_key));
   writes_.Push(CommitCall{std::move(transaction), std::move(done)});
 }
 
@@ -208,13 +210,14 @@ void SqliteStore::CommitBatch(absl::Span<CommitCall> batch) {
   absl::StatusOr<std::vector<Committed>> committed = writer_->Commit(transactions, clock_->Now());
   commit_seconds_.Observe(std::chrono::duration<double>(steady_clock::now() - start).count());
 
-  if (absl::IsAlreadyExists(committed.status()) && batch.size() > 1) {
+  const bool its_own = IsItsOwn(committed.status());
+  if (its_own && batch.size() > 1) {
     // One of them cannot be written, ever: each on its own, so that it fails alone.
     for (CommitCall& write : batch) CommitBatch(absl::MakeSpan(&write, 1));
     return;
   }
   // That one transaction broke a rule says nothing against the file.
-  Publish(absl::IsAlreadyExists(committed.status()) ? absl::OkStatus() : committed.status());
+  Publish(its_own ? absl::OkStatus() : committed.status());
   if (!committed.ok()) {
     commit_failures_.Add(static_cast<double>(batch.size()));
     for (CommitCall& write : batch) std::move(write.done)(ForCaller(committed.status()));

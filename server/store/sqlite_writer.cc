@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
 #include "server/store/event_row.h"
+#include "server/store/keepable.h"
 #include "server/store/sqlite_rows.h"
 #include "server/store/sqlite_schema.h"
 
@@ -75,7 +76,8 @@ absl::Status SqliteWriter::Prepare() {
        "caller = excluded.caller, request = excluded.request, state = excluded.state, "
        "owner = excluded.owner, under_way_until = excluded.under_way_until, "
        "settle_by = excluded.settle_by, answer = excluded.answer, "
-       "session_id = excluded.session_id, updated_at = excluded.updated_at, "
+       "session_id = excluded.session_id, created_at = excluded.created_at, "
+       "updated_at = excluded.updated_at, "
        "traceparent = excluded.traceparent, tracestate = excluded.tracestate, "
        "trimmed = excluded.trimmed RETURNING id"},
       {&find_creating_,
@@ -199,6 +201,7 @@ absl::StatusOr<Committed> SqliteWriter::Apply(const Transaction& transaction,
                                               absl::Time recorded_at, int64_t* latest) {
   IPP_ASSIGN_OR_RETURN(Snapshot snapshot, Load(transaction, recorded_at));
   Writes writes = transaction.decide(snapshot);
+  IPP_RETURN_IF_ERROR(CheckKeepable(transaction, writes));
 
   Committed committed;
   committed.already_seen = snapshot.already_seen;

@@ -98,7 +98,8 @@ struct Writes {
 // One transaction. Empty keys are not read. `decide` runs on the store's writer thread, possibly
 // more than once (a batch that failed is tried again), so it must be pure and quick.
 struct Transaction {
-  std::string dedup_key;  // remembered when the transaction commits, for at least `dedup_retention`
+  // Remembered when the transaction commits, for at least `dedup_retention`. Of any length.
+  std::string dedup_key;
   std::string merchant_id;
   std::string session_id;
   std::string request_id;  // of an intent
@@ -127,7 +128,9 @@ struct LogBounds {
 // that took it, and must not block. Errors: UNAVAILABLE when the store cannot be written or read
 // now (disk full, database down), RESOURCE_EXHAUSTED when its queue is full, CANCELLED when it is
 // being destroyed; ALREADY_EXISTS for a transaction that writes a session under the request_id of
-// another one (it fails alone, whatever it shared a batch with).
+// another one; INVALID_ARGUMENT for one that no store keeps (keepable.h). These two fail alone,
+// whatever they shared a batch with, and at every try. Times are kept in nanoseconds from 1677 to
+// 2262 (absl::ToUnixNanos); what is beyond becomes the nearest of these.
 class Store {
  public:
   virtual ~Store() = default;

@@ -114,7 +114,12 @@ void Receiver::Take(Delivery delivery, absl::AnyInvocable<void(Answer) &&> done)
                                      absl::StatusOr<sessions::Recorded> recorded) mutable {
     Result result = kAccepted;
     std::string text = "accepted";
-    if (!recorded.ok()) {
+    if (absl::IsInvalidArgument(recorded.status())) {
+      // No store keeps it, so that no later delivery would end otherwise.
+      result = kMalformed;
+      text = std::string(recorded.status().message());
+      LogWarning("webhook cannot be kept", {{"type", type.substr(0, 100)}, {"reason", text}});
+    } else if (!recorded.ok()) {
       LogError("webhook could not be stored",
                {{"event_id", event_id},
                 {"type", type},

@@ -20,6 +20,7 @@
 #include "server/base/clock.h"
 #include "server/base/mutex.h"
 #include "server/store/event_row.h"
+#include "server/store/keepable.h"
 #include "server/store/listener_slot.h"
 #include "server/store/retention.h"
 #include "server/store/store.h"
@@ -376,6 +377,10 @@ class FakeStore final : public Store {
     return read_failure_;
   }
 
+  static absl::Time KeptTime(absl::Time time) {
+    return absl::FromUnixNanos(absl::ToUnixNanos(time));
+  }
+
   absl::StatusOr<Committed> ApplyAsTold(const Transaction& transaction) {
     absl::Status lost;
     bool twice = false;
@@ -398,7 +403,7 @@ class FakeStore final : public Store {
         --commit_failures_;
         return commit_failure_;
       }
-      snapshot.already_seen = disk_->seen.count(transaction.dedup_key) > 0;
+      snapshot.already_seen = disk_->seen.count(KeptDedupKey(transaction.dedup_key)) > 0;
       const auto found = disk_->sessions.find({transaction.merchant_id, transaction.session_id});
       if (found != disk_->sessions.end()) snapshot.session = found->second;
       const auto intent = disk_->intents.find({transaction.merchant_id, transaction.request_id});
@@ -419,6 +424,7 @@ class FakeStore final : public Store {
       }
     }
     Writes writes = transaction.decide(snapshot);
+    if (absl::Status kept = CheckKeepable(transaction, writes); !kept.ok()) return kept;
 
     MutexLock lock(&mutex_);
     Committed committed;
@@ -433,16 +439,28 @@ class FakeStore final : public Store {
           return absl::AlreadyExistsError("another session was made under this request_id");
         }
       }
-      disk_->sessions[{record.merchant_id, record.session.session_id()}] = record;
+      SessionRecord& kept = disk_->sessions[{record.merchant_id, record.session.session_id()}];
+      if (kept.request_id != record.request_id) {
+        disk_->requests.erase({record.merchant_id, kept.request_id});
+      }
+      kept = record;
+      for (absl::Time* time : {&kept.created_at, &kept.updated_at}) *time = KeptTime(*time);
+      if (kept.next_check_at != absl::InfiniteFuture()) {
+        kept.next_check_at = KeptTime(kept.next_check_at);
+      }
     }
     committed.intent = writes.intent ? writes.intent : snapshot.intent;
     if (writes.intent) {
       IntentRecord& kept = disk_->intents[{writes.intent->merchant_id, writes.intent->request_id}];
       const int64_t id = kept.id == 0 ? ++disk_->last_intent : kept.id;
       kept = *writes.intent;
+      for (absl::Time* time :
+           {&kept.created_at, &kept.updated_at, &kept.under_way_until, &kept.settle_by}) {
+        *time = KeptTime(*time);
+      }
       committed.intent->id = kept.id = id;
     }
-    if (!transaction.dedup_key.empty()) disk_->seen.insert(transaction.dedup_key);
+    if (!transaction.dedup_key.empty()) disk_->seen.insert(KeptDedupKey(transaction.dedup_key));
     disk_->last_recorded_at = std::max(disk_->last_recorded_at, clock_->Now());
     for (NewEvent& event : writes.events) {
       committed.positions.push_back(++disk_->latest);
