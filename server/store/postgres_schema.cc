@@ -112,6 +112,11 @@ ALTER TABLE ipp_gateway.sessions ADD COLUMN traceparent bytea NOT NULL DEFAULT '
 ALTER TABLE ipp_gateway.intents ADD COLUMN traceparent bytea NOT NULL DEFAULT '',
   ADD COLUMN tracestate bytea NOT NULL DEFAULT '';
 )sql",
+    R"sql(
+ALTER TABLE ipp_gateway.sessions ADD COLUMN revision bigint NOT NULL DEFAULT 0,
+  ADD COLUMN missing_since bigint;    -- NULL: the upstream knows it
+CREATE INDEX sessions_held ON ipp_gateway.sessions (created_at) WHERE held_event <> '';
+)sql",
 };
 
 absl::StatusOr<int64_t> ReadNumber(PostgresConnection* connection, const std::string& sql) {

@@ -94,6 +94,11 @@ ALTER TABLE sessions ADD COLUMN tracestate TEXT NOT NULL DEFAULT '';
 ALTER TABLE intents ADD COLUMN traceparent TEXT NOT NULL DEFAULT '';
 ALTER TABLE intents ADD COLUMN tracestate TEXT NOT NULL DEFAULT '';
 )sql",
+    R"sql(
+ALTER TABLE sessions ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN missing_since INTEGER;  -- NULL: the upstream knows it
+CREATE INDEX sessions_held ON sessions (created_at) WHERE held_event <> x'';
+)sql",
 };
 
 absl::StatusOr<int64_t> ReadNumber(SqliteDatabase* database, absl::string_view sql) {

@@ -24,7 +24,7 @@ namespace ipp::store {
 // What the gateway knows of a session.
 struct SessionRecord {
   std::string merchant_id;
-  kustom::ipp::v1::Session session;  // as last known; session_id and status are always set
+  kustom::ipp::v1::Session session;  // as last known; session_id is always set
   std::string request_id;            // of the create that made it; empty when not made here
   TraceContext trace;                // of that create
   bool complete = false;             // the upstream's whole answer was seen, not only a webhook
@@ -36,12 +36,23 @@ struct SessionRecord {
   int32_t checks = 0;          // how often it was leased to be read since the last news
   // An event that was heard and is not told yet, a serialized SessionEvent; empty: none.
   std::string held_event;
+  // Events that the gateway has made for this session beside its steps (DETAILS, CORRECTED);
+  // numbers their ids.
+  int32_t revision = 0;
+  // Since when every read was answered that there is no such session; infinite: the last one was
+  // not.
+  absl::Time missing_since = absl::InfiniteFuture();
 };
 
 // A wish for sessions that are due to be read.
 struct Lease {
   absl::Time now;
   int limit = 1;
+  // Sessions of these merchants are left out.
+  std::vector<std::string> without_merchants = {};
+  // Set: only sessions that hold an event and were first heard of by then, of any merchant, also of
+  // those left out.
+  std::optional<absl::Time> held_since = std::nullopt;
   // How long a session that is taken is left alone. Runs on the store's thread, possibly more than
   // once: pure and quick.
   std::function<absl::Duration(const SessionRecord&)> pause;
