@@ -163,6 +163,7 @@ class AppImpl final : public App {
     sessions::CheckTimes times;
     times.first = config::ToDuration(config_.reconcile().first());
     times.complete = std::min(times.complete, times.first);
+    times.missing_known = config::ToDuration(config_.reconcile().overdue());
     return times;
   }
 
@@ -175,9 +176,12 @@ class AppImpl final : public App {
     options.times = Times();
     options.max = config::ToDuration(reconcile.max());
     options.watched = config::ToDuration(reconcile.watched());
-    // An upstream that answers slowly must leave a connection to callers, also over HTTP/1.1.
-    options.max_in_flight = std::min(reconcile.max_in_flight(),
-                                     std::max(1, upstream.connections() * upstream.loops() - 1));
+    options.max_in_flight = reconcile.max_in_flight();
+    // An upstream that answers slowly must leave room to callers, over HTTP/1.1 a connection.
+    options.room = [transport = transport_.get()] {
+      const int all = transport->concurrency();
+      return std::max(1, all - std::max(1, all / 4));
+    };
     options.reads_per_second = reconcile.reads_per_second();
     options.overdue = config::ToDuration(reconcile.overdue());
     reconciler_ = std::make_unique<sessions::Reconciler>(

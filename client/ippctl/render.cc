@@ -102,7 +102,9 @@ std::string RenderStep(const v1::WatchSessionResponse& step, bool attempt, absl:
   if (!session.order_id().empty()) {
     absl::StrAppend(&text, "order ", Printable(session.order_id()));
   }
-  if (attempt || !step.failure_reason().empty()) {
+  if (session.status() == v1::SESSION_STATUS_FAILED) {
+    absl::StrAppend(&text, Printable(step.failure_reason()));
+  } else if (attempt || !step.failure_reason().empty()) {
     const std::string why = Printable(step.failure_reason());
     absl::StrAppend(&text, "payment failed", why.empty() ? "" : ": ", why);
   }

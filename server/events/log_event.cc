@@ -5,6 +5,7 @@
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/wire_format_lite.h"
 #include "server/events/cursor.h"
+#include "server/store/message_size.h"
 
 namespace ipp::events {
 namespace {
@@ -25,6 +26,13 @@ void AppendLengthDelimited(int field, size_t size, std::string* out) {
 }  // namespace
 
 EventPtr LogEvent::Make(store::StoredEvent row, absl::string_view log_id) {
+  // A row of an earlier release; now none is written.
+  if (row.payload.size() > store::kMaxEventBytes) {
+    v1::SessionEvent large;
+    if (large.ParseFromString(row.payload) && store::CapEvent(&large)) {
+      row.payload = large.SerializeAsString();
+    }
+  }
   auto event = std::make_shared<LogEvent>();
   std::string cursor_head;
   AppendLengthDelimited(v1::SessionEvent::kCursorFieldNumber, kCursorSize, &cursor_head);

@@ -15,7 +15,8 @@ struct LogEvent {
   std::string
       message;  // a serialized SubscribeSessionEventsResponse with this event and its cursor
 
-  // Built from bytes: no message is parsed on the way from the store to the wire.
+  // Built from bytes: no message is parsed on the way from the store to the wire, unless it is one
+  // of an earlier release that is too large for its readers (store/message_size.h).
   static std::shared_ptr<const LogEvent> Make(store::StoredEvent row, absl::string_view log_id);
 
   // The event itself, with its cursor.

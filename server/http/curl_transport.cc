@@ -19,11 +19,16 @@ namespace {
 
 using std::chrono::steady_clock;
 
+// Of one HTTP/2 connection, at least: RFC 9113 tells servers to allow no fewer, and libcurl opens
+// no more by default.
+constexpr int kStreams = 100;
+
 class CurlTransport final : public HttpTransport {
  public:
   CurlTransport(CurlOptions options, bool tls, Metrics* metrics)
       : shared_{std::move(options),
                 tls,
+                {},
                 {},
                 metrics->counter("ipp_upstream_connections_opened_total",
                                  "Connections opened to the upstream."),
@@ -59,6 +64,14 @@ class CurlTransport final : public HttpTransport {
       if (loops_[next % loops_.size()]->Post(call)) break;
     }
     return call;
+  }
+
+  int concurrency() const override {
+    const CurlOptions& options = shared_.options;
+    const int connections = options.loops * options.connections;
+    const bool multiplexed = shared_.multiplexed.load(std::memory_order_relaxed);
+    const int streams = multiplexed ? connections * kStreams : connections;
+    return std::max(1, std::min(streams, static_cast<int>(options.max_in_flight)));
   }
 
  private:

@@ -72,6 +72,15 @@ class Checker {
                    std::move(field), "is not a time between the years 1 and 9999");
   }
 
+  Checker& Heartbeat(bool present, const google::protobuf::Duration& interval) {
+    return Require(
+        !present ||
+            (interval.seconds() >= kMinHeartbeatSeconds &&
+             interval.seconds() <= kMaxHeartbeatSeconds && interval.nanos() >= 0 &&
+             interval.nanos() <= (interval.seconds() == kMaxHeartbeatSeconds ? 0 : 999'999'999)),
+        "heartbeat_interval", "must be from 1 second to 5 minutes");
+  }
+
   // The verdict; once.
   absl::Status Take() {
     if (violations_.empty()) return absl::OkStatus();
@@ -226,15 +235,18 @@ absl::Status Validate(const v1::CancelSessionRequest& request) {
 }
 
 absl::Status Validate(const v1::WatchSessionRequest& request) {
+  Checker check;
   switch (request.target_case()) {
     case v1::WatchSessionRequest::kSessionId:
-      return Checker().Uuid(request.session_id(), "session_id").Take();
-    case v1::WatchSessionRequest::kRequestId:
-      return Checker().Uuid(request.request_id(), "request_id").Take();
-    case v1::WatchSessionRequest::TARGET_NOT_SET:
+      check.Uuid(request.session_id(), "session_id");
       break;
+    case v1::WatchSessionRequest::kRequestId:
+      check.Uuid(request.request_id(), "request_id");
+      break;
+    case v1::WatchSessionRequest::TARGET_NOT_SET:
+      check.Require(false, "target", "session_id or request_id is required");
   }
-  return InvalidRequest({{"target", "session_id or request_id is required"}});
+  return check.Heartbeat(request.has_heartbeat_interval(), request.heartbeat_interval()).Take();
 }
 
 absl::Status Validate(const v1::SubscribeSessionEventsRequest& request) {
@@ -258,13 +270,7 @@ absl::Status Validate(const v1::SubscribeSessionEventsRequest& request) {
   }
   check.Require(v1::CursorExpiredPolicy_IsValid(request.on_cursor_expired()), "on_cursor_expired",
                 "must be FAIL or SKIP_TO_OLDEST");
-  const auto& heartbeat = request.heartbeat_interval();
-  check.Require(
-      !request.has_heartbeat_interval() ||
-          (heartbeat.seconds() >= kMinHeartbeatSeconds &&
-           heartbeat.seconds() <= kMaxHeartbeatSeconds && heartbeat.nanos() >= 0 &&
-           heartbeat.nanos() <= (heartbeat.seconds() == kMaxHeartbeatSeconds ? 0 : 999'999'999)),
-      "heartbeat_interval", "must be from 1 second to 5 minutes");
+  check.Heartbeat(request.has_heartbeat_interval(), request.heartbeat_interval());
   return check.Take();
 }
 

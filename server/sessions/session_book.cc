@@ -136,11 +136,15 @@ void SessionBook::Record(News news, absl::AnyInvocable<void(absl::StatusOr<Recor
     const bool other = doubled || told->foreign;
     if (other) news.request_id.clear();
     if (snapshot.intent && !other) news.trace = snapshot.intent->trace;
+    std::optional<store::IntentRecord> settled;
+    if (!other) settled = Settle(snapshot.intent, news);
+    // The end of a create that was not known to be done was not told before.
+    if (settled) news.overheard = false;
     Step step = Advance(snapshot.session, news, times);
     told->verdict = step.verdict;
     for (const store::NewEvent& event : step.events) told->events.push_back(event.event.type());
     store::Writes writes{.session = std::move(step.record), .events = std::move(step.events)};
-    if (!other) writes.intent = Settle(snapshot.intent, news);
+    writes.intent = std::move(settled);
     told->closed = writes.intent && snapshot.intent->state == store::IntentState::kUnderWay;
     told->settled = writes.intent && snapshot.intent->state == store::IntentState::kUnknown;
     return writes;
@@ -181,15 +185,35 @@ void SessionBook::Record(News news, absl::AnyInvocable<void(absl::StatusOr<Recor
 
 void SessionBook::Release(std::string merchant_id, std::string session_id,
                           absl::AnyInvocable<void(absl::Status) &&> done) {
+  Change(
+      std::move(merchant_id), std::move(session_id),
+      [times = times_, now = clock_->Now()](const store::SessionRecord& known) {
+        return known.held_event.empty() ? Step{} : sessions::Release(known, now, times);
+      },
+      std::move(done));
+}
+
+void SessionBook::Miss(std::string merchant_id, std::string session_id,
+                       absl::AnyInvocable<void(absl::Status) &&> done) {
+  Change(
+      std::move(merchant_id), std::move(session_id),
+      [times = times_, now = clock_->Now()](const store::SessionRecord& known) {
+        return sessions::Miss(known, now, times);
+      },
+      std::move(done));
+}
+
+void SessionBook::Change(std::string merchant_id, std::string session_id,
+                         std::function<Step(const store::SessionRecord&)> change,
+                         absl::AnyInvocable<void(absl::Status) &&> done) {
   store::Transaction transaction;
   transaction.merchant_id = std::move(merchant_id);
   transaction.session_id = std::move(session_id);
   auto told = std::make_shared<std::vector<kustom::ipp::v1::SessionEvent>>();
-  transaction.decide = [told, times = times_,
-                        now = clock_->Now()](const store::Snapshot& snapshot) {
+  transaction.decide = [told, change = std::move(change)](const store::Snapshot& snapshot) {
     told->clear();
-    if (!snapshot.session || snapshot.session->held_event.empty()) return store::Writes{};
-    Step step = sessions::Release(*snapshot.session, now, times);
+    if (!snapshot.session) return store::Writes{};
+    Step step = change(*snapshot.session);
     for (const store::NewEvent& event : step.events) told->push_back(event.event);
     return store::Writes{.session = std::move(step.record), .events = std::move(step.events)};
   };

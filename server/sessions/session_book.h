@@ -1,7 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
@@ -50,11 +52,19 @@ class SessionBook {
   void Release(std::string merchant_id, std::string session_id,
                absl::AnyInvocable<void(absl::Status) &&> done);
 
+  // A read was answered that there is no such session: see sessions::Miss.
+  void Miss(std::string merchant_id, std::string session_id,
+            absl::AnyInvocable<void(absl::Status) &&> done);
+
  private:
   using Source = kustom::ipp::v1::SessionEventSource;
   using Type = kustom::ipp::v1::SessionEventType;
   struct Told;
 
+  // What a change of the record alone comes to, written down and counted.
+  void Change(std::string merchant_id, std::string session_id,
+              std::function<Step(const store::SessionRecord&)> change,
+              absl::AnyInvocable<void(absl::Status) &&> done);
   void Count(Source source, const Told& told);
 
   store::Store* const store_;

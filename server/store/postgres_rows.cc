@@ -21,6 +21,8 @@ absl::StatusOr<SessionRecord> ReadSession(const PostgresRows& rows, int row) {
   record.held_event = rows.String(row, 9);
   record.trace = {.traceparent = rows.String(row, 10), .tracestate = rows.String(row, 11)};
   record.trimmed = rows.Bool(row, 12);
+  record.revision = static_cast<int32_t>(rows.Int(row, 13));
+  if (!rows.IsNull(row, 14)) record.missing_since = FromPostgresNanos(rows.Int(row, 14));
   return record;
 }
 
@@ -82,6 +84,14 @@ PostgresArguments SessionArguments(const std::vector<const SessionRecord*>& reco
   PostgresArray next_check_at(PostgresType::kBigint), checks(PostgresType::kBigint);
   PostgresArray held_event(PostgresType::kBytea), trimmed(PostgresType::kBool);
   PostgresArray traceparent(PostgresType::kBytea), tracestate(PostgresType::kBytea);
+  PostgresArray revision(PostgresType::kBigint), missing_since(PostgresType::kBigint);
+  const auto add_time = [](PostgresArray* column, absl::Time time) {
+    if (time == absl::InfiniteFuture()) {
+      column->AddNull();
+    } else {
+      column->AddInt(PostgresNanos(time));
+    }
+  };
   for (const SessionRecord* record : records) {
     merchant_id.AddBytes(record->merchant_id);
     session_id.AddBytes(record->session.session_id());
@@ -94,22 +104,21 @@ PostgresArguments SessionArguments(const std::vector<const SessionRecord*>& reco
     open.AddBool(record->open);
     created_at.AddInt(PostgresNanos(record->created_at));
     updated_at.AddInt(PostgresNanos(record->updated_at));
-    if (record->next_check_at == absl::InfiniteFuture()) {
-      next_check_at.AddNull();
-    } else {
-      next_check_at.AddInt(PostgresNanos(record->next_check_at));
-    }
+    add_time(&next_check_at, record->next_check_at);
     checks.AddInt(record->checks);
     session.AddBytes(record->session.SerializeAsString());
     held_event.AddBytes(record->held_event);
     traceparent.AddBytes(record->trace.traceparent);
     tracestate.AddBytes(record->trace.tracestate);
     trimmed.AddBool(record->trimmed);
+    revision.AddInt(record->revision);
+    add_time(&missing_since, record->missing_since);
   }
   PostgresArguments arguments;
   for (const PostgresArray* column :
        {&merchant_id, &session_id, &request_id, &complete, &open, &created_at, &updated_at,
-        &next_check_at, &checks, &session, &held_event, &traceparent, &tracestate, &trimmed}) {
+        &next_check_at, &checks, &session, &held_event, &traceparent, &tracestate, &trimmed,
+        &revision, &missing_since}) {
     arguments.Array(*column);
   }
   return arguments;

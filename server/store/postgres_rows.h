@@ -17,7 +17,8 @@ inline absl::Time FromPostgresNanos(int64_t nanos) { return absl::FromUnixNanos(
 // The columns of table `s` that ReadSession() expects, from column 0.
 inline constexpr char kPostgresSessionColumns[] =
     "s.merchant_id, s.request_id, s.complete, s.open, s.created_at, s.updated_at, "
-    "s.next_check_at, s.checks, s.session, s.held_event, s.traceparent, s.tracestate, s.trimmed";
+    "s.next_check_at, s.checks, s.session, s.held_event, s.traceparent, s.tracestate, s.trimmed, "
+    "s.revision, s.missing_since";
 absl::StatusOr<SessionRecord> ReadSession(const PostgresRows& rows, int row);
 absl::StatusOr<std::vector<SessionRecord>> ReadSessions(const PostgresRows& rows);
 

@@ -157,6 +157,11 @@ CREATE INDEX intents_old ON ipp_gateway.intents (trimmed, updated_at);
     IPP_ONE_SPELLING("intents", "session_id") ";"
     IPP_ONE_SPELLING("events", "session_id") ";"
     IPP_ONE_SPELLING("events", "device_id"),
+    R"sql(
+ALTER TABLE ipp_gateway.sessions ADD COLUMN revision bigint NOT NULL DEFAULT 0,
+  ADD COLUMN missing_since bigint;    -- NULL: the upstream knows it
+CREATE INDEX sessions_held ON ipp_gateway.sessions (created_at) WHERE held_event <> '';
+)sql",
 };
 
 absl::StatusOr<int64_t> ReadNumber(PostgresConnection* connection, const std::string& sql) {

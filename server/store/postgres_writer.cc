@@ -21,15 +21,19 @@ constexpr char kReadSessions[] =
     " FROM unnest($1::bytea[], $2::bytea[]) AS k (merchant_id, session_id) "
     "JOIN ipp_gateway.sessions s USING (merchant_id, session_id) FOR UPDATE OF s";
 constexpr char kPutSessions[] =
-    "INSERT INTO ipp_gateway.sessions SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], "
+    "INSERT INTO ipp_gateway.sessions (merchant_id, session_id, request_id, complete, open, "
+    "created_at, updated_at, next_check_at, checks, session, held_event, traceparent, tracestate, "
+    "trimmed, revision, missing_since) SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], "
     "$4::boolean[], $5::boolean[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], "
-    "$10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[], $14::boolean[]) "
+    "$10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[], $14::boolean[], $15::bigint[], "
+    "$16::bigint[]) "
     "ON CONFLICT (merchant_id, session_id) DO UPDATE SET "
     "request_id = excluded.request_id, complete = excluded.complete, open = excluded.open, "
     "created_at = excluded.created_at, updated_at = excluded.updated_at, "
     "next_check_at = excluded.next_check_at, checks = excluded.checks, session = excluded.session, "
     "held_event = excluded.held_event, traceparent = excluded.traceparent, "
-    "tracestate = excluded.tracestate, trimmed = excluded.trimmed";
+    "tracestate = excluded.tracestate, trimmed = excluded.trimmed, "
+    "revision = excluded.revision, missing_since = excluded.missing_since";
 constexpr char kReadCreated[] =
     " FROM unnest($1::bytea[], $2::bytea[]) AS k (merchant_id, request_id) "
     "JOIN ipp_gateway.sessions s USING (merchant_id, request_id)";
@@ -156,10 +160,14 @@ std::vector<PostgresStatement> PostgresWriterStatements() {
       {"notify", "SELECT pg_notify('ipp_gateway_events', ($1::bigint)::text)"},
       {"probe", "UPDATE ipp_gateway.log SET commits = commits + 1"},
       {"due",
-       absl::StrCat(
-           "SELECT ", kPostgresSessionColumns,
-           " FROM ipp_gateway.sessions s WHERE next_check_at <= $1::bigint OR next_check_at > "
-           "$3::bigint ORDER BY next_check_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED")},
+       absl::StrCat("SELECT ", kPostgresSessionColumns,
+                    " FROM ipp_gateway.sessions s WHERE (next_check_at <= $1::bigint OR "
+                    "next_check_at > $4::bigint) AND merchant_id <> ALL ($3::bytea[]) ORDER BY "
+                    "next_check_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED")},
+      {"held", absl::StrCat("SELECT ", kPostgresSessionColumns,
+                            " FROM ipp_gateway.sessions s WHERE held_event <> '' AND created_at <= "
+                            "$3::bigint AND next_check_at <= $1::bigint ORDER BY created_at LIMIT "
+                            "$2::bigint FOR UPDATE SKIP LOCKED")},
       {"put_off", kPutOff},
       {"orphans", absl::StrCat(kOrphans, kPostgresIntentColumns)},
       {"try_trim", "SELECT pg_try_advisory_xact_lock($1::bigint)"},
@@ -312,11 +320,16 @@ absl::StatusOr<std::vector<SessionRecord>> PostgresWriter::LeaseDue(const Lease&
   using Due = std::vector<SessionRecord>;
   return Attempt<Due>(
       PostgresLink::InPause::kWait, [&](PostgresConnection& connection) -> absl::StatusOr<Due> {
+        PostgresArguments which;
+        which.Int(PostgresNanos(lease.now)).Int(lease.limit);
+        if (lease.held_since) {
+          which.Int(PostgresNanos(*lease.held_since));
+        } else {
+          which.Array(Column({lease.without_merchants.begin(), lease.without_merchants.end()}));
+          which.Int(PostgresNanos(lease.now + lease.longest));
+        }
         const PostgresCall find[] = {{"begin"},
-                                     {"due", PostgresArguments()
-                                                 .Int(PostgresNanos(lease.now))
-                                                 .Int(lease.limit)
-                                                 .Int(PostgresNanos(lease.now + lease.longest))}};
+                                     {lease.held_since ? "held" : "due", std::move(which)}};
         IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> rows,
                              connection.Run(find, limits_.answer));
         IPP_ASSIGN_OR_RETURN(Due due, ReadSessions(rows[1]));

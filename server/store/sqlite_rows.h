@@ -15,11 +15,13 @@ inline absl::Time FromNanos(int64_t nanos) { return absl::FromUnixNanos(nanos); 
 // The columns that ReadSession() expects, from column 0.
 inline constexpr char kSessionColumns[] =
     "merchant_id, coalesce(request_id, ''), complete, open, created_at, updated_at, next_check_at, "
-    "checks, session, held_event, traceparent, tracestate, trimmed";
+    "checks, session, held_event, traceparent, tracestate, trimmed, revision, "
+    "missing_since";
 absl::StatusOr<SessionRecord> ReadSession(const SqliteQuery& row);
 
 // merchant_id, session_id, request_id, complete, open, created_at, updated_at, next_check_at,
-// checks, session, held_event, traceparent, tracestate, trimmed. `bytes` must outlive the query.
+// checks, session, held_event, traceparent, tracestate, trimmed, revision, missing_since. `bytes`
+// must outlive the query.
 void BindSession(SqliteQuery& query, const SessionRecord& record, const std::string& bytes);
 
 // The columns that ReadIntent() expects, from column 0.

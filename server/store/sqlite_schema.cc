@@ -135,6 +135,11 @@ CREATE INDEX intents_old ON intents (trimmed, updated_at);
     "UPDATE intents SET session_id = lower(session_id) WHERE " IPP_ODD("session_id") ";"
     "UPDATE events SET session_id = lower(session_id) WHERE " IPP_ODD("session_id") ";"
     "UPDATE events SET device_id = lower(device_id) WHERE " IPP_ODD("device_id"),
+    R"sql(
+ALTER TABLE sessions ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN missing_since INTEGER;  -- NULL: the upstream knows it
+CREATE INDEX sessions_held ON sessions (created_at) WHERE held_event <> x'';
+)sql",
 };
 
 absl::StatusOr<int64_t> ReadNumber(SqliteDatabase* database, absl::string_view sql) {

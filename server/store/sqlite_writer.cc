@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/base/status_macros.h"
 #include "server/store/event_row.h"
 #include "server/store/keepable.h"
@@ -56,14 +57,15 @@ absl::Status SqliteWriter::Prepare() {
                                     " FROM sessions WHERE merchant_id = ? AND session_id = ?")},
       {&put_session_,
        "INSERT INTO sessions (merchant_id, session_id, request_id, complete, open, created_at, "
-       "updated_at, next_check_at, checks, session, held_event, traceparent, tracestate, trimmed) "
-       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+       "updated_at, next_check_at, checks, session, held_event, traceparent, tracestate, trimmed, "
+       "revision, missing_since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
        "ON CONFLICT (merchant_id, session_id) DO UPDATE SET request_id = excluded.request_id, "
        "complete = excluded.complete, open = excluded.open, created_at = excluded.created_at, "
        "updated_at = excluded.updated_at, next_check_at = excluded.next_check_at, "
        "checks = excluded.checks, session = excluded.session, held_event = excluded.held_event, "
        "traceparent = excluded.traceparent, tracestate = excluded.tracestate, "
-       "trimmed = excluded.trimmed"},
+       "trimmed = excluded.trimmed, revision = excluded.revision, "
+       "missing_since = excluded.missing_since"},
       {&find_created_, absl::StrCat("SELECT ", kSessionColumns,
                                     " FROM sessions WHERE merchant_id = ? AND request_id = ?")},
       {&find_intent_, absl::StrCat("SELECT ", kIntentColumns,
@@ -92,6 +94,9 @@ absl::Status SqliteWriter::Prepare() {
       {&due_, absl::StrCat("SELECT ", kSessionColumns,
                            " FROM sessions WHERE next_check_at <= ? OR next_check_at > ? "
                            "ORDER BY next_check_at LIMIT ?")},
+      {&held_, absl::StrCat("SELECT ", kSessionColumns,
+                            " FROM sessions WHERE held_event <> x'' AND created_at <= ? AND "
+                            "next_check_at <= ? ORDER BY created_at LIMIT ?")},
       {&put_off_,
        "UPDATE sessions SET next_check_at = ?, checks = ? WHERE merchant_id = ? AND session_id = "
        "?"},
@@ -241,17 +246,39 @@ absl::StatusOr<int64_t> SqliteWriter::Put(const IntentRecord& intent) {
   return written ? query.Int(0) : intent.id;
 }
 
-absl::StatusOr<std::vector<SessionRecord>> SqliteWriter::LeaseDue(const Lease& lease) {
-  std::vector<SessionRecord> due;
-  {
-    SqliteQuery query(due_);
-    query.Bind(ToNanos(lease.now)).Bind(ToNanos(lease.now + lease.longest)).Bind(lease.limit);
-    while (true) {
-      IPP_ASSIGN_OR_RETURN(const bool found, query.Step());
-      if (!found) break;
-      IPP_ASSIGN_OR_RETURN(due.emplace_back(), ReadSession(query));
-    }
+absl::StatusOr<std::vector<SessionRecord>> SqliteWriter::FindDue(const Lease& lease) {
+  SqliteStatement fewer;
+  const SqliteStatement* statement = lease.held_since ? &held_ : &due_;
+  if (!lease.held_since && !lease.without_merchants.empty()) {
+    // Rare, so it is prepared when it is needed: the number of merchants differs.
+    const std::string marks =
+        absl::StrJoin(std::vector<absl::string_view>(lease.without_merchants.size(), "?"), ", ");
+    IPP_ASSIGN_OR_RETURN(
+        fewer,
+        database_->Prepare(absl::StrCat(
+            "SELECT ", kSessionColumns, " FROM sessions WHERE merchant_id NOT IN (", marks,
+            ") AND (next_check_at <= ? OR next_check_at > ?) ORDER BY next_check_at LIMIT ?")));
+    statement = &fewer;
   }
+  SqliteQuery query(*statement);
+  if (lease.held_since) {
+    query.Bind(ToNanos(*lease.held_since));
+  } else {
+    for (const std::string& merchant : lease.without_merchants) query.Bind(merchant);
+  }
+  query.Bind(ToNanos(lease.now));
+  if (!lease.held_since) query.Bind(ToNanos(lease.now + lease.longest));
+  query.Bind(lease.limit);
+  std::vector<SessionRecord> due;
+  while (true) {
+    IPP_ASSIGN_OR_RETURN(const bool found, query.Step());
+    if (!found) return due;
+    IPP_ASSIGN_OR_RETURN(due.emplace_back(), ReadSession(query));
+  }
+}
+
+absl::StatusOr<std::vector<SessionRecord>> SqliteWriter::LeaseDue(const Lease& lease) {
+  IPP_ASSIGN_OR_RETURN(std::vector<SessionRecord> due, FindDue(lease));
   if (due.empty()) return due;
   // Nobody else writes: what was read still holds.
   IPP_RETURN_IF_ERROR(database_->InTransaction([&]() -> absl::Status {

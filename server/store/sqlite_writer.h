@@ -55,6 +55,7 @@ class SqliteWriter {
   absl::StatusOr<Committed> Apply(const Transaction& transaction, absl::Time recorded_at,
                                   int64_t* latest);
   absl::StatusOr<Snapshot> Load(const Transaction& transaction, absl::Time now);
+  absl::StatusOr<std::vector<SessionRecord>> FindDue(const Lease& lease);
   absl::StatusOr<bool> TrimEvents(absl::Time cutoff);
   absl::StatusOr<bool> TrimSessions(absl::Time cutoff);
   absl::StatusOr<bool> TrimIntents(absl::Time cutoff);
@@ -66,7 +67,7 @@ class SqliteWriter {
   const std::unique_ptr<SqliteDatabase> database_;
   SqliteStatement find_seen_, add_seen_, find_session_, put_session_, add_event_;
   SqliteStatement find_intent_, put_intent_, find_creating_, find_created_, orphans_;
-  SqliteStatement due_, put_off_;
+  SqliteStatement due_, held_, put_off_;
   SqliteStatement old_events_, trim_events_, move_start_, trim_seen_, note_use_;
   SqliteStatement old_sessions_, old_intents_, trim_sessions_, trim_intents_;
   std::string log_id_;

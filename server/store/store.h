@@ -24,7 +24,7 @@ namespace ipp::store {
 // What the gateway knows of a session.
 struct SessionRecord {
   std::string merchant_id;
-  kustom::ipp::v1::Session session;  // as last known; session_id and status are always set
+  kustom::ipp::v1::Session session;  // as last known; session_id is always set
   std::string request_id;            // of the create that made it; empty when not made here
   TraceContext trace;                // of that create
   bool complete = false;             // the upstream's whole answer was seen, not only a webhook
@@ -38,6 +38,12 @@ struct SessionRecord {
   std::string held_event;
   // Only the end of a final session is left (store/retention.h).
   bool trimmed = false;
+  // Events that the gateway has made for this session beside its steps (DETAILS, CORRECTED);
+  // numbers their ids.
+  int32_t revision = 0;
+  // Since when every read was answered that there is no such session; infinite: the last one was
+  // not.
+  absl::Time missing_since = absl::InfiniteFuture();
 };
 
 // A wish for sessions that are due to be read.
@@ -47,6 +53,11 @@ struct Lease {
   // put off by a clock that was wrong: it is due.
   absl::Duration longest = absl::InfiniteDuration();
   int limit = 1;
+  // Sessions of these merchants are left out.
+  std::vector<std::string> without_merchants = {};
+  // Set: only sessions that hold an event and were first heard of by then, of any merchant, also of
+  // those left out.
+  std::optional<absl::Time> held_since = std::nullopt;
   // How long a session that is taken is left alone. Runs on the store's thread, possibly more than
   // once: pure and quick.
   std::function<absl::Duration(const SessionRecord&)> pause;

@@ -2,6 +2,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
+#include "absl/strings/strip.h"
 #include "server/base/uuid.h"
 #include "server/json/message_json.h"
 #include "server/webhook/webhook_event.pb.h"
@@ -9,11 +10,11 @@
 namespace ipp::webhook {
 namespace {
 
-// Types that are about a session, so that one without a session id is broken. Any other type is
-// some other product's, or newer than we are.
+// Types that are about a session, with or without the product's prefix, also those that are newer
+// than this release: without a session id they are broken. Any other type is another product's.
 bool SpeaksOfSession(absl::string_view type) {
-  return absl::StartsWith(type, "ipp.session.") || absl::StartsWith(type, "ipp.payment.") ||
-         sessions::TypeFromUpstream(type) != kustom::ipp::v1::SESSION_EVENT_TYPE_UNSPECIFIED;
+  absl::ConsumePrefix(&type, "ipp.");
+  return absl::StartsWith(type, "session.") || absl::StartsWith(type, "payment.");
 }
 
 }  // namespace
@@ -33,12 +34,11 @@ std::variant<sessions::News, Ignored, Malformed, WrongMerchant> ReadEvent(
   if (!event.merchant_id().empty() && !signers.contains(event.merchant_id())) {
     return WrongMerchant{};
   }
+  // Also when it names a session.
+  if (!SpeaksOfSession(event.type())) return Ignored{event.type()};
   const std::string session_id = CanonicalUuid(
       event.data().session_id().empty() ? event.session_id() : event.data().session_id());
-  if (session_id.empty()) {
-    if (SpeaksOfSession(event.type())) return Malformed{"data.session_id is missing"};
-    return Ignored{event.type()};
-  }
+  if (session_id.empty()) return Malformed{"data.session_id is missing"};
   if (event.id().empty()) return Malformed{"id is missing"};
   if (event.merchant_id().empty()) return Malformed{"merchant_id is missing"};
   if (!event.has_timestamp()) return Malformed{"timestamp is missing"};

@@ -5,6 +5,7 @@
 
 #include <ostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "google/protobuf/util/message_differencer.h"
@@ -52,7 +53,19 @@ TEST_P(LogEventOfSize, HasTheBytesThatProtobufWrites) {
 
 INSTANTIATE_TEST_SUITE_P(Table, LogEventOfSize,
                          testing::Values(0, 1, 20, 40, 60, 100, 127, 128, 1000, 16000, 16256, 16383,
-                                         16384, 2097152, 3000000));
+                                         16384, 200000, 261000));
+
+// As an earlier release wrote it.
+TEST(LogEvent, CutsARowThatIsTooLargeForItsReaders) {
+  store::StoredEvent row = store::MakeRow(EventWithDataOf(0), 4711, kRecordedAt);
+  v1::SessionEvent large = EventWithDataOf(5 << 20);
+  row.payload = large.SerializeAsString();
+  const EventPtr made = LogEvent::Make(std::move(row), kLog);
+  EXPECT_LT(made->message.size(), size_t{300 << 10});
+  EXPECT_TRUE(made->Parse().session_truncated());
+  EXPECT_EQ(made->Parse().session().device_id(), "d1");
+  EXPECT_EQ(made->Parse().cursor(), EncodeCursor(kLog, 4711));
+}
 
 TEST(LogEvent, KeepsWhatFiltersLookAtAndTheBytesOnce) {
   const EventPtr made =

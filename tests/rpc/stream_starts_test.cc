@@ -336,7 +336,7 @@ TEST_F(EventPages, KeepWhatTheyHaveWhenRetentionOvertakesThem) {
 }
 
 TEST_F(EventPages, EndEarlyWhenTheirEventsAreLarge) {
-  Append(10, "s1", 300'000);
+  Append(10, "s1", 250'000);
   Open();
   List request;
   std::vector<int64_t> listed;

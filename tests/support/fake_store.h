@@ -478,13 +478,20 @@ class FakeStore final : public Store {
       return commit_failure_;
     }
     std::vector<SessionRecord*> due;
+    const auto& without = lease.without_merchants;
     for (auto& [key, record] : disk_->sessions) {
       const absl::Time at = record.next_check_at;
-      const bool put_off_too_far = at != absl::InfiniteFuture() && at > lease.now + lease.longest;
-      if (at <= lease.now || put_off_too_far) due.push_back(&record);
+      const bool put_off_too_far =
+          !lease.held_since && at != absl::InfiniteFuture() && at > lease.now + lease.longest;
+      if (at > lease.now && !put_off_too_far) continue;
+      const bool wanted =
+          lease.held_since
+              ? !record.held_event.empty() && record.created_at <= *lease.held_since
+              : std::find(without.begin(), without.end(), record.merchant_id) == without.end();
+      if (wanted) due.push_back(&record);
     }
-    std::stable_sort(due.begin(), due.end(), [](const SessionRecord* a, const SessionRecord* b) {
-      return a->next_check_at < b->next_check_at;
+    std::stable_sort(due.begin(), due.end(), [&](const SessionRecord* a, const SessionRecord* b) {
+      return lease.held_since ? a->created_at < b->created_at : a->next_check_at < b->next_check_at;
     });
     std::vector<SessionRecord> taken;
     for (SessionRecord* record : due) {

@@ -252,6 +252,7 @@ class EagerTransport final : public http::HttpTransport {
     thread_.join();
   }
 
+  int concurrency() const override { return 1; }
   std::shared_ptr<Call> Send(http::HttpRequest, Done done) override {
     struct Nothing final : Call {
       void Cancel() override {}
