@@ -56,6 +56,10 @@ class LogJudge {
     const v1::SessionEvent* before = nullptr;  // the one that went furthest
     int declines = 0;
     for (const v1::SessionEvent* event : events) {
+      if (IsDetails(event->type())) {
+        JudgeDetails(id, session, *event);
+        continue;
+      }
       const int rank = RankOf(event->type());
       const int reached = before == nullptr ? 0 : RankOf(before->type());
       if (rank == 0 && event->type() != v1::SESSION_EVENT_TYPE_PAYMENT_FAILED) {
@@ -132,6 +136,25 @@ class LogJudge {
     }
     if (shown.device_id().empty() || shown.merchant_reference1() != session.reference) {
       Wrong(event, "it does not show the whole session");
+    }
+  }
+
+  // May come at any time, also after the end, and more than once; never empty-handed.
+  void JudgeDetails(const std::string& id, const TrueSession& session,
+                    const v1::SessionEvent& event) {
+    if (event.merchant_id() != session.merchant_id) Wrong(event, "another merchant's session");
+    if (webhooks_.count(event.event_id()) > 0) Wrong(event, "it has a webhook's id");
+    const v1::Session& shown = event.session();
+    if (shown.session_id() != id || shown.device_id().empty() ||
+        shown.merchant_reference1() != session.reference) {
+      Wrong(event, "it does not show the whole session");
+    }
+    if (!event.order_id().empty() && event.order_id() != session.order_id) {
+      Wrong(event, absl::StrCat("its order is '", event.order_id(), "'"));
+    }
+    const auto create = creates_.find(id);
+    if (create != creates_.end() && event.request_id() != create->second->request_id) {
+      Wrong(event, absl::StrCat("its request is '", event.request_id(), "'"));
     }
   }
 

@@ -14,6 +14,8 @@ bool IsFinal(v1::SessionStatus status) {
 
 bool IsTerminal(v1::SessionEventType type) { return IsFinal(StatusAfter(type)); }
 
+bool IsDetails(v1::SessionEventType type) { return Name(type) == "DETAILS"; }
+
 int RankOf(v1::SessionEventType type) {
   if (type == v1::SESSION_EVENT_TYPE_CREATED) return 1;
   if (type == v1::SESSION_EVENT_TYPE_ACTIVATED) return 2;
