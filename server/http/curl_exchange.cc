@@ -44,6 +44,17 @@ bool IsTarget(absl::string_view text) {
          });
 }
 
+// Of an answer whose body could not be decoded.
+std::string CodingTrouble(absl::string_view codings) {
+  std::string named;
+  for (const char c : codings.substr(0, 64)) {
+    const auto byte = static_cast<unsigned char>(c);
+    named += absl::ascii_isalnum(byte) || byte == '-' || byte == ',' || byte == ' ' ? c : '?';
+  }
+  return absl::StrCat("its content coding (", absl::AsciiStrToLower(named),
+                      ") is not known to the gateway, or broken; gzip and deflate are known");
+}
+
 }  // namespace
 
 CurlExchange::CurlExchange(const CurlShared& shared, SteadyTime* earliest_due)
@@ -105,6 +116,9 @@ void CurlExchange::SetUp() {
   set(CURLOPT_HEADERDATA, this);
   set(CURLOPT_WRITEFUNCTION, &CurlExchange::OnBody);
   set(CURLOPT_WRITEDATA, this);
+  // What is sent in one of these is decoded; OnBody counts the decoded bytes, so that a small
+  // answer cannot grow without limit. libcurl also decodes what it knows and was not asked for.
+  set(CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
   set(CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(options.max_response_bytes));
   set(CURLOPT_HTTPGET, 1L);
   method_ = "GET";
@@ -291,6 +305,12 @@ HttpResult CurlExchange::Result(CURLcode code) {
   if (late_) return Ended(absl::DeadlineExceededError("the deadline passed before it was sent"));
   if (too_large_ || code == CURLE_FILESIZE_EXCEEDED) {
     return Ended(absl::OutOfRangeError("the upstream's answer is larger than allowed"));
+  }
+  // The code and the headers are there, and mostly decide.
+  if (code == CURLE_BAD_CONTENT_ENCODING && answer_began_) {
+    response_.body.clear();
+    response_.body_trouble = CodingTrouble(response_.header("content-encoding"));
+    return {absl::OkStatus(), RequestFate::kSent, std::move(response_)};
   }
   if (resend_refused_) return Ended(absl::UnavailableError("the connection to the upstream broke"));
   // libcurl's own words name host and port before the request, and might quote the answer after it.

@@ -34,7 +34,10 @@ struct HttpRequest {
 struct HttpResponse {
   int code = 0;
   std::vector<Header> headers;  // names in lower case
-  std::string body;
+  std::string body;             // decoded: never gzip or the like
+  // Why there is no body although one came: its content coding is not known, or broken. Empty
+  // otherwise. For a person; no part of the body.
+  std::string body_trouble = {};
 
   // The first value of a header, by its name in lower case; empty when there is none.
   absl::string_view header(absl::string_view name) const;

@@ -23,10 +23,15 @@ namespace ipp::json {
 // for what is neither letter, digit, `_` nor `-`. Keys below an unknown key are not reported.
 using UnknownField = std::function<void(absl::string_view path)>;
 
+// Path of a field whose value was left out. Made of names of the contract alone.
+using UnreadableField = std::function<void(absl::string_view path)>;
+
 struct ReadOptions {
   int max_depth = 32;                  // nested objects and arrays together
   size_t max_bytes = 8 * 1024 * 1024;  // of the text
   UnknownField unknown_field;          // may be empty
+  bool lenient = false;                // see Read
+  UnreadableField unreadable_field;    // when lenient; may be empty; once for each value
 };
 
 // Sets the fields of `message` that occur in `text` (a JSON object); others stay as they are,
@@ -44,6 +49,20 @@ struct ReadOptions {
 //  * Text that is no JSON object, ends early, nests too deep, is not UTF-8, or holds a value of the
 //    wrong kind: InvalidArgument naming the path ("order_items[3].unit_price: ..."), never the
 //    value nor a map's key. What was read before is then left in `message`.
+//
+// Lenient, for what others write: a value that does not suit its field is left out, as if its key
+// were not there, and all else is read. Its path is reported and added to the `unreadable` field of
+// the nearest message around it that has one.
+//  * A list is whole or absent: one element of the wrong kind leaves all of it out, since order
+//    lines of which some are missing would look like an order with another sum. A member of an
+//    element is an own value. Of a map only the entry is left out.
+//  * The items of a page are not optional: they fail as ever.
+//  * Read as well, since it means the same: enum words in any letter case, the strings "true" and
+//    "false" for a boolean, times as ISO 8601 has them (TimeForm in timestamp.h), a byte order
+//    mark.
+//  * An enum word that is not known and has no `raw_of` sibling is a value that does not suit.
+//  * A string that is not UTF-8, or has half of a surrogate pair, is one too.
+//  * JSON that is broken, too long or nests too deep fails as ever.
 absl::Status Read(absl::string_view text, google::protobuf::Message* message,
                   const ReadOptions& options = {});
 
@@ -60,9 +79,9 @@ using FieldFilter = std::function<bool(const google::protobuf::FieldDescriptor*)
 // Appends `message` as one JSON object. Numbers without presence are always written, also a 0: the
 // upstream requires tax_rate and the like on every line. Other fields without presence are left out
 // when they have their default value; optional fields are written when present, also when empty.
-// `raw_of` fields are never written. A repeated field or map is left out when empty. Fails
-// (InvalidArgument, naming the path) on a string that is not UTF-8, a Timestamp outside 0001..9999,
-// or an enum number without a name.
+// `raw_of` and `unreadable` fields are never written. A repeated field or map is left out when
+// empty. Fails (InvalidArgument, naming the path) on a string that is not UTF-8, a Timestamp
+// outside 0001..9999, or an enum number without a name.
 absl::Status Write(const google::protobuf::Message& message, std::string* out,
                    const FieldFilter& filter = {});
 

@@ -134,6 +134,10 @@ class PlanTable {
     for (int i = 0; i < type->field_count(); ++i) {
       const FieldDescriptor* field = type->field(i);
       if (field->options().HasExtension(kustom::ipp::v1::raw_of)) continue;
+      if (field->options().GetExtension(kustom::ipp::v1::unreadable)) {
+        plan->unreadable = field;
+        continue;
+      }
       FieldPlan& added = plan->fields.emplace_back();
       added.field = field;
       // A json_name that protoc derived by itself is not in a generated descriptor.

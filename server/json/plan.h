@@ -58,7 +58,8 @@ struct FieldPlan {
 struct MessagePlan {
   const google::protobuf::Message* prototype = nullptr;
   const google::protobuf::Reflection* reflection = nullptr;
-  std::vector<FieldPlan> fields;  // without the `raw_of` ones: they are in no JSON
+  std::vector<FieldPlan> fields;  // without `raw_of` and `unreadable` ones: they are in no JSON
+  const google::protobuf::FieldDescriptor* unreadable = nullptr;  // takes the paths of such members
 
   // The field of that JSON name, or null. `hint` is the index to try first and is set to the one
   // after the field found: keys usually come in the same order as the time before.

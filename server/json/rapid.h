@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "absl/strings/string_view.h"
 
@@ -32,7 +33,8 @@ class InPlaceText {
   using Ch = char;
   static constexpr size_t kPadding = 8;
 
-  explicit InPlaceText(char* text) : src_(text), dst_(text), begin_(text) {}
+  // `lenient`: bytes that are no UTF-8 are passed over too, and spoil the string that they are in.
+  InPlaceText(char* text, bool lenient) : src_(text), dst_(text), begin_(text), lenient_(lenient) {}
 
   char Peek() const { return *src_; }
   char Take() { return *src_++; }
@@ -49,13 +51,20 @@ class InPlaceText {
   }
   // An escape that is no character was met. RapidJSON has no way to fail there.
   void SpoilCharacter() { spoilt_ = true; }
+  bool PassBadByte() {
+    spoilt_ = spoilt_ || lenient_;
+    return lenient_;
+  }
   bool spoilt() const { return spoilt_; }
+  // Whether a string since the last call was spoilt.
+  bool TakeSpoilt() { return std::exchange(spoilt_, false); }
 
   const char* src_;
 
  private:
   char* dst_;
   char* begin_;
+  const bool lenient_;
   bool spoilt_ = false;
 };
 
@@ -127,6 +136,12 @@ struct Utf8 : rapidjson::UTF8<char> {
       if (static_cast<unsigned char>(*at) < 0x80) break;
       const size_t size = Multibyte(reinterpret_cast<const unsigned char*>(at));
       if (size == 0) {
+        if constexpr (requires { in.PassBadByte(); }) {
+          if (in.PassBadByte()) {
+            ++at;
+            continue;
+          }
+        }
         valid = false;
         break;
       }
@@ -139,10 +154,12 @@ struct Utf8 : rapidjson::UTF8<char> {
     return valid;
   }
 
+  // Length of the character of two to four bytes at `at`, 0 when it is none. Looks no further than
+  // a byte that does not belong to it.
+  static size_t Multibyte(const unsigned char* at);
+
  private:
   static bool IsPlain(unsigned char c);
-  // Length of the character of two to four bytes at `at`, 0 when it is none.
-  static size_t Multibyte(const unsigned char* at);
 };
 
 namespace internal {

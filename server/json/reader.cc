@@ -6,7 +6,9 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "server/json/compact.h"
+#include "server/json/lenient_text.h"
 #include "server/json/map_keys.h"
 
 namespace ipp::json {
@@ -17,6 +19,8 @@ using google::protobuf::Reflection;
 
 // Longer keys are cut in the path of an unknown field: it is a label.
 constexpr size_t kMaxUnknownKey = 64;
+
+constexpr char kNoText[] = "not UTF-8";
 
 absl::string_view View(const char* text, rapidjson::SizeType size) { return {text, size}; }
 
@@ -58,6 +62,7 @@ void Reader::SplitOff(absl::string_view items_key, const FieldPlan* items,
 }
 
 absl::Status Reader::Run(absl::string_view text) {
+  if (options_.lenient) absl::ConsumePrefix(&text, kByteOrderMark);
   text_ = text;
   // Most answers fit; the larger ones can afford the allocation.
   char small[4096];
@@ -69,7 +74,8 @@ absl::Status Reader::Run(absl::string_view text) {
   }
   text.copy(copy, text.size());
   std::memset(copy + text.size(), 0, InPlaceText::kPadding);
-  InPlaceText stream(copy);
+  if (options_.lenient) TurnLoneHalves(copy, text.size());
+  InPlaceText stream(copy, options_.lenient);
   stream_ = &stream;
 
   alignas(8) char levels[512];
@@ -92,10 +98,10 @@ bool Reader::Null() {
   if (skip_depth_ > 0) return true;
   if (frames_.empty()) return Fail("not a JSON object");
   Frame& top = frames_.back();
+  if (top.shape == Shape::kSingular || top.field == nullptr) return true;
   if (top.shape == Shape::kMap && top.field->text_values) return StoreText(top, "null");
-  if (top.shape == Shape::kSingular) return true;
   ++top.index;
-  return Fail("null among values");
+  return Refuse("null among values");
 }
 
 bool Reader::Bool(bool value) { return Scalar(Token::kBool, value ? "true" : "false"); }
@@ -106,6 +112,9 @@ bool Reader::RawNumber(const char* text, rapidjson::SizeType size, bool) {
 }
 
 bool Reader::String(const char* text, rapidjson::SizeType size, bool) {
+  if (options_.lenient && skip_depth_ == 0 && stream_->TakeSpoilt()) {
+    return Scalar(Token::kSpoilt, "");
+  }
   return Scalar(Token::kString, View(text, size));
 }
 
@@ -113,8 +122,11 @@ bool Reader::Key(const char* text, rapidjson::SizeType size, bool) {
   if (skip_depth_ > 0) return true;
   Frame& top = frames_.back();
   const absl::string_view key = View(text, size);
+  const bool spoilt = options_.lenient && stream_->TakeSpoilt();
   if (top.shape == Shape::kMap) {
     top.key = key;
+    top.field = spoilt ? nullptr : top.map;
+    if (spoilt) ReportUnreadable();
     return true;
   }
   if (items_ != nullptr && frames_.size() == 1) {
@@ -144,24 +156,27 @@ bool Reader::StartObject() {
   const Reflection* reflection = top.plan->reflection;
   if (top.shape == Shape::kRepeated) {
     ++top.index;
-    if (field.kind != Kind::kMessage) return Expected(field);
+    if (field.kind != Kind::kMessage) return Expected(field) && Skip(false);
     Enter(field.child, AddChild(field, *top.plan, top.message));
     return true;
   }
   if (top.shape == Shape::kMap) {
     if (field.text_values) return Skip(true);
     const FieldPlan& value = field.child->value();
-    if (value.kind != Kind::kMessage) return Expected(value);
+    if (value.kind != Kind::kMessage) return Expected(value) && Skip(false);
     Message* entry = AddEntry(top);
-    if (entry == nullptr) return false;
+    if (entry == nullptr) return status_.ok() && Skip(false);
     Enter(value.child, field.child->reflection->MutableMessage(entry, value.field));
     return true;
   }
   if (field.shape == Shape::kMap) {
     frames_.push_back({Shape::kMap, top.message, top.plan, &field});
+    frames_.back().map = &field;
     return true;
   }
-  if (field.shape == Shape::kRepeated || field.kind != Kind::kMessage) return Expected(field);
+  if (field.shape == Shape::kRepeated || field.kind != Kind::kMessage) {
+    return Expected(field) && Skip(false);
+  }
   if (reflection->HasField(*top.message, field.field)) {
     reflection->ClearField(top.message, field.field);
   }
@@ -176,12 +191,12 @@ bool Reader::StartArray() {
   Frame& top = frames_.back();
   if (top.field == nullptr) return Skip(false);
   if (top.shape == Shape::kMap && top.field->text_values) return Skip(true);
-  if (top.shape == Shape::kMap) return Expected(top.field->child->value());
+  if (top.shape == Shape::kMap) return Expected(top.field->child->value()) && Skip(false);
   if (top.shape == Shape::kRepeated) {
     ++top.index;
-    return Expected(*top.field);
+    return Expected(*top.field) && Skip(false);
   }
-  if (top.field->shape != Shape::kRepeated) return Expected(*top.field);
+  if (top.field->shape != Shape::kRepeated) return Expected(*top.field) && Skip(false);
   frames_.push_back({Shape::kRepeated, top.message, top.plan, top.field});
   return true;
 }
@@ -190,7 +205,7 @@ bool Reader::EndObject(rapidjson::SizeType) {
   --depth_;
   if (skip_depth_ > 0) return EndSkipped();
   const Frame& top = frames_.back();
-  if (top.shape == Shape::kMap) DropRepeatedKeys(*top.field, *top.plan, top.message);
+  if (top.shape == Shape::kMap) DropRepeatedKeys(*top.map, *top.plan, top.message);
   frames_.pop_back();
   return true;
 }
@@ -216,8 +231,11 @@ bool Reader::Skip(bool keep_text) {
 }
 
 bool Reader::EndSkipped() {
-  if (--skip_depth_ > 0 || !keep_text_) return true;
+  if (--skip_depth_ > 0) return true;
+  const bool spoilt = options_.lenient && stream_->TakeSpoilt();
+  if (!keep_text_) return true;
   keep_text_ = false;
+  if (spoilt) return Refuse(kNoText);
   const size_t size = stream_->Tell() + 1 - kept_from_;
   return StoreText(frames_.back(), CompactJson(text_.substr(kept_from_, size)));
 }
@@ -236,9 +254,14 @@ bool Reader::Scalar(Token token, absl::string_view text) {
       ++top.index;
       break;
     case Shape::kMap: {
-      if (field.text_values) return StoreText(top, text);
+      if (field.text_values) {
+        return token == Token::kSpoilt ? Refuse(kNoText) : StoreText(top, text);
+      }
       Message* entry = AddEntry(top);
-      return entry != nullptr && Set(field.child->value(), *field.child, entry, token, text);
+      if (entry == nullptr) return status_.ok();
+      if (!Set(field.child->value(), *field.child, entry, token, text)) return false;
+      if (refused_) RemoveEntry(top);
+      return true;
     }
   }
   return Set(field, *top.plan, top.message, token, text);
@@ -247,21 +270,29 @@ bool Reader::Scalar(Token token, absl::string_view text) {
 Message* Reader::AddEntry(Frame& map) {
   const MessagePlan& plan = *map.field->child;
   Message* entry = AddChild(*map.field, *map.plan, map.message);
+  refused_ = false;
   // JSON has no other keys than strings: a number or a boolean stands in quotes.
   Token token = Token::kString;
   if (plan.key().kind == Kind::kBool) {
     if (map.key != "true" && map.key != "false") {
-      Fail("a key that is neither true nor false");
+      if (Refuse("a key that is neither true nor false")) RemoveEntry(map);
       return nullptr;
     }
     token = Token::kBool;
   }
-  return Set(plan.key(), plan, entry, token, map.key) ? entry : nullptr;
+  if (!Set(plan.key(), plan, entry, token, map.key)) return nullptr;
+  if (!refused_) return entry;
+  RemoveEntry(map);
+  return nullptr;
+}
+
+void Reader::RemoveEntry(Frame& map) {
+  map.plan->reflection->RemoveLast(map.message, map.map->field);
 }
 
 bool Reader::StoreText(Frame& map, absl::string_view text) {
   Message* entry = AddEntry(map);
-  if (entry == nullptr) return false;
+  if (entry == nullptr) return status_.ok();
   const MessagePlan& plan = *map.field->child;
   plan.reflection->SetString(entry, plan.value().field, std::string(text));
   return true;
@@ -274,17 +305,31 @@ bool Reader::Fail(absl::string_view problem) {
   return false;
 }
 
+bool Reader::Refuse(absl::string_view problem) {
+  Frame& top = frames_.back();
+  // What a page consists of is not optional.
+  if (!options_.lenient || (items_ != nullptr && top.field == items_)) return Fail(problem);
+  ReportUnreadable();
+  refused_ = true;
+  if (top.shape == Shape::kRepeated) {
+    top.plan->reflection->ClearField(top.message, top.field->field);
+    top.field = nullptr;  // passes over the other elements
+  }
+  return true;
+}
+
 bool Reader::Expected(const FieldPlan& field) {
   const bool element = frames_.back().shape != Shape::kSingular;
-  if (!element && field.shape == Shape::kMap) return Fail("expected an object");
-  if (!element && field.shape == Shape::kRepeated) return Fail("expected an array");
-  return Fail(absl::StrCat("expected ", WantedValue(field.kind)));
+  if (!element && field.shape == Shape::kMap) return Refuse("expected an object");
+  if (!element && field.shape == Shape::kRepeated) return Refuse("expected an array");
+  return Refuse(absl::StrCat("expected ", WantedValue(field.kind)));
 }
 
 // Map keys are data and are left out.
-std::string Reader::Path(bool with_indexes) const {
+std::string Reader::Path(bool with_indexes, size_t from) const {
   std::string path;
-  for (const Frame& frame : frames_) {
+  for (size_t i = from; i < frames_.size(); ++i) {
+    const Frame& frame = frames_[i];
     if (frame.shape == Shape::kRepeated) {
       absl::StrAppend(&path, "[", with_indexes ? absl::StrCat(frame.index) : "", "]");
     } else if (frame.shape == Shape::kSingular && frame.field != nullptr) {
@@ -302,6 +347,22 @@ void Reader::ReportUnknown(absl::string_view key) {
     path += absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' ? c : '?';
   }
   options_.unknown_field(path);
+}
+
+void Reader::ReportUnreadable() {
+  if (options_.unreadable_field) options_.unreadable_field(Path(false));
+  // The nearest message around the value that keeps such paths.
+  for (size_t i = frames_.size(); i > 0; --i) {
+    const Frame& frame = frames_[i - 1];
+    if (frame.shape != Shape::kSingular || frame.plan->unreadable == nullptr) continue;
+    std::string path = Path(false, i - 1);
+    const google::protobuf::Reflection* reflection = frame.plan->reflection;
+    for (int j = 0; j < reflection->FieldSize(*frame.message, frame.plan->unreadable); ++j) {
+      if (reflection->GetRepeatedString(*frame.message, frame.plan->unreadable, j) == path) return;
+    }
+    reflection->AddString(frame.message, frame.plan->unreadable, std::move(path));
+    return;
+  }
 }
 
 }  // namespace ipp::json

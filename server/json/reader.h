@@ -46,17 +46,18 @@ class Reader {
   bool Double(double) { return false; }
 
  private:
-  enum class Token { kString, kNumber, kBool };
+  enum class Token { kString, kNumber, kBool, kSpoilt };  // kSpoilt: a string that is no text
 
   // An object or array whose end is not yet reached.
   struct Frame {
     Shape shape;  // kSingular: an object that is a message; else the values of `field`
     google::protobuf::Message* message;
-    const MessagePlan* plan;     // of `message`
-    const FieldPlan* field;      // null: the value under way belongs to no field
-    size_t next = 0;             // kSingular: hint for the next key
-    int index = -1;              // kRepeated: element under way
-    absl::string_view key = {};  // kMap: key under way
+    const MessagePlan* plan;         // of `message`
+    const FieldPlan* field;          // null: the value under way belongs to no field
+    size_t next = 0;                 // kSingular: hint for the next key
+    int index = -1;                  // kRepeated: element under way
+    absl::string_view key = {};      // kMap: key under way
+    const FieldPlan* map = nullptr;  // kMap: `field`, which is null while an entry is left out
   };
 
   bool Scalar(Token token, absl::string_view text);
@@ -72,8 +73,10 @@ class Reader {
                absl::string_view word);
   bool SetTimestamp(const FieldPlan& field, const MessagePlan& plan,
                     google::protobuf::Message* message, absl::string_view text);
-  // The entry for the frame's key, or null when the key does not suit the map.
+  // The entry for the frame's key, or null when the key does not suit the map; then reading goes on
+  // if `status_` is OK.
   google::protobuf::Message* AddEntry(Frame& map);
+  static void RemoveEntry(Frame& map);
   bool StoreText(Frame& map, absl::string_view text);
 
   bool Nest();
@@ -81,10 +84,17 @@ class Reader {
   bool Skip(bool keep_text);
   bool EndSkipped();
 
+  // The text is of no use.
   bool Fail(absl::string_view problem);
+  // The value under way does not suit its field. Fails; or, when reading leniently, leaves the
+  // value out (of a list: the list) and returns true. A value that has members is then still to be
+  // skipped.
+  bool Refuse(absl::string_view problem);
   bool Expected(const FieldPlan& field);
-  std::string Path(bool with_indexes) const;
+  // From the frame with that index on.
+  std::string Path(bool with_indexes, size_t from = 0) const;
   void ReportUnknown(absl::string_view key);
+  void ReportUnreadable();
 
   const ReadOptions& options_;
   const MessagePlan* root_plan_;
@@ -101,8 +111,9 @@ class Reader {
   bool keep_text_ = false;  // … but a map of texts does
   size_t kept_from_ = 0;
 
-  absl::string_view text_;               // as it came
-  const InPlaceText* stream_ = nullptr;  // as it is being unescaped
+  absl::string_view text_;         // as it came
+  InPlaceText* stream_ = nullptr;  // as it is being unescaped
+  bool refused_ = false;           // what AddEntry or Set took last
   absl::Status status_;
 };
 

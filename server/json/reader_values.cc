@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "server/json/number.h"
@@ -60,10 +61,31 @@ Store StoreTo(const FieldPlan& field, const MessagePlan& plan, Message* message)
   return {plan.reflection, message, field.field, field.shape == Shape::kRepeated};
 }
 
+bool IsTruth(absl::string_view text) {
+  return absl::EqualsIgnoreCase(text, "true") || absl::EqualsIgnoreCase(text, "false");
+}
+
+// Null for a word that the enum does not have. UNSPECIFIED is not one that the upstream could mean:
+// it is kept as it came, where there is a place for it.
+const EnumWordPlan* FindWord(const FieldPlan& field, absl::string_view word, bool any_case) {
+  const auto meant = [&](const EnumWordPlan& known) {
+    return known.number != 0 || field.raw == nullptr;
+  };
+  for (const EnumWordPlan& known : field.words) {
+    if (word == known.word && meant(known)) return &known;
+  }
+  if (!any_case) return nullptr;
+  for (const EnumWordPlan& known : field.words) {
+    if (absl::EqualsIgnoreCase(word, known.word) && meant(known)) return &known;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 bool Reader::Set(const FieldPlan& field, const MessagePlan& plan, Message* message, Token token,
                  absl::string_view text) {
+  if (token == Token::kSpoilt) return Refuse("not UTF-8");
   switch (field.kind) {
     case Kind::kString:
       StoreTo(field, plan, message)(std::string(text));
@@ -81,8 +103,8 @@ bool Reader::Set(const FieldPlan& field, const MessagePlan& plan, Message* messa
     case Kind::kDouble:
       return SetReal<double>(field, plan, message, token, text);
     case Kind::kBool:
-      if (token != Token::kBool) return Expected(field);
-      StoreTo(field, plan, message)(text == "true");
+      if (token != Token::kBool && !(options_.lenient && IsTruth(text))) return Expected(field);
+      StoreTo(field, plan, message)(absl::EqualsIgnoreCase(text, "true"));
       return true;
     case Kind::kEnum:
       if (token != Token::kString) return Expected(field);
@@ -93,7 +115,7 @@ bool Reader::Set(const FieldPlan& field, const MessagePlan& plan, Message* messa
     case Kind::kBytes: {
       if (token != Token::kString) return Expected(field);
       std::string bytes;
-      if (!absl::Base64Unescape(text, &bytes)) return Fail("not base64");
+      if (!absl::Base64Unescape(text, &bytes)) return Refuse("not base64");
       StoreTo(field, plan, message)(std::move(bytes));
       return true;
     }
@@ -117,7 +139,7 @@ bool Reader::SetWhole(const FieldPlan& field, const MessagePlan& plan, Message* 
     case NumberError::kOutOfRange:
       break;
   }
-  return Fail("number out of range");
+  return Refuse("number out of range");
 }
 
 template <typename Float>
@@ -125,20 +147,21 @@ bool Reader::SetReal(const FieldPlan& field, const MessagePlan& plan, Message* m
                      absl::string_view text) {
   if (token != Token::kNumber) return Expected(field);
   Float value = 0;
-  if (!ParseReal(text, &value)) return Fail("number out of range");
+  if (!ParseReal(text, &value)) return Refuse("number out of range");
   StoreTo(field, plan, message)(value);
   return true;
 }
 
 bool Reader::SetEnum(const FieldPlan& field, const MessagePlan& plan, Message* message,
                      absl::string_view word) {
-  for (const EnumWordPlan& known : field.words) {
-    if (word != known.word) continue;
-    StoreTo(field, plan, message).Enum(known.number);
+  const EnumWordPlan* known = FindWord(field, word, options_.lenient);
+  if (known != nullptr) {
+    StoreTo(field, plan, message).Enum(known->number);
     // From an earlier value of the same key.
     if (field.raw != nullptr) plan.reflection->ClearField(message, field.raw);
     return true;
   }
+  if (options_.lenient && (word.empty() || field.raw == nullptr)) return Refuse("no known word");
   StoreTo(field, plan, message).Enum(0);
   if (field.raw != nullptr) {
     plan.reflection->SetString(message, field.raw, std::string(word));
@@ -150,7 +173,8 @@ bool Reader::SetTimestamp(const FieldPlan& field, const MessagePlan& plan, Messa
                           absl::string_view text) {
   int64_t seconds = 0;
   int32_t nanos = 0;
-  if (!ParseTimestamp(text, &seconds, &nanos)) return Fail("not an RFC 3339 time");
+  const TimeForm form = options_.lenient ? TimeForm::kIso8601 : TimeForm::kRfc3339;
+  if (!ParseTimestamp(text, &seconds, &nanos, form)) return Refuse("not an RFC 3339 time");
   // Plans are of generated types only, so this is the generated Timestamp.
   auto* time = google::protobuf::internal::DownCast<google::protobuf::Timestamp*>(
       StoreTo(field, plan, message).Child());

@@ -56,6 +56,20 @@ int32_t Fraction(Scanner* scanner) {
   return nanos;
 }
 
+// Seconds east of Greenwich.
+int64_t Offset(Scanner* scanner, TimeForm form) {
+  if (scanner->Take('Z') || scanner->Take('z')) return 0;
+  const int sign = scanner->Take('-') ? -1 : 1;
+  if (sign == 1) scanner->Expect(scanner->Take('+'));
+  const int hours = scanner->Digits(2);
+  const bool colon = scanner->Take(':');
+  if (form == TimeForm::kRfc3339) scanner->Expect(colon);
+  const bool has_minutes = colon || form == TimeForm::kRfc3339 || scanner->PeekDigit();
+  const int minutes = has_minutes ? scanner->Digits(2) : 0;
+  scanner->Expect(hours < 24 && minutes < 60);
+  return sign * (hours * 3600 + minutes * 60);
+}
+
 char* Put(int value, int digits, char* out) {
   for (int i = digits - 1; i >= 0; --i) {
     out[i] = static_cast<char>('0' + value % 10);
@@ -66,30 +80,28 @@ char* Put(int value, int digits, char* out) {
 
 }  // namespace
 
-bool ParseTimestamp(absl::string_view text, int64_t* seconds, int32_t* nanos) {
+bool ParseTimestamp(absl::string_view text, int64_t* seconds, int32_t* nanos, TimeForm form) {
+  const bool iso = form == TimeForm::kIso8601;
   Scanner scanner(text);
   const int year = scanner.Digits(4);
   scanner.Expect(scanner.Take('-'));
   const int month = scanner.Digits(2);
   scanner.Expect(scanner.Take('-'));
   const int day = scanner.Digits(2);
-  scanner.Expect(scanner.Take('T') || scanner.Take('t'));
+  scanner.Expect(scanner.Take('T') || scanner.Take('t') || (iso && scanner.Take(' ')));
   const int hour = scanner.Digits(2);
   scanner.Expect(scanner.Take(':'));
   const int minute = scanner.Digits(2);
-  scanner.Expect(scanner.Take(':'));
-  const int second = scanner.Digits(2);
-  *nanos = scanner.Take('.') ? Fraction(&scanner) : 0;
-  int64_t offset = 0;
-  if (!scanner.Take('Z') && !scanner.Take('z')) {
-    const int sign = scanner.Take('-') ? -1 : 1;
-    if (sign == 1) scanner.Expect(scanner.Take('+'));
-    const int hours = scanner.Digits(2);
-    scanner.Expect(scanner.Take(':'));
-    const int minutes = scanner.Digits(2);
-    scanner.Expect(hours < 24 && minutes < 60);
-    offset = sign * (hours * 3600 + minutes * 60);
+  int second = 0;
+  *nanos = 0;
+  const bool has_seconds = scanner.Take(':');
+  if (!iso) scanner.Expect(has_seconds);
+  if (has_seconds) {
+    second = scanner.Digits(2);
+    if (scanner.Take('.') || (iso && scanner.Take(','))) *nanos = Fraction(&scanner);
+    while (iso && scanner.PeekDigit()) scanner.Digits(1);
   }
+  const int64_t offset = Offset(&scanner, form);
   if (!scanner.Done() || hour > 23 || minute > 59 || second > 59) return false;
   const absl::CivilDay date(year, month, day);
   if (date.month() != month || date.day() != day) return false;  // it was normalised: no such day

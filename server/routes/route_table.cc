@@ -46,6 +46,10 @@ bool CanBeQuery(const FieldDescriptor* field) {
   }
 }
 
+absl::Status NeededButMissing(absl::string_view path) {
+  return absl::InvalidArgumentError(absl::StrCat(path, ": missing, or not readable"));
+}
+
 bool IsPresent(const Message& message, const FieldDescriptor* field) {
   return message.GetReflection()->HasField(message, field);
 }
@@ -202,6 +206,16 @@ absl::Status Route::CompileResponse() {
                                                    "' is no message field of ",
                                                    method_->output_type()->name()));
   }
+  const google::protobuf::Descriptor* resource = response_->message_type();
+  for (int i = 0; i < resource->field_count(); ++i) {
+    const Field field = resource->field(i);
+    if (!field->options().GetExtension(v1::needed)) continue;
+    needed_.push_back({field, nullptr});
+    for (int j = 0; j < resource->field_count(); ++j) {
+      const Field other = resource->field(j);
+      if (other->options().GetExtension(v1::raw_of) == field->name()) needed_.back().raw = other;
+    }
+  }
   if (!is_paged()) return absl::OkStatus();
   for (const char* name : {"page_size", "page_token"}) {
     const auto role = roles_.find(name);
@@ -248,10 +262,33 @@ int Route::ItemCount(const Message& response) const {
 }
 
 absl::Status Route::ReadAnswer(absl::string_view text, Message* response, PageEnvelope* envelope,
-                               const json::ReadOptions& options) const {
+                               json::ReadOptions options) const {
   if (response_ == nullptr) return absl::OkStatus();
-  if (is_paged()) return json::ReadPage(text, kItemsKey, response_, response, envelope, options);
-  return json::Read(text, response->GetReflection()->MutableMessage(response, response_), options);
+  options.lenient = true;
+  const Reflection* reflection = response->GetReflection();
+  if (!is_paged()) {
+    Message* resource = reflection->MutableMessage(response, response_);
+    IPP_RETURN_IF_ERROR(json::Read(text, resource, options));
+    const absl::string_view missing = MissingFrom(*resource);
+    return missing.empty() ? absl::OkStatus() : NeededButMissing(missing);
+  }
+  IPP_RETURN_IF_ERROR(json::ReadPage(text, kItemsKey, response_, response, envelope, options));
+  for (int i = 0; i < ItemCount(*response); ++i) {
+    const absl::string_view missing =
+        MissingFrom(reflection->GetRepeatedMessage(*response, response_, i));
+    if (missing.empty()) continue;
+    return NeededButMissing(absl::StrCat(kItemsKey, "[", i, "].", missing));
+  }
+  return absl::OkStatus();
+}
+
+absl::string_view Route::MissingFrom(const Message& resource) const {
+  for (const Needed& needed : needed_) {
+    if (IsPresent(resource, needed.field)) continue;
+    if (needed.raw != nullptr && IsPresent(resource, needed.raw)) continue;
+    return needed.field->name();
+  }
+  return "";
 }
 
 absl::StatusOr<std::unique_ptr<RouteTable>> RouteTable::Compile(

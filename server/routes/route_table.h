@@ -56,18 +56,26 @@ class Route {
   int ItemCount(const google::protobuf::Message& response) const;
 
   // Puts the answer to a success into `response` (of the RPC's response type); a paged route's
-  // surroundings into `envelope`.
+  // surroundings into `envelope`. Reads leniently (json::Read). Fails on what is no JSON object, on
+  // a page whose items are not a list of objects, and when the resource, or an item of the page,
+  // lacks a field that the contract calls `needed`.
   absl::Status ReadAnswer(absl::string_view text, google::protobuf::Message* response,
-                          PageEnvelope* envelope, const json::ReadOptions& options) const;
+                          PageEnvelope* envelope, json::ReadOptions options) const;
 
  private:
   friend class RouteTable;
   using Field = const google::protobuf::FieldDescriptor*;
+  struct Needed {
+    Field field;
+    Field raw;  // its `raw_of` sibling, or null
+  };
 
   static absl::StatusOr<Route> Compile(const google::protobuf::MethodDescriptor* method);
   absl::Status CompileRest();
   absl::Status CompileRequestFields();
   absl::Status CompileResponse();
+  // Empty when nothing that is needed is missing; else its name.
+  absl::string_view MissingFrom(const google::protobuf::Message& resource) const;
   absl::Status Bind(absl::string_view field_name, absl::string_view role);
 
   std::string name_;
@@ -79,6 +87,7 @@ class Route {
   std::vector<Field> body_fields_;  // of `*`
   Field body_ = nullptr;            // of a named field
   Field response_ = nullptr;
+  std::vector<Needed> needed_;  // of the resource that response_ holds
   std::map<std::string, std::string> roles_;  // request field → what it is bound to
 };
 

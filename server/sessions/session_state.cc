@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "server/base/protobuf_time.h"
 
 namespace ipp::sessions {
@@ -345,9 +345,11 @@ SessionEventType EventFor(SessionStatus status) {
 bool IsFinal(SessionStatus status) { return Rank(status) == 3; }
 
 SessionEventType TypeFromUpstream(absl::string_view upstream_type) {
-  absl::ConsumePrefix(&upstream_type, "ipp.");
+  if (absl::StartsWithIgnoreCase(upstream_type, "ipp.")) upstream_type.remove_prefix(4);
   for (const TypeRow& row : kTypes) {
-    if (*row.upstream != '\0' && upstream_type == row.upstream) return row.type;
+    if (*row.upstream != '\0' && absl::EqualsIgnoreCase(upstream_type, row.upstream)) {
+      return row.type;
+    }
   }
   return kustom::ipp::v1::SESSION_EVENT_TYPE_UNSPECIFIED;
 }

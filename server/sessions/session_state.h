@@ -98,8 +98,8 @@ kustom::ipp::v1::SessionStatus StatusAfter(kustom::ipp::v1::SessionEventType typ
 kustom::ipp::v1::SessionEventType EventFor(kustom::ipp::v1::SessionStatus status);
 bool IsFinal(kustom::ipp::v1::SessionStatus status);
 
-// "ipp.session.finalized" (also without "ipp.", as older pages write) → FINALIZED; UNSPECIFIED for
-// unknown words.
+// "ipp.session.finalized" (in any letter case, also without "ipp.", as older pages write) →
+// FINALIZED; UNSPECIFIED for unknown words.
 kustom::ipp::v1::SessionEventType TypeFromUpstream(absl::string_view upstream_type);
 
 }  // namespace ipp::sessions

@@ -20,6 +20,10 @@ bool HasNextPage(const routes::PageEnvelope& envelope, const routes::PageQuery& 
   if (items == 0) return false;
   if (envelope.has_last()) return !envelope.last();
   if (envelope.has_total_pages()) return asked.number + 1 < envelope.total_pages();
+  // What it says cannot be read: only a page that is not full is surely the last one.
+  if (!envelope.has_total_elements() && envelope.unreadable_fields_size() > 0) {
+    return items >= asked.size;
+  }
   const int64_t size = envelope.page_size() > 0 ? envelope.page_size() : asked.size;
   return (int64_t{asked.number} + 1) * size < envelope.total_elements();
 }

@@ -1,15 +1,15 @@
 #include "server/upstream/http_status.h"
 
 #include <algorithm>
-#include <cstdint>
-#include <map>
 #include <utility>
 
-#include "absl/strings/numbers.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "server/json/message_json.h"
-#include "server/upstream/problem.pb.h"
+#include "server/json/lenient_text.h"
+#include "server/upstream/problem_body.h"
+#include "server/upstream/retry_after.h"
 
 namespace ipp::upstream {
 namespace {
@@ -18,6 +18,8 @@ using absl::StatusCode;
 namespace v1 = kustom::ipp::v1;
 
 constexpr size_t kMaxEchoed = 500;  // bytes of the upstream's own words in an error
+// Of all violations together: gRPC clients take 8 KiB of trailers by default.
+constexpr size_t kMaxViolationBytes = 3 * 1024;
 
 struct Row {
   int code;
@@ -77,6 +79,8 @@ Failure Make(StatusCode code, std::string reason, absl::string_view message, Out
   return Failure{MakeError(code, message, detail), outcome, false, std::nullopt};
 }
 
+bool IsMarkup(BodyForm form) { return form == BodyForm::kHtml || form == BodyForm::kXml; }
+
 // The upstream's words, made fit for an error: short, printable, without our key.
 std::string Echo(absl::string_view text, const std::vector<std::string>& secrets) {
   std::string clean(text);
@@ -90,58 +94,79 @@ std::string Echo(absl::string_view text, const std::vector<std::string>& secrets
     clean.resize(end);
   }
   std::replace_if(
-      clean.begin(), clean.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+      clean.begin(), clean.end(),
+      [](char c) { return absl::ascii_iscntrl(static_cast<unsigned char>(c)); }, ' ');
+  // gRPC sends UTF-8 only. JSON is; what is text/plain may be in any encoding.
+  if (!json::IsUtf8(clean)) {
+    std::replace_if(
+        clean.begin(), clean.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; },
+        '?');
+  }
   return clean;
 }
 
-std::vector<FieldViolation> Violations(const Problem& problem, absl::string_view body_field,
+std::vector<FieldViolation> Violations(const ProblemBody& problem, absl::string_view body_field,
                                        const std::vector<std::string>& secrets) {
   const std::string prefix =
       body_field.empty() || body_field == "*" ? "" : absl::StrCat(body_field, ".");
-  std::map<std::string, std::string> sorted(problem.errors().begin(), problem.errors().end());
   std::vector<FieldViolation> violations;
-  for (const auto& [field, text] : sorted) {
+  size_t bytes = 0;
+  for (const auto& [field, text] : problem.errors) {
     violations.push_back({absl::StrCat(prefix, Echo(field, secrets)), Echo(text, secrets)});
+    bytes += violations.back().field.size() + violations.back().description.size();
+    if (bytes > kMaxViolationBytes) break;
   }
   return violations;
 }
 
-}  // namespace
-
-std::optional<absl::Duration> ParseRetryAfter(absl::string_view value) {
-  int64_t seconds = 0;
-  if (!absl::SimpleAtoi(value, &seconds) || seconds < 0 || seconds > 86400) return std::nullopt;
-  return absl::Seconds(seconds);
+void KeepCorrelationId(const ProblemBody& problem, const std::vector<std::string>& secrets,
+                       ErrorDetail* detail) {
+  const std::string& id = problem.correlation_id;
+  const bool is_secret = std::any_of(
+      secrets.begin(), secrets.end(),
+      [&](const std::string& secret) { return !secret.empty() && absl::StrContains(id, secret); });
+  if (!id.empty() && !is_secret) detail->metadata["correlation_id"] = id;
 }
 
-Failure FromResponse(const http::HttpResponse& response, v1::Repeat repeat,
-                     absl::string_view body_field, const std::vector<std::string>& secrets) {
-  const Row row = RowFor(response.code);
-  Problem problem;
-  // Any body will do, also none: the code alone decides.
-  if (!json::Read(response.body, &problem).ok()) problem.Clear();
-  std::string said = Echo(problem.detail().empty() ? problem.title() : problem.detail(), secrets);
+std::string Message(int http_code, const std::string& reason, const ProblemBody& problem,
+                    const std::vector<std::string>& secrets) {
+  if (reason == "UPSTREAM_CREDENTIALS") {
+    return "the upstream refused the gateway's own key";  // not the caller's business
+  }
+  std::string message = absl::StrCat("the upstream answered ", http_code);
+  if (IsMarkup(problem.form)) {
+    absl::StrAppend(&message, " with ", FormName(problem.form));
+  } else if (!problem.words.empty()) {
+    absl::StrAppend(&message, ": ", Echo(problem.words, secrets));
+  }
+  return message;
+}
 
+}  // namespace
+
+Failure FromResponse(const http::HttpResponse& response, v1::Repeat repeat,
+                     absl::string_view body_field, const std::vector<std::string>& secrets,
+                     absl::Time now) {
+  const Row row = RowFor(response.code);
+  // Any body will do, also none: the code alone decides.
+  const ProblemBody problem = ReadProblemBody(response);
   ErrorDetail detail;
   detail.metadata["http_status"] = absl::StrCat(response.code);
   StatusCode code = row.status;
   std::string reason = row.reason;
   HideFromBlindRetries(repeat, row.outcome, &code, &reason);
-  const std::optional<absl::Duration> retry_after = ParseRetryAfter(response.header("retry-after"));
+  // A firewall's page says nothing of a key, which may not even have been looked at.
+  if (reason == "UPSTREAM_CREDENTIALS" && IsMarkup(problem.form)) reason = "UPSTREAM_BLOCKED";
+  KeepCorrelationId(problem, secrets, &detail);
+  const std::optional<absl::Duration> retry_after =
+      ParseRetryAfter(response.header("retry-after"), response.header("date"), now);
   if (code == StatusCode::kInvalidArgument) {
     detail.violations = Violations(problem, body_field, secrets);
   }
   // A wait reads as leave to send again.
   if (row.retriable && RetrySafe(row.outcome, repeat)) detail.retry_after = retry_after;
   if (code == StatusCode::kResourceExhausted && !retry_after) detail.retry_after = absl::Seconds(1);
-  std::string message;
-  if (reason == "UPSTREAM_CREDENTIALS") {
-    message = "the upstream refused the gateway's own key";  // not the caller's business
-  } else if (said.empty()) {
-    message = absl::StrCat("the upstream answered ", response.code);
-  } else {
-    message = absl::StrCat("the upstream answered ", response.code, ": ", said);
-  }
+  const std::string message = Message(response.code, reason, problem, secrets);
   Failure failure = Make(code, std::move(reason), message, row.outcome, repeat, std::move(detail));
   failure.retriable = row.retriable;
   failure.retry_after = retry_after;
@@ -192,10 +217,19 @@ Failure FromTransport(const http::HttpResult& result, v1::Repeat repeat) {
 }
 
 Failure FromMalformedAnswer(int http_code, v1::Repeat repeat, absl::string_view why) {
+  return FromMalformedAnswer(http::HttpResponse{.code = http_code, .headers = {}, .body = "{}"},
+                             repeat, why, {});
+}
+
+Failure FromMalformedAnswer(const http::HttpResponse& response, v1::Repeat repeat,
+                            absl::string_view why, const std::vector<std::string>& secrets) {
   // What a create made cannot be told from an answer that cannot be read.
   const Outcome outcome = repeat == v1::REPEAT_NEVER ? Outcome::kUnknown : Outcome::kExecuted;
+  const ProblemBody problem = ReadProblemBody(response);
+  if (IsMarkup(problem.form)) why = FormName(problem.form);
   ErrorDetail detail;
-  detail.metadata["http_status"] = absl::StrCat(http_code);
+  detail.metadata["http_status"] = absl::StrCat(response.code);
+  KeepCorrelationId(problem, secrets, &detail);
   return Make(StatusCode::kInternal, "UPSTREAM_MALFORMED",
               absl::StrCat("the upstream's answer cannot be read: ", why), outcome, repeat,
               std::move(detail));

@@ -23,17 +23,19 @@ struct Failure {
 };
 
 // An answer whose code is not one of the route's successes. The `secrets` are struck out of
-// everything that the upstream said.
+// everything that the upstream said. The metadata has the `correlation_id` by which the upstream
+// finds the request in its log, when it says one. `now`: see ParseRetryAfter.
 Failure FromResponse(const http::HttpResponse& response, kustom::ipp::v1::Repeat repeat,
-                     absl::string_view body_field, const std::vector<std::string>& secrets);
+                     absl::string_view body_field, const std::vector<std::string>& secrets,
+                     absl::Time now);
 
 // No whole answer.
 Failure FromTransport(const http::HttpResult& result, kustom::ipp::v1::Repeat repeat);
 
-// A success whose body cannot be read. `why` names a field, never a value.
+// A success whose body cannot be read. `why` names a field, never a value; a body that is no JSON
+// at all is named as what it is instead.
+Failure FromMalformedAnswer(const http::HttpResponse& response, kustom::ipp::v1::Repeat repeat,
+                            absl::string_view why, const std::vector<std::string>& secrets);
 Failure FromMalformedAnswer(int http_code, kustom::ipp::v1::Repeat repeat, absl::string_view why);
-
-// Retry-After as seconds; the date form is ignored (nothing suggests that the upstream sends it).
-std::optional<absl::Duration> ParseRetryAfter(absl::string_view value);
 
 }  // namespace ipp::upstream

@@ -3,12 +3,13 @@
 #include <array>
 #include <atomic>
 #include <map>
-#include <set>
 #include <utility>
 
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
+#include "server/base/field_counter.h"
 #include "server/base/log.h"
+#include "server/base/log_allowance.h"
 #include "server/base/mutex.h"
 #include "server/upstream/correlation.h"
 #include "server/upstream/http_status.h"
@@ -17,6 +18,9 @@ namespace ipp::upstream {
 namespace {
 
 namespace v1 = kustom::ipp::v1;
+
+constexpr char kUnreadableHelp[] =
+    "Values of the upstream that could not be read and were left out.";
 
 // How an attempt ended, for the metric.
 enum class Ending {
@@ -69,33 +73,12 @@ struct UpstreamClient::Shared {
   const Credentials* credentials;
   Clock* clock;
   Scheduler* scheduler;
-  Metrics* metrics;
   UpstreamOptions options;
   RetryBudget budget;
   std::map<const routes::Route*, RouteMetrics> route_metrics;
-  Mutex mutex;
-  // Fields that the contract does not know, as far as the metric may grow.
-  std::set<std::string> unknown_fields ABSL_GUARDED_BY(mutex);
-
-  void CountUnknownField(absl::string_view path, const TraceContext& trace) {
-    constexpr size_t kMaxFields = 200;
-    std::string field(path);
-    {
-      MutexLock lock(&mutex);
-      if (unknown_fields.size() < kMaxFields) {
-        if (unknown_fields.insert(field).second) {
-          LogInfo("the upstream sends a field that the contract does not know",
-                  {{"field", field}, {"trace_id", std::string(trace.trace_id())}});
-        }
-      } else if (!unknown_fields.contains(field)) {
-        field = "other";
-      }
-    }
-    metrics
-        ->counter("ipp_upstream_unknown_fields_total",
-                  "Answers with a field that the contract does not know.", {{"field", field}})
-        .Add();
-  }
+  FieldCounter unknown_fields;
+  FieldCounter unreadable_fields;
+  LogAllowance complaints;
 };
 
 // One call through all its attempts. Kept alive by whoever will call back: the transport or the
@@ -206,20 +189,28 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     }
     if (!route_.Succeeded(result.response.code)) {
       Count(EndingOf(result.response.code));
-      return RetryOrFinish(FromResponse(result.response, route_.options().repeat(),
-                                        route_.options().body(), key_.secrets),
-                           now);
+      Failure failure = FromResponse(result.response, route_.options().repeat(),
+                                     route_.options().body(), key_.secrets, now);
+      LogTrouble(failure.status);
+      return RetryOrFinish(std::move(failure), now);
     }
     CallResult done;
     json::ReadOptions options;
     options.unknown_field = [this](absl::string_view path) {
-      shared_->CountUnknownField(path, context_.trace);
+      shared_->unknown_fields.Count(path, context_.trace.trace_id());
+    };
+    options.unreadable_field = [this](absl::string_view path) {
+      shared_->unreadable_fields.Count(path, context_.trace.trace_id());
     };
     absl::Status read = route_.ReadAnswer(result.response.body, response_, &done.page, options);
+    if (!read.ok() && !result.response.body_trouble.empty()) {
+      read = absl::InvalidArgumentError(result.response.body_trouble);
+    }
     if (!read.ok()) {
       Count(Ending::kMalformed);
-      Failure failure =
-          FromMalformedAnswer(result.response.code, route_.options().repeat(), read.message());
+      Failure failure = FromMalformedAnswer(result.response, route_.options().repeat(),
+                                            read.message(), key_.secrets);
+      LogTrouble(failure.status);
       return Finish(std::move(failure.status), failure.outcome);
     }
     Count(Ending::kOk);
@@ -227,6 +218,20 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     done.request_id = TakeCorrelationFrom(response_);
     done.outcome = Outcome::kExecuted;
     Tell(std::move(done));
+  }
+
+  // With the id by which the upstream's own people find the request.
+  void LogTrouble(const absl::Status& status) {
+    const auto left_out = shared_->complaints.Take();
+    if (!left_out) return;
+    ErrorDetail detail = GetErrorDetail(status);
+    LogInfo("the upstream did not do what was asked",
+            {{"operation", route_.method()->name()},
+             {"http_status", detail.metadata["http_status"]},
+             {"reason", detail.reason},
+             {"correlation_id", detail.metadata["correlation_id"]},
+             {"trace_id", std::string(context_.trace.trace_id())},
+             {"left_out", absl::StrCat(*left_out)}});
   }
 
   void RetryOrFinish(Failure failure, absl::Time now) {
@@ -296,13 +301,22 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
 UpstreamClient::UpstreamClient(http::HttpTransport* transport, const Credentials* credentials,
                                const routes::RouteTable* routes, Clock* clock, Scheduler* scheduler,
                                Metrics* metrics, UpstreamOptions options)
-    : shared_(std::make_unique<Shared>()) {
-  shared_->transport = transport;
-  shared_->credentials = credentials;
-  shared_->clock = clock;
-  shared_->scheduler = scheduler;
-  shared_->metrics = metrics;
-  shared_->options = options;
+    : shared_(new Shared{
+          .transport = transport,
+          .credentials = credentials,
+          .clock = clock,
+          .scheduler = scheduler,
+          .options = options,
+          .budget = RetryBudget(),
+          .route_metrics = {},
+          .unknown_fields = {metrics, "ipp_upstream_unknown_fields_total",
+                             "Answers with a field that the contract does not know.",
+                             LogLevel::kInfo,
+                             "the upstream sends a field that the contract does not know"},
+          .unreadable_fields = {metrics, "ipp_upstream_unreadable_fields_total", kUnreadableHelp,
+                                LogLevel::kWarning,
+                                "the upstream sends a field that cannot be read"},
+          .complaints = {10, 20, clock}}) {
   for (const auto& [name, route] : routes->routes()) {
     if (!route.is_rest()) continue;
     RouteMetrics& row = shared_->route_metrics[&route];

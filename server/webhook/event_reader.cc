@@ -1,8 +1,13 @@
 #include "server/webhook/event_reader.h"
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "server/json/message_json.h"
+#include "server/base/protobuf_time.h"
 #include "server/webhook/webhook_event.pb.h"
 
 namespace ipp::webhook {
@@ -11,21 +16,30 @@ namespace {
 // Types that are about a session, so that one without a session id is broken. Any other type is
 // some other product's, or newer than we are.
 bool SpeaksOfSession(absl::string_view type) {
-  return absl::StartsWith(type, "ipp.session.") || absl::StartsWith(type, "ipp.payment.") ||
+  return absl::StartsWithIgnoreCase(type, "ipp.session.") ||
+         absl::StartsWithIgnoreCase(type, "ipp.payment.") ||
          sessions::TypeFromUpstream(type) != kustom::ipp::v1::SESSION_EVENT_TYPE_UNSPECIFIED;
+}
+
+// A header may hold any bytes.
+bool IsEventId(absl::string_view text) {
+  constexpr size_t kMaxSize = 128;
+  return !text.empty() && text.size() <= kMaxSize &&
+         std::all_of(text.begin(), text.end(), absl::ascii_isgraph);
 }
 
 }  // namespace
 
 std::variant<sessions::News, Ignored, Malformed, WrongMerchant> ReadEvent(
-    absl::string_view body, const std::set<std::string>& signers, absl::Time now) {
+    absl::string_view body, absl::string_view delivery_id, const std::set<std::string>& signers,
+    absl::Time now, const json::UnreadableField& unreadable) {
   WebhookEvent event;
-  if (absl::Status read = json::Read(body, &event); !read.ok()) {
-    // Another product's event need not look like ours below its type.
-    WebhookKind kind;
-    if (json::Read(body, &kind).ok() && !kind.type().empty() && !SpeaksOfSession(kind.type())) {
-      return Ignored{kind.type()};
-    }
+  // Another product's event need not look like ours below its type: what it has is not reported.
+  std::vector<std::string> left_out;
+  json::ReadOptions options;
+  options.lenient = true;
+  options.unreadable_field = [&](absl::string_view path) { left_out.emplace_back(path); };
+  if (absl::Status read = json::Read(body, &event, options); !read.ok()) {
     return Malformed{std::string(read.message())};
   }
   if (event.type().empty()) return Malformed{"type is missing"};
@@ -38,9 +52,13 @@ std::variant<sessions::News, Ignored, Malformed, WrongMerchant> ReadEvent(
     if (SpeaksOfSession(event.type())) return Malformed{"data.session_id is missing"};
     return Ignored{event.type()};
   }
+  if (event.id().empty() && IsEventId(delivery_id)) event.set_id(std::string(delivery_id));
   if (event.id().empty()) return Malformed{"id is missing"};
-  if (event.merchant_id().empty()) return Malformed{"merchant_id is missing"};
-  if (!event.has_timestamp()) return Malformed{"timestamp is missing"};
+  if (event.merchant_id().empty()) {
+    if (signers.size() != 1) return Malformed{"merchant_id is missing, and several have the key"};
+    event.set_merchant_id(*signers.begin());
+  }
+  for (const std::string& path : left_out) unreadable(path);
 
   sessions::News news;
   news.source = kustom::ipp::v1::SESSION_EVENT_SOURCE_WEBHOOK;
@@ -52,8 +70,7 @@ std::variant<sessions::News, Ignored, Malformed, WrongMerchant> ReadEvent(
   news.type = sessions::TypeFromUpstream(event.type());
   news.order_id = event.data().order_id();
   news.failure_reason = event.data().failure_reason();
-  news.occurred_at = absl::FromUnixSeconds(event.timestamp().seconds()) +
-                     absl::Nanoseconds(event.timestamp().nanos());
+  news.occurred_at = event.has_timestamp() ? FromTimestamp(event.timestamp()) : now;
   return news;
 }
 

@@ -62,7 +62,13 @@ absl::StatusOr<std::set<std::string>> Signers(const Delivery& delivery,
 
 Receiver::Receiver(std::function<std::vector<SigningKey>()> keys, absl::Duration tolerance,
                    sessions::SessionBook* book, Clock* clock, Metrics* metrics)
-    : keys_(std::move(keys)), tolerance_(tolerance), book_(book), clock_(clock) {
+    : keys_(std::move(keys)),
+      tolerance_(tolerance),
+      book_(book),
+      clock_(clock),
+      unreadable_fields_(metrics, "ipp_upstream_unreadable_fields_total",
+                         "Values of the upstream that could not be read and were left out.",
+                         LogLevel::kWarning, "a webhook has a field that cannot be read") {
   static_assert(std::size(kTable) == kResults);
   for (size_t i = 0; i < kResults; ++i) {
     counters_[i] = &metrics->counter("ipp_webhooks_total", "Webhooks by what became of them.",
@@ -86,7 +92,9 @@ void Receiver::Take(Delivery delivery, absl::AnyInvocable<void(Answer) &&> done)
     return answer(kBadSignature, why);
   }
 
-  auto read = ReadEvent(delivery.body, *signers, now);
+  auto read = ReadEvent(delivery.body, delivery.id, *signers, now, [this](absl::string_view path) {
+    unreadable_fields_.Count(absl::StrCat("webhook.", path), "");
+  });
   if (const auto* ignored = std::get_if<Ignored>(&read)) {
     LogDebug("webhook ignored", {{"type", ignored->type}});
     return answer(kIgnored, "ignored");

@@ -8,6 +8,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
+#include "server/base/field_counter.h"
 #include "server/base/log_allowance.h"
 #include "server/base/metrics.h"
 #include "server/sessions/session_book.h"
@@ -41,7 +42,8 @@ struct SigningKey {
 // `ipp.payment.*` without one are no events. Thread-safe. Never blocks. Borrows all that it is
 // given, until every `done` has run.
 //
-// Metrics: ipp_webhooks_total{result = accepted, duplicate, ignored, bad_signature, malformed,
+// Metrics: ipp_upstream_unreadable_fields_total{field = webhook.…} and
+// ipp_webhooks_total{result = accepted, duplicate, ignored, bad_signature, malformed,
 // wrong_merchant, store_failed}.
 class Receiver {
  public:
@@ -60,6 +62,7 @@ class Receiver {
   sessions::SessionBook* const book_;
   Clock* const clock_;
   LogAllowance refusals_{10, 20};
+  FieldCounter unreadable_fields_;
   std::array<Counter*, kResults> counters_;  // by result, as in the table in receiver.cc
 };
 

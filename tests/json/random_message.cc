@@ -173,6 +173,7 @@ bool Nests(const FieldDescriptor* field) {
 
 bool Speaks(const FieldDescriptor* field) {
   if (field->options().HasExtension(kustom::ipp::v1::raw_of)) return false;
+  if (field->options().HasExtension(kustom::ipp::v1::unreadable)) return false;
   if (field->message_type() == nullptr) return true;
   return field->message_type() == Timestamp::descriptor() ||
          !absl::StartsWith(field->message_type()->full_name(), "google.protobuf.");
@@ -200,7 +201,8 @@ void ClearRawFields(Message* message) {
   std::vector<const FieldDescriptor*> fields;
   reflection->ListFields(*message, &fields);
   for (const FieldDescriptor* field : fields) {
-    if (field->options().HasExtension(kustom::ipp::v1::raw_of)) {
+    if (field->options().HasExtension(kustom::ipp::v1::raw_of) ||
+        field->options().HasExtension(kustom::ipp::v1::unreadable)) {
       reflection->ClearField(message, field);
     } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
       const int count = field->is_repeated() ? reflection->FieldSize(*message, field) : 1;

@@ -16,7 +16,8 @@ namespace ipp::upstream::fixtures {
 namespace v1 = kustom::ipp::v1;
 
 inline constexpr char kId[] = "6f1c7a3e-4b1d-4c56-9d6b-0a2f5c1b7e90";
-inline constexpr char kSession[] = R"({"session_id":"6f1c7a3e-4b1d-4c56-9d6b-0a2f5c1b7e90"})";
+inline constexpr char kSession[] =
+    R"({"session_id":"6f1c7a3e-4b1d-4c56-9d6b-0a2f5c1b7e90","status":"CREATED"})";
 
 // Makes one call at a time and keeps what came of it.
 class ClientBed : public UpstreamBed {

@@ -61,6 +61,8 @@ INSTANTIATE_TEST_SUITE_P(
         {"PageSizeZeroIsNone", "total_elements: 21 page_size: 0", 1, 10, true},
         {"ManyElements", "total_elements: 9223372036854775807", 2147483646, 10, true},
         {"NothingTold", "", 0, 10, false},
+        {"NothingToldOnceRead", "unreadable_fields: 'last'", 0, 10, true},
+        {"NothingToldOnceReadAndNotFull", "unreadable_fields: 'last'", 0, 9, false},
         {"FirstTellsNothing", "first: true page_number: 0", 0, 10, false},
     }),
     [](const auto& info) { return info.param.name; });

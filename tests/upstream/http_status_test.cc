@@ -25,6 +25,12 @@ http::HttpResponse Response(int code, std::string body = "", std::string retry_a
   return response;
 }
 
+Failure FromResponse(const http::HttpResponse& response, kustom::ipp::v1::Repeat repeat,
+                     absl::string_view body_field, const std::vector<std::string>& secrets) {
+  return upstream::FromResponse(response, repeat, body_field, secrets,
+                                absl::FromUnixSeconds(1'790'000'000));
+}
+
 std::string Message(const Failure& failure) { return std::string(failure.status.message()); }
 
 // ---- The table from HTTP to Status. ----
@@ -200,35 +206,6 @@ INSTANTIATE_TEST_SUITE_P(Table, TransportFailure, testing::ValuesIn(kTransportRo
                          [](const auto& info) { return info.param.name; });
 
 // ---- How long to wait. ----
-
-struct WaitRow {
-  std::string name;
-  std::string value;
-  std::optional<absl::Duration> wait;
-};
-
-void PrintTo(const WaitRow& row, std::ostream* out) { *out << row.name; }
-
-class RetryAfter : public testing::TestWithParam<WaitRow> {};
-
-TEST_P(RetryAfter, IsReadAsSeconds) {
-  EXPECT_EQ(ParseRetryAfter(GetParam().value), GetParam().wait);
-}
-
-INSTANTIATE_TEST_SUITE_P(Table, RetryAfter,
-                         testing::ValuesIn(std::vector<WaitRow>{
-                             {"Zero", "0", absl::ZeroDuration()},
-                             {"Seven", "7", absl::Seconds(7)},
-                             {"Spaces", " 7 ", absl::Seconds(7)},
-                             {"ADay", "86400", absl::Hours(24)},
-                             {"MoreThanADay", "86401", std::nullopt},
-                             {"Negative", "-1", std::nullopt},
-                             {"Fraction", "1.5", std::nullopt},
-                             {"Date", "Wed, 21 Oct 2026 07:28:00 GMT", std::nullopt},
-                             {"Huge", "99999999999999999999", std::nullopt},
-                             {"Empty", "", std::nullopt},
-                         }),
-                         [](const auto& info) { return info.param.name; });
 
 TEST(RetryInfo, TellsTheWaitThatARateLimitAsksFor) {
   const Failure failure = FromResponse(Response(429, "", "7"), kNever, "", {});

@@ -189,7 +189,8 @@ TEST_F(UpstreamClientTest, KnowsThatACancelWithAMalformedAnswerWasDone) {
 
 TEST_F(UpstreamClientTest, CountsFieldsThatTheContractDoesNotKnow) {
   transport_.HandleWith([](const auto&) {
-    return FakeTransport::Answered(200, R"({"mood":"fine","order_items":[{"vat_class":1}]})");
+    return FakeTransport::Answered(200, R"({"session_id":"s","status":"ACTIVE","mood":"fine",
+                                                "order_items":[{"vat_class":1}]})");
   });
   for (int i = 0; i < 2; ++i) {
     result_.reset();
@@ -207,7 +208,7 @@ TEST_F(UpstreamClientTest, CountsFieldsThatTheContractDoesNotKnow) {
 TEST_F(UpstreamClientTest, BoundsHowManyUnknownFieldsItNames) {
   std::string body = "{";
   for (int i = 0; i < 1000; ++i) absl::StrAppend(&body, "\"field", i, "\":", i, ",");
-  absl::StrAppend(&body, "\"session_id\":\"", kId, "\"}");
+  absl::StrAppend(&body, "\"session_id\":\"", kId, "\",\"status\":\"CREATED\"}");
   transport_.Answer(200, body);
   GetSession(Context());
   transport_.RunAll();

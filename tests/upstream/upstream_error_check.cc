@@ -13,6 +13,7 @@
 #include "server/base/error.h"
 #include "server/http/http_transport.h"
 #include "server/upstream/http_status.h"
+#include "server/upstream/retry_after.h"
 #include "tests/support/require.h"
 
 namespace ipp::upstream {
@@ -41,7 +42,7 @@ void CheckOutcome(const Failure& failure, const ErrorDetail& detail, v1::Repeat 
     Require(failure.status.code() == absl::StatusCode::kUnknown, "stubs would repeat it");
   }
   if (detail.retry_after) {
-    Require(*detail.retry_after >= absl::ZeroDuration() && *detail.retry_after <= absl::Hours(24),
+    Require(*detail.retry_after >= absl::ZeroDuration() && *detail.retry_after <= kLongestRetryAfter,
             "a wait that nobody means");
   }
 }
@@ -76,7 +77,7 @@ void CheckUpstreamError(absl::string_view bytes) {
   // The size chooses, so that an input costs one answer.
   const v1::Repeat repeats[] = {v1::REPEAT_READ, v1::REPEAT_HARMLESS, v1::REPEAT_NEVER};
   const v1::Repeat repeat = repeats[bytes.size() % 3];
-  CheckFailure(FromResponse(response, repeat, field, {kSecret}), repeat);
+  CheckFailure(FromResponse(response, repeat, field, {kSecret}, absl::FromUnixSeconds(1'790'000'000)), repeat);
 }
 
 }  // namespace ipp::upstream

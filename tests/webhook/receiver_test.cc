@@ -287,17 +287,13 @@ TEST_P(ReceiverRefuses, WhatIsNoEvent) {
   EXPECT_THAT(store_.events(), IsEmpty());
 }
 
-std::string At(absl::string_view time) {
-  return absl::StrReplaceAll(Event("ipp.session.created", DataOf(kSession)),
-                             {{"\"2026-09-21T14:13:20Z\"", time}});
-}
-
 INSTANTIATE_TEST_SUITE_P(
     Table, ReceiverRefuses,
     testing::Values(
         Row{"Empty", "", ""}, Row{"NoJson", "hidden", ""}, Row{"Array", "[]", ""},
         Row{"Truncated", R"({"id":"kevt_1","type":"ipp.session.created")", ""},
-        Row{"NotUtf8", "{\"type\":\"\xff\"}", ""}, Row{"EmptyObject", "{}", "type is missing"},
+        Row{"NotUtf8", "{\"type\":\"\xff\"}", "type is missing"},
+        Row{"EmptyObject", "{}", "type is missing"},
         Row{"NoType", R"({"id":"kevt_1","merchant_id":"DM00000001"})", "type is missing"},
         Row{"NoData",
             R"({"id":"k","merchant_id":"DM00000001","type":"ipp.session.created",)"
@@ -316,27 +312,6 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"SessionIsObject", Event("ipp.session.created", R"({"session_id":{"hidden":1}})"),
             "session_id"},
         Row{"DataIsText", Event("ipp.session.created", R"("hidden")"), "data"},
-        Row{"NoId",
-            R"({"merchant_id":"DM00000001","type":"ipp.session.created",)"
-            R"("timestamp":"2026-09-21T14:13:20Z","data":{"session_id":"s"}})",
-            "id is missing"},
-        Row{"NoMerchant",
-            R"({"id":"k","type":"ipp.session.created",)"
-            R"("timestamp":"2026-09-21T14:13:20Z","data":{"session_id":"s"}})",
-            "merchant_id is missing"},
-        Row{"NoTime",
-            R"({"id":"k","merchant_id":"DM00000001","type":"ipp.session.created",)"
-            R"("data":{"session_id":"s"}})",
-            "timestamp is missing"},
-        Row{"TimeNull", At("null"), "timestamp is missing"},
-        Row{"TimeEmpty", At(R"("")"), "timestamp"},
-        Row{"TimeIsNoTime", At(R"("hidden")"), "timestamp"},
-        Row{"TimeIsNumber", At("1790000000"), "timestamp"},
-        Row{"TimeWithoutZone", At(R"("2026-09-21T14:13:20")"), "timestamp"},
-        Row{"TimeWithoutDate", At(R"("14:13:20Z")"), "timestamp"},
-        Row{"TimeMonth13", At(R"("2026-13-21T14:13:20Z")"), "timestamp"},
-        Row{"TimeFebruary30", At(R"("2026-02-30T14:13:20Z")"), "timestamp"},
-        Row{"TimeInfinite", At(R"("infinite-future")"), "timestamp"},
         Row{"DeeplyNested",
             Event("ipp.session.created", absl::StrCat(R"({"x":)", std::string(100'000, '['))), ""}),
     [](const auto& info) { return info.param.name; });
