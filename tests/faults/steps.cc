@@ -14,7 +14,8 @@ bool IsFinal(v1::SessionStatus status) {
 
 bool IsTerminal(v1::SessionEventType type) { return IsFinal(StatusAfter(type)); }
 
-bool IsDetails(v1::SessionEventType type) { return Name(type) == "DETAILS"; }
+// By number: an older contract than the gateway's does not know the name.
+bool IsDetails(v1::SessionEventType type) { return static_cast<int>(type) == 9; }
 
 int RankOf(v1::SessionEventType type) {
   if (type == v1::SESSION_EVENT_TYPE_CREATED) return 1;
