@@ -92,6 +92,8 @@ const std::vector<Control::Route>& Control::Routes() {
       {"PUT", "/_sim/faults", &Control::ReplaceFaults},
       {"POST", "/_sim/faults", &Control::AppendFaults},
       {"DELETE", "/_sim/faults", &Control::ClearFaults},
+      {"GET", "/_sim/dialects", &Control::ListDialects},
+      {"PUT", "/_sim/dialects", &Control::SetDialects},
       {"GET", "/_sim/terminal", &Control::TerminalPage},
       {"GET", "/_sim/terminal.css", &Control::TerminalStyle},
       {"GET", "/_sim/terminal.js", &Control::TerminalScript},

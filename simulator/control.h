@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "simulator/dialects.h"
 #include "simulator/faults.h"
 #include "simulator/http.h"
 #include "simulator/request_log.h"
@@ -21,11 +22,12 @@ class Control {
  public:
   // `close_unused` ends the connections of the API that have no request under way, and counts them.
   Control(World& world, RequestLog& requests, WebhookQueue& webhooks, Faults& faults,
-          std::function<int()> close_unused)
+          Dialects& dialects, std::function<int()> close_unused)
       : world_(world),
         requests_(requests),
         webhooks_(webhooks),
         faults_(faults),
+        dialects_(dialects),
         close_unused_(std::move(close_unused)) {}
 
   Response Handle(const Request& request);
@@ -67,6 +69,8 @@ class Control {
   Response ReplaceFaults(Call& call);
   Response AppendFaults(Call& call);
   Response ClearFaults(Call& call);
+  Response ListDialects(Call& call);
+  Response SetDialects(Call& call);
 
   Response TerminalPage(Call& call);
   Response TerminalStyle(Call& call);
@@ -83,6 +87,7 @@ class Control {
   RequestLog& requests_;
   WebhookQueue& webhooks_;
   Faults& faults_;
+  Dialects& dialects_;
   const std::function<int()> close_unused_;
 };
 

@@ -37,4 +37,23 @@ Response Control::ClearFaults(Call&) {
   return response;
 }
 
+Response Control::ListDialects(Call&) {
+  Response response;
+  response.body = dialects_.Render();
+  return response;
+}
+
+Response Control::SetDialects(Call& call) {
+  Response problem;
+  const auto body = Body::Parse(call.request, &problem);
+  if (body == nullptr) return problem;
+  const auto names = body->fields().Strings("names").value_or(std::vector<std::string>());
+  body->fields().RefuseOthersThan({"names"});
+  std::string error;
+  if (body->errors().empty() && !dialects_.Set(names, &error)) {
+    body->fields().Error("names", error);
+  }
+  return body->errors().empty() ? ListDialects(call) : ValidationProblem(body->errors());
+}
+
 }  // namespace ipp::simulator

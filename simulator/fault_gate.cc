@@ -104,6 +104,7 @@ void FaultGate::Answer(Request& request, Responder respond) {
 Response FaultGate::Execute(const Request& request, RequestLog::Outcome* outcome) {
   Api::Answer answer = api_.Handle(request);
   outcome->form = answer.form;
+  dialects_.Word(Api::OperationOf(request), &answer.response);
   outcome->executed = true;
   outcome->status = answer.response.status;
   outcome->session_id = std::move(answer.session_id);
@@ -142,6 +143,7 @@ Response FaultGate::Spoil(const Request& request, const FaultRule& fault,
     case FaultKind::kErrorAfter:
     case FaultKind::kTooMany:
       response = Refusal(fault);
+      dialects_.Word(Api::OperationOf(request), &response);
       break;
     case FaultKind::kCutBody:
       response.ending = Ending::kCutBody;

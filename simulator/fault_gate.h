@@ -5,21 +5,27 @@
 #include <optional>
 
 #include "simulator/api.h"
+#include "simulator/dialects.h"
 #include "simulator/faults.h"
 #include "simulator/http.h"
 #include "simulator/request_log.h"
 
 namespace ipp::simulator {
 
-// Every API request passes here on its way to Api: it is noted in the log, and what the rules want
-// to go wrong with it does. Works with any server that asks at the three points below, on the
-// loop's thread.
+// Every API request passes here on its way to Api: it is noted in the log, answered in the dialects
+// in force, and what the rules want to go wrong with it does. Works with any server that asks at
+// the three points below, on the loop's thread.
 class FaultGate {
  public:
   using RunAfter = std::function<void(std::chrono::milliseconds, std::function<void()>)>;
 
-  FaultGate(Api& api, RequestLog& requests, Faults& faults, RunAfter run_after)
-      : api_(api), requests_(requests), faults_(faults), run_after_(std::move(run_after)) {}
+  FaultGate(Api& api, RequestLog& requests, Faults& faults, const Dialects& dialects,
+            RunAfter run_after)
+      : api_(api),
+        requests_(requests),
+        faults_(faults),
+        dialects_(dialects),
+        run_after_(std::move(run_after)) {}
 
   // At a new connection: a value if it is to be reset, and how long to refuse others after it.
   std::optional<std::chrono::milliseconds> Refuse();
@@ -37,6 +43,7 @@ class FaultGate {
   Api& api_;
   RequestLog& requests_;
   Faults& faults_;
+  const Dialects& dialects_;
   const RunAfter run_after_;
 };
 

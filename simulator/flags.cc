@@ -7,6 +7,7 @@
 #include <limits>
 #include <string_view>
 
+#include "simulator/dialects.h"
 #include "simulator/uri.h"
 
 namespace ipp::simulator {
@@ -133,6 +134,13 @@ const std::vector<Flag>& ValueFlags() {
       {"--fault-seed", "NUMBER", "the seed of their probabilities (1)",
        [](auto value, Flags* f) {
          return ParseNumber<uint64_t>(value, 0, kMaxSeed, &f->options.fault_seed.emplace());
+       }},
+      {"--dialect", "NAME[,NAME...]",
+       "how answers and webhooks are worded; list: print all (plain)",
+       [](auto value, Flags* f) {
+         f->list_dialects = value == "list";
+         f->options.dialects = SplitNames(value);
+         return !f->options.dialects.empty();
        }},
   };
   return flags;

@@ -14,6 +14,7 @@ struct Flags {
   std::string port_file;
   std::string control_port_file;
   std::string tls_port_file;
+  bool list_dialects = false;
   bool help = false;
   bool version = false;
 };

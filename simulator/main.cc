@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "simulator/dialects.h"
 #include "simulator/flags.h"
 #include "simulator/simulator.h"
 
@@ -37,6 +38,10 @@ int main(int argc, char** argv) {
   }
   if (flags.version) {
     std::puts("ipp-simulator " IPP_SIMULATOR_VERSION);
+    return 0;
+  }
+  if (flags.list_dialects) {
+    std::fputs(ipp::simulator::DialectsHelp().c_str(), stdout);
     return 0;
   }
   if (!flags.webhook_secret_file.empty() &&

@@ -7,6 +7,7 @@
 
 #include "simulator/api.h"
 #include "simulator/control.h"
+#include "simulator/dialects.h"
 #include "simulator/fault_gate.h"
 #include "simulator/faults.h"
 #include "simulator/http_server.h"
@@ -75,17 +76,20 @@ bool LoadFaults(const Simulator::Options& options, Faults* faults, std::string* 
 
 class Simulator::Impl {
  public:
-  Impl(const Options& options, WebhookSigner signer, Faults faults)
+  Impl(const Options& options, WebhookSigner signer, Faults faults, Dialects dialects)
       : faults_(std::move(faults)),
+        dialects_(std::move(dialects)),
         transport_(MakeHttpWebhookTransport(loop_, options.webhook_timeout)),
         run_after_([this](auto delay, auto callback) { RunAfter(delay, std::move(callback)); }),
-        webhooks_(QueueOptions(options), std::move(signer), *transport_, run_after_, ids_, faults_),
+        webhooks_(QueueOptions(options), std::move(signer), *transport_, run_after_, ids_, faults_,
+                  dialects_),
         world_(clock_, ids_, options.session_ttl,
                [this](WebhookEvent event) { webhooks_.Enqueue(std::move(event)); }),
         requests_(options.kept_requests),
         api_(world_, authorizer_, options.production),
-        gate_(api_, requests_, faults_, run_after_),
-        control_(world_, requests_, webhooks_, faults_, [this] { return CloseUnused(); }) {
+        gate_(api_, requests_, faults_, dialects_, run_after_),
+        control_(world_, requests_, webhooks_, faults_, dialects_,
+                 [this] { return CloseUnused(); }) {
     for (const auto& [merchant_id, key] : options.merchants) {
       Merchant* merchant = world_.FindMerchant(merchant_id);
       if (merchant == nullptr) merchant = &world_.AddMerchant(merchant_id);
@@ -160,6 +164,7 @@ class Simulator::Impl {
   SimClock clock_;
   IdMaker ids_;
   Faults faults_;
+  Dialects dialects_;
   std::unique_ptr<WebhookTransport> transport_;
   const FaultGate::RunAfter run_after_;
   WebhookQueue webhooks_;
@@ -178,8 +183,9 @@ class Simulator::Impl {
 std::unique_ptr<Simulator> Simulator::Start(const Options& options, std::string* error) {
   WebhookSigner signer;
   Faults faults(Api::Operations());
+  Dialects dialects;
   std::vector<Url> urls;
-  if (!LoadFaults(options, &faults, error) ||
+  if (!LoadFaults(options, &faults, error) || !dialects.Set(options.dialects, error) ||
       !FillSigner(options.webhook_secrets, &signer, error) ||
       !ParseUrls(options.webhook_urls, &urls, error)) {
     return nullptr;
@@ -188,7 +194,8 @@ std::unique_ptr<Simulator> Simulator::Start(const Options& options, std::string*
     *error = "there must be a merchant";
     return nullptr;
   }
-  auto impl = std::make_unique<Impl>(options, std::move(signer), std::move(faults));
+  auto impl =
+      std::make_unique<Impl>(options, std::move(signer), std::move(faults), std::move(dialects));
   if (!impl->Start(options, urls, error)) return nullptr;
   return std::unique_ptr<Simulator>(new Simulator(std::move(impl)));
 }

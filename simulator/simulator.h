@@ -54,6 +54,7 @@ class Simulator {
     bool webhook_ordered_by_session = true;
     size_t webhook_connections = 16;  // attempts at the same time, to each receiver
 
+    std::vector<std::string> dialects;   // names of DialectTable, in force from the start
     std::string faults;                  // the JSON document of PUT /_sim/faults; empty: no faults
     std::optional<uint64_t> fault_seed;  // goes before the one in the document
   };

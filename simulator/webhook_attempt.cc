@@ -32,8 +32,10 @@ std::string Padded(std::string body, size_t size) {
 
 }  // namespace
 
-WebhookRequest MakeAttempt(const Url& url, const std::string& webhook_id, const std::string& body,
+WebhookRequest MakeAttempt(const Url& url, const std::string& webhook_id,
+                           const std::string& plain_body, const Dialects& dialects,
                            const WebhookSigner& signer, const FaultRule* fault) {
+  const std::string body = dialects.WordEvent(plain_body);
   const auto is = [&](FaultKind kind) { return fault != nullptr && fault->kind == kind; };
   // Real time, whatever the simulated clock says: receivers refuse what is too old or too new.
   auto time =
@@ -55,6 +57,7 @@ WebhookRequest MakeAttempt(const Url& url, const std::string& webhook_id, const 
   } else {
     request.signature = signer.Sign(webhook_id, time.count(), request.body);
   }
+  dialects.WordHeader(&request);
   return request;
 }
 

@@ -43,13 +43,14 @@ struct WebhookQueue::Destination {
 
 WebhookQueue::WebhookQueue(const Options& options, WebhookSigner signer,
                            WebhookTransport& transport, RunAfter run_after, IdMaker& ids,
-                           Faults& faults)
+                           Faults& faults, const Dialects& dialects)
     : options_(options),
       signer_(std::move(signer)),
       transport_(transport),
       run_after_(std::move(run_after)),
       ids_(ids),
-      faults_(faults) {}
+      faults_(faults),
+      dialects_(dialects) {}
 
 WebhookQueue::~WebhookQueue() {
   SetDestinations({});  // a destination and its open deliveries hold each other
@@ -217,7 +218,7 @@ void WebhookQueue::Attempt(const std::shared_ptr<Delivery>& delivery) {
   ++delivery->attempts;
   ++delivery->destination->in_flight;
   transport_.Post(MakeAttempt(delivery->destination->url, delivery->webhook_id,
-                              delivery->event.body, signer_, fault.get()),
+                              delivery->event.body, dialects_, signer_, fault.get()),
                   [this, delivery](int status) { OnAnswer(delivery, status); });
 }
 

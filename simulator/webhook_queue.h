@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "simulator/dialects.h"
 #include "simulator/faults.h"
 #include "simulator/json_writer.h"
 #include "simulator/webhook_signer.h"
@@ -41,7 +42,7 @@ class WebhookQueue {
   static constexpr size_t kMaxEvents = 100'000;  // the oldest are forgotten beyond it
 
   WebhookQueue(const Options& options, WebhookSigner signer, WebhookTransport& transport,
-               RunAfter run_after, IdMaker& ids, Faults& faults);
+               RunAfter run_after, IdMaker& ids, Faults& faults, const Dialects& dialects);
   ~WebhookQueue();
 
   // Replaces the destinations. What is still due to one that stays remains due; what is due to one
@@ -93,6 +94,7 @@ class WebhookQueue {
   const RunAfter run_after_;
   IdMaker& ids_;
   Faults& faults_;
+  const Dialects& dialects_;
   uint64_t event_count_ = 0;
   uint64_t delivery_count_ = 0;
   std::vector<std::shared_ptr<Destination>> destinations_;

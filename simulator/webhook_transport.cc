@@ -44,10 +44,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
     message_ = {http::verb::post, request.url.target, 11};
     message_.set(http::field::host, request.url.host + ":" + request.url.port);
     message_.set(http::field::user_agent, "ipp-simulator/" IPP_SIMULATOR_VERSION);
-    message_.set(http::field::content_type, "application/json");
-    message_.set("webhook-id", request.webhook_id);
-    message_.set("webhook-timestamp", request.timestamp);
-    message_.set("webhook-signature", request.signature);
+    message_.set(http::field::content_type, request.content_type);
+    message_.set(request.id_header, request.webhook_id);
+    message_.set(request.timestamp_header, request.timestamp);
+    message_.set(request.signature_header, request.signature);
     message_.body() = request.body;
     message_.prepare_payload();
     stream_.expires_after(timeout_);

@@ -19,6 +19,11 @@ struct WebhookRequest {
   std::string timestamp;
   std::string signature;
   std::string body;
+  std::string content_type = "application/json";
+  // The names of the fields.
+  std::string id_header = "webhook-id";
+  std::string timestamp_header = "webhook-timestamp";
+  std::string signature_header = "webhook-signature";
 };
 
 // Carries one delivery attempt to a receiver.

@@ -16,14 +16,23 @@ absl::StatusOr<std::unique_ptr<Bed>> Bed::Start(const RunOptions& options) {
                          Database::Start(options.kill == "failover", bed->directory_));
     store = bed->database_->yaml();
   }
+  std::vector<std::string> clock_files;
   for (int i = 0; i < options.gateways; ++i) {
     GatewayProcess::Options gateway{.program = options.gateway_program(),
                                     .name = std::string(1, static_cast<char>('a' + i)),
                                     .store = store};
+    if (options.clock != ClockTrouble::kNone) {
+      gateway.clock_file = bed->directory_.File(absl::StrCat("clock-", gateway.name));
+      clock_files.push_back(gateway.clock_file);
+    }
     bed->gateways_.push_back(
         std::make_unique<GatewayProcess>(gateway, *bed->simulator_, bed->directory_));
-    IPP_RETURN_IF_ERROR(bed->gateways_.back()->Start());
   }
+  if (!clock_files.empty()) {
+    bed->clocks_ = std::make_unique<ClockSteps>(clock_files, options.seed);
+  }
+  const auto held = bed->HoldClocks();
+  for (const auto& gateway : bed->gateways_) IPP_RETURN_IF_ERROR(gateway->Start());
   return bed;
 }
 
@@ -32,6 +41,8 @@ std::vector<std::string> Bed::grpc_addresses() const {
   for (const auto& gateway : gateways_) addresses.push_back(gateway->grpc_address());
   return addresses;
 }
+
+std::unique_ptr<HeldClocks> Bed::HoldClocks() { return HeldClocks::If(clocks_.get()); }
 
 absl::Status Bed::Kill(std::mt19937_64* random) {
   if (options_.kill != "gateway") return database_->Kill();
@@ -47,6 +58,7 @@ absl::Status Bed::Drain(std::mt19937_64* random) {
 }
 
 absl::StatusOr<absl::Duration> Bed::Revive(std::mt19937_64* random) {
+  const auto held = options_.clock == ClockTrouble::kRestarts ? nullptr : HoldClocks();
   if (killed_ != nullptr && Draw(random, 4) == 0) {
     const auto life = absl::Milliseconds(static_cast<int64_t>(Draw(random, 120)));
     IPP_RETURN_IF_ERROR(killed_->StartInVain(life));

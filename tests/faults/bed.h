@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "tests/faults/clock_steps.h"
 #include "tests/faults/database.h"
 #include "tests/faults/gateway_process.h"
 #include "tests/faults/options.h"
@@ -34,6 +35,11 @@ class Bed {
   absl::StatusOr<absl::Duration> Revive(std::mt19937_64* random);
   // Every process is there.
   absl::Status Check();
+  // Puts the gateways' clocks right until the end of the returned holder's life; nothing where they
+  // do not step.
+  std::unique_ptr<HeldClocks> HoldClocks();
+  // nullptr: they do not step.
+  ClockSteps* clocks() { return clocks_.get(); }
 
  private:
   explicit Bed(const RunOptions& options) : options_(options) {}
@@ -43,7 +49,8 @@ class Bed {
   std::unique_ptr<SimulatorProcess> simulator_;
   std::unique_ptr<Database> database_;  // nullptr: SQLite
   std::vector<std::unique_ptr<GatewayProcess>> gateways_;
-  GatewayProcess* killed_ = nullptr;  // a gateway; nullptr: the database
+  GatewayProcess* killed_ = nullptr;    // a gateway; nullptr: the database
+  std::unique_ptr<ClockSteps> clocks_;  // nullptr: gateways see the machine's
 };
 
 }  // namespace ipp::faults

@@ -6,6 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/protobuf_time.h"
 #include "server/base/status_macros.h"
+#include "tests/faults/asked_again.h"
+#include "tests/faults/dialect_choice.h"
 #include "tests/faults/library_observer.h"
 #include "tests/faults/listed_events.h"
 #include "tests/faults/log_verdict.h"
@@ -68,7 +70,8 @@ absl::Status CrashRun::Start() {
   control_ = std::make_unique<SimulatorControl>(bed_->simulator().port());
   const std::vector<std::string> gateways = bed_->grpc_addresses();
   watches_ = std::make_unique<Watches>(gateways, &changes_);
-  traffic_ = std::make_unique<Traffic>(bed_->simulator(), gateways, watches_.get());
+  traffic_ = std::make_unique<Traffic>(bed_->simulator(), gateways, watches_.get(),
+                                       options_.clock != ClockTrouble::kNone);
   StartObservers();
   return absl::OkStatus();
 }
@@ -111,6 +114,8 @@ absl::StatusOr<RoundReport> CrashRun::Round(int number) {
   IPP_RETURN_IF_ERROR(SetReceivers(number));
   IPP_RETURN_IF_ERROR(
       control_->SetFaults(absl::StrCat("{\"seed\": ", report.seed, ", ", kFaults, "}")));
+  report.dialect = DrawDialect(options_.dialect, &random_);
+  IPP_RETURN_IF_ERROR(control_->SetDialect(report.dialect));
   const int ended_before = tally_.ended;
   const Tally before = tally_;
   IPP_RETURN_IF_ERROR(Drive(report.seed, &report));
@@ -126,6 +131,7 @@ absl::StatusOr<RoundReport> CrashRun::Round(int number) {
 }
 
 absl::Status CrashRun::Drive(uint64_t seed, RoundReport* report) {
+  const int steps_before = bed_->clocks() == nullptr ? 0 : bed_->clocks()->steps();
   const auto plans = DrawPlans(options_.sessions,
                                static_cast<int>(bed_->simulator().merchants().size()), &random_);
   int actions = 0;
@@ -145,7 +151,10 @@ absl::Status CrashRun::Drive(uint64_t seed, RoundReport* report) {
     }
   }
   traffic_->Finish();
-  return EndOpenSessions(traffic_->stays_open());
+  IPP_RETURN_IF_ERROR(EndOpenSessions(traffic_->stays_open()));
+  // A step at least has been and gone, with the traffic or after it.
+  if (bed_->clocks() != nullptr) bed_->clocks()->WaitForSteps(steps_before + 1);
+  return absl::OkStatus();
 }
 
 absl::Status CrashRun::KillOnce(int at_action, RoundReport* report) {
@@ -174,6 +183,8 @@ absl::Status CrashRun::EndOpenSessions(const std::set<std::string>& but) {
 }
 
 absl::Status CrashRun::Settle(RoundReport* report) {
+  // A clock that is wrong puts things off; that nothing stays so is judged with right ones.
+  const auto held = bed_->HoldClocks();
   const absl::Time begin = absl::Now();
   absl::Time deadline = begin + kSettleLimit;
   IPP_RETURN_IF_ERROR(WaitForWebhooks(deadline));
@@ -258,7 +269,8 @@ std::vector<std::string> CrashRun::WrongInMetrics(const GatewayProcess& gateway,
   return FindInMetrics(*metrics, history,
                        {.started_at = gateway.started_at(),
                         .counts_all = options_.gateways == 1 && options_.kill == "gateway",
-                        .store_may_fail = options_.kill != "gateway"});
+                        .store_may_fail = options_.kill != "gateway",
+                        .clock_stepped = options_.clock != ClockTrouble::kNone});
 }
 
 void CrashRun::Keep() {
@@ -289,9 +301,15 @@ int CrashRun::RefusedWebhooks() {
 }
 
 std::vector<std::string> CrashRun::Finish() {
-  std::vector<std::string> wrong;
+  const auto held = bed_->HoldClocks();
+  const History history = Look(reading_.truth);
+  std::vector<std::string> wrong =
+      AskAgain(bed_->grpc_addresses(), bed_->simulator().merchants(), history, &random_);
+  if (absl::Status sent = ResendTaken(control_.get(), reading_.truth, &random_); !sent.ok()) {
+    wrong.push_back(sent.ToString());
+  }
   Verdict verdict;
-  const Observation reference = observers_.front()->observation();
+  const Observation& reference = history.observers.front();
   for (const std::string& gateway : bed_->grpc_addresses()) {
     JudgeObserver(reference, ListEvents(gateway, "ListSessionEvents at " + gateway), &verdict);
   }
@@ -307,6 +325,7 @@ std::vector<std::string> CrashRun::Finish() {
   int kills = 0;
   for (const RoundReport& report : reports_) kills += report.kills + report.drains;
   at_least("kills and drains", kills, rounds);
+  if (bed_->clocks() != nullptr) at_least("clock steps", bed_->clocks()->steps(), rounds);
   at_least("sessions", tally_.sessions, rounds * options_.sessions * 8 / 10);
   at_least("ended sessions", tally_.ended, rounds * options_.sessions * 6 / 10);
   at_least("events", tally_.events, rounds * options_.sessions);

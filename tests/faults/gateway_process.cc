@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "tests/faults/clock_steps.h"
 #include "tests/faults/http_connection.h"
 
 namespace ipp::faults {
@@ -71,7 +72,12 @@ absl::Status GatewayProcess::StartInVain(absl::Duration life) {
 
 absl::Status GatewayProcess::Launch() {
   started_at_ = absl::Now();
-  auto process = ChildProcess::Start({options_.program, "--config", config_}, log_);
+  std::vector<std::string> arguments = {options_.program, "--config", config_};
+  if (!options_.clock_file.empty()) {
+    absl::Status found = PrefixWithClock(options_.clock_file, &arguments);
+    if (!found.ok()) return found;
+  }
+  auto process = ChildProcess::Start(arguments, log_);
   if (!process.ok()) return process.status();
   process_ = *std::move(process);
   return absl::OkStatus();

@@ -28,6 +28,8 @@ class GatewayProcess {
     std::string drain_timeout = "5s";
     // How long a create that cannot leave is tried; the sooner one whose gateway died is found.
     std::string send_for = "30s";
+    // The file of its wall clock (see ClockSteps); empty: it sees the machine's.
+    std::string clock_file = "";
   };
 
   // Writes the configuration; does not start it.

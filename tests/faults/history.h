@@ -41,6 +41,7 @@ struct Truth {
 
 // A CreateSession through the gateway.
 struct CreateCall {
+  std::string merchant_id = {};
   std::string reference;
   std::string request_id;
   std::string session_id = {};  // of an OK answer; empty otherwise

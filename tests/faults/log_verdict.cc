@@ -155,6 +155,25 @@ class LogJudge {
     }
   }
 
+  // May come at any time, also after the end, and more than once; never empty-handed.
+  void JudgeDetails(const std::string& id, const TrueSession& session,
+                    const v1::SessionEvent& event) {
+    if (event.merchant_id() != session.merchant_id) Wrong(event, "another merchant's session");
+    if (webhooks_.count(event.event_id()) > 0) Wrong(event, "it has a webhook's id");
+    const v1::Session& shown = event.session();
+    if (shown.session_id() != id || shown.device_id().empty() ||
+        shown.merchant_reference1() != session.reference) {
+      Wrong(event, "it does not show the whole session");
+    }
+    if (!event.order_id().empty() && event.order_id() != session.order_id) {
+      Wrong(event, absl::StrCat("its order is '", event.order_id(), "'"));
+    }
+    const auto create = creates_.find(id);
+    if (create != creates_.end() && event.request_id() != create->second->request_id) {
+      Wrong(event, absl::StrCat("its request is '", event.request_id(), "'"));
+    }
+  }
+
   void JudgeEnd(const std::string& id, const TrueSession& session) {
     if (!IsFinal(session.status) || ledger_.acknowledged.count(id) == 0) return;
     const auto found = by_session_.find(id);

@@ -18,6 +18,9 @@ struct MetricsExpected {
   // It alone writes the log, and nothing else was killed: it counts every event.
   bool counts_all = true;
   bool store_may_fail = false;
+  // Its clock was wrong for a while: it may have found webhooks too old, and events may be dated
+  // before its start.
+  bool clock_stepped = false;
 };
 
 // What in a gateway's /metrics contradicts the promise or what was seen: counters that must be 0,

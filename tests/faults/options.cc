@@ -4,6 +4,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "tests/faults/dialect_choice.h"
 
 namespace ipp::faults {
 namespace {
@@ -14,7 +15,11 @@ against the truth of the simulator.
 
 usage: crash_run --build DIR [--rounds N] [--seed S] [--sessions N]
                  [--store sqlite|postgres] [--gateways 1|2] [--kill gateway|database|failover]
-                 [--keep]
+                 [--dialect none|random|NAME] [--clock none|steps|restarts] [--keep]
+
+--dialect: how the upstream words what it says (ipp-simulator --dialect list); random draws one for
+each round. --clock: the gateways' wall clocks step away and come back; restarts: gateways also start
+meanwhile.
 )";
 
 bool OneOf(const std::string& value, std::initializer_list<const char*> allowed) {
@@ -39,6 +44,10 @@ bool Set(const std::string& name, const std::string& value, RunOptions* options)
     return absl::SimpleAtoi(value, &options->gateways);
   else if (name == "--kill")
     options->kill = value;
+  else if (name == "--dialect")
+    options->dialect = value;
+  else if (name == "--clock")
+    return ParseClockTrouble(value, &options->clock);
   else
     return false;
   return true;
@@ -53,6 +62,9 @@ absl::Status Check(const RunOptions& options) {
   if (!OneOf(options.kill, {"gateway", "database", "failover"})) {
     return wrong("--kill: gateway, database or failover");
   }
+  if (!IsDialectChoice(options.dialect)) {
+    return wrong("--dialect: none, random, or one that does not lose references");
+  }
   if (options.gateways < 1 || options.gateways > 2) return wrong("--gateways: 1 or 2");
   if (options.store == "sqlite" && (options.gateways > 1 || options.kill != "gateway")) {
     return wrong("several gateways, and killing the database, need --store postgres");
@@ -64,7 +76,9 @@ absl::Status Check(const RunOptions& options) {
 
 std::string RunOptions::CommandLine(uint64_t from_seed, int for_rounds) const {
   return absl::StrCat("./dev crash --rounds ", for_rounds, " --seed ", from_seed, " --sessions ",
-                      sessions, " --store ", store, " --gateways ", gateways, " --kill ", kill);
+                      sessions, " --store ", store, " --gateways ", gateways, " --kill ", kill,
+                      dialect == "none" ? "" : absl::StrCat(" --dialect ", dialect),
+                      clock == ClockTrouble::kNone ? "" : absl::StrCat(" --clock ", NameOf(clock)));
 }
 
 absl::StatusOr<RunOptions> ParseOptions(const std::vector<std::string>& arguments) {

@@ -6,6 +6,8 @@
 
 #include "absl/status/statusor.h"
 
+#include "tests/faults/clock_steps.h"
+
 namespace ipp::faults {
 
 struct RunOptions {
@@ -16,7 +18,9 @@ struct RunOptions {
   std::string store = "sqlite";  // or postgres
   int gateways = 1;              // more only with postgres
   std::string kill = "gateway";  // or database, failover
-  bool keep = false;             // the directory, also when all went well
+  std::string dialect = "none";  // of the upstream, or random: another one each round
+  ClockTrouble clock = ClockTrouble::kNone;
+  bool keep = false;  // the directory, also when all went well
 
   std::string gateway_program() const { return build + "/server/ipp-gateway"; }
   std::string simulator_program() const { return build + "/simulator/ipp-simulator"; }

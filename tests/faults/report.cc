@@ -43,7 +43,8 @@ std::string TableHead() {
 
 std::string TableLine(const RoundReport& report) {
   return Line(absl::StrCat(report.number), absl::StrCat(report.seed), report,
-              report.good() ? "kept" : "BROKEN");
+              absl::StrCat(report.good() ? "kept" : "BROKEN", report.dialect.empty() ? "" : "  ",
+                           report.dialect));
 }
 
 std::string TableSum(const std::vector<RoundReport>& reports) {

@@ -28,6 +28,7 @@ struct RoundReport {
   int reconciled = 0;
   absl::Duration longest_back;  // from the order to start until every gateway was ready
   absl::Duration settle;        // from the end of the traffic until every observer had everything
+  std::string dialect;          // the upstream's; empty: plain
   Verdict verdict;
 
   bool good() const { return verdict.good(); }

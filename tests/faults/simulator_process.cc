@@ -1,6 +1,7 @@
 #include "tests/faults/simulator_process.h"
 
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 #include <utility>
 
@@ -121,15 +122,22 @@ absl::StatusOr<std::string> SimulatorControl::Call(const std::string& method,
 
 absl::StatusOr<std::string> SimulatorControl::CreateSession(const MerchantKey& merchant,
                                                             const std::string& reference) {
-  IPP_ASSIGN_OR_RETURN(
-      const std::string session,
+  IPP_RETURN_IF_ERROR(
       Call("POST", "/ipp/v1/sessions", Authorization(merchant),
            absl::StrCat(R"({"device_id": ")", merchant.device_id,
                         R"(", "order_amount": 100, "order_tax_amount": 0, )",
                         R"("purchase_currency": "SEK", "merchant_reference1": ")", reference,
                         R"(", "order_items": [{"name": "Tea", "quantity": 1, "unit_price": 100, )",
-                        R"("total_amount": 100, "tax_rate": 0, "total_tax_amount": 0}]})")));
-  return Member(session, "session_id");
+                        R"("total_amount": 100, "tax_rate": 0, "total_tax_amount": 0}]})"))
+          .status());
+  // The answer may be in a dialect; this page is plain.
+  IPP_ASSIGN_OR_RETURN(const std::string page,
+                       Call("GET", "/_sim/sessions?merchant_reference1=" + reference));
+  boost::system::error_code error;
+  const boost::json::value sessions = boost::json::parse(page, error);
+  const auto* made = error ? nullptr : sessions.as_object().if_contains("sessions");
+  if (made == nullptr || made->as_array().empty()) return absl::InternalError("none in: " + page);
+  return Member(boost::json::serialize(made->as_array().back()), "session_id");
 }
 
 absl::Status SimulatorControl::Tap(const MerchantKey& merchant, const std::string& session_id,
@@ -152,6 +160,17 @@ absl::Status SimulatorControl::SetReceivers(const std::vector<std::string>& urls
 
 absl::Status SimulatorControl::SetFaults(const std::string& faults) {
   return Call("PUT", "/_sim/faults", "", faults).status();
+}
+
+absl::Status SimulatorControl::Resend(const std::string& event_id) {
+  return Call("POST", absl::StrCat("/_sim/webhooks/", event_id, "/resend")).status();
+}
+
+absl::Status SimulatorControl::SetDialect(const std::string& name) {
+  return Call("PUT", "/_sim/dialects", "",
+              absl::StrCat(R"({"names": [)", name.empty() ? "" : absl::StrCat("\"", name, "\""),
+                           "]}"))
+      .status();
 }
 
 absl::StatusOr<int> SimulatorControl::Undelivered() {

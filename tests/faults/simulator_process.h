@@ -58,7 +58,7 @@ class SimulatorControl {
  public:
   explicit SimulatorControl(int port) : http_(port) {}
 
-  // The REST API, as somebody else than the gateway uses it. The session's id.
+  // As somebody else than the gateway does it. The session's id.
   absl::StatusOr<std::string> CreateSession(const MerchantKey& merchant,
                                             const std::string& reference);
   // FAILED_PRECONDITION: the session has ended already.
@@ -70,6 +70,9 @@ class SimulatorControl {
   absl::Status SetReceivers(const std::vector<std::string>& urls);
   // `faults` is JSON, see simulator/README.md.
   absl::Status SetFaults(const std::string& faults);
+  // How answers and webhooks are worded from now on; empty: plainly.
+  absl::Status SetDialect(const std::string& name);
+  absl::Status Resend(const std::string& event_id);
   // Webhooks that are still on their way.
   absl::StatusOr<int> Undelivered();
   struct Reading {

@@ -14,6 +14,9 @@ bool IsFinal(v1::SessionStatus status) {
 
 bool IsTerminal(v1::SessionEventType type) { return IsFinal(StatusAfter(type)); }
 
+// By number: an older contract than the gateway's does not know the name.
+bool IsDetails(v1::SessionEventType type) { return static_cast<int>(type) == 9; }
+
 int RankOf(v1::SessionEventType type) {
   if (type == v1::SESSION_EVENT_TYPE_CREATED) return 1;
   if (type == v1::SESSION_EVENT_TYPE_ACTIVATED) return 2;

@@ -11,6 +11,8 @@ namespace ipp::faults {
 
 bool IsFinal(kustom::ipp::v1::SessionStatus status);
 bool IsTerminal(kustom::ipp::v1::SessionEventType type);
+// Not a step: tells the whole of a session of which an earlier event could tell little.
+bool IsDetails(kustom::ipp::v1::SessionEventType type);
 // How far a session is after it; 0 for a failed payment and for what is unknown.
 int RankOf(kustom::ipp::v1::SessionEventType type);
 kustom::ipp::v1::SessionStatus StatusAfter(kustom::ipp::v1::SessionEventType type);

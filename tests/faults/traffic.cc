@@ -15,8 +15,11 @@ constexpr int kDirectThreads = 2;
 }  // namespace
 
 Traffic::Traffic(const SimulatorProcess& simulator, std::vector<std::string> gateways,
-                 Watches* watches)
-    : simulator_(simulator), gateways_(std::move(gateways)), watches_(watches) {}
+                 Watches* watches, bool clocks_step)
+    : simulator_(simulator),
+      gateways_(std::move(gateways)),
+      watches_(watches),
+      clocks_step_(clocks_step) {}
 
 Traffic::~Traffic() { Finish(); }
 

@@ -34,6 +34,7 @@ class TrafficNotes {
   virtual void NoteShown(const std::string& session_id) = 0;
   virtual void NoteStaysOpen(const std::string& session_id) = 0;
   virtual void Complain(const std::string& what) = 0;
+  virtual bool clocks_step() const = 0;
 };
 
 // Lives out plans: creates, taps, cancels, over the gateways and beside them. Goes on while
@@ -41,7 +42,9 @@ class TrafficNotes {
 // threads; used by one.
 class Traffic final : private TrafficNotes {
  public:
-  Traffic(const SimulatorProcess& simulator, std::vector<std::string> gateways, Watches* watches);
+  // `clocks_step`: those of the gateways.
+  Traffic(const SimulatorProcess& simulator, std::vector<std::string> gateways, Watches* watches,
+          bool clocks_step = false);
   ~Traffic() override;
 
   // `name` is part of every reference, so that they stay unique. Not before the last Finish.
@@ -67,10 +70,12 @@ class Traffic final : private TrafficNotes {
   void NoteShown(const std::string& session_id) override;
   void NoteStaysOpen(const std::string& session_id) override;
   void Complain(const std::string& what) override;
+  bool clocks_step() const override { return clocks_step_; }
 
   const SimulatorProcess& simulator_;
   const std::vector<std::string> gateways_;
   Watches* const watches_;
+  const bool clocks_step_;
   Changes changes_;
   std::atomic<int> actions_ = 0;
   std::vector<std::thread> threads_;

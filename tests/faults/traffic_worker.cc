@@ -6,6 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "ippclient/error.h"
 #include "tests/faults/fresh_channel.h"
+#include "tests/faults/letter_case.h"
 #include "tests/faults/steps.h"
 
 namespace ipp::faults {
@@ -16,7 +17,9 @@ namespace v1 = kustom::ipp::v1;
 // A card is declined for one of these.
 constexpr const char* kDeclines[] = {"LOST_CARD", "INSUFFICIENT_FUNDS", "DECLINED_GENERIC"};
 
-v1::CreateSessionRequest Order(const MerchantKey& merchant, const std::string& reference) {
+}  // namespace
+
+v1::CreateSessionRequest OrderOf(const MerchantKey& merchant, const std::string& reference) {
   v1::CreateSessionRequest request;
   request.set_device_id(merchant.device_id);
   request.set_order_amount(25000);
@@ -29,8 +32,6 @@ v1::CreateSessionRequest Order(const MerchantKey& merchant, const std::string& r
   item->set_total_amount(25000);
   return request;
 }
-
-}  // namespace
 
 TrafficWorker::TrafficWorker(const SimulatorProcess& simulator,
                              const std::vector<std::string>& gateways, Watches* watches,
@@ -67,7 +68,7 @@ void TrafficWorker::Live(const NamedPlan& named) {
   if (!session_id.empty()) {
     if (plan.watch == WatchBy::kSession) {
       notes_->NoteAsked(session_id);
-      watches_->WatchSession(merchant.id, session_id);
+      watches_->WatchSession(merchant.id, session_id, Respell(session_id, &random_));
     }
     if (plan.stays_open) notes_->NoteStaysOpen(session_id);
     for (const PlanStep step : plan.steps) {
@@ -91,13 +92,15 @@ std::string TrafficWorker::Create(const NamedPlan& named) {
 std::string TrafficWorker::CreateThroughGateway(const NamedPlan& named) {
   const MerchantKey& merchant = merchants_[static_cast<size_t>(named.plan.merchant)];
   CreateCall create;
+  create.merchant_id = merchant.id;
   create.reference = named.reference;
   create.request_id = Uuid();
   if (named.plan.watch == WatchBy::kRequest) {
-    watches_->WatchRequest(merchant.id, create.request_id);
+    watches_->WatchRequest(merchant.id, Respell(create.request_id, &random_));
   }
-  v1::CreateSessionRequest request = Order(merchant, named.reference);
-  request.set_request_id(create.request_id);
+  v1::CreateSessionRequest request = OrderOf(merchant, named.reference);
+  request.set_request_id(Respell(create.request_id, &random_));
+  request.set_device_id(Respell(request.device_id(), &random_));
   v1::CreateSessionResponse response;
   grpc::ClientContext context;
   connections_[0][0]->Prepare(&context);
@@ -157,7 +160,7 @@ bool TrafficWorker::CancelThroughGateway(const MerchantKey& merchant,
                                          const std::string& session_id) {
   notes_->NoteAsked(session_id);
   v1::CancelSessionRequest request;
-  request.set_session_id(session_id);
+  request.set_session_id(Respell(session_id, &random_));
   v1::CancelSessionResponse response;
   grpc::ClientContext context;
   connections_[0][0]->Prepare(&context);
@@ -175,7 +178,7 @@ bool TrafficWorker::CancelThroughGateway(const MerchantKey& merchant,
 void TrafficWorker::ReadThroughGateway(const MerchantKey& merchant, const std::string& session_id) {
   notes_->NoteAsked(session_id);
   v1::GetSessionRequest request;
-  request.set_session_id(session_id);
+  request.set_session_id(Respell(session_id, &random_));
   v1::GetSessionResponse response;
   grpc::ClientContext context;
   connections_[0][0]->Prepare(&context);
@@ -188,7 +191,9 @@ void TrafficWorker::ReadThroughGateway(const MerchantKey& merchant, const std::s
 bool TrafficWorker::Explained(const grpc::Status& status, const std::string& call) {
   const client::Error error = client::DecodeError(status);
   // A drain does not wait for the upstream for ever.
-  const bool cut = EndedWithTheGateway(status) || error.reason == "OUTCOME_UNKNOWN";
+  const bool cut = EndedWithTheGateway(status) || error.reason == "OUTCOME_UNKNOWN" ||
+                   // Deadlines travel as time left, but libraries keep them by the wall clock.
+                   (notes_->clocks_step() && error.reason == "DEADLINE_EXCEEDED");
   if (!cut) {
     notes_->Complain(absl::StrCat(call, ": ", client::CodeName(error.code), " ", error.reason, " ",
                                   error.message));

@@ -14,7 +14,11 @@
 
 namespace ipp::faults {
 
-// Lives out one plan after the other. One thread.
+// What a plan's create asks for, without its request_id.
+kustom::ipp::v1::CreateSessionRequest OrderOf(const MerchantKey& merchant,
+                                              const std::string& reference);
+
+// Lives out one plan after the other. Says every id in any letter case. One thread.
 class TrafficWorker {
  public:
   TrafficWorker(const SimulatorProcess& simulator, const std::vector<std::string>& gateways,

@@ -22,10 +22,11 @@ struct Watches::Watch {
   WatchObservation seen;
 };
 
-void Watches::WatchSession(const std::string& merchant_id, const std::string& session_id) {
+void Watches::WatchSession(const std::string& merchant_id, const std::string& session_id,
+                           const std::string& spelled) {
   auto watch = std::make_shared<Watch>();
   watch->merchant_id = merchant_id;
-  watch->request.set_session_id(session_id);
+  watch->request.set_session_id(spelled);
   watch->seen.session_id = session_id;
   Begin(std::move(watch));
 }

@@ -21,7 +21,9 @@ class Watches {
       : gateways_(std::move(gateways)), changes_(changes) {}
   ~Watches() { End(); }
 
-  void WatchSession(const std::string& merchant_id, const std::string& session_id);
+  // `spelled` is what is asked for: the same id, in any letter case.
+  void WatchSession(const std::string& merchant_id, const std::string& session_id,
+                    const std::string& spelled);
   // One whose create is about to be sent. If that is not answered it may never begin: not judged
   // then, unless it saw something.
   void WatchRequest(const std::string& merchant_id, const std::string& request_id);

@@ -233,6 +233,9 @@ void Receiver::Serve(int handle, int number) {
     if (error) break;
     Delivery delivery{Std(request["webhook-id"]), Std(request["webhook-timestamp"]),
                       Std(request["webhook-signature"]), request.body(), number};
+    for (const auto& field : request) {
+      delivery.headers.emplace_back(Std(field.name_string()), Std(field.value()));
+    }
     http::response<http::string_body> response;
     {
       std::lock_guard lock(mutex_);

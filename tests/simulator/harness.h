@@ -68,6 +68,7 @@ struct Delivery {
   std::string signature;
   std::string body;
   int connection = 0;
+  Headers headers = {};  // names as they were sent
 
   std::string type() const;
   std::string event_id() const;

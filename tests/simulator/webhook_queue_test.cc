@@ -51,7 +51,7 @@ class SimulatorWebhookQueue : public testing::Test {
           delays_.push_back(delay.count());
           timers_.push_back(std::move(callback));
         },
-        ids_, faults_);
+        ids_, faults_, dialects_);
     SetUrls({"http://a/"});
   }
 
@@ -84,6 +84,7 @@ class SimulatorWebhookQueue : public testing::Test {
 
   IdMaker ids_;
   Faults faults_{{}};
+  Dialects dialects_;
   FakeTransport transport_;
   std::vector<int64_t> delays_;
   std::vector<std::function<void()>> timers_;

@@ -296,6 +296,8 @@ std::string Describe(const Cell& cell) {
                    ", ", cell.reused ? "reused" : "fresh", " connection, caller ",
                    Word(cell.patience), " (", absl::FormatDuration(cell.time), "), ",
                    cell.own_id ? "own id" : "no id", ", own fields: ", Word(cell.own_fields));
+  if (!cell.dialect.empty()) absl::StrAppend(&text, ", dialect ", cell.dialect);
+  if (cell.clock_steps) absl::StrAppend(&text, ", clock steps");
   if (cell.meanwhile == Meanwhile::kKill) {
     absl::StrAppend(&text, ", killed at ", absl::FormatDuration(cell.meanwhile_at));
   }

@@ -37,7 +37,9 @@ enum class Meanwhile {
 
 // One round, before it begins.
 struct Cell {
-  std::string fault;  // a name of MatrixFaults
+  std::string fault;         // a name of MatrixFaults
+  std::string dialect;       // the bed's; empty: plain words
+  bool clock_steps = false;  // the gateways' clocks, at any time
   uint64_t seed = 0;
   int round = 0;
 

@@ -16,6 +16,16 @@ absl::StatusOr<std::unique_ptr<CreateBed>> CreateBed::Start(const CreateBedOptio
   if (options.postgres) {
     IPP_ASSIGN_OR_RETURN(bed->database_, PostgresServer::Start({}));
   }
+  if (!options.dialect.empty()) {
+    IPP_RETURN_IF_ERROR(bed->upstream_->SetDialect(options.dialect));
+  }
+  if (options.clock != ClockTrouble::kNone) {
+    std::vector<std::string> files;
+    if (options.http1) files.push_back(bed->ClockOf(false));
+    if (options.http2) files.push_back(bed->ClockOf(true));
+    bed->clocks_ = std::make_unique<ClockSteps>(std::move(files), options.clock_seed);
+  }
+  const auto held = HeldClocks::If(bed->clocks_.get());
   if (options.http1) IPP_RETURN_IF_ERROR(bed->StartSide(false));
   if (options.http2) IPP_RETURN_IF_ERROR(bed->StartSide(true));
   return bed;
@@ -33,6 +43,10 @@ absl::StatusOr<std::string> CreateBed::StoreOf(bool http2) {
   return shared_store_;
 }
 
+std::string CreateBed::ClockOf(bool http2) const {
+  return directory_.File(http2 ? "clock-h2" : "clock-h1");
+}
+
 absl::Status CreateBed::StartSide(bool http2) {
   IPP_ASSIGN_OR_RETURN(std::string store, StoreOf(http2));
   GatewayProcess::Options options{.program = options_.gateway_program,
@@ -43,6 +57,7 @@ absl::Status CreateBed::StartSide(bool http2) {
   options.upstream_timeout = "700ms";
   options.drain_timeout = "700ms";
   options.send_for = "3s";
+  if (clocks_ != nullptr) options.clock_file = ClockOf(http2);
   sides_[http2].process =
       std::make_unique<GatewayProcess>(std::move(options), *simulator_, directory_);
   IPP_RETURN_IF_ERROR(sides_[http2].process->Start());
@@ -72,6 +87,8 @@ absl::Status CreateBed::SendWebhooksTo(bool http2) {
 }
 
 absl::Status CreateBed::Restart(bool http2) {
+  const auto held =
+      options_.clock == ClockTrouble::kRestarts ? nullptr : HeldClocks::If(clocks_.get());
   IPP_RETURN_IF_ERROR(gateway(http2).Start());
   Call(http2);
   return absl::OkStatus();

@@ -4,10 +4,12 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "tests/faults/clock_steps.h"
 #include "tests/faults/creates/caller.h"
 #include "tests/faults/creates/upstream_truth.h"
 #include "tests/faults/gateway_process.h"
@@ -23,7 +25,10 @@ struct CreateBedOptions {
   bool http1 = true;
   bool http2 = true;
   bool postgres = false;
-  bool shared = false;  // the two gateways are replicas on one database
+  bool shared = false;       // the two gateways are replicas on one database
+  std::string dialect = "";  // empty: plain words
+  ClockTrouble clock = ClockTrouble::kNone;
+  uint64_t clock_seed = 1;
 };
 
 // One simulator, and two gateways that talk to it: one over HTTP/1.1, one over HTTP/2 and TLS. The
@@ -50,7 +55,13 @@ class CreateBed {
   absl::Status Restart(bool http2);
   // Every process is there.
   absl::Status Check();
+  // nullptr: the gateways' clocks do not step.
+  ClockSteps* clocks() { return clocks_.get(); }
+  const CreateBedOptions& options() const { return options_; }
 
+  // What became of the creates of earlier rounds, as the gateway (by http2) told it.
+  using Remembered = std::vector<std::pair<bool, kustom::ipp::v1::CreateOutcome>>;
+  Remembered& remembered() { return remembered_; }
   // request_ids of earlier rounds.
   std::set<std::string>& used_ids() { return used_ids_; }
   WorkDirectory& directory() { return directory_; }
@@ -63,6 +74,7 @@ class CreateBed {
 
   explicit CreateBed(const CreateBedOptions& options) : options_(options) {}
   absl::StatusOr<std::string> StoreOf(bool http2);
+  std::string ClockOf(bool http2) const;
   absl::Status StartSide(bool http2);
   void Call(bool http2);
 
@@ -73,6 +85,8 @@ class CreateBed {
   std::unique_ptr<SimulatorProcess> simulator_;
   std::unique_ptr<UpstreamTruth> upstream_;
   std::array<Side, 2> sides_;  // by http2
+  std::unique_ptr<ClockSteps> clocks_;
+  Remembered remembered_;
   std::set<std::string> used_ids_;
   std::string receivers_;
 };

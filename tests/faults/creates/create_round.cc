@@ -1,6 +1,8 @@
 #include "tests/faults/creates/create_round.h"
 
 #include <algorithm>
+#include <memory>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "server/base/status_macros.h"
 #include "tests/faults/creates/verdict.h"
+#include "tests/faults/letter_case.h"
 #include "tests/faults/metrics_check.h"
 #include "tests/support/web_client.h"
 
@@ -40,7 +43,10 @@ class Pauses {
 
 class Round {
  public:
-  Round(CreateBed* bed, const Cell& cell) : bed_(*bed), upstream_(bed->upstream()) {
+  Round(CreateBed* bed, const Cell& cell)
+      : bed_(*bed),
+        upstream_(bed->upstream()),
+        random_(cell.seed * 4096 + static_cast<uint64_t>(cell.round)) {
     record_.cell = cell;
     record_.sent = RequestOf(cell, bed->device_id());
     record_.request_id = record_.sent.request_id();
@@ -50,20 +56,31 @@ class Round {
   absl::StatusOr<RoundRecord> Run() {
     IPP_RETURN_IF_ERROR(Prepare());
     IPP_RETURN_IF_ERROR(Call());
-    IPP_RETURN_IF_ERROR(StandStill());
-    IPP_RETURN_IF_ERROR(Settle());
+    IPP_RETURN_IF_ERROR(LookOn());
+    LetAStepPass();
     IPP_RETURN_IF_ERROR(TryAgain());
     IPP_RETURN_IF_ERROR(FollowSession());
+    Remember();
     IPP_RETURN_IF_ERROR(LeavePortOpen());
     return std::move(record_);
   }
 
  private:
   const Cell& cell() const { return record_.cell; }
+  // The gateways' clocks are right as long as it lives.
+  std::unique_ptr<HeldClocks> HoldClocks() { return HeldClocks::If(bed_.clocks()); }
+  std::string Spelled(const std::string& id) { return Respell(id, &random_); }
+  // The same request, with its ids in any letter case.
+  v1::CreateSessionRequest Spelled(v1::CreateSessionRequest request) {
+    request.set_request_id(Spelled(request.request_id()));
+    request.set_device_id(Spelled(request.device_id()));
+    return request;
+  }
   Caller& caller() { return bed_.caller(cell().http2); }
   Caller& elsewhere() { return bed_.caller(bed_.shared() ? !cell().http2 : cell().http2); }
 
   absl::Status Prepare() {
+    const auto held = HoldClocks();
     IPP_RETURN_IF_ERROR(upstream_.ClearRules());
     IPP_RETURN_IF_ERROR(bed_.SendWebhooksTo(cell().http2));
     IPP_RETURN_IF_ERROR(cell().reused ? caller().Warm() : upstream_.CloseConnections());
@@ -76,20 +93,20 @@ class Round {
   absl::Status Call() {
     const absl::Duration deadline =
         cell().patience == Patience::kCancels ? absl::Seconds(10) : cell().time;
-    auto first = caller().Create(record_.sent, deadline);
+    auto first = caller().Create(Spelled(record_.sent), deadline);
     if (cell().meanwhile == Meanwhile::kKill) {
       first->Wait(cell().meanwhile_at);
       bed_.gateway(cell().http2).Kill();
       record_.first = first->Answer();
       first.reset();
       if (bed_.shared() && !record_.request_id.empty()) {
-        record_.elsewhere = elsewhere().Create(record_.sent, absl::Seconds(1))->Answer();
+        record_.elsewhere = elsewhere().Create(Spelled(record_.sent), absl::Seconds(1))->Answer();
       }
       return bed_.Restart(cell().http2);
     }
     if (cell().meanwhile == Meanwhile::kJoin) {
       first->Wait(cell().meanwhile_at);
-      record_.elsewhere = elsewhere().Create(record_.sent, cell().time)->Answer();
+      record_.elsewhere = elsewhere().Create(Spelled(record_.sent), cell().time)->Answer();
     }
     // As the request comes: the old trap of a connection that is closed when it is used again.
     if (cell().close_unused && !first->Wait(cell().close_at)) {
@@ -129,7 +146,7 @@ class Round {
 
   absl::StatusOr<ToldOutcome> Told() {
     if (record_.request_id.empty()) return ToldOutcome{};
-    return caller().Outcome(record_.request_id);
+    return caller().Outcome(Spelled(record_.request_id));
   }
 
   // A request that waits in the upstream is executed later, whoever has gone meanwhile.
@@ -137,6 +154,20 @@ class Round {
     return std::none_of(truth.reads.begin(), truth.reads.end(), [](const ReadRequest& read) {
       return read.fault == "delay" && !read.executed;
     });
+  }
+
+  // What is asked for, and what heals, is so with right clocks.
+  absl::Status LookOn() {
+    const auto held = HoldClocks();
+    IPP_RETURN_IF_ERROR(StandStill());
+    return Settle();
+  }
+
+  // In half of the rounds a wrong clock comes and goes before anybody tries again; else it may be
+  // wrong then.
+  void LetAStepPass() {
+    if (bed_.clocks() == nullptr || cell().round % 2 == 0) return;
+    bed_.clocks()->WaitForSteps(bed_.clocks()->steps() + 1);
   }
 
   absl::Status StandStill() {
@@ -186,12 +217,15 @@ class Round {
   }
 
   // A word of the gateway: a machine that is busy may need more time than the deadline leaves it.
-  static CallerAnswer Ask(Caller& caller, const v1::CreateSessionRequest& request,
-                          absl::Duration deadline) {
+  CallerAnswer Ask(Caller& caller, const v1::CreateSessionRequest& request,
+                   absl::Duration deadline) {
     CallerAnswer answer;
     for (int attempt = 0; attempt < 3; ++attempt, deadline *= 3) {
-      answer = caller.Create(request, deadline)->Answer();
-      if (!answer.gone) break;
+      answer = caller.Create(Spelled(request), deadline)->Answer();
+      // A clock that steps ends it too.
+      const bool in_vain = cell().clock_steps && answer.error.reason == "DEADLINE_EXCEEDED" &&
+                           answer.error.outcome == Outcome::kNotSent;
+      if (!answer.gone && !in_vain) break;
     }
     return answer;
   }
@@ -227,21 +261,23 @@ class Round {
   }
 
   absl::Status FollowSession() {
+    const auto held = HoldClocks();
     if (record_.truth_at_end.sessions.size() != 1) return bed_.Check();
     const std::string id = record_.truth_at_end.sessions[0].session_id;
     // The end that overtakes the beginning is another story.
     for (Pauses pauses; !cell().named_late && pauses.elapsed() < kLimit; pauses.Pause()) {
-      IPP_ASSIGN_OR_RETURN(const auto events, caller().List(id, begin_));
+      IPP_ASSIGN_OR_RETURN(const auto events, caller().List(Spelled(id), begin_));
       if (!events.empty()) break;
     }
     IPP_RETURN_IF_ERROR(Pay(id));
-    record_.events = elsewhere().Follow(id, begin_, kLimit);
+    record_.events = elsewhere().Follow(Spelled(id), begin_, kLimit);
     if (record_.told_at_end.state() == v1::CREATE_STATE_EXECUTED) {
       record_.watched = true;
-      record_.watch_ended_ok = caller().Watch(record_.request_id, kLimit, &record_.watch_last);
+      record_.watch_ended_ok =
+          caller().Watch(Spelled(record_.request_id), kLimit, &record_.watch_last);
     }
-    IPP_ASSIGN_OR_RETURN(record_.read_back, caller().Read(id));
-    IPP_ASSIGN_OR_RETURN(const auto listed, caller().List(id, begin_));
+    IPP_ASSIGN_OR_RETURN(record_.read_back, caller().Read(Spelled(id)));
+    IPP_ASSIGN_OR_RETURN(const auto listed, caller().List(Spelled(id), begin_));
     record_.events_listed_alike =
         std::equal(listed.begin(), listed.end(), record_.events.begin(), record_.events.end(),
                    [](const auto& a, const auto& b) {
@@ -250,6 +286,13 @@ class Round {
     IPP_ASSIGN_OR_RETURN(record_.truth_at_end, upstream_.Of(record_.sent.merchant_reference1()));
     IPP_ASSIGN_OR_RETURN(record_.told_at_end, Told());
     return bed_.Check();
+  }
+
+  // For the end of the run.
+  void Remember() {
+    if (!record_.told_at_end.known) return;
+    if (record_.told_at_end.state() == v1::CREATE_STATE_UNDER_WAY) return;
+    bed_.remembered().emplace_back(cell().http2, record_.told_at_end.outcome);
   }
 
   // For the round that comes.
@@ -263,8 +306,10 @@ class Round {
 
   CreateBed& bed_;
   UpstreamTruth& upstream_;
-  // A little earlier: clocks of events count in other grains.
-  const absl::Time begin_ = absl::Now() - absl::Seconds(1);
+  std::mt19937_64 random_;
+  // A little earlier: clocks of events count in other grains. Long before where they step.
+  const absl::Time begin_ =
+      absl::Now() - (bed_.clocks() == nullptr ? absl::Seconds(1) : absl::Hours(24 * 500));
   RoundRecord record_;
   bool paid_ = false;
 };

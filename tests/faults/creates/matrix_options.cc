@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "tests/faults/dialect_choice.h"
 
 namespace ipp::faults {
 namespace {
@@ -16,9 +17,12 @@ of caller, and what became of it held against the truth of the simulator.
 
 usage: create_matrix --build DIR [--rounds N] [--seed S] [--beds N]
                      [--fault NAME,NAME] [--from-round N] [--protocol both|h1|h2]
-                     [--kill gateway] [--store sqlite|postgres] [--gateways 1|2] [--keep]
+                     [--kill gateway] [--store sqlite|postgres] [--gateways 1|2]
+                     [--dialect none|random|NAME] [--clock none|steps|restarts] [--keep]
 
---rounds is of each fault. --gateways 2: the two are replicas on one database.
+--rounds is of each fault. --gateways 2: the two are replicas on one database. --dialect: how the
+upstream words what it says (ipp-simulator --dialect list); random draws one for each bed. --clock:
+the gateways' wall clocks step away and come back; restarts: gateways also start meanwhile.
 )";
 
 bool Set(const std::string& name, const std::string& value, MatrixOptions* options) {
@@ -42,6 +46,10 @@ bool Set(const std::string& name, const std::string& value, MatrixOptions* optio
     options->store = value;
   else if (name == "--gateways")
     return absl::SimpleAtoi(value, &options->gateways);
+  else if (name == "--dialect")
+    options->dialect = value;
+  else if (name == "--clock")
+    return ParseClockTrouble(value, &options->clock);
   else
     return false;
   return true;
@@ -62,6 +70,9 @@ absl::Status Check(const MatrixOptions& options) {
   if (options.gateways < 1 || options.gateways > 2) return wrong("--gateways: 1 or 2");
   if (options.gateways == 2 && (options.store != "postgres" || options.protocol != "both")) {
     return wrong("--gateways 2 needs --store postgres, and both protocols");
+  }
+  if (!IsDialectChoice(options.dialect)) {
+    return wrong("--dialect: none, random, or one that does not lose references");
   }
   const auto& all = MatrixFaults();
   for (const std::string& name : options.faults) {
@@ -95,9 +106,13 @@ std::vector<MatrixFault> MatrixOptions::Faults() const {
 }
 
 std::string MatrixOptions::CommandLine(const Cell& cell) const {
-  return absl::StrCat("./dev faults --seed ", seed, " --fault ", cell.fault, " --from-round ",
-                      cell.round, " --rounds 1 --beds 1 --protocol ", protocol,
-                      kill ? " --kill gateway" : "", " --store ", store, " --gateways ", gateways);
+  return absl::StrCat(
+      "./dev faults --seed ", seed, " --fault ", cell.fault, " --from-round ", cell.round,
+      " --rounds 1 --beds 1 --protocol ", protocol, kill ? " --kill gateway" : "", " --store ",
+      store, " --gateways ", gateways,
+      dialect == "none" ? ""
+                        : absl::StrCat(" --dialect ", cell.dialect.empty() ? "none" : cell.dialect),
+      clock == ClockTrouble::kNone ? "" : absl::StrCat(" --clock ", NameOf(clock)));
 }
 
 absl::StatusOr<MatrixOptions> ParseMatrixOptions(const std::vector<std::string>& arguments) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "tests/faults/clock_steps.h"
 #include "tests/faults/creates/cell.h"
 
 namespace ipp::faults {
@@ -20,7 +21,9 @@ struct MatrixOptions {
   bool kill = false;
   std::string store = "sqlite";  // or postgres
   int gateways = 1;              // on one store; 2 only with postgres
-  bool keep = false;             // the directories, also when all went well
+  std::string dialect = "none";  // of the upstream, or random: another one in each bed
+  ClockTrouble clock = ClockTrouble::kNone;
+  bool keep = false;  // the directories, also when all went well
 
   CellOptions cells() const;
   // The rows of the table.

@@ -1,6 +1,7 @@
 #include "tests/faults/creates/matrix_run.h"
 
 #include <cstdio>
+#include <random>
 #include <thread>
 #include <utility>
 
@@ -10,6 +11,8 @@
 #include "server/base/status_macros.h"
 #include "tests/faults/creates/create_round.h"
 #include "tests/faults/creates/verdict.h"
+#include "tests/faults/dialect_choice.h"
+#include "tests/faults/letter_case.h"
 #include "tests/faults/metrics_check.h"
 
 namespace ipp::faults {
@@ -37,7 +40,7 @@ bool MatrixRun::Run() {
                    faults_.size(), " faults, ", options_.beds, " beds"));
   const absl::Time begin = absl::Now();
   std::vector<std::thread> beds;
-  for (int i = 0; i < options_.beds; ++i) beds.emplace_back([this] { Work(); });
+  for (int i = 0; i < options_.beds; ++i) beds.emplace_back([this, i] { Work(i); });
   for (std::thread& bed : beds) bed.join();
   MutexLock lock(&mutex_);
   Say(MatrixHead());
@@ -58,13 +61,17 @@ bool MatrixRun::Run() {
   return !failed_ && all.rounds == options_.rounds * static_cast<int>(faults_.size());
 }
 
-void MatrixRun::Work() {
+void MatrixRun::Work(int number) {
+  std::mt19937_64 random(options_.seed * 64 + static_cast<uint64_t>(number));
   auto bed = CreateBed::Start({.gateway_program = options_.build + "/server/ipp-gateway",
                                .simulator_program = options_.build + "/simulator/ipp-simulator",
                                .http1 = options_.protocol != "h2",
                                .http2 = options_.protocol != "h1",
                                .postgres = options_.store == "postgres",
-                               .shared = options_.gateways == 2});
+                               .shared = options_.gateways == 2,
+                               .dialect = DrawDialect(options_.dialect, &random),
+                               .clock = options_.clock,
+                               .clock_seed = options_.seed + static_cast<uint64_t>(number)});
   if (!bed.ok()) return Fail(bed.status().ToString());
   absl::Status done = Work(bed->get());
   if (done.ok()) done = Finish(bed->get());
@@ -80,6 +87,8 @@ void MatrixRun::Work() {
 absl::Status MatrixRun::Work(CreateBed* bed) {
   Cell cell;
   while (Next(&cell)) {
+    cell.dialect = bed->options().dialect;
+    cell.clock_steps = bed->clocks() != nullptr;
     const absl::StatusOr<RoundRecord> record = RunRound(bed, cell);
     if (!record.ok()) {
       return absl::InternalError(absl::StrCat(Describe(cell), ": ", record.status().ToString(),
@@ -119,7 +128,9 @@ bool MatrixRun::Judge(CreateBed* bed, const RoundRecord& record) {
 }
 
 absl::Status MatrixRun::Finish(CreateBed* bed) {
+  const auto held = HeldClocks::If(bed->clocks());
   IPP_RETURN_IF_ERROR(AwaitOrphans(bed));
+  IPP_RETURN_IF_ERROR(CheckRemembered(bed));
   IPP_ASSIGN_OR_RETURN(const auto doubled, bed->upstream().Doubled());
   if (!doubled.empty()) {
     return absl::InternalError("CHARGED TWICE: " + absl::StrJoin(doubled, ", "));
@@ -154,6 +165,22 @@ absl::Status MatrixRun::AwaitOrphans(CreateBed* bed) {
       }
       absl::SleepFor(absl::Milliseconds(200));
     }
+  }
+  return absl::OkStatus();
+}
+
+// What was told of a create is told at the end of the run as well.
+absl::Status MatrixRun::CheckRemembered(CreateBed* bed) {
+  std::mt19937_64 random;
+  for (const auto& [http2, before] : bed->remembered()) {
+    const bool settles = before.state() == v1::CREATE_STATE_UNKNOWN;
+    IPP_ASSIGN_OR_RETURN(const ToldOutcome now,
+                         bed->caller(http2).Outcome(Respell(before.request_id(), &random)));
+    const bool same = now.known && now.state() == before.state() &&
+                      now.outcome.session_id() == before.session_id();
+    if (same || (settles && now.state() == v1::CREATE_STATE_EXECUTED)) continue;
+    return absl::InternalError(absl::StrCat("told before: ", before.ShortDebugString(),
+                                            "; at the end: ", now.outcome.ShortDebugString()));
   }
   return absl::OkStatus();
 }

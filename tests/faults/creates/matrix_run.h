@@ -24,7 +24,7 @@ class MatrixRun {
 
  private:
   // One bed through as many rounds as there are for it.
-  void Work();
+  void Work(int number);
   absl::Status Work(CreateBed* bed);
   bool Next(Cell* cell) ABSL_LOCKS_EXCLUDED(mutex_);
   bool Judge(CreateBed* bed, const RoundRecord& record) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -32,6 +32,7 @@ class MatrixRun {
   absl::Status Finish(CreateBed* bed);
   // The creates of gateways that were killed, where that is found late.
   absl::Status AwaitOrphans(CreateBed* bed);
+  static absl::Status CheckRemembered(CreateBed* bed);
   void Fail(const std::string& why) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const MatrixOptions options_;

@@ -54,7 +54,9 @@ void JudgeEvents(const RoundRecord& record, const std::string& session_id, Wrong
                                 : !HasOwnFields(record, event.session())) {
       wrong->push_back(name + ": merchant_data or merchant_reference2 is not the caller's");
     }
-    const bool bare = event.request_id().empty() && ToldTooSoon(record, event);
+    // An event of details follows what was told too soon, so it knows.
+    const bool bare =
+        event.request_id().empty() && ToldTooSoon(record, event) && !IsDetails(event.type());
     const std::string& id = event.request_id();
     named = named || !id.empty();
     if (id != (settled ? record.request_id : "") && !bare) {

@@ -76,6 +76,10 @@ absl::Status UpstreamTruth::SetRules(const std::string& rules) {
 
 absl::Status UpstreamTruth::ClearRules() { return Control("DELETE", "/_sim/faults").status(); }
 
+absl::Status UpstreamTruth::SetDialect(const std::string& name) {
+  return Control("PUT", "/_sim/dialects", absl::StrCat(R"({"names": [")", name, R"("]})")).status();
+}
+
 absl::StatusOr<bool> UpstreamTruth::AllStruck() {
   IPP_ASSIGN_OR_RETURN(const std::string page, Control("GET", "/_sim/faults"));
   bool all = false;
@@ -162,7 +166,7 @@ absl::Status UpstreamTruth::Pay(const std::string& session_id) {
   const absl::Time until = absl::Now() + absl::Seconds(10);
   while (true) {
     const RawResponse response = HttpConnection(api_port_).Call("POST", target, headers);
-    if (response.code == 200) return absl::OkStatus();
+    if (response.code / 100 == 2) return absl::OkStatus();
     if (response.code != 0 || absl::Now() > until) {
       return absl::InternalError(absl::StrCat("simulate-tap: ", response.code, " ", response.body));
     }

@@ -23,6 +23,8 @@ class UpstreamTruth {
   // Rules as of PUT /_sim/faults.
   absl::Status SetRules(const std::string& rules);
   absl::Status ClearRules();
+  // How answers and webhooks are worded from now on.
+  absl::Status SetDialect(const std::string& name);
   // Whether there are rules, and each has struck.
   absl::StatusOr<bool> AllStruck();
   absl::Status SetReceivers(const std::vector<std::string>& urls);
