@@ -4,7 +4,6 @@
 
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/wire_format_lite.h"
-#include "server/events/cursor.h"
 
 namespace ipp::events {
 namespace {
@@ -24,8 +23,9 @@ void AppendLengthDelimited(int field, size_t size, std::string* out) {
 
 }  // namespace
 
-EventPtr LogEvent::Make(store::StoredEvent row, absl::string_view log_id) {
+EventPtr LogEvent::Make(store::StoredEvent row, absl::string_view log_id, uint16_t epoch) {
   auto event = std::make_shared<LogEvent>();
+  event->place = {row.position, epoch, ContentOf(row)};
   std::string cursor_head;
   AppendLengthDelimited(v1::SessionEvent::kCursorFieldNumber, kCursorSize, &cursor_head);
   const size_t size = row.payload.size() + cursor_head.size() + kCursorSize;
@@ -34,7 +34,7 @@ EventPtr LogEvent::Make(store::StoredEvent row, absl::string_view log_id) {
                         &event->message);
   event->message += row.payload;
   event->message += cursor_head;
-  event->message += EncodeCursor(log_id, row.position);
+  event->message += EncodeCursor(log_id, event->place);
   // The bytes live in `message` from here on.
   row.payload.clear();
   row.payload.shrink_to_fit();

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
 #include "server/store/event_row.h"
+#include "server/store/sqlite_epochs.h"
 #include "server/store/sqlite_rows.h"
 #include "server/store/sqlite_schema.h"
 
@@ -125,7 +126,12 @@ absl::Status SqliteWriter::LoadLog() {
   const bool empty = query.IsNull(3);
   bounds_.latest = query.Int(empty ? 1 : 3);
   last_recorded_at_ = FromNanos(query.Int(empty ? 2 : 4));
-  return absl::OkStatus();
+  return LoadEpochs(database_.get(), &bounds_);
+}
+
+absl::StatusOr<LogBounds> SqliteWriter::BeginEpoch(const NewEpoch& epoch) {
+  IPP_RETURN_IF_ERROR(WriteEpoch(database_.get(), epoch, &bounds_));
+  return bounds_;
 }
 
 absl::StatusOr<std::vector<Committed>> SqliteWriter::Commit(

@@ -31,6 +31,9 @@ class SqliteWriter {
   // Store::OrphanIntents.
   absl::StatusOr<std::vector<IntentRecord>> OrphanIntents(const Orphans& which);
 
+  // Store::BeginEpoch.
+  absl::StatusOr<LogBounds> BeginEpoch(const NewEpoch& epoch);
+
   struct Cutoffs {
     absl::Time events;    // older events go, from the oldest on
     absl::Time sessions;  // sessions that were final by then
