@@ -4,7 +4,6 @@
 
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/wire_format_lite.h"
-#include "server/events/cursor.h"
 #include "server/store/message_size.h"
 
 namespace ipp::events {
@@ -25,7 +24,8 @@ void AppendLengthDelimited(int field, size_t size, std::string* out) {
 
 }  // namespace
 
-EventPtr LogEvent::Make(store::StoredEvent row, absl::string_view log_id) {
+EventPtr LogEvent::Make(store::StoredEvent row, absl::string_view log_id, uint16_t epoch) {
+  const LogPlace place{row.position, epoch, ContentOf(row)};  // of the row as it is kept
   // A row of an earlier release; now none is written.
   if (row.payload.size() > store::kMaxEventBytes) {
     v1::SessionEvent large;
@@ -34,6 +34,7 @@ EventPtr LogEvent::Make(store::StoredEvent row, absl::string_view log_id) {
     }
   }
   auto event = std::make_shared<LogEvent>();
+  event->place = place;
   std::string cursor_head;
   AppendLengthDelimited(v1::SessionEvent::kCursorFieldNumber, kCursorSize, &cursor_head);
   const size_t size = row.payload.size() + cursor_head.size() + kCursorSize;
@@ -42,7 +43,7 @@ EventPtr LogEvent::Make(store::StoredEvent row, absl::string_view log_id) {
                         &event->message);
   event->message += row.payload;
   event->message += cursor_head;
-  event->message += EncodeCursor(log_id, row.position);
+  event->message += EncodeCursor(log_id, event->place);
   // The bytes live in `message` from here on.
   row.payload.clear();
   row.payload.shrink_to_fit();

@@ -180,7 +180,7 @@ EventStream::Action EventStream::Step() {
   }
   if (closing_) {
     auto [reason, status] = *std::exchange(closing_, std::nullopt);
-    if (!Goodbye(subscription_->position(), reason, &out_)) return Finished(std::move(status));
+    if (!Goodbye(subscription_->place(), reason, &out_)) return Finished(std::move(status));
     last_ = true;
     final_ = std::move(status);
     return Write();
@@ -216,7 +216,7 @@ void EventStream::GotEvent(absl::StatusOr<events::EventPtr> event) {
   {
     MutexLock lock(&mutex_);
     waiting_ = false;
-    action = event.ok() ? StepAfterEvent(*std::move(event)) : Finished(event.status());
+    action = event.ok() ? StepAfterEvent(*std::move(event)) : Finished(WhenFailed(event.status()));
   }
   Do(std::move(action));
 }
@@ -263,7 +263,7 @@ EventStream::Action EventStream::Beat(absl::Duration now) {
   if (!waiting_ || (!due && !closing_) || !subscription_->Withdraw()) return {};
   waiting_ = false;
   if (closing_) return Step();
-  Heartbeat(subscription_->position(), &out_);
+  Heartbeat(subscription_->place(), &out_);
   return Write();
 }
 

@@ -79,11 +79,14 @@ class EventStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   // Puts the message for an event into `out`; false: the event is passed over. `*last`: the stream
   // ends with OK after it.
   virtual bool ForEvent(events::EventPtr event, grpc::ByteBuffer* out, bool* last) = 0;
-  virtual void Heartbeat(int64_t position, grpc::ByteBuffer* out) = 0;
+  virtual void Heartbeat(const events::LogPlace& place, grpc::ByteBuffer* out) = 0;
   // Runs while the subclass is still beginning, on the registry's thread.
   virtual void EarlyHeartbeat(grpc::ByteBuffer* /*out*/) {}
   // False: none is sent.
-  virtual bool Goodbye(int64_t position, absl::string_view reason, grpc::ByteBuffer* out) = 0;
+  virtual bool Goodbye(const events::LogPlace& place, absl::string_view reason,
+                       grpc::ByteBuffer* out) = 0;
+  // What the caller is told when the subscription has failed.
+  virtual absl::Status WhenFailed(const absl::Status& status) { return status; }
   // StillWanted has turned to no while the subclass was still beginning.
   virtual void OnUnwanted() {}
 

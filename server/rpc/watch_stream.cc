@@ -93,7 +93,8 @@ class WatchStream final : public EventStream {
 
   void ReadState(const std::string& session_id) {
     // Taken before the state is read: no step can fall between the two.
-    position_ = edge().gateway.store->bounds().latest;
+    const store::LogBounds bounds = edge().gateway.store->bounds();
+    place_ = {bounds.latest, bounds.epoch().label};
     read_.Clear();
     v1::GetSessionRequest request;
     request.set_session_id(session_id);
@@ -159,7 +160,7 @@ class WatchStream final : public EventStream {
     absl::StatusOr<events::EventFilter> made =
         events::EventFilter::Create(filter, {upstream_.merchant_id});
     if (!made.ok()) return Fail(made.status());
-    Open(edge().gateway.hub->Subscribe(*std::move(made), position_), first);
+    Open(edge().gateway.hub->Subscribe(*std::move(made), place_), first);
   }
 
   v1::WatchSessionResponse State() const {
@@ -199,7 +200,7 @@ class WatchStream final : public EventStream {
     if (!news.order_id().empty()) session_.set_order_id(news.order_id());
   }
 
-  void Heartbeat(int64_t, grpc::ByteBuffer* out) override {
+  void Heartbeat(const events::LogPlace&, grpc::ByteBuffer* out) override {
     v1::WatchSessionResponse beat = State();
     beat.set_heartbeat(true);
     Serialize(beat, out);
@@ -210,14 +211,26 @@ class WatchStream final : public EventStream {
     beat.set_heartbeat(true);
     Serialize(beat, out);
   }
-  bool Goodbye(int64_t, absl::string_view, grpc::ByteBuffer*) override { return false; }
+  bool Goodbye(const events::LogPlace&, absl::string_view, grpc::ByteBuffer*) override {
+    return false;
+  }
+  // A watch has no cursor: it begins anew with the state of the session.
+  absl::Status WhenFailed(const absl::Status& status) override {
+    if (absl::IsUnavailable(status)) return status;
+    return MakeError(absl::StatusCode::kUnavailable,
+                     "the events that this watch follows are gone; watch the session again",
+                     {.reason = "WATCH_BROKEN",
+                      .metadata = {{"retry_safe", "true"}},
+                      .violations = {},
+                      .retry_after = std::nullopt});
+  }
 
   Mutex mutex_;
   std::shared_ptr<upstream::UpstreamClient::Call> call_ ABSL_GUARDED_BY(mutex_);  // the read
 
   upstream::CallContext upstream_;
   std::string request_id_;
-  int64_t position_ = 0;
+  events::LogPlace place_;
   v1::GetSessionResponse read_;
   bool read_twice_ = false;
   v1::Session session_;  // as last sent, and what DETAILS told since

@@ -151,8 +151,7 @@ absl::StatusOr<int64_t> PostgresReader::FindPosition(absl::Time time) {
 
 absl::StatusOr<LogBounds> PostgresReader::ReadBounds() {
   IPP_ASSIGN_OR_RETURN(const PostgresRows rows, Run("bounds", PostgresArguments()));
-  if (rows.size() != 1) return absl::DataLossError("the log has no identity");
-  return LogBounds{.oldest = rows.Int(0, 0), .latest = rows.Int(0, 1)};
+  return store::ReadBounds(rows);
 }
 
 }  // namespace ipp::store

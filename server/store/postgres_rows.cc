@@ -63,6 +63,16 @@ std::vector<IntentRecord> ReadIntents(const PostgresRows& rows) {
   return intents;
 }
 
+absl::StatusOr<LogBounds> ReadBounds(const PostgresRows& rows) {
+  if (rows.size() != 1) return absl::DataLossError("the log has no identity");
+  LogBounds bounds;
+  bounds.oldest = rows.Int(0, 0);
+  bounds.latest = rows.Int(0, 1);
+  bounds.creates_held_until = FromPostgresNanos(rows.Int(0, 2));
+  IPP_ASSIGN_OR_RETURN(bounds.epochs, ParseEpochs(rows.Bytes(0, 3)));
+  return bounds;
+}
+
 StoredEvent ReadEvent(const PostgresRows& rows, int row) {
   StoredEvent event;
   event.position = rows.Int(row, 0);

@@ -34,8 +34,12 @@ inline constexpr char kPostgresEventColumns[] =
     "position, recorded_at, merchant_id, session_id, device_id, type, merchant_reference1, payload";
 StoredEvent ReadEvent(const PostgresRows& rows, int row);
 
+// For ReadBounds().
 inline constexpr char kPostgresReadBounds[] =
-    "SELECT trimmed_through + 1, last_position FROM ipp_gateway.log, ipp_gateway.log_start";
+    "SELECT trimmed_through + 1, last_position, creates_held_until, (SELECT string_agg(concat_ws("
+    "':', sequence, label, starts_after), ',' ORDER BY sequence) FROM ipp_gateway.log_epochs) "
+    "FROM ipp_gateway.log, ipp_gateway.log_start";
+absl::StatusOr<LogBounds> ReadBounds(const PostgresRows& rows);
 
 // One array a column; the columns are those of the tables, in their order.
 PostgresArguments SessionArguments(const std::vector<const SessionRecord*>& records);

@@ -162,6 +162,16 @@ ALTER TABLE ipp_gateway.sessions ADD COLUMN revision bigint NOT NULL DEFAULT 0,
   ADD COLUMN missing_since bigint;    -- NULL: the upstream knows it
 CREATE INDEX sessions_held ON ipp_gateway.sessions (created_at) WHERE held_event <> '';
 )sql",
+    R"sql(
+-- Breaks in the history of the log: see log_bounds.h. Written under the lock of the log's row.
+CREATE TABLE ipp_gateway.log_epochs (
+  sequence bigint PRIMARY KEY,
+  label bigint NOT NULL UNIQUE,
+  starts_after bigint NOT NULL
+);
+INSERT INTO ipp_gateway.log_epochs VALUES (0, 0, 0);
+ALTER TABLE ipp_gateway.log ADD COLUMN creates_held_until bigint NOT NULL DEFAULT 0;
+)sql",
 };
 
 absl::StatusOr<int64_t> ReadNumber(PostgresConnection* connection, const std::string& sql) {

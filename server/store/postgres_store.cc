@@ -33,6 +33,13 @@ constexpr std::chrono::seconds kGrace{2};
 // Between two steps of trimming when there is more: commits come in between.
 constexpr std::chrono::milliseconds kTrimPause{5};
 
+void LogLoss(int64_t seen, int64_t there) {
+  LogError(
+      "the log in the database has lost events: was a standby that lagged promoted, or a "
+      "backup restored?",
+      {{"seen", absl::StrCat(seen)}, {"there", absl::StrCat(there)}});
+}
+
 class PostgresStore final : public Store {
  public:
   PostgresStore(const PostgresOptions& options, Clock* clock, Metrics* metrics, std::string log_id,
@@ -75,6 +82,10 @@ class PostgresStore final : public Store {
                     absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) override;
   LogBounds bounds() const override { return log_.bounds(); }
   void RefreshBounds(absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) override;
+  void BeginEpoch(NewEpoch epoch,
+                  absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) override {
+    writes_.Push(EpochCall{epoch, std::move(done)});
+  }
   const std::string& log_id() const override { return log_id_; }
   void SetListener(std::function<void(int64_t latest)> listener) override {
     log_.SetListener(std::move(listener));
@@ -106,6 +117,13 @@ class PostgresStore final : public Store {
     if (!ahead_of_monotonic_) return clock_->Now();
     return absl::UnixEpoch() + *ahead_of_monotonic_ + clock_->Monotonic();
   }
+  absl::Status Do(EpochCall& call) {
+    absl::StatusOr<LogBounds> begun = writer_.BeginEpoch(call.epoch);
+    if (begun.ok()) log_.Learn(*begun);
+    return Tell(std::move(begun), call);
+  }
+  // What the log lacks of what was known before `now` was read, when it lacks something.
+  void NoteLoss(const LogBounds& known, const LogBounds& now);
   template <typename Result, typename Call>
   absl::Status Tell(Result result, Call& call);
   void TellFailed(WriteCall& write, const absl::Status& trouble);
@@ -248,8 +266,10 @@ void PostgresStore::DoWrites(std::vector<WriteCall> writes) {
       if (batch.size() == options_.max_batch) commit();
     } else if (auto* lease = std::get_if<LeaseCall>(&write)) {
       trouble = Do(*lease);
+    } else if (auto* orphans = std::get_if<OrphanCall>(&write)) {
+      trouble = Do(*orphans);
     } else {
-      trouble = Do(std::get<OrphanCall>(write));
+      trouble = Do(std::get<EpochCall>(write));
     }
   }
   if (trouble.ok()) commit();
@@ -275,7 +295,7 @@ absl::Status PostgresStore::CommitBatch(absl::Span<CommitCall> batch) {
 
   const int64_t known = bounds().latest;
   const auto start = steady_clock::now();
-  absl::StatusOr<PostgresWriter::Done> done = writer_.Commit(transactions, Now());
+  absl::StatusOr<PostgresWriter::Done> done = writer_.Commit(transactions, Now(), known);
   commit_seconds_.Observe(std::chrono::duration<double>(steady_clock::now() - start).count());
 
   const bool its_own = IsItsOwn(done.status());
@@ -300,13 +320,14 @@ absl::Status PostgresStore::CommitBatch(absl::Span<CommitCall> batch) {
     for (CommitCall& call : batch) std::move(call.done)(ForCaller(done.status()));
     return trouble;
   }
-  if (done->before < known) {
-    LogError("the log in the database has lost events: was a standby that lagged promoted?",
-             {{"seen", absl::StrCat(known)}, {"there", absl::StrCat(done->before)}});
-  }
   commits_.Add(static_cast<double>(batch.size()));
   events_appended_.Add(static_cast<double>(done->latest - done->before));
-  log_.Learn({.oldest = 0, .latest = done->latest});
+  if (done->before < known) {
+    LogLoss(known, done->before);
+    if (const absl::StatusOr<LogBounds> now = writer_.ReadBounds(); now.ok()) log_.Learn(*now);
+  } else {
+    log_.Learn({.oldest = 0, .latest = done->latest});
+  }
   for (size_t i = 0; i < batch.size(); ++i) {
     std::move(batch[i].done)(std::move(done->committed[i]));
   }
@@ -357,8 +378,10 @@ void PostgresStore::ListenLoop() {
   const auto interval = absl::ToChronoNanoseconds(options_.poll_interval);
   while (!stop_.stopped()) {
     if (!listen_link_.Get(PostgresLink::InPause::kWait).ok()) continue;
+    const LogBounds known = bounds();
     const absl::StatusOr<LogBounds> read = tail_.ReadBounds();
     if (!read.ok()) continue;
+    NoteLoss(known, *read);
     log_.Learn(*read);
     const auto poll_at = steady_clock::now() + interval;
     while (true) {
@@ -372,6 +395,14 @@ void PostgresStore::ListenLoop() {
       if (!told.ok() || *told == 0 || *told > bounds().latest) break;
     }
   }
+}
+
+void PostgresStore::NoteLoss(const LogBounds& known, const LogBounds& now) {
+  const std::optional<int64_t> after = LostAfter(known, now);
+  if (!after || bounds().epochs != known.epochs) return;
+  LogLoss(known.latest, now.latest);
+  BeginEpoch({.starts_after = *after, .after_sequence = known.epoch().sequence},
+             [](const absl::StatusOr<LogBounds>&) {});  // else the next look finds it again
 }
 
 // ---- Reads. ----

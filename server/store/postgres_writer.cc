@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
+#include "server/store/postgres_epochs.h"
 #include "server/store/postgres_rows.h"
 #include "server/store/store_calls.h"
 
@@ -135,7 +136,7 @@ PostgresArguments Tombstones(std::vector<IntentRecord>* intents) {
 }  // namespace
 
 std::vector<PostgresStatement> PostgresWriterStatements() {
-  return {
+  std::vector<PostgresStatement> statements = {
       {"begin", "BEGIN ISOLATION LEVEL READ COMMITTED"},
       {"commit", "COMMIT"},
       {"rollback", "ROLLBACK"},
@@ -178,6 +179,10 @@ std::vector<PostgresStatement> PostgresWriterStatements() {
       {"trim_seen", kTrimSeen},
       {"trim_intents", kTrimIntents},
   };
+  for (PostgresStatement& statement : PostgresEpochStatements()) {
+    statements.push_back(std::move(statement));
+  }
+  return statements;
 }
 
 // ---- Commits. ----
@@ -211,13 +216,15 @@ void PostgresWriter::Settle(PostgresConnection& connection, const absl::Status& 
 }
 
 absl::StatusOr<PostgresWriter::Done> PostgresWriter::Commit(
-    absl::Span<const Transaction* const> batch, absl::Time now) {
+    absl::Span<const Transaction* const> batch, absl::Time now, int64_t seen) {
   return Attempt<Done>(
       PostgresLink::InPause::kWait, [&](PostgresConnection& connection) -> absl::StatusOr<Done> {
         IPP_ASSIGN_OR_RETURN(BatchReads reads, Read(connection, KeysOf(batch), now));
         const int64_t before = reads.last_position;
         IPP_ASSIGN_OR_RETURN(BatchWrites writes, Decide(batch, std::move(reads), now));
-        IPP_RETURN_IF_ERROR(Write(connection, writes));
+        std::vector<PostgresCall> calls;
+        if (before < seen) calls.push_back(PostgresLossCall(before));
+        IPP_RETURN_IF_ERROR(Write(connection, writes, std::move(calls)));
         return Done{std::move(writes.committed), before, writes.last_position};
       });
 }
@@ -269,8 +276,8 @@ absl::StatusOr<BatchReads> PostgresWriter::Read(PostgresConnection& connection,
   return reads;
 }
 
-absl::Status PostgresWriter::Write(PostgresConnection& connection, const BatchWrites& writes) {
-  std::vector<PostgresCall> calls;
+absl::Status PostgresWriter::Write(PostgresConnection& connection, const BatchWrites& writes,
+                                   std::vector<PostgresCall> calls) {
   const int64_t recorded_at = PostgresNanos(writes.recorded_at);
   if (!writes.seen.empty()) {
     PostgresArray keys(PostgresType::kBytea);
@@ -368,6 +375,29 @@ absl::StatusOr<std::vector<IntentRecord>> PostgresWriter::OrphanIntents(const Or
         IPP_RETURN_IF_ERROR(Finish(connection, {}).status());
         return ReadIntents(rows[1]);
       });
+}
+
+// ---- Epochs. ----
+
+absl::StatusOr<LogBounds> PostgresWriter::BeginEpoch(const NewEpoch& epoch) {
+  return Attempt<LogBounds>(PostgresLink::InPause::kWait,
+                            [&](PostgresConnection& connection) -> absl::StatusOr<LogBounds> {
+                              std::vector<PostgresCall> calls = PostgresEpochCalls(epoch);
+                              calls.insert(calls.begin(), {{"begin"}, {"lock_log"}});
+                              IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> rows,
+                                                   Finish(connection, std::move(calls)));
+                              return store::ReadBounds(rows[rows.size() - 2]);
+                            });
+}
+
+absl::StatusOr<LogBounds> PostgresWriter::ReadBounds() {
+  return Attempt<LogBounds>(PostgresLink::InPause::kFail,
+                            [&](PostgresConnection& connection) -> absl::StatusOr<LogBounds> {
+                              const PostgresCall calls[] = {{"bounds"}};
+                              IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> rows,
+                                                   connection.Run(calls, limits_.answer));
+                              return store::ReadBounds(rows[0]);
+                            });
 }
 
 // ---- Maintenance: commits do not wait behind its waiting. ----

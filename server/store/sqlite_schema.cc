@@ -140,6 +140,16 @@ ALTER TABLE sessions ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE sessions ADD COLUMN missing_since INTEGER;  -- NULL: the upstream knows it
 CREATE INDEX sessions_held ON sessions (created_at) WHERE held_event <> x'';
 )sql",
+    // Breaks in the history of the log: see log_bounds.h.
+    R"sql(
+CREATE TABLE log_epochs (
+  sequence INTEGER PRIMARY KEY,
+  label INTEGER NOT NULL UNIQUE,
+  starts_after INTEGER NOT NULL
+);
+INSERT INTO log_epochs VALUES (0, 0, 0);
+ALTER TABLE log ADD COLUMN creates_held_until INTEGER NOT NULL DEFAULT 0;
+)sql",
 };
 
 absl::StatusOr<int64_t> ReadNumber(SqliteDatabase* database, absl::string_view sql) {

@@ -69,6 +69,10 @@ class SqliteStore final : public Store {
                     absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) override;
   LogBounds bounds() const override;
   void RefreshBounds(absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) override;
+  void BeginEpoch(NewEpoch epoch,
+                  absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) override {
+    writes_.Push(EpochCall{epoch, std::move(done)});
+  }
   const std::string& log_id() const override { return log_id_; }
   void SetListener(std::function<void(int64_t latest)> listener) override {
     listener_.Set(std::move(listener));
@@ -80,6 +84,7 @@ class SqliteStore final : public Store {
   void DoWrites(std::vector<WriteCall> writes);
   void Do(LeaseCall& call) { Tell(writer_->LeaseDue(call.lease), call); }
   void Do(OrphanCall& call) { Tell(writer_->OrphanIntents(call.which), call); }
+  void Do(EpochCall& call);
   template <typename Result, typename Call>
   void Tell(Result result, Call& call);
   void CommitBatch(absl::Span<CommitCall> batch);
@@ -188,11 +193,20 @@ void SqliteStore::DoWrites(std::vector<WriteCall> writes) {
     batch.clear();
     if (auto* lease = std::get_if<LeaseCall>(&write)) {
       Do(*lease);
+    } else if (auto* orphans = std::get_if<OrphanCall>(&write)) {
+      Do(*orphans);
     } else {
-      Do(std::get<OrphanCall>(write));
+      Do(std::get<EpochCall>(write));
     }
   }
   if (!batch.empty()) CommitBatch(absl::MakeSpan(batch));
+}
+
+void SqliteStore::Do(EpochCall& call) {
+  absl::StatusOr<LogBounds> begun = writer_->BeginEpoch(call.epoch);
+  Publish(begun.status());
+  if (begun.ok()) listener_.Run(begun->latest);
+  std::move(call.done)(begun.ok() ? std::move(begun) : ForCaller(begun.status()));
 }
 
 template <typename Result, typename Call>

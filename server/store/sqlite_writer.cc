@@ -8,6 +8,7 @@
 #include "server/base/status_macros.h"
 #include "server/store/event_row.h"
 #include "server/store/keepable.h"
+#include "server/store/sqlite_epochs.h"
 #include "server/store/sqlite_rows.h"
 #include "server/store/sqlite_schema.h"
 
@@ -145,7 +146,12 @@ absl::Status SqliteWriter::LoadLog() {
   last_recorded_at_ = FromNanos(query.Int(empty ? 2 : 4));
   const absl::Time used = std::max(last_recorded_at_, FromNanos(query.Int(5)));
   if (used > absl::UnixEpoch()) last_used_ = used;
-  return absl::OkStatus();
+  return LoadEpochs(database_.get(), &bounds_);
+}
+
+absl::StatusOr<LogBounds> SqliteWriter::BeginEpoch(const NewEpoch& epoch) {
+  IPP_RETURN_IF_ERROR(WriteEpoch(database_.get(), epoch, &bounds_));
+  return bounds_;
 }
 
 absl::StatusOr<std::vector<Committed>> SqliteWriter::Commit(

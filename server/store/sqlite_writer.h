@@ -33,6 +33,9 @@ class SqliteWriter {
   // Store::OrphanIntents.
   absl::StatusOr<std::vector<IntentRecord>> OrphanIntents(const Orphans& which);
 
+  // Store::BeginEpoch.
+  absl::StatusOr<LogBounds> BeginEpoch(const NewEpoch& epoch);
+
   // One small step; true when there may be more to remove.
   absl::StatusOr<bool> Trim(const Cutoffs& cutoffs);
   // When the store was last in use, as far as it has written that down; absent when it is new.

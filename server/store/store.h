@@ -14,6 +14,7 @@
 #include "kustom/ipp/v1/session_event.pb.h"
 #include "server/base/trace_context.h"
 #include "server/store/intent.h"
+#include "server/store/log_bounds.h"
 
 // Durable state behind one interface: sessions, the event log, creates, the memory of webhooks
 // taken. What a transaction decides is a pure function of what it read, so that any store can run
@@ -129,12 +130,6 @@ struct Committed {
   std::vector<int64_t> positions;        // of the events appended
 };
 
-// The ends of the log. `oldest` is the first position that is kept (latest + 1 when none is).
-struct LogBounds {
-  int64_t oldest = 1;
-  int64_t latest = 0;
-};
-
 // Thread-safe. Every callback runs exactly once, on a thread of the store, never inside the call
 // that took it, and must not block. Errors: UNAVAILABLE when the store cannot be written or read
 // now (disk full, database down), RESOURCE_EXHAUSTED when its queue is full, CANCELLED when it is
@@ -198,12 +193,16 @@ class Store {
   virtual LogBounds bounds() const = 0;
   // Asks the log itself; bounds() is at least as new afterwards.
   virtual void RefreshBounds(absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) = 0;
+  // Writes down a break in the history of the log (log_bounds.h); `done` gets the bounds after it.
+  // Waits in the queue of commits.
+  virtual void BeginEpoch(NewEpoch epoch,
+                          absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) = 0;
   // Identity of this log, made when it was; 16 hex digits. A cursor of another log is foreign.
   virtual const std::string& log_id() const = 0;
 
-  // `listener(latest)` runs after each batch that appended events, here or on another replica, on a
-  // thread of the store; it must not block nor call back. One listener; set before the first
-  // Commit, nullptr to end (waits for one that runs).
+  // `listener(latest)` runs after each batch that appended events and after each new epoch, here or
+  // on another replica, on a thread of the store; it must not block nor call back. One listener;
+  // set before the first Commit, nullptr to end (waits for one that runs).
   virtual void SetListener(std::function<void(int64_t latest)> listener) = 0;
 
   // OK when a commit could be made now, as far as known without trying.

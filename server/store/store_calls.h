@@ -53,7 +53,11 @@ struct OrphanCall {
   Orphans which;
   absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done;
 };
-using WriteCall = std::variant<CommitCall, LeaseCall, OrphanCall>;
+struct EpochCall {
+  NewEpoch epoch;
+  absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done;
+};
+using WriteCall = std::variant<CommitCall, LeaseCall, OrphanCall, EpochCall>;
 
 inline void Refuse(WriteCall& write, const absl::Status& status) {
   std::visit([&](auto& call) { std::move(call.done)(status); }, write);

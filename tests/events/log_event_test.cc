@@ -40,13 +40,13 @@ class LogEventOfSize : public testing::TestWithParam<size_t> {};
 
 TEST_P(LogEventOfSize, HasTheBytesThatProtobufWrites) {
   const v1::SessionEvent event = EventWithDataOf(GetParam());
-  const EventPtr made = LogEvent::Make(store::MakeRow(event, 4711, kRecordedAt), kLog);
+  const EventPtr made = LogEvent::Make(store::MakeRow(event, 4711, kRecordedAt), kLog, 3);
 
   v1::SubscribeSessionEventsResponse expected;
   *expected.mutable_event() = event;
   expected.mutable_event()->mutable_recorded_at()->set_seconds(1'790'000'000);
   expected.mutable_event()->mutable_recorded_at()->set_nanos(123'456'000);
-  expected.mutable_event()->set_cursor(EncodeCursor(kLog, 4711));
+  expected.mutable_event()->set_cursor(EncodeCursor(kLog, made->place));
   EXPECT_EQ(made->message, expected.SerializeAsString());
   EXPECT_TRUE(MessageDifferencer::Equals(made->Parse(), expected.event()));
 }
@@ -69,7 +69,7 @@ TEST(LogEvent, CutsARowThatIsTooLargeForItsReaders) {
 
 TEST(LogEvent, KeepsWhatFiltersLookAtAndTheBytesOnce) {
   const EventPtr made =
-      LogEvent::Make(store::MakeRow(EventWithDataOf(10), 4711, kRecordedAt), kLog);
+      LogEvent::Make(store::MakeRow(EventWithDataOf(10), 4711, kRecordedAt), kLog, 3);
   EXPECT_EQ(made->row.position, 4711);
   EXPECT_EQ(made->row.recorded_at, kRecordedAt);
   EXPECT_EQ(made->row.merchant_id, "PM1");
@@ -83,9 +83,10 @@ TEST(LogEvent, KeepsWhatFiltersLookAtAndTheBytesOnce) {
 TEST(LogEvent, PassesOnFieldsOfALaterContract) {
   store::StoredEvent row = store::MakeRow(EventWithDataOf(0), 1, kRecordedAt);
   row.payload += "\xfa\x3f\x03new";  // field 1023
-  const v1::SessionEvent event = LogEvent::Make(std::move(row), kLog)->Parse();
+  const uint32_t content = ContentOf(row);
+  const v1::SessionEvent event = LogEvent::Make(std::move(row), kLog, 3)->Parse();
   EXPECT_EQ(event.GetReflection()->GetUnknownFields(event).field_count(), 1);
-  EXPECT_EQ(event.cursor(), EncodeCursor(kLog, 1));
+  EXPECT_EQ(event.cursor(), EncodeCursor(kLog, {1, 3, content}));
 }
 
 }  // namespace

@@ -148,12 +148,12 @@ class StreamBed : public testing::Test {
     ASSERT_TRUE(store::contract::Commit(store_, std::move(transaction)).ok());
   }
 
-  std::string Cursor(int64_t position) { return events::EncodeCursor(store_.log_id(), position); }
+  std::string Cursor(int64_t position) { return events::EncodeCursor(store_.log_id(), {position}); }
   std::string After(int64_t position) { return "after_cursor: '" + Cursor(position) + "'"; }
   int64_t PositionOf(const std::string& cursor) {
     const auto position = events::ParseCursor(cursor, store_.log_id(), "cursor");
     EXPECT_TRUE(position.ok()) << position.status();
-    return position.value_or(-1);
+    return position.ok() ? position->position : -1;
   }
   // Of the next `count` events.
   std::vector<int64_t> Positions(EventFeed& feed, int count) {

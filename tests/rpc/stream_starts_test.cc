@@ -65,7 +65,7 @@ TEST_F(StreamStarts, RefuseACursorOnlyAfterAskingTheLog) {
   EXPECT_TRUE(Refused(beyond.End(), StatusCode::INVALID_ARGUMENT, "CURSOR_FOREIGN"));
   EXPECT_EQ(replica_.refreshes(), 1);
   EventFeed other_log(channel_,
-                      "after_cursor: '" + events::EncodeCursor("ffffffffffffffff", 3) + "'");
+                      "after_cursor: '" + events::EncodeCursor("ffffffffffffffff", {3}) + "'");
   EXPECT_TRUE(Refused(other_log.End(), StatusCode::INVALID_ARGUMENT, "CURSOR_FOREIGN"));
   EXPECT_EQ(replica_.refreshes(), 1) << "another log is another log";
 }

@@ -38,6 +38,8 @@ struct FakeDisk {
   std::vector<StoredEvent> events;  // oldest first
   int64_t latest = 0;
   absl::Time last_recorded_at = absl::InfinitePast();
+  std::vector<LogEpoch> epochs = {LogEpoch()};
+  absl::Time creates_held_until = absl::InfinitePast();
 };
 
 // A Store in memory that passes the stores' contract suite. Each transaction is a batch of its own.
@@ -126,6 +128,15 @@ class FakeStore final : public Store {
   void TrimIntents() {
     MutexLock lock(&mutex_);
     for (auto& [key, intent] : disk_->intents) intent = Tombstone(std::move(intent));
+  }
+  // What happens to a database behind a gateway that runs: it holds the state of another time.
+  void Replace(const FakeDisk& with) {
+    MutexLock lock(&mutex_);
+    *disk_ = with;
+  }
+  FakeDisk Copy() const {
+    MutexLock lock(&mutex_);
+    return *disk_;
   }
   // All events that are kept, with `recorded_at` and without cursor.
   std::vector<kustom::ipp::v1::SessionEvent> events() const {
@@ -315,8 +326,16 @@ class FakeStore final : public Store {
 
   LogBounds bounds() const override {
     MutexLock lock(&mutex_);
-    const int64_t latest = disk_->latest;
-    return {disk_->events.empty() ? latest + 1 : disk_->events.front().position, latest};
+    return BoundsNow();
+  }
+  void BeginEpoch(NewEpoch epoch,
+                  absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) override {
+    Enqueue([this, epoch, done = std::move(done)](absl::Status admitted) mutable {
+      if (!admitted.ok()) return std::move(done)(admitted);
+      const LogBounds begun = Begin(epoch);
+      listener_.Run(begun.latest);
+      std::move(done)(begun);
+    });
   }
   void RefreshBounds(absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) override {
     Enqueue([this, done = std::move(done)](absl::Status admitted) mutable {
@@ -469,6 +488,28 @@ class FakeStore final : public Store {
     }
     ++commits_;
     return committed;
+  }
+
+  LogBounds BoundsNow() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const int64_t latest = disk_->latest;
+    return {.oldest = disk_->events.empty() ? latest + 1 : disk_->events.front().position,
+            .latest = latest,
+            .epochs = disk_->epochs,
+            .creates_held_until = disk_->creates_held_until};
+  }
+
+  LogBounds Begin(const NewEpoch& epoch) {
+    MutexLock lock(&mutex_);
+    disk_->epochs.push_back(
+        {.sequence = std::max(epoch.after_sequence, disk_->epochs.back().sequence) + 1,
+         .label = UnusedLabel(disk_->epochs),
+         .starts_after = std::min(epoch.starts_after.value_or(disk_->latest), disk_->latest)});
+    if (disk_->epochs.size() > kMaxEpochs) disk_->epochs.erase(disk_->epochs.begin());
+    if (epoch.hold_creates_until) disk_->creates_held_until = *epoch.hold_creates_until;
+    for (auto& [key, record] : disk_->sessions) {
+      if (record.open) record.next_check_at = std::min(record.next_check_at, epoch.sessions_due);
+    }
+    return BoundsNow();
   }
 
   absl::StatusOr<std::vector<SessionRecord>> Take(const Lease& lease) {
