@@ -219,6 +219,7 @@ TEST_P(KeepableContract, KeepsTheLargestThatComesIn) {
 }
 
 // Random transactions of nasty values, one after another: the same answers, and the same is found.
+// Sessions are open and intents new, so that no store trims them meanwhile.
 TEST_P(KeepableContract, DoesWithAnyTransactionWhatTheFakeDoes) {
   std::mt19937 random(20261128);
   FakeStore reference(&bed_->clock);
@@ -239,7 +240,6 @@ TEST_P(KeepableContract, DoesWithAnyTransactionWhatTheFakeDoes) {
     writes.session->session.set_status(static_cast<kustom::ipp::v1::SessionStatus>(number()));
     writes.session->session.set_order_amount(std::numeric_limits<int64_t>::min() + i);
     writes.session->complete = random() % 2 == 0;
-    writes.session->open = random() % 2 == 0;
     writes.session->created_at = time();
     writes.session->updated_at = time();
     writes.session->next_check_at = time();
@@ -252,6 +252,7 @@ TEST_P(KeepableContract, DoesWithAnyTransactionWhatTheFakeDoes) {
     transaction.dedup_key = bytes();
     if (random() % 2 == 0) {
       writes.intent = Intent(time(), id(), static_cast<IntentState>(1 + random() % 5));
+      writes.intent->updated_at = bed_->clock.Now();
       writes.intent->rpc = bytes();
       writes.intent->caller = bytes();
       writes.intent->request = bytes();

@@ -69,7 +69,7 @@ TEST_F(PostgresStoreTest, FailsWhatItCannotHoldAlone) {
   store->Commit(Append("b"), [&](absl::StatusOr<Committed> c) { after.set_value(c.status()); });
   gate.Open();
   EXPECT_TRUE(before.get_future().get().ok());
-  EXPECT_TRUE(absl::IsUnavailable(refused.get_future().get()));
+  EXPECT_TRUE(absl::IsInvalidArgument(refused.get_future().get()));
   EXPECT_TRUE(after.get_future().get().ok());
   EXPECT_TRUE(store->health().ok());
 }
