@@ -195,9 +195,12 @@ TEST_F(WatchStreamTest, ShowsTheEndOfASessionThatTheUpstreamHasForgotten) {
 
 TEST_F(WatchStreamTest, EndsWithTheRefusalOfTheCreate) {
   Open();
-  const std::string refusal = SerializeError(
-      MakeError(absl::StatusCode::kInvalidArgument, "no such device",
-                {.reason = "UPSTREAM_REFUSED", .metadata = {{"outcome", "REJECTED"}}}));
+  const std::string refusal =
+      SerializeError(MakeError(absl::StatusCode::kInvalidArgument, "no such device",
+                               {.reason = "UPSTREAM_REFUSED",
+                                .metadata = {{"outcome", "REJECTED"}},
+                                .violations = {},
+                                .retry_after = std::nullopt}));
   auto early = Watch(ByRequest());
   PutIntent(store::IntentState::kUnderWay, "");
   PutIntent(store::IntentState::kRejected, refusal);
