@@ -38,12 +38,15 @@ class WatchStreamTest : public StreamBed {
     if (pump_.joinable()) pump_.join();
     transport_.reset();
     hub_.reset();
+    // The commits of reads refer to what goes before the store.
+    EXPECT_TRUE(store::contract::Commit(store_, store::contract::Append("the end")).ok());
   }
 
   void Extend(Gateway* gateway) override {
-    client_ = std::make_unique<upstream::UpstreamClient>(transport_.get(), &credentials_,
-                                                         routes_.get(), &clock_, &scheduler_,
-                                                         &metrics_, upstream::UpstreamOptions());
+    upstream::UpstreamOptions options;
+    options.timeout = absl::Hours(1000);  // tests let the time run
+    client_ = std::make_unique<upstream::UpstreamClient>(
+        transport_.get(), &credentials_, routes_.get(), &clock_, &scheduler_, &metrics_, options);
     gateway->upstream = client_.get();
     gateway->observer = &observer_;
     gateway->reconciler = &reconciler_;
@@ -192,18 +195,22 @@ TEST_F(WatchStreamTest, ShowsTheEndOfASessionThatTheUpstreamHasForgotten) {
 
 TEST_F(WatchStreamTest, EndsWithTheRefusalOfTheCreate) {
   Open();
-  const std::string refusal = SerializeError(
-      MakeError(absl::StatusCode::kInvalidArgument, "no such device",
-                {.reason = "UPSTREAM_REFUSED", .metadata = {{"outcome", "REJECTED"}}}));
+  const std::string refusal =
+      SerializeError(MakeError(absl::StatusCode::kInvalidArgument, "no such device",
+                               {.reason = "UPSTREAM_REFUSED",
+                                .metadata = {{"outcome", "REJECTED"}},
+                                .violations = {},
+                                .retry_after = std::nullopt}));
   auto early = Watch(ByRequest());
   PutIntent(store::IntentState::kUnderWay, "");
-  WaitUntil([&] { return scheduler_.NextDelay() < absl::Hours(1); });
   PutIntent(store::IntentState::kRejected, refusal);
   auto late = Watch(ByRequest());
   EXPECT_EQ(late.End().code, grpc::StatusCode::INVALID_ARGUMENT);
-  std::thread time([this] { scheduler_.Advance(absl::Seconds(1)); });
-  time.join();
+  std::atomic<bool> over = false;
+  std::thread time([&] { AdvanceUntil([&] { return over.load(); }); });
   EXPECT_EQ(early.End().message, "no such device");
+  over = true;
+  time.join();
 }
 
 TEST_F(WatchStreamTest, FindsTheSessionThatTheLedgerNames) {
