@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <future>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "server/config/config.h"
 #include "server/http/curl_transport.h"
 #include "server/rpc/rpc_server.h"
+#include "server/sessions/restore_hold.h"
 #include "server/store/postgres_store.h"
 #include "server/store/sqlite_store.h"
 #include "server/upstream/session_reader.h"
@@ -122,8 +124,27 @@ class AppImpl final : public App {
     return store::OpenSqliteStore(std::move(options), &clock_, &metrics_);
   }
 
+  // Before anything reads the log or takes a create.
+  absl::Status NoteRestore() {
+    const absl::Time now = clock_.Now();
+    std::promise<absl::StatusOr<store::LogBounds>> begun;
+    store_->BeginEpoch(
+        {.hold_creates_until = now + config::ToDuration(config_.creates().settle()),
+         .sessions_due = now},
+        [&begun](absl::StatusOr<store::LogBounds> bounds) { begun.set_value(std::move(bounds)); });
+    const absl::StatusOr<store::LogBounds> bounds = begun.get_future().get();
+    if (!bounds.ok()) return bounds.status();
+    LogWarning(
+        "--restored: cursors of events after the backup are foreign from now on, and every "
+        "open session is read",
+        {{"latest_position", absl::StrCat(bounds->latest)}});
+    return absl::OkStatus();
+  }
+
   absl::Status StartStore() {
     IPP_ASSIGN_OR_RETURN(store_, OpenStore());
+    if (options_.restored) IPP_RETURN_IF_ERROR(NoteRestore());
+    restore_hold_ = std::make_unique<sessions::RestoreHold>(store_.get(), &clock_, &metrics_);
     book_ = std::make_unique<sessions::SessionBook>(store_.get(), &clock_, &metrics_, Times());
     observer_ = std::make_unique<sessions::ReadObserver>(book_.get());
     hub_ = std::make_unique<events::EventHub>(store_.get(), HubOptions(), &metrics_);
@@ -233,7 +254,8 @@ class AppImpl final : public App {
                          .clock = &clock_,
                          .scheduler = &scheduler_,
                          .metrics = &metrics_,
-                         .options = {}};
+                         .options = {},
+                         .restore_hold = restore_hold_.get()};
     gateway.options.heartbeat_interval = config::ToDuration(events.heartbeat_interval());
     gateway.options.max_write_stall = config::ToDuration(events.max_write_stall());
     gateway.options.max_stream_age = config::ToDuration(events.max_stream_age());
@@ -297,18 +319,23 @@ class AppImpl final : public App {
     return absl::OkStatus();
   }
 
+  std::string HoldNote() {
+    const absl::Duration left = restore_hold_->Left();
+    if (left == absl::ZeroDuration()) return "";
+    return absl::StrCat("restored; creates under an unknown request_id are held for ",
+                        absl::FormatDuration(absl::Ceil(left, absl::Seconds(1))));
+  }
+
   absl::Status StartAdmin() {
     pages_ = std::make_unique<admin::AdminPages>(
         &metrics_,
-        std::vector<admin::AdminPages::Check>{{"serving",
-                                               [this] {
-                                                 if (draining_)
-                                                   return absl::UnavailableError("draining");
-                                                 return started_
-                                                            ? absl::OkStatus()
-                                                            : absl::UnavailableError("starting");
-                                               }},
-                                              {"store", [this] { return store_->health(); }}},
+        std::vector<admin::AdminPages::Check>{
+            {"serving",
+             [this] {
+               if (draining_) return absl::UnavailableError("draining");
+               return started_ ? absl::OkStatus() : absl::UnavailableError("starting");
+             }},
+            {"store", [this] { return store_->health(); }, [this] { return HoldNote(); }}},
         [this] { return config::MaskedYaml(config_); });
     web::WebOptions options = WebOptionsOf("admin", config_.admin());
     IPP_ASSIGN_OR_RETURN(admin_,
@@ -326,6 +353,7 @@ class AppImpl final : public App {
   std::unique_ptr<routes::RouteTable> routes_;
   Secrets secrets_;
   std::unique_ptr<store::Store> store_;
+  std::unique_ptr<sessions::RestoreHold> restore_hold_;
   std::unique_ptr<sessions::SessionBook> book_;
   std::unique_ptr<sessions::ReadObserver> observer_;
   std::unique_ptr<events::EventHub> hub_;

@@ -20,8 +20,11 @@ Page Readiness(const std::vector<AdminPages::Check>& checks) {
   for (const AdminPages::Check& check : checks) {
     const absl::Status status = check.ready();
     if (!status.ok()) page.code = 503;
-    const std::string said =
+    std::string said =
         status.ok() ? "ok" : status.ToString(absl::StatusToStringMode::kWithNoExtraData);
+    if (const std::string note = check.note ? check.note() : ""; status.ok() && !note.empty()) {
+      absl::StrAppend(&said, " (", note, ")");
+    }
     // One line a check, whatever a message holds.
     absl::StrAppend(&page.body, check.name, ": ",
                     absl::StrReplaceAll(said, {{"\r", " "}, {"\n", " "}}), "\n");

@@ -23,6 +23,8 @@ class AdminPages {
   struct Check {
     std::string name;
     std::function<absl::Status()> ready;  // quick, from memory
+    // What there is to say while it is ready, if anything.
+    std::function<std::string()> note = nullptr;
   };
 
   // `config_text`: the configuration in force as YAML, secrets masked.
@@ -32,7 +34,7 @@ class AdminPages {
   static std::vector<std::string> Paths();
 
   // 404 for other paths. /readyz is 200 when every check passes, else 503, and lists each check on
-  // a line ("store: ok").
+  // a line ("store: ok"), with its note.
   Page Get(absl::string_view path) const;
 
  private:

@@ -10,6 +10,7 @@
 #include "server/base/log.h"
 #include "server/rpc/request_difference.h"
 #include "server/sessions/create_ledger.h"
+#include "server/sessions/restore_hold.h"
 #include "server/store/store_error.h"
 
 namespace ipp::rpc {
@@ -296,6 +297,20 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
   absl::Duration pause_ = kFirstPause;
 };
 
+// Runs `begin`, now or soon; or finishes the call, where a restored store cannot say whether it was
+// sent before.
+void AdmitAfterRestore(UnaryCall* call, const std::string& merchant_id,
+                       absl::AnyInvocable<void() &&> begin) {
+  sessions::RestoreHold* const hold = call->edge().gateway.restore_hold;
+  if (hold == nullptr || !call->request_id_is_callers() || hold->Left() == absl::ZeroDuration()) {
+    return std::move(begin)();
+  }
+  hold->Admit(merchant_id, call->request_id(),
+              [call, begin = std::move(begin)](const absl::Status& admitted) mutable {
+                admitted.ok() ? std::move(begin)() : call->Finish(admitted);
+              });
+}
+
 }  // namespace
 
 void RefuseCreation(UnaryCall* call, absl::Status status) {
@@ -315,8 +330,11 @@ void RefuseCreation(UnaryCall* call, absl::Status status) {
 void CreateOnce(UnaryCall* call, const Message& request, Message* response, CreateShape shape) {
   auto context = call->Upstream();
   if (!context) return;
-  std::make_shared<CreateFlow>(call, request, response, *std::move(context), std::move(shape))
-      ->Begin();
+  const std::string merchant_id = context->merchant_id;
+  AdmitAfterRestore(
+      call, merchant_id,
+      [flow = std::make_shared<CreateFlow>(call, request, response, *std::move(context),
+                                           std::move(shape))] { flow->Begin(); });
 }
 
 }  // namespace ipp::rpc

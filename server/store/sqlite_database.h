@@ -58,6 +58,10 @@ class SqliteDatabase {
  public:
   // Opens `path`, making it when missing.
   static absl::StatusOr<std::unique_ptr<SqliteDatabase>> Open(const std::string& path);
+  // For reading beside a writer, of this process or another one; never checkpoints.
+  static absl::StatusOr<std::unique_ptr<SqliteDatabase>> OpenReadOnly(const std::string& path);
+  // For reading a file that nothing writes to: as it is, without locks or files beside it.
+  static absl::StatusOr<std::unique_ptr<SqliteDatabase>> OpenImmutable(const std::string& path);
 
   // One or more statements; rows are dropped.
   absl::Status Execute(const std::string& sql);
@@ -66,6 +70,8 @@ class SqliteDatabase {
   absl::StatusOr<std::string> ReadOne(absl::string_view sql);
   // BEGIN IMMEDIATE, `body`, COMMIT; rolled back when any of them fails.
   absl::Status InTransaction(absl::FunctionRef<absl::Status()> body);
+  // All of it as of now, over whatever `target` holds, in one go.
+  absl::Status CopyTo(SqliteDatabase* target);
   // Rows that the last statement changed.
   int64_t changes() const;
 
@@ -74,6 +80,7 @@ class SqliteDatabase {
     void operator()(sqlite3* database) const;
   };
   explicit SqliteDatabase(sqlite3* database) : database_(database) {}
+  static absl::StatusOr<std::unique_ptr<SqliteDatabase>> Open(const std::string& path, int flags);
 
   std::unique_ptr<sqlite3, Closer> database_;
 };

@@ -28,8 +28,8 @@ absl::StatusOr<SessionRecord> FindOne(const SqliteStatement& statement, const st
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SqliteReader>> SqliteReader::Open(const std::string& path) {
-  IPP_ASSIGN_OR_RETURN(std::unique_ptr<SqliteDatabase> database, SqliteDatabase::Open(path));
-  IPP_RETURN_IF_ERROR(database->Execute("PRAGMA query_only = ON"));
+  IPP_ASSIGN_OR_RETURN(std::unique_ptr<SqliteDatabase> database,
+                       SqliteDatabase::OpenReadOnly(path));
   std::unique_ptr<SqliteReader> reader(new SqliteReader(std::move(database)));
   const std::pair<SqliteStatement*, std::string> statements[] = {
       {&reader->by_session_,

@@ -163,6 +163,12 @@ absl::StatusOr<int64_t> ReadNumber(SqliteDatabase* database, absl::string_view s
 
 absl::Span<const char* const> SqliteMigrations() { return kMigrations; }
 
+absl::Status CheckSqliteOwner(SqliteDatabase* database) {
+  IPP_ASSIGN_OR_RETURN(const int64_t owner, ReadNumber(database, "PRAGMA application_id"));
+  if (owner == kApplicationId) return absl::OkStatus();
+  return absl::FailedPreconditionError("it is not the store of a gateway");
+}
+
 absl::Status MigrateSqlite(SqliteDatabase* database, absl::Span<const char* const> migrations) {
   IPP_ASSIGN_OR_RETURN(const int64_t tables,
                        ReadNumber(database, "SELECT count(*) FROM sqlite_schema"));

@@ -17,6 +17,7 @@
 #include "server/store/keepable.h"
 #include "server/store/listener_slot.h"
 #include "server/store/read_queue.h"
+#include "server/store/sqlite_files.h"
 #include "server/store/sqlite_reader.h"
 #include "server/store/sqlite_writer.h"
 #include "server/store/store_calls.h"
@@ -369,6 +370,7 @@ absl::Status SqliteStore::health() const {
 absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(SqliteOptions options, Clock* clock,
                                                        Metrics* metrics) {
   IPP_ASSIGN_OR_RETURN(std::unique_ptr<FileLock> lock, FileLock::Acquire(options.path + ".lock"));
+  IPP_RETURN_IF_ERROR(SecureSqliteFiles(options.path));
   IPP_ASSIGN_OR_RETURN(std::unique_ptr<SqliteWriter> writer, SqliteWriter::Open(options.path));
   IPP_ASSIGN_OR_RETURN(std::unique_ptr<SqliteReader> reader, SqliteReader::Open(options.path));
   return std::make_unique<SqliteStore>(options, clock, metrics, std::move(lock), std::move(writer),
