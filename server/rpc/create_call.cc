@@ -321,8 +321,11 @@ void RefuseCreation(UnaryCall* call, absl::Status status) {
       context->merchant_id, call->request_id(),
       [call, status = std::move(status)](absl::StatusOr<store::IntentRecord> known) {
         if (known.ok()) return call->Finish(WithMetadata(status, WithEarlier(*known, {})));
-        // No other call with this id has been sent, and this one was not.
-        if (absl::IsNotFound(known.status())) call->set_ledger_asked();
+        // No other call with this id has been sent, and this one was not. A ledger that was
+        // restored may have forgotten one.
+        sessions::RestoreHold* const hold = call->edge().gateway.restore_hold;
+        const bool whole = hold == nullptr || hold->Left() == absl::ZeroDuration();
+        if (absl::IsNotFound(known.status()) && whole) call->set_ledger_asked();
         call->Finish(status);
       });
 }

@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "server/base/error.h"
+#include "server/base/pending_call.h"
 #include "server/base/status_macros.h"
+#include "server/sessions/create_request.h"
 #include "server/sessions/session_state.h"
 #include "server/store/message_size.h"
 #include "server/store/store_error.h"
@@ -83,7 +85,7 @@ class WatchStream final : public EventStream {
             return Fail(store::ForCallers(create.status()));
           }
           if (create.ok() && create->state == store::IntentState::kRejected) {
-            return Fail(ParseError(create->answer));
+            return Fail(sessions::RefusalOf(*create));
           }
           if (create.ok() && !create->session_id.empty()) return ReadState(create->session_id);
           if (const absl::Status wanted = StillWanted(); !wanted.ok()) return Fail(wanted);
@@ -100,25 +102,14 @@ class WatchStream final : public EventStream {
     request.set_session_id(session_id);
     // The answer may come before Start returns, and end the stream.
     const auto self = shared_from_this();
-    auto call = edge().gateway.upstream->Start(
-        *edge().methods.Find<v1::GetSessionRequest>().route, request, &read_, upstream_,
-        [this, session_id](upstream::CallResult result) { GotState(session_id, result); });
-    {
-      MutexLock lock(&mutex_);
-      call_ = call;
-    }
-    // It may have become unwanted before there was a call to cancel.
-    if (!StillWanted().ok()) call->Cancel();
+    call_.Start([&] {
+      return edge().gateway.upstream->Start(
+          *edge().methods.Find<v1::GetSessionRequest>().route, request, &read_, upstream_,
+          [this, session_id](upstream::CallResult result) { GotState(session_id, result); });
+    });
   }
 
-  void OnUnwanted() override {
-    std::shared_ptr<upstream::UpstreamClient::Call> call;
-    {
-      MutexLock lock(&mutex_);
-      call = call_;
-    }
-    if (call != nullptr) call->Cancel();
-  }
+  void OnUnwanted() override { call_.Cancel(); }
 
   void GotState(const std::string& session_id, const upstream::CallResult& result) {
     const absl::Status& status = result.status;
@@ -225,8 +216,7 @@ class WatchStream final : public EventStream {
                       .retry_after = std::nullopt});
   }
 
-  Mutex mutex_;
-  std::shared_ptr<upstream::UpstreamClient::Call> call_ ABSL_GUARDED_BY(mutex_);  // the read
+  PendingCall<upstream::UpstreamClient::Call> call_;  // the read
 
   upstream::CallContext upstream_;
   std::string request_id_;

@@ -69,11 +69,7 @@ Begun KnownBySession(IntentRecord fresh, const kustom::ipp::v1::Session& session
 // The answer is gone, its end is known.
 void AnswerForTombstone(const std::optional<store::SessionRecord>& created, IntentRecord* known) {
   if (known->state == IntentState::kRejected) {
-    known->answer =
-        SerializeError(MakeError(absl::StatusCode::kFailedPrecondition,
-                                 "the upstream refused this create; why it did is no longer kept",
-                                 {.reason = "UPSTREAM_REFUSED",
-                                  .metadata = {{"outcome", "REJECTED"}, {"retry_safe", "true"}}}));
+    known->answer = SerializeError(RefusalOf(*known));
   } else if (known->state == IntentState::kExecuted && !known->session_id.empty()) {
     kustom::ipp::v1::Session session;
     session.set_session_id(known->session_id);

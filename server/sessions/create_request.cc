@@ -7,6 +7,7 @@
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/message.h"
+#include "server/base/error.h"
 #include "server/base/identifiers.h"
 #include "server/store/retention.h"
 
@@ -55,6 +56,14 @@ bool MayHaveMade(const store::IntentRecord& create, const v1::Session& session) 
   return Agree(request.device_id(), session.device_id()) &&
          Agree(request.order_amount(), session.order_amount()) &&
          Agree(request.purchase_currency(), session.purchase_currency());
+}
+
+absl::Status RefusalOf(const store::IntentRecord& create) {
+  if (!create.trimmed) return ParseError(create.answer);
+  return MakeError(absl::StatusCode::kFailedPrecondition,
+                   "the upstream refused this create; why it did is no longer kept",
+                   {.reason = "UPSTREAM_REFUSED",
+                    .metadata = {{"outcome", "REJECTED"}, {"retry_safe", "true"}}});
 }
 
 std::string AnswerOf(const v1::Session& session) {

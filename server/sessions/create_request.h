@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/status/status.h"
 #include "kustom/ipp/v1/session.pb.h"
 #include "server/store/intent.h"
 
@@ -18,6 +19,9 @@ bool IsSameRequest(const store::IntentRecord& known, const std::string& request)
 // as the session tells them. A session that carries the mark of a create need not be its own: the
 // mark may have been copied, by a caller or from another installation.
 bool MayHaveMade(const store::IntentRecord& create, const kustom::ipp::v1::Session& session);
+
+// The upstream's refusal of a create that is kRejected; of a tombstone, that there was one.
+absl::Status RefusalOf(const store::IntentRecord& create);
 
 // The answer to a CreateSession that made this session, serialized.
 std::string AnswerOf(const kustom::ipp::v1::Session& session);
