@@ -1,6 +1,7 @@
 #include "server/store/postgres_store.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <optional>
 #include <thread>
@@ -140,6 +141,7 @@ class PostgresStore final : public Store {
   Counter& events_appended_;
   Gauge& clock_difference_;
   LogView log_;
+  std::atomic<bool> noting_loss_ = false;
   // Writer thread only.
   RetentionGuard retention_;
   std::optional<absl::Duration> ahead_of_monotonic_;
@@ -399,10 +401,12 @@ void PostgresStore::ListenLoop() {
 
 void PostgresStore::NoteLoss(const LogBounds& known, const LogBounds& now) {
   const std::optional<int64_t> after = LostAfter(known, now);
-  if (!after || bounds().epochs != known.epochs) return;
+  if (!after || bounds().epochs != known.epochs || noting_loss_.exchange(true)) return;
   LogLoss(known.latest, now.latest);
   BeginEpoch({.starts_after = *after, .after_sequence = known.epoch().sequence},
-             [](const absl::StatusOr<LogBounds>&) {});  // else the next look finds it again
+             [this](const absl::StatusOr<LogBounds>&) {
+               noting_loss_ = false;  // where it failed, the next look finds it again
+             });
 }
 
 // ---- Reads. ----

@@ -28,7 +28,7 @@ class HubOverStore : public testing::TestWithParam<Kind> {
       return;
     }
     store_ = *store::OpenSqliteStore({.path = directory_.File("gateway.db"),
-                                      .event_retention = absl::Hours(1),
+                                      .retention = {.events = absl::Hours(1)},
                                       .maintenance_interval = absl::Milliseconds(1)},
                                      &clock_, &metrics_);
   }

@@ -60,11 +60,12 @@ TEST(LogEvent, CutsARowThatIsTooLargeForItsReaders) {
   store::StoredEvent row = store::MakeRow(EventWithDataOf(0), 4711, kRecordedAt);
   v1::SessionEvent large = EventWithDataOf(5 << 20);
   row.payload = large.SerializeAsString();
-  const EventPtr made = LogEvent::Make(std::move(row), kLog);
+  const LogPlace place{4711, 3, ContentOf(row)};  // of the row as it is kept
+  const EventPtr made = LogEvent::Make(std::move(row), kLog, 3);
   EXPECT_LT(made->message.size(), size_t{300 << 10});
   EXPECT_TRUE(made->Parse().session_truncated());
   EXPECT_EQ(made->Parse().session().device_id(), "d1");
-  EXPECT_EQ(made->Parse().cursor(), EncodeCursor(kLog, 4711));
+  EXPECT_EQ(made->Parse().cursor(), EncodeCursor(kLog, place));
 }
 
 TEST(LogEvent, KeepsWhatFiltersLookAtAndTheBytesOnce) {

@@ -24,11 +24,10 @@ class StoreCopy : public testing::Test {
   ~StoreCopy() override { EXPECT_TRUE(server_.DropDatabase(database_).ok()); }
 
   std::unique_ptr<Store> Sqlite() {
-    return *OpenSqliteStore({.path = path_, .event_retention = retention_}, &clock_, &metrics_);
+    return *OpenSqliteStore({.path = path_, .retention = {}}, &clock_, &metrics_);
   }
   std::unique_ptr<Store> Postgres() {
     PostgresOptions options{.dsn_file = files_.dsn_file};
-    options.event_retention = retention_;
     return *OpenPostgresStore(options, &clock_, &metrics_);
   }
 
@@ -37,7 +36,6 @@ class StoreCopy : public testing::Test {
   const TempDirectory directory_;
   const std::string path_ = directory_.File("gateway.db");
   const PostgresFiles files_{directory_.File("dsn"), ""};
-  const absl::Duration retention_ = absl::Hours(24 * 7);
   FakeClock clock_;
   Metrics metrics_;
 };
