@@ -20,10 +20,10 @@ stop_gateway() {
 create() { ctl sessions create --device "$device" --amount 100 --currency SEK --request-id "$1" -o json; }
 # page NAME: the commands of the section of the page, with its paths and names made those of here.
 page() {
-  python3 - "$HERE/../../deploy/README.md" "$1" <<'PY' | sed "s#/data/backups#$WORK/backups#g; s#/data/#$WORK/#g; s#gateway\.yaml#$WORK/gateway.yaml#g; s#^ipp-gateway#$BUILD/server/ipp-gateway#"
+  python3 - "$HERE/../../deploy/README.md" "$1" <<'PY' | sed "s#/var/lib/ipp-gateway/#$WORK/#g; s#gateway\.yaml#$WORK/gateway.yaml#g; s#^ipp-gateway#$BUILD/server/ipp-gateway#"
 import re, sys
 text = open(sys.argv[1], encoding="utf-8").read()
-section = re.search(rf"\*\*{re.escape(sys.argv[2])}\*\*.*?\n\n((?:    .*\n)+)", text, re.S)
+section = re.search(rf"\*\*{re.escape(sys.argv[2])}\*\*.*?\n\n((?:    [^\n]*\n)+)", text, re.S)
 assert section, f"the page has no {sys.argv[2]}"
 print(re.sub(r"^    ", "", section.group(1), flags=re.M), end="")
 PY
@@ -37,11 +37,10 @@ first=$(create 11111111-1111-4111-8111-111111111111 | field session_id)
 [ "$(mode "$WORK/gateway.db")$(mode "$WORK/gateway.db-wal")" = 600600 ] || fail "others can read the store"
 
 # A backup beside the gateway that runs.
-mkdir "$WORK/backups"
 page "Back up" >"$WORK/backup.sh"
 grep -q -- --backup "$WORK/backup.sh" || fail "the page has no backup"
 bash -eu "$WORK/backup.sh" || fail "no backup"
-[ "$(mode "$WORK/backups/gateway.db")" = 600 ] || fail "others can read the backup"
+[ "$(mode "$WORK/backup.db")" = 600 ] || fail "others can read the backup"
 bash -eu "$WORK/backup.sh" 2>"$WORK/again" && fail "a backup was overwritten"
 grep -q 'is there already' "$WORK/again" || fail "$(cat "$WORK/again")"
 
@@ -97,7 +96,12 @@ GRPC=127.0.0.1:$(sed -n 's/^listening.*grpc=\([0-9]*\).*/\1/p' "$GATEWAY_LOG")
 [ "$(create 11111111-1111-4111-8111-111111111111 | field session_id)" = "$first" ] || fail "another session after the move"
 # The cursor of the first event, given out by SQLite before the backup, goes on.
 cursor=$(field cursor <"$WORK/before.json")
-timeout 20 "$BUILD/client/ippctl" --address "$GRPC" events tail --after "$cursor" --limit 1 -o json >"$WORK/after" 2>&1 || true
-grep -q 'CURSOR_' "$WORK/after" && fail "$(cat "$WORK/after")"
+"$BUILD/client/ippctl" --address "$GRPC" events tail --after "$cursor" -o json >"$WORK/after" 2>&1 &
+tail=$!
+PIDS+=("$tail")
+ctl sessions cancel "$first" >/dev/null
+await "$WORK/after" 'CANCELLED' "$tail" || fail "the cursor does not go on: $(cat "$WORK/after")"
+grep -q 'CREATED"' "$WORK/after" && fail "an event came twice: $(cat "$WORK/after")"
+kill "$tail"
 stop_gateway
 echo "backups: ok"

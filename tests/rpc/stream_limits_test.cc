@@ -244,7 +244,7 @@ TEST_F(StreamLimits, SayGoodbyeToEveryStreamOnDrainAndTakeNoMore) {
     EXPECT_TRUE(Refused(feed->End(), StatusCode::UNAVAILABLE, "DRAINING"));
     const EventFeed::Message last = feed->messages().back();
     EXPECT_EQ(last.goodbye().reason(), "draining");
-    EXPECT_EQ(last.goodbye().cursor(), Cursor(3));
+    EXPECT_EQ(PositionOf(last.goodbye().cursor()), 3);
   }
   EXPECT_EQ(Subscribers(), 0);
 }
