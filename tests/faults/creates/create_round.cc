@@ -236,6 +236,7 @@ class Round {
     const std::string& reference = record_.sent.merchant_reference1();
     // What was closed is not to meet the retry as well; a read finds out, however often it has to.
     if (cell().close_unused) {
+      const auto held = HoldClocks();
       IPP_RETURN_IF_ERROR(caller().Warm());
       IPP_RETURN_IF_ERROR(elsewhere().Warm());
     }
@@ -250,6 +251,7 @@ class Round {
       again.mutable_order_items(0)->set_total_amount(again.order_amount());
       record_.other = Ask(caller(), again, kLimit);
     }
+    const auto held = HoldClocks();
     IPP_ASSIGN_OR_RETURN(record_.truth_at_end, upstream_.Of(reference));
     IPP_ASSIGN_OR_RETURN(record_.told_at_end, Told());
     return absl::OkStatus();
