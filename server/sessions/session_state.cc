@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "google/protobuf/field_mask.pb.h"
+#include "google/protobuf/util/field_mask_util.h"
 #include "server/base/protobuf_time.h"
 #include "server/sessions/session_events.h"
 
@@ -190,10 +193,43 @@ Step AdvanceByWebhook(const std::optional<SessionRecord>& known, const News& new
   return step;
 }
 
+// Puts what was known of a field in the place of what could not be read of it now.
+void KeepWhatWasReadable(const Session& known, Session* merged) {
+  google::protobuf::FieldMask lost;
+  std::vector<std::string> paths;
+  for (const std::string& path : merged->unreadable_fields()) {
+    const std::string field = path.substr(0, path.find_first_of(".["));
+    const auto* descriptor = Session::descriptor()->FindFieldByName(field);
+    const bool has =
+        descriptor != nullptr &&
+        (descriptor->is_repeated() ? known.GetReflection()->FieldSize(known, descriptor) > 0
+                                   : known.GetReflection()->HasField(known, descriptor));
+    if (has) {
+      lost.add_paths(field);
+    } else {
+      paths.push_back(path);
+    }
+  }
+  if (lost.paths().empty()) return;
+  google::protobuf::util::FieldMaskUtil::MergeOptions options;
+  options.set_replace_message_fields(true);
+  options.set_replace_repeated_fields(true);
+  google::protobuf::util::FieldMaskUtil::MergeMessageTo(known, lost, options, merged);
+  merged->clear_unreadable_fields();
+  for (std::string& path : paths) merged->add_unreadable_fields(std::move(path));
+  // What could not be read when it was known is no better known.
+  for (const std::string& path : known.unreadable_fields()) {
+    for (const std::string& field : lost.paths()) {
+      if (path.substr(0, path.find_first_of(".[")) == field) merged->add_unreadable_fields(path);
+    }
+  }
+}
+
 // The session of the news, with what the record knows better.
 Session Merge(const SessionRecord& record, const News& news) {
   Session merged = *news.session;
   const Session& known = record.session;
+  KeepWhatWasReadable(known, &merged);
   merged.set_session_id(news.session_id);
   if (Rank(merged.status()) < Rank(known.status())) {
     merged.set_status(known.status());

@@ -284,11 +284,14 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     return !id.empty() && id != CanonicalUuid(subject_);
   }
 
-  // With the id by which the upstream's own people find the request.
+  // For what somebody else has to look at: an answer that is not the API's, or one with the id by
+  // which the upstream's own people find the request.
   void LogTrouble(const absl::Status& status) {
+    ErrorDetail detail = GetErrorDetail(status);
+    const bool odd = detail.reason == "UPSTREAM_MALFORMED" || detail.reason == "UPSTREAM_BLOCKED";
+    if (!odd && !detail.metadata.contains("correlation_id")) return;
     const auto left_out = shared_->complaints.Take();
     if (!left_out) return;
-    ErrorDetail detail = GetErrorDetail(status);
     LogInfo("the upstream did not do what was asked",
             {{"operation", route_.method()->name()},
              {"http_status", detail.metadata["http_status"]},

@@ -411,5 +411,34 @@ TEST(SessionState, LeadsFromEveryStatusToItsEventAndBack) {
   EXPECT_EQ(EventFor(v1::SESSION_STATUS_UNSPECIFIED), v1::SESSION_EVENT_TYPE_UNSPECIFIED);
 }
 
+// ---- What a later answer has in a form that cannot be read. ----
+
+TEST(SessionState, KeepsWhatItKnewOfAFieldThatCannotBeReadNow) {
+  v1::Session created = WholeSession(v1::SESSION_STATUS_CREATED);
+  created.add_order_items()->set_quantity(2);
+  const Step first = Advance(std::nullopt, Answer(created));
+  v1::Session paid = WholeSession(v1::SESSION_STATUS_FINALIZED);
+  paid.clear_order_amount();
+  paid.add_order_items();
+  for (const char* path : {"order_amount", "order_items[].quantity", "merchant_data"}) {
+    paid.add_unreadable_fields(path);
+  }
+  const Step step = Advance(first.record, Answer(paid));
+  ASSERT_EQ(step.events.size(), 1u);
+  const v1::Session& told = step.events[0].event.session();
+  EXPECT_EQ(told.status(), v1::SESSION_STATUS_FINALIZED);
+  EXPECT_EQ(told.order_amount(), 1000);
+  ASSERT_EQ(told.order_items_size(), 1);
+  EXPECT_EQ(told.order_items(0).quantity(), 2);
+  // Never known.
+  ASSERT_EQ(told.unreadable_fields_size(), 1);
+  EXPECT_EQ(told.unreadable_fields(0), "merchant_data");
+}
+
+TEST(SessionState, ReadsTheTypeOfAWebhookInAnyLetterCase) {
+  EXPECT_EQ(TypeFromUpstream("IPP.Session.Finalized"), v1::SESSION_EVENT_TYPE_FINALIZED);
+  EXPECT_EQ(TypeFromUpstream("SESSION.CREATED"), v1::SESSION_EVENT_TYPE_CREATED);
+}
+
 }  // namespace
 }  // namespace ipp::sessions
