@@ -105,10 +105,10 @@ bool LearnCreate(const News& news, SessionRecord& record) {
 bool TellsMore(const SessionRecord& before, const SessionRecord& after) {
   if (!before.complete && after.complete) return true;
   if (before.request_id.empty() && !after.request_id.empty()) return true;
-  // Told as paid, without what comes with that.
-  if (before.session.status() != kustom::ipp::v1::SESSION_STATUS_FINALIZED) return false;
-  return (before.session.order_id().empty() && !after.session.order_id().empty()) ||
-         (!before.session.has_purchase_completed_at() && after.session.has_purchase_completed_at());
+  // Told as paid, without the order. The time of the payment alone is worth no event: no webhook
+  // carries it, so each payment that somebody reads would make one.
+  return before.session.status() == kustom::ipp::v1::SESSION_STATUS_FINALIZED &&
+         before.session.order_id().empty() && !after.session.order_id().empty();
 }
 
 Step Disagreement(const SessionRecord& known, const News& news) {

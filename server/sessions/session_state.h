@@ -90,7 +90,7 @@ struct Step {
 //   What the reconciling read says then is the truth; where it is the other status, the record
 //   takes it and a CORRECTED event, which is not a terminal one, tells of it.
 // * When the record learns what the events told so far had to leave out (the whole session, the
-//   create's request_id, or order_id and purchase_completed_at of a session told as FINALIZED), and
+//   create's request_id, or the order_id of a session that went out as FINALIZED), and
 //   the news makes no event that carries it, a DETAILS event does. It is no step.
 // * Ids of CORRECTED and DETAILS end with the record's `revision`, so no two of a session are
 // equal.

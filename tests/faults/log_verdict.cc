@@ -83,21 +83,6 @@ class LogJudge {
   }
 
   // No step, and told at any time: of what is true, and whole.
-  void JudgeDetails(const std::string& id, const TrueSession& session,
-                    const v1::SessionEvent& event) {
-    if (event.merchant_id() != session.merchant_id) Wrong(event, "another merchant's session");
-    if (webhooks_.count(event.event_id()) > 0) Wrong(event, "it has a webhook's id");
-    if (event.source() == v1::SESSION_EVENT_SOURCE_UNSPECIFIED) Wrong(event, "it has no source");
-    const v1::Session& shown = event.session();
-    if (shown.session_id() != id) Wrong(event, "it shows another session");
-    if (IsFinal(shown.status()) && shown.status() != session.status) {
-      Wrong(event, absl::StrCat("it shows the session as ", Name(shown.status())));
-    }
-    if (shown.device_id().empty() || shown.merchant_reference1() != session.reference) {
-      Wrong(event, "it does not show the whole session");
-    }
-  }
-
   void JudgeTruth(const TrueSession& session, const v1::SessionEvent& event) {
     if (event.merchant_id() != session.merchant_id) Wrong(event, "another merchant's session");
     if (event.type() == v1::SESSION_EVENT_TYPE_ACTIVATED && !session.activated) {
@@ -160,7 +145,11 @@ class LogJudge {
                     const v1::SessionEvent& event) {
     if (event.merchant_id() != session.merchant_id) Wrong(event, "another merchant's session");
     if (webhooks_.count(event.event_id()) > 0) Wrong(event, "it has a webhook's id");
+    if (event.source() == v1::SESSION_EVENT_SOURCE_UNSPECIFIED) Wrong(event, "it has no source");
     const v1::Session& shown = event.session();
+    if (IsFinal(shown.status()) && shown.status() != session.status) {
+      Wrong(event, absl::StrCat("it shows the session as ", Name(shown.status())));
+    }
     if (shown.session_id() != id || shown.device_id().empty() ||
         shown.merchant_reference1() != session.reference) {
       Wrong(event, "it does not show the whole session");

@@ -32,6 +32,7 @@ class ScriptedTransport final : public http::HttpTransport {
   void Answer(int code, std::string body) {
     Push({absl::OkStatus(), http::RequestFate::kSent, {code, {}, std::move(body)}});
   }
+  int concurrency() const override { return 100; }
   void Break(http::RequestFate fate) { Push({absl::UnavailableError("broken"), fate, {}}); }
 
   std::vector<std::string> methods() const {
