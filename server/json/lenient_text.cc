@@ -34,7 +34,7 @@ void TurnLoneHalves(char* text, size_t size) {
     const bool first_half = unit >= 0xD800 && unit <= 0xDBFF;
     const int next = first_half ? EscapedUnit(rest.substr(6)) : -1;
     const bool pair = next >= 0xDC00 && next <= 0xDFFF;
-    if (first_half && !pair) std::memcpy(at + 2, "DC00", 4);
+    if (first_half && !pair) std::memcpy(at + 2, "dc00", 4);
     at += std::min<size_t>(pair ? 12 : 2, rest.size());
   }
 }

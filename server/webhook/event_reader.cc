@@ -51,8 +51,11 @@ std::variant<sessions::News, Ignored, Malformed, WrongMerchant> ReadEvent(
   }
   // Also when it names a session.
   if (!SpeaksOfSession(event.type())) return Ignored{event.type()};
-  const std::string session_id = CanonicalUuid(
-      event.data().session_id().empty() ? event.session_id() : event.data().session_id());
+  // Any of three places: Kustom's public client looks at all of them.
+  const WebhookData& data = event.data();
+  const std::string session_id = CanonicalUuid(!data.session_id().empty() ? data.session_id()
+                                               : !data.id().empty()       ? data.id()
+                                                                          : event.session_id());
   if (session_id.empty()) return Malformed{"data.session_id is missing"};
   if (event.id().empty() && IsEventId(delivery_id)) event.set_id(std::string(delivery_id));
   if (event.id().empty()) return Malformed{"id is missing"};

@@ -16,9 +16,9 @@
 namespace ipp::admin {
 namespace {
 
-class FrontTest : public testing::Test {
+class AdminFrontTest : public testing::Test {
  protected:
-  FrontTest() {
+  AdminFrontTest() {
     metrics_.counter("ipp_things_total", "Things.").Add();
     listener_ = *web::WebListener::Start({}, Front(&pages_));
   }
@@ -38,7 +38,7 @@ class FrontTest : public testing::Test {
   std::unique_ptr<web::WebListener> listener_;
 };
 
-TEST_F(FrontTest, ShowsEveryPageToGetAndHead) {
+TEST_F(AdminFrontTest, ShowsEveryPageToGetAndHead) {
   for (const std::string& path : AdminPages::Paths()) {
     const RawResponse get = Ask("GET", path);
     EXPECT_EQ(get.code, 200) << path;
@@ -54,13 +54,13 @@ TEST_F(FrontTest, ShowsEveryPageToGetAndHead) {
   }
 }
 
-TEST_F(FrontTest, SaysThatItIsNotReady) {
+TEST_F(AdminFrontTest, SaysThatItIsNotReady) {
   ready_ = false;
   EXPECT_EQ(Ask("GET", "/readyz").code, 503);
   EXPECT_EQ(Ask("GET", "/livez").code, 200);
 }
 
-TEST_F(FrontTest, KnowsNoOtherPage) {
+TEST_F(AdminFrontTest, KnowsNoOtherPage) {
   EXPECT_EQ(Ask("GET", "/secrets").code, 404);
   EXPECT_EQ(Ask("GET", "/secrets").body, "no such page; / lists them\n");
   EXPECT_EQ(Ask("get", "/livez").code, 501);

@@ -96,6 +96,7 @@ creates:
   correlation: first_empty
   settle: 10m
   send_for: 30s
+  memory: 720h
 insecure: false
 drain_timeout: 20s
 )");

@@ -59,7 +59,11 @@ class AtMostOnceRpc : public testing::TestWithParam<std::tuple<Wire, HttpRelay::
   AtMostOnceRpc()
       : upstream_(std::get<0>(GetParam()), [this](const GateRequest& request, GatePeer& peer) {
           if (request.method == "GET") {
-            peer.Respond(200, absl::StrCat(R"({"id": ")", kLocation1, R"("})"));
+            // A location, or the open session that a cancel looks at.
+            const bool session = absl::StrContains(request.target, "/sessions/");
+            peer.Respond(200, session ? absl::StrCat(R"({"session_id": ")", kNobody,
+                                                     R"(", "status": "ACTIVE"})")
+                                      : absl::StrCat(R"({"id": ")", kLocation1, R"("})"));
           } else {
             if (++mutations_ == 1) connections_ = upstream_.relay->accepted();
             upstream_.relay->CutAll(std::get<1>(GetParam()));

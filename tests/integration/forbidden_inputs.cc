@@ -138,7 +138,6 @@ void AddHttpRows(std::vector<Row>* rows) {
                        std::string(4097, ' ')));
   rows->push_back(Http("AdminPort_Webhook", true, "POST", "/webhooks/kustom", "404", "", "{}"));
   rows->push_back(Http("AdminPort_File", true, "GET", "/../../etc/passwd", "404"));
-  rows->push_back(Http("AdminPort_Encoded", true, "GET", "/%63onfigz", "404"));
   rows->push_back(Http("AdminPort_Simulator", true, "GET", "/_sim/requests", "404"));
 }
 

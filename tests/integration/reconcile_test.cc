@@ -180,6 +180,9 @@ TEST_F(Silence, IsBrokenOnceForASessionThatOnlyAWebhookToldOf) {
   EXPECT_EQ(Line(event), "ACTIVATED WEBHOOK");
   EXPECT_EQ(event.session().order_amount(), 0) << "all that the webhook says";
   WaitForReads(other, "completed", 1);
+  event = heard.NextEvent();
+  EXPECT_EQ(Line(event), "DETAILS RECONCILIATION");
+  EXPECT_EQ(event.session().order_amount(), 25000);
   bed_.simulator.Step(session, "expire");
   event = heard.NextEvent();
   EXPECT_EQ(Line(event), "EXPIRED RECONCILIATION");

@@ -200,6 +200,13 @@ TEST(ReplicasCursor, OfAPageContinuesOnAReplicaThatHasNotSeenItsPlace) {
   EXPECT_EQ(second.response.next_page_token(), "");
 }
 
+// What a cursor says of the event there may be left out.
+int64_t PositionOf(const std::string& cursor, const std::string& log) {
+  const auto place = events::ParseCursor(cursor, log, "cursor");
+  EXPECT_TRUE(place.ok()) << place.status();
+  return place.ok() ? place->position : -1;
+}
+
 TEST(ReplicasCursor, BeyondTheLogIsForeignAlsoToAReplicaThatLagsBehind) {
   ReplicasBed bed;
   const std::string log = bed.database.Execute("SELECT id FROM ipp_gateway.log");
@@ -209,7 +216,7 @@ TEST(ReplicasCursor, BeyondTheLogIsForeignAlsoToAReplicaThatLagsBehind) {
     EventFeed beyond(gateway->channel(), After(events::EncodeCursor(log, {2})));
     EXPECT_TRUE(Refused(beyond.End(), grpc::StatusCode::INVALID_ARGUMENT, "CURSOR_FOREIGN"));
     EventFeed end(gateway->channel(), After(events::EncodeCursor(log, {1})));
-    EXPECT_EQ(end.started().cursor(), events::EncodeCursor(log, {1}));
+    EXPECT_EQ(PositionOf(end.started().cursor(), log), 1);
   }
 }
 
@@ -252,6 +259,7 @@ INSTANTIATE_TEST_SUITE_P(, ReplicasTrimmedLog, testing::Bool(),
 
 TEST_P(ReplicasTrimmedLog, EndsItsCursorsOnAllReplicas) {
   ReplicasBed bed;
+  const std::string log = bed.database.Execute("SELECT id FROM ipp_gateway.log");
   std::optional<DeafReplica> deaf;
   if (GetParam()) deaf.emplace(bed.database, "b");
   for (int i = 1; i <= 4; ++i) {
@@ -264,7 +272,7 @@ TEST_P(ReplicasTrimmedLog, EndsItsCursorsOnAllReplicas) {
       [&] { return bed.database.Execute("SELECT count(*) FROM ipp_gateway.events") == "2"; }));
   // Until it looks again, a replica shows what it has in memory.
   const auto knows = [&](const RunningGateway& gateway) {
-    return EventFeed(gateway.channel(), kFromNow).started().oldest_cursor() == cursors[1];
+    return PositionOf(EventFeed(gateway.channel(), kFromNow).started().oldest_cursor(), log) == 2;
   };
   EXPECT_TRUE(Eventually([&] { return knows(*bed.a) && (deaf || knows(*bed.b)); }));
   for (const RunningGateway* gateway : bed.gateways()) {
@@ -278,8 +286,8 @@ TEST_P(ReplicasTrimmedLog, EndsItsCursorsOnAllReplicas) {
     EventFeed gone(gateway->channel(), After(cursors[0]));
     const RpcEnd end = gone.End();
     EXPECT_TRUE(Refused(end, grpc::StatusCode::OUT_OF_RANGE, "CURSOR_EXPIRED"));
-    EXPECT_EQ(end.info("oldest_cursor"), cursors[1]);
-    EXPECT_EQ(end.info("latest_cursor"), cursors[3]);
+    EXPECT_EQ(PositionOf(end.info("oldest_cursor"), log), 2);
+    EXPECT_EQ(PositionOf(end.info("latest_cursor"), log), 4);
     EventFeed kept(gateway->channel(), After(cursors[1]));
     EventFeed oldest(gateway->channel(), kFromOldest);
     for (EventFeed* feed : {&kept, &oldest}) {

@@ -157,7 +157,7 @@ TEST_F(WebhookPort, KnowsOnePathAndOneMethod) {
   EXPECT_THAT(other.body, StartsWith("not found"));
   const RawResponse get = CallHttp(port, "GET", "/webhooks/kustom");
   EXPECT_EQ(get.code, 405);
-  EXPECT_EQ(get.header("allow"), "POST");
+  EXPECT_EQ(get.header("allow"), "POST, OPTIONS");
   EXPECT_THAT(get.body, StartsWith("method not allowed"));
 }
 

@@ -122,7 +122,8 @@ class FlowBed : public testing::Test {
 
  protected:
   const KeyFile key_;
-  FakeClock clock_{absl::Now()};
+  // The real one: a create of an unknown outcome waits for its session, within its caller's time.
+  Clock& clock_ = *Clock::Real();
   Metrics metrics_;
   ThreadScheduler scheduler_;
   const std::unique_ptr<routes::RouteTable> routes_ = *routes::RouteTable::CompileContract();

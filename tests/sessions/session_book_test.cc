@@ -103,11 +103,16 @@ TEST_F(SessionBookTest, TellsTheEndOfASessionWhoseCreateIsSettledByACallersRead)
   store::Transaction create;
   create.merchant_id = "PM1";
   create.request_id = "request-1";
-  create.decide = [](const store::Snapshot&) {
+  v1::CreateSessionRequest request;
+  request.set_device_id(read.session->device_id());
+  request.set_order_amount(read.session->order_amount());
+  request.set_purchase_currency(read.session->purchase_currency());
+  create.decide = [&](const store::Snapshot&) {
     store::IntentRecord intent;
     intent.merchant_id = "PM1";
     intent.request_id = "request-1";
     intent.rpc = "CreateSession";
+    intent.request = request.SerializeAsString();
     intent.state = store::IntentState::kUnknown;
     return store::Writes{.intent = intent};
   };

@@ -137,7 +137,9 @@ TEST_P(LeaseContract, LeavesOutTheMerchantsThatItIsToldToLeaveOut) {
     Lease lease = Now();
     lease.without_merchants = std::move(without);
     std::vector<std::string> ids;
-    for (const SessionRecord& record : *LeaseDue(*store_, std::move(lease))) {
+    const auto leased = LeaseDue(*store_, std::move(lease));
+    EXPECT_TRUE(leased.ok()) << leased.status();
+    for (const SessionRecord& record : *leased) {
       ids.push_back(record.session.session_id());
     }
     return ids;

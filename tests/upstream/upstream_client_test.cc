@@ -189,8 +189,9 @@ TEST_F(UpstreamClientTest, KnowsThatACancelWithAMalformedAnswerWasDone) {
 
 TEST_F(UpstreamClientTest, CountsFieldsThatTheContractDoesNotKnow) {
   transport_.HandleWith([](const auto&) {
-    return FakeTransport::Answered(200, R"({"session_id":"s","status":"ACTIVE","mood":"fine",
-                                                "order_items":[{"vat_class":1}]})");
+    return FakeTransport::Answered(200, absl::StrCat(R"({"session_id":")", kId,
+                                                     R"(","status":"ACTIVE","mood":"fine",
+                                                "order_items":[{"vat_class":1}]})"));
   });
   for (int i = 0; i < 2; ++i) {
     result_.reset();
