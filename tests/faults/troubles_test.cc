@@ -89,7 +89,7 @@ TEST(ClockSteps, MayHaveWebhooksRefusedAndEventsDatedWrongly) {
 }
 
 v1::SessionEvent DetailsOfPaid(const Story& story) {
-  v1::SessionEvent details = story.log[5];
+  v1::SessionEvent details = story.log[4];
   EXPECT_EQ(details.type(), v1::SESSION_EVENT_TYPE_FINALIZED);
   details.set_event_id("g3");
   details.set_cursor("after all");
