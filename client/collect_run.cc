@@ -20,6 +20,10 @@ namespace v1 = ::kustom::ipp::v1;
 constexpr absl::Duration kLook = absl::Seconds(10);
 // A deadline travels to the gateway as what is left of it, and the journey takes time.
 constexpr absl::Duration kJourney = absl::Seconds(1);
+// A stream says that it lives so often; one that has said so and is silent for some of them is
+// dead.
+constexpr int64_t kHeartbeatSeconds = 15;
+constexpr absl::Duration kSilence = absl::Seconds(3 * kHeartbeatSeconds);
 // A stream has a moment to end by itself after its last message.
 constexpr absl::Duration kFarewell = absl::Seconds(1);
 
@@ -142,25 +146,42 @@ std::optional<grpc::Status> CollectRun::Follow() {
   v1::WatchSessionRequest request;
   IsKnown() ? request.set_session_id(session_.session_id())
             : request.set_request_id(request_.request_id());
+  request.mutable_heartbeat_interval()->set_seconds(kHeartbeatSeconds);
   StreamCall<v1::WatchSessionResponse> call(&wake_);
   if (options_.prepare) options_.prepare(&call.context());
   call.Start([&](grpc::ClientContext* context, auto* reactor) {
     sessions_->async()->WatchSession(context, &request, reactor);
   });
   absl::Duration bound = IsKnown() ? absl::InfiniteDuration() : machine_.Now() + kLook;
+  absl::Duration dead_at = absl::InfiniteDuration();  // a gateway without heartbeats never is
   for (int heard = 0;; ++heard) {
     bool ready = false;
     bool ended = false;
     // A session that nobody knows yet is waited for after a stop, too: to cancel it.
-    Await(IsKnown() ? Until::kStop : Until::kEnd, bound, [&] {
+    Await(IsKnown() ? Until::kStop : Until::kEnd, std::min(bound, dead_at), [&] {
       ready = call.HasMessage();
       ended = call.HasEnded();
       return ready || ended;
     });
     if (ended) return call.status();
+    if (!ready && machine_.Now() >= dead_at) {
+      return grpc::Status(
+          grpc::StatusCode::UNAVAILABLE,
+          absl::StrCat("no message and no heartbeat for ", absl::FormatDuration(kSilence)));
+    }
     if (!ready) return std::nullopt;
     if (heard > 0) backoff_.Reset();  // the first message alone is no sign of health
-    Heard(call.message());
+    const bool beat = call.message().heartbeat();
+    if (beat || dead_at < absl::InfiniteDuration()) dead_at = machine_.Now() + kSilence;
+    if (!beat) {
+      Heard(call.message());
+    } else if (IsKnown() && call.message().has_session()) {
+      session_ = call.message().session();  // it may know more by now
+    }
+    if (!IsKnown()) {
+      call.ReadNext();
+      continue;
+    }
     bound = IsFinal(session_.status()) ? machine_.Now() + kFarewell : absl::InfiniteDuration();
     call.ReadNext();
   }

@@ -32,6 +32,7 @@ void ReadErrorInfo(const ippclient::ErrorInfo& info, Error* error) {
   error->reason = info.reason();
   error->metadata = {info.metadata().begin(), info.metadata().end()};
   error->outcome = ParseOutcome(Find(error->metadata, "outcome"));
+  error->earlier_outcome = ParseOutcome(Find(error->metadata, "earlier_outcome"));
   bool retry_safe = false;
   if (absl::SimpleAtob(Find(error->metadata, "retry_safe"), &retry_safe)) {
     error->retry_safe = retry_safe;

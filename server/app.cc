@@ -2,22 +2,27 @@
 
 #include <algorithm>
 #include <atomic>
+#include <future>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/admin/admin.h"
+#include "server/admin/front.h"
 #include "server/app_secrets.h"
+#include "server/base/guarded_clock.h"
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
 #include "server/config/config.h"
 #include "server/http/curl_transport.h"
 #include "server/rpc/rpc_server.h"
+#include "server/sessions/restore_hold.h"
 #include "server/store/postgres_store.h"
 #include "server/store/sqlite_store.h"
 #include "server/upstream/session_reader.h"
 #include "server/web/web_listener.h"
+#include "server/webhook/front.h"
 #include "server/webhook/receiver.h"
 
 namespace ipp {
@@ -54,7 +59,7 @@ class AppImpl final : public App {
   absl::Status Start() {
     IPP_ASSIGN_OR_RETURN(routes_, routes::RouteTable::CompileContract());
     IPP_RETURN_IF_ERROR(CheckTlsFiles(config_.tls()));
-    IPP_ASSIGN_OR_RETURN(secrets_, OpenSecrets(config_, routes_->Permissions(), Clock::Real()));
+    IPP_ASSIGN_OR_RETURN(secrets_, OpenSecrets(config_, routes_->Permissions(), &clock_));
     IPP_RETURN_IF_ERROR(StartStore());
     IPP_RETURN_IF_ERROR(StartUpstream());
     StartReconciler();
@@ -86,7 +91,7 @@ class AppImpl final : public App {
     metrics_.gauge("ipp_build_info", "1; the version is in the label.", {{"version", IPP_VERSION}})
         .Set(1);
     metrics_.gauge("process_start_time_seconds", "When the gateway started, in seconds since 1970.")
-        .Set(absl::ToDoubleSeconds(Clock::Real()->Now() - absl::UnixEpoch()));
+        .Set(absl::ToDoubleSeconds(clock_.Now() - absl::UnixEpoch()));
     metrics_.gauge("ipp_upstream_in_flight_limit", "The most that ipp_upstream_in_flight may be.")
         .Set(config_.upstream().max_in_flight());
     metrics_.gauge("ipp_events_subscribers_limit", "The most that ipp_events_subscribers may be.")
@@ -101,28 +106,55 @@ class AppImpl final : public App {
   }
 
   absl::StatusOr<std::unique_ptr<store::Store>> OpenStore() {
-    const absl::Duration retention = config::ToDuration(config_.events().retention());
+    store::Retention retention;
+    retention.events = config::ToDuration(config_.events().retention());
+    retention.creates = config::ToDuration(config_.creates().memory());
     if (config_.store().has_postgres()) {
       const config::Postgres& postgres = config_.store().postgres();
       store::PostgresOptions options;
       options.dsn_file = postgres.dsn_file();
       options.password_file = postgres.password_file();
-      options.event_retention = retention;
-      return store::OpenPostgresStore(std::move(options), Clock::Real(), &metrics_);
+      options.retention = retention;
+      options.database_clock = true;
+      return store::OpenPostgresStore(std::move(options), &clock_, &metrics_);
     }
     store::SqliteOptions options;
     options.path = config_.store().sqlite().path();
-    options.event_retention = retention;
-    return store::OpenSqliteStore(std::move(options), Clock::Real(), &metrics_);
+    options.retention = retention;
+    return store::OpenSqliteStore(std::move(options), &clock_, &metrics_);
+  }
+
+  // Before anything reads the log or takes a create.
+  absl::Status NoteRestore() {
+    const absl::Time now = clock_.Now();
+    std::promise<absl::StatusOr<store::LogBounds>> begun;
+    store_->BeginEpoch(
+        {.hold_creates_until = now + config::ToDuration(config_.creates().settle()),
+         .sessions_due = now},
+        [&begun](absl::StatusOr<store::LogBounds> bounds) { begun.set_value(std::move(bounds)); });
+    const absl::StatusOr<store::LogBounds> bounds = begun.get_future().get();
+    if (!bounds.ok()) return bounds.status();
+    LogWarning(
+        "--restored: cursors of events after the backup are foreign from now on, and every "
+        "open session is read",
+        {{"latest_position", absl::StrCat(bounds->latest)}});
+    return absl::OkStatus();
   }
 
   absl::Status StartStore() {
     IPP_ASSIGN_OR_RETURN(store_, OpenStore());
-    book_ =
-        std::make_unique<sessions::SessionBook>(store_.get(), Clock::Real(), &metrics_, Times());
+    if (options_.restored) IPP_RETURN_IF_ERROR(NoteRestore());
+    restore_hold_ = std::make_unique<sessions::RestoreHold>(store_.get(), &clock_, &metrics_);
+    book_ = std::make_unique<sessions::SessionBook>(store_.get(), &clock_, &metrics_, Times());
     observer_ = std::make_unique<sessions::ReadObserver>(book_.get());
-    hub_ = std::make_unique<events::EventHub>(store_.get(), events::HubOptions(), &metrics_);
+    hub_ = std::make_unique<events::EventHub>(store_.get(), HubOptions(), &metrics_);
     return absl::OkStatus();
+  }
+
+  events::HubOptions HubOptions() {
+    events::HubOptions options;
+    options.clock = &clock_;
+    return options;
   }
 
   absl::Status StartUpstream() {
@@ -136,13 +168,14 @@ class AppImpl final : public App {
     // A create that outlives its caller must not outlive a drain by much.
     options.mutation_limit = config::ToDuration(config_.drain_timeout());
     options.user_agent = "ipp-gateway/" IPP_VERSION;
+    options.clock = &clock_;
     IPP_ASSIGN_OR_RETURN(transport_, http::NewCurlTransport(std::move(options), &metrics_));
     upstream::UpstreamOptions client;
     client.timeout = config::ToDuration(upstream.timeout());
     client.retry.attempts = upstream.read_attempts();
     upstream_ = std::make_unique<upstream::UpstreamClient>(transport_.get(), &secrets_.credentials,
-                                                           routes_.get(), Clock::Real(),
-                                                           &scheduler_, &metrics_, client);
+                                                           routes_.get(), &clock_, &scheduler_,
+                                                           &metrics_, client);
     devices_ = std::make_unique<upstream::DeviceDirectory>(upstream_.get(), routes_.get());
     return absl::OkStatus();
   }
@@ -151,21 +184,25 @@ class AppImpl final : public App {
     sessions::CheckTimes times;
     times.first = config::ToDuration(config_.reconcile().first());
     times.complete = std::min(times.complete, times.first);
+    times.missing_known = config::ToDuration(config_.reconcile().overdue());
     return times;
   }
 
   void StartReconciler() {
     const config::Reconcile& reconcile = config_.reconcile();
     const config::Upstream& upstream = config_.upstream();
-    reader_ = std::make_unique<upstream::SessionReader>(
-        upstream_.get(), routes_.get(), Clock::Real(), config::ToDuration(upstream.timeout()));
+    reader_ = std::make_unique<upstream::SessionReader>(upstream_.get(), routes_.get(), &clock_,
+                                                        config::ToDuration(upstream.timeout()));
     sessions::ReconcileOptions options;
     options.times = Times();
     options.max = config::ToDuration(reconcile.max());
     options.watched = config::ToDuration(reconcile.watched());
-    // An upstream that answers slowly must leave a connection to callers, also over HTTP/1.1.
-    options.max_in_flight = std::min(reconcile.max_in_flight(),
-                                     std::max(1, upstream.connections() * upstream.loops() - 1));
+    options.max_in_flight = reconcile.max_in_flight();
+    // An upstream that answers slowly must leave room to callers, over HTTP/1.1 a connection.
+    options.room = [transport = transport_.get()] {
+      const int all = transport->concurrency();
+      return std::max(1, all - std::max(1, all / 4));
+    };
     options.reads_per_second = reconcile.reads_per_second();
     options.overdue = config::ToDuration(reconcile.overdue());
     reconciler_ = std::make_unique<sessions::Reconciler>(
@@ -180,7 +217,7 @@ class AppImpl final : public App {
                     sessions::SessionAnswer(std::move(read->session), std::move(read->request_id)));
               });
         },
-        Clock::Real(), &scheduler_, &metrics_, options);
+        &clock_, &scheduler_, &metrics_, options);
   }
 
   void StartLedger() {
@@ -190,7 +227,7 @@ class AppImpl final : public App {
     options.under_way = config::ToDuration(config_.creates().send_for()) +
                         config::ToDuration(config_.upstream().timeout()) +
                         config::ToDuration(config_.drain_timeout()) + absl::Seconds(10);
-    ledger_ = std::make_unique<sessions::CreateLedger>(store_.get(), Clock::Real(), &scheduler_,
+    ledger_ = std::make_unique<sessions::CreateLedger>(store_.get(), &clock_, &scheduler_,
                                                        &metrics_, options);
   }
 
@@ -214,10 +251,11 @@ class AppImpl final : public App {
                          .store = store_.get(),
                          .hub = hub_.get(),
                          .callers = secrets_.callers.get(),
-                         .clock = Clock::Real(),
+                         .clock = &clock_,
                          .scheduler = &scheduler_,
                          .metrics = &metrics_,
-                         .options = {}};
+                         .options = {},
+                         .restore_hold = restore_hold_.get()};
     gateway.options.heartbeat_interval = config::ToDuration(events.heartbeat_interval());
     gateway.options.max_write_stall = config::ToDuration(events.max_write_stall());
     gateway.options.max_stream_age = config::ToDuration(events.max_stream_age());
@@ -271,54 +309,37 @@ class AppImpl final : public App {
   absl::Status StartWebhooks() {
     receiver_ = std::make_unique<webhook::Receiver>(
         [this] { return SigningKeys(secrets_); },
-        config::ToDuration(config_.webhooks().tolerance()), book_.get(), Clock::Real(), &metrics_);
+        config::ToDuration(config_.webhooks().tolerance()), book_.get(), &clock_, &metrics_);
     web::WebOptions options = WebOptionsOf("webhooks", config_.webhooks());
     options.max_body_bytes = static_cast<size_t>(config_.webhooks().max_body_bytes());
-    auto handler = [this](web::WebRequest request, web::WebReply reply) {
-      if (request.path() != config_.webhooks().path()) {
-        return std::move(reply)({.code = 404, .body = "not found\n", .headers = {}});
-      }
-      if (request.method != "POST") {
-        return std::move(reply)(
-            {.code = 405, .body = "method not allowed\n", .headers = {{"Allow", "POST"}}});
-      }
-      webhook::Delivery delivery{.id = std::string(request.header("webhook-id")),
-                                 .timestamp = std::string(request.header("webhook-timestamp")),
-                                 .signature = std::string(request.header("webhook-signature")),
-                                 .body = std::move(request.body)};
-      receiver_->Take(
-          std::move(delivery), [reply = std::move(reply)](webhook::Answer answer) mutable {
-            std::move(reply)(
-                {.code = answer.http_code, .body = absl::StrCat(answer.text, "\n"), .headers = {}});
-          });
-    };
-    IPP_ASSIGN_OR_RETURN(webhooks_,
-                         web::WebListener::Start(std::move(options), std::move(handler)));
+    IPP_ASSIGN_OR_RETURN(
+        webhooks_,
+        web::WebListener::Start(std::move(options),
+                                webhook::Front(config_.webhooks().path(), receiver_.get())));
     return absl::OkStatus();
+  }
+
+  std::string HoldNote() {
+    const absl::Duration left = restore_hold_->Left();
+    if (left == absl::ZeroDuration()) return "";
+    return absl::StrCat("restored; creates under an unknown request_id are held for ",
+                        absl::FormatDuration(absl::Ceil(left, absl::Seconds(1))));
   }
 
   absl::Status StartAdmin() {
     pages_ = std::make_unique<admin::AdminPages>(
         &metrics_,
-        std::vector<admin::AdminPages::Check>{{"serving",
-                                               [this] {
-                                                 if (draining_)
-                                                   return absl::UnavailableError("draining");
-                                                 return started_
-                                                            ? absl::OkStatus()
-                                                            : absl::UnavailableError("starting");
-                                               }},
-                                              {"store", [this] { return store_->health(); }}},
+        std::vector<admin::AdminPages::Check>{
+            {"serving",
+             [this] {
+               if (draining_) return absl::UnavailableError("draining");
+               return started_ ? absl::OkStatus() : absl::UnavailableError("starting");
+             }},
+            {"store", [this] { return store_->health(); }, [this] { return HoldNote(); }}},
         [this] { return config::MaskedYaml(config_); });
     web::WebOptions options = WebOptionsOf("admin", config_.admin());
-    auto handler = [this](web::WebRequest request, web::WebReply reply) {
-      admin::Page page = pages_->Get(request.method, request.path());
-      std::move(reply)({.code = page.code,
-                        .content_type = std::move(page.content_type),
-                        .body = std::move(page.body),
-                        .headers = {}});
-    };
-    IPP_ASSIGN_OR_RETURN(admin_, web::WebListener::Start(std::move(options), std::move(handler)));
+    IPP_ASSIGN_OR_RETURN(admin_,
+                         web::WebListener::Start(std::move(options), admin::Front(pages_.get())));
     return absl::OkStatus();
   }
 
@@ -327,10 +348,12 @@ class AppImpl final : public App {
   std::atomic<bool> started_ = false;
   std::atomic<bool> draining_ = false;
   Metrics metrics_;
+  GuardedClock clock_{Clock::Real(), &metrics_};
   ThreadScheduler scheduler_;
   std::unique_ptr<routes::RouteTable> routes_;
   Secrets secrets_;
   std::unique_ptr<store::Store> store_;
+  std::unique_ptr<sessions::RestoreHold> restore_hold_;
   std::unique_ptr<sessions::SessionBook> book_;
   std::unique_ptr<sessions::ReadObserver> observer_;
   std::unique_ptr<events::EventHub> hub_;

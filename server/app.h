@@ -15,9 +15,11 @@ class App {
  public:
   virtual ~App() = default;
 
-  // What is no configuration: for tests.
+  // What is no configuration.
   struct Options {
-    absl::Duration certificate_refresh = absl::Seconds(30);
+    absl::Duration certificate_refresh = absl::Seconds(30);  // for tests
+    // The store was restored from a backup: see --help.
+    bool restored = false;
   };
 
   // Listens on all three ports when it returns. The error's message is one line for whoever starts

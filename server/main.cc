@@ -12,24 +12,35 @@
 #include "server/base/error.h"
 #include "server/base/log.h"
 #include "server/config/config.h"
+#include "server/store_tools.h"
 
 namespace {
 
 constexpr char kHelp[] =
     R"(ipp-gateway: Kustom's In-Person Payments over gRPC
 
-usage: ipp-gateway --config FILE [--check-config] [--listen HOST:PORT] [--log-level LEVEL]
+usage: ipp-gateway --config FILE [--listen HOST:PORT] [--log-level LEVEL] [--restored]
+       ipp-gateway --config FILE --check-config | --backup FILE | --copy-store FILE
 
   --config FILE        the configuration (YAML); every key is described in
                        server/config/config.proto and deploy/gateway.example.yaml
   --check-config       check the configuration and the files that it names, then exit
+  --restored           serve, on a store that was restored from a backup: cursors of events that
+                       the backup does not hold are foreign from now on, every open session is
+                       read, and creates under a request_id that is not known are held for
+                       `creates.settle`. For the first start after a restore only
+  --backup FILE        write a consistent copy of the SQLite store to FILE, which must not be
+                       there, then exit; also while a gateway runs on the store
+  --copy-store FILE    copy the SQLite store in FILE, on which no gateway runs, into the empty
+                       PostgreSQL database of `store.postgres`, then exit
   --listen HOST:PORT   overrides `listen`
   --log-level LEVEL    overrides `log_level`: debug, info, warning, error, off
   --version            print the version
   --help               print this
 
 Environment: IPP_<KEY> overrides a key, two underscores for a dot (IPP_UPSTREAM__BASE_URL).
-Exit codes: 0 drained after SIGTERM or SIGINT, 1 start-up failed, 2 bad usage.
+Exit codes: 0 drained after SIGTERM or SIGINT, or done what was asked; 1 start-up, the backup or the
+copy failed; 2 bad usage.
 )";
 
 enum ExitCode { kDrained = 0, kStartFailed = 1, kBadUsage = 2 };
@@ -37,6 +48,9 @@ enum ExitCode { kDrained = 0, kStartFailed = 1, kBadUsage = 2 };
 struct Flags {
   std::string config;
   bool check_config = false;
+  bool restored = false;
+  std::optional<std::string> backup;
+  std::optional<std::string> copy_store;
   std::optional<std::string> listen;
   std::optional<std::string> log_level;
 };
@@ -57,7 +71,12 @@ std::optional<int> ParseFlags(int argc, char** argv, Flags* flags) {
       flags->check_config = true;
       continue;
     }
-    const bool known = name == "--config" || name == "--listen" || name == "--log-level";
+    if (name == "--restored" && !value) {
+      flags->restored = true;
+      continue;
+    }
+    const bool known = name == "--config" || name == "--listen" || name == "--log-level" ||
+                       name == "--backup" || name == "--copy-store";
     if (known && !value && i + 1 < argc) value = argv[++i];
     if (!known || !value) {
       std::fprintf(stderr, "ipp-gateway: %s: %s; see --help\n", name.c_str(),
@@ -67,6 +86,17 @@ std::optional<int> ParseFlags(int argc, char** argv, Flags* flags) {
     if (name == "--config") flags->config = *value;
     if (name == "--listen") flags->listen = *value;
     if (name == "--log-level") flags->log_level = *value;
+    if (name == "--backup") flags->backup = *value;
+    if (name == "--copy-store") flags->copy_store = *value;
+  }
+  const int tasks = (flags->check_config ? 1 : 0) + (flags->restored ? 1 : 0) +
+                    (flags->backup ? 1 : 0) + (flags->copy_store ? 1 : 0);
+  if (tasks > 1) {
+    std::fputs(
+        "ipp-gateway: of --check-config, --restored, --backup and --copy-store one at a time; see "
+        "--help\n",
+        stderr);
+    return kBadUsage;
   }
   if (!flags->config.empty()) return std::nullopt;
   std::fputs("ipp-gateway: --config is required; see --help\n", stderr);
@@ -121,7 +151,15 @@ int main(int argc, char** argv) {
     return kDrained;
   }
 
-  absl::StatusOr<std::unique_ptr<ipp::App>> app = ipp::App::Start(*config);
+  if (flags.backup || flags.copy_store) {
+    const absl::Status status = flags.backup ? ipp::BackUpStore(*config, *flags.backup)
+                                             : ipp::CopyStore(*config, *flags.copy_store);
+    return status.ok() ? kDrained : FailStart(status);
+  }
+
+  ipp::App::Options options;
+  options.restored = flags.restored;
+  absl::StatusOr<std::unique_ptr<ipp::App>> app = ipp::App::Start(*config, options);
   if (!app.ok()) return FailStart(app.status());
   // For whoever started it with port 0, and for a person.
   std::printf("listening grpc=%d webhooks=%d admin=%d\n", (*app)->grpc_port(),

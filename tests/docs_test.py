@@ -12,7 +12,7 @@ PAGE = ROOT / "docs" / "when-a-call-fails.md"
 OTHER_WORDS = {
     "outcomes": {"NOT_SENT", "REJECTED", "EXECUTED", "UNKNOWN"},
     "errors at the start, to the operator": {"INVALID_CONFIG", "CONFIG_UNREADABLE"},
-    "HTTP": {"HEAD", "POST", "DELETE"},
+    "HTTP": {"CONNECT", "DELETE", "HEAD", "OPTIONS", "PATCH", "POST", "TRACE"},
     "SQL and PostgreSQL": {"COMMIT", "ROLLBACK", "WARNING", "UTF8"},
     "environment": {"IPP_", "IPP_LISTEN", "IPP_LOG_LEVEL"},
     "values in metadata": {"FINALIZED"},

@@ -1,4 +1,5 @@
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/ippctl/command.h"
 #include "client/ippctl/fields.h"
 #include "client/ippctl/paging.h"
@@ -53,6 +54,7 @@ int Create(Invocation& invocation) {
   properties.Add("Enrollment", enrollment.enrollment_id());
   properties.Add("Status", StatusText(enrollment));
   properties.Add("Metadata", MapText(enrollment.metadata()));
+  properties.Add("Unreadable", absl::StrJoin(enrollment.unreadable_fields(), ", "));
   properties.Add("Request id", request.request_id());
   invocation.out() << properties.Render();
   return kExitOk;

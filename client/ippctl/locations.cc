@@ -1,3 +1,4 @@
+#include "absl/strings/str_join.h"
 #include "client/ippctl/command.h"
 #include "client/ippctl/fields.h"
 #include "client/ippctl/paging.h"
@@ -52,6 +53,7 @@ int Get(Invocation& invocation) {
   properties.Add("Country", location.country());
   properties.Add("Created", FormatTimestamp(location.created_at()));
   properties.Add("Updated", FormatTimestamp(location.updated_at()));
+  properties.Add("Unreadable", absl::StrJoin(location.unreadable_fields(), ", "));
   invocation.out() << properties.Render();
   return kExitOk;
 }

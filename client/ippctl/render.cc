@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "client/ippctl/fields.h"
 #include "client/ippctl/text.h"
 #include "server/base/protobuf_time.h"
@@ -34,6 +35,12 @@ std::string RenderLines(const v1::Session& session) {
                FormatMoney(item.total_tax_amount(), currency)});
   }
   return absl::StrCat("\n", table.Render());
+}
+
+// What the gateway could not read of the upstream's answer: its emptiness means nothing.
+template <typename Resource>
+std::string Unreadable(const Resource& resource) {
+  return absl::StrJoin(resource.unreadable_fields(), ", ");
 }
 
 std::string Column(const std::string& text, size_t width) {
@@ -70,6 +77,7 @@ std::string RenderDevice(const v1::Device& device) {
   properties.Add("Hardware", device.hardware_id());
   properties.Add("Metadata", MapText(device.metadata()));
   properties.Add("Created", FormatTimestamp(device.created_at()));
+  properties.Add("Unreadable", Unreadable(device));
   return properties.Render();
 }
 
@@ -88,6 +96,7 @@ std::string RenderSession(const v1::Session& session, const std::string& request
   properties.Add("Merchant data", session.merchant_data());
   properties.Add("Started", FormatTimestamp(session.purchase_started_at()));
   properties.Add("Completed", FormatTimestamp(session.purchase_completed_at()));
+  properties.Add("Unreadable", Unreadable(session));
   properties.Add("Request id", request_id);
   properties.Add("Replayed", replayed ? "yes: an earlier call made it" : "");
   return properties.Render() + RenderLines(session);
@@ -102,7 +111,9 @@ std::string RenderStep(const v1::WatchSessionResponse& step, bool attempt, absl:
   if (!session.order_id().empty()) {
     absl::StrAppend(&text, "order ", Printable(session.order_id()));
   }
-  if (attempt || !step.failure_reason().empty()) {
+  if (session.status() == v1::SESSION_STATUS_FAILED) {
+    absl::StrAppend(&text, Printable(step.failure_reason()));
+  } else if (attempt || !step.failure_reason().empty()) {
     const std::string why = Printable(step.failure_reason());
     absl::StrAppend(&text, "payment failed", why.empty() ? "" : ": ", why);
   }

@@ -71,6 +71,7 @@ class Watch {
     while (reader->Read(&step)) {
       backoff->Reset();
       if (std::exchange(broken_, false)) invocation_.err() << "ippctl: connected again\n";
+      if (step.heartbeat()) continue;
       const bool same = last_status_ == step.session().status();
       if (!first || !same) Print(step, same);
       last_status_ = step.session().status();

@@ -27,6 +27,7 @@ constexpr TypeName kTypeNames[] = {
     {"ipp.session.expired", v1::SESSION_EVENT_TYPE_EXPIRED, false},
     {"ipp.session.failed", v1::SESSION_EVENT_TYPE_FAILED, false},
     {"ipp.session.corrected", v1::SESSION_EVENT_TYPE_CORRECTED, false},
+    {"ipp.session.details", v1::SESSION_EVENT_TYPE_DETAILS, false},
 };
 
 std::string TypeOf(const v1::SessionEvent& event) {

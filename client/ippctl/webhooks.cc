@@ -222,7 +222,7 @@ std::vector<Flag> ListenFlags() {
        .required = true},
       {.name = "all-types",
        .kind = FlagKind::kSwitch,
-       .help = "also what Kustom never announces: expired, failed, corrected"},
+       .help = "also what Kustom never announces: expired, failed, corrected, details"},
       {.name = "to",
        .value = "TIME",
        .help = "with --from: only what was recorded until then, or until now; then end"},
@@ -269,8 +269,9 @@ std::vector<Command> WebhookCommands() {
            "Events\n"
            "are sent in order, each until it is answered 2xx; --timeout is for one attempt. What\n"
            "Kustom never announces has types of ours: ipp.session.expired, ipp.session.failed,\n"
-           "ipp.session.corrected. Redirects are not followed. Ctrl-C ends it with exit code 0.\n"
-           "JSON output is one object a line.",
+           "ipp.session.corrected, ipp.session.details. Redirects are not followed. Ctrl-C ends "
+           "it\n"
+           "with exit code 0. JSON output is one object a line.",
        .examples = {"ippctl webhooks listen --forward-to http://localhost:3000/webhooks "
                     "--secret-file webhook-secret",
                     "ippctl webhooks listen --forward-to http://localhost:3000/webhooks \\\n"

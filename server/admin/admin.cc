@@ -20,8 +20,11 @@ Page Readiness(const std::vector<AdminPages::Check>& checks) {
   for (const AdminPages::Check& check : checks) {
     const absl::Status status = check.ready();
     if (!status.ok()) page.code = 503;
-    const std::string said =
+    std::string said =
         status.ok() ? "ok" : status.ToString(absl::StatusToStringMode::kWithNoExtraData);
+    if (const std::string note = check.note ? check.note() : ""; status.ok() && !note.empty()) {
+      absl::StrAppend(&said, " (", note, ")");
+    }
     // One line a check, whatever a message holds.
     absl::StrAppend(&page.body, check.name, ": ",
                     absl::StrReplaceAll(said, {{"\r", " "}, {"\n", " "}}), "\n");
@@ -36,11 +39,11 @@ AdminPages::AdminPages(Metrics* metrics, std::vector<Check> checks,
                        std::function<std::string()> config_text)
     : metrics_(metrics), checks_(std::move(checks)), config_text_(std::move(config_text)) {}
 
-Page AdminPages::Get(absl::string_view method, absl::string_view path) const {
-  const bool known = path == "/" || path == "/livez" || path == "/readyz" || path == "/metrics" ||
-                     path == "/configz";
-  if (!known) return {.code = 404, .body = "no such page; / lists them\n"};
-  if (method != "GET" && method != "HEAD") return {.code = 405, .body = "GET or HEAD only\n"};
+std::vector<std::string> AdminPages::Paths() {
+  return {"/", "/livez", "/readyz", "/metrics", "/configz"};
+}
+
+Page AdminPages::Get(absl::string_view path) const {
   if (path == "/livez") return {.body = "ok\n"};
   if (path == "/readyz") return Readiness(checks_);
   if (path == "/metrics") {
@@ -49,7 +52,8 @@ Page AdminPages::Get(absl::string_view method, absl::string_view path) const {
   if (path == "/configz") {
     return {.content_type = "text/yaml; charset=utf-8", .body = config_text_()};
   }
-  return {.body = kIndex};
+  if (path == "/") return {.body = kIndex};
+  return {.code = 404, .body = "no such page; / lists them\n"};
 }
 
 }  // namespace ipp::admin

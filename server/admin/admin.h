@@ -23,14 +23,19 @@ class AdminPages {
   struct Check {
     std::string name;
     std::function<absl::Status()> ready;  // quick, from memory
+    // What there is to say while it is ready, if anything.
+    std::function<std::string()> note = nullptr;
   };
 
   // `config_text`: the configuration in force as YAML, secrets masked.
   AdminPages(Metrics* metrics, std::vector<Check> checks, std::function<std::string()> config_text);
 
-  // GET and HEAD; 404 for other paths, 405 for other methods. /readyz is 200 when every check
-  // passes, else 503, and lists each check on a line ("store: ok").
-  Page Get(absl::string_view method, absl::string_view path) const;
+  // Every page's path.
+  static std::vector<std::string> Paths();
+
+  // 404 for other paths. /readyz is 200 when every check passes, else 503, and lists each check on
+  // a line ("store: ok"), with its note.
+  Page Get(absl::string_view path) const;
 
  private:
   Metrics* metrics_;

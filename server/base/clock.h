@@ -13,6 +13,12 @@ class Clock {
   // whatever an operator sets the time to: what intervals, ages and stalls are measured with.
   virtual absl::Duration Monotonic() = 0;
 
+  // The machine's wall clock as it stands, right or wrong (GuardedClock): for what comes with a
+  // time that somebody outside has just written, and for gRPC, whose deadlines are wall time.
+  virtual absl::Time Wall() { return Now(); }
+  // False while Now() may be far off: then nothing is removed for its age.
+  virtual bool plausible() { return true; }
+
   // The machine's clock; lives for ever.
   static Clock* Real();
 };

@@ -9,6 +9,8 @@
 namespace ipp {
 namespace {
 
+constexpr char kOutcomeKey[] = "outcome";
+
 constexpr char kErrorInfoUrl[] = "type.googleapis.com/google.rpc.ErrorInfo";
 constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
 constexpr char kRetryInfoUrl[] = "type.googleapis.com/google.rpc.RetryInfo";
@@ -102,6 +104,18 @@ absl::Status WithMetadata(const absl::Status& status,
                           const std::map<std::string, std::string>& metadata) {
   ErrorDetail detail = GetErrorDetail(status);
   detail.metadata.insert(metadata.begin(), metadata.end());
+  return MakeError(status.code(), status.message(), detail);
+}
+
+absl::Status WithOutcome(const absl::Status& status, Outcome outcome) {
+  ErrorDetail detail = GetErrorDetail(status);
+  detail.metadata[kOutcomeKey] = std::string(OutcomeName(outcome));
+  return MakeError(status.code(), status.message(), detail);
+}
+
+absl::Status WithoutOutcome(const absl::Status& status) {
+  ErrorDetail detail = GetErrorDetail(status);
+  if (detail.metadata.erase(kOutcomeKey) == 0) return status;
   return MakeError(status.code(), status.message(), detail);
 }
 

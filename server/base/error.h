@@ -34,9 +34,9 @@ struct FieldViolation {
 
 struct ErrorDetail {
   std::string reason;  // UPPER_SNAKE_CASE, stable: programs compare with it
-  std::map<std::string, std::string> metadata;
-  std::vector<FieldViolation> violations;
-  std::optional<absl::Duration> retry_after;
+  std::map<std::string, std::string> metadata = {};
+  std::vector<FieldViolation> violations = {};
+  std::optional<absl::Duration> retry_after = {};
 };
 
 absl::Status MakeError(absl::StatusCode code, absl::string_view message, const ErrorDetail& detail);
@@ -51,6 +51,11 @@ ErrorDetail GetErrorDetail(const absl::Status& status);
 // The status with more in it: metadata added (existing keys win).
 absl::Status WithMetadata(const absl::Status& status,
                           const std::map<std::string, std::string>& metadata);
+
+// The status with another outcome in its metadata, in place of the one that it may have.
+absl::Status WithOutcome(const absl::Status& status, Outcome outcome);
+// The status without an outcome: of what it is about, no attempt is known to the speaker.
+absl::Status WithoutOutcome(const absl::Status& status);
 
 // The status with all that it carries as a serialized google.rpc.Status, and back.
 std::string SerializeError(const absl::Status& status);

@@ -70,6 +70,12 @@ absl::StatusOr<Config> Parse(absl::string_view yaml, absl::string_view file_name
   // A value that was not understood would only be missed a second time by the rules.
   if (!reading.problems.empty()) return InvalidConfig(std::move(reading.problems));
 
+  // A default must not be a mistake: events that are kept for longer make it longer.
+  if (!reading.sources.contains("creates.memory") &&
+      ToDuration(config.events().retention()) > ToDuration(config.creates().memory())) {
+    *config.mutable_creates()->mutable_memory() = config.events().retention();
+  }
+
   std::vector<Problem> broken;
   for (FieldViolation& violation : FindViolations(config)) {
     std::string source = SourceOf(violation.field, reading.sources, file_name);

@@ -33,8 +33,8 @@ Config Defaults() {
   reconcile.mutable_first()->set_seconds(30);
   reconcile.mutable_max()->set_seconds(kHour);
   reconcile.mutable_watched()->set_seconds(5);
-  reconcile.set_max_in_flight(2);
-  reconcile.set_reads_per_second(20);
+  reconcile.set_max_in_flight(16);
+  reconcile.set_reads_per_second(40);
   reconcile.mutable_overdue()->set_seconds(24 * kHour);
 
   config.set_caller_proof("any");
@@ -43,6 +43,7 @@ Config Defaults() {
   config.mutable_creates()->set_correlation("first_empty");
   config.mutable_creates()->mutable_settle()->set_seconds(10 * kMinute);
   config.mutable_creates()->mutable_send_for()->set_seconds(30);
+  config.mutable_creates()->mutable_memory()->set_seconds(720 * kHour);
 
   Connections& connections = *config.mutable_connections();
   connections.set_max(4096);

@@ -40,6 +40,8 @@ class Validator {
     Between("creates.settle", config.creates().settle(), absl::Seconds(1), absl::Hours(24));
     Between("creates.send_for", config.creates().send_for(), absl::Milliseconds(100),
             absl::Minutes(5));
+    Between("creates.memory", config.creates().memory(), ToDuration(config.events().retention()),
+            absl::Hours(24 * 366));
     CheckTls(config);
     CheckCallers(config);
     CheckConnections(config.connections());

@@ -1,6 +1,7 @@
 #include "server/events/cursor.h"
 
 #include <utility>
+#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -10,10 +11,15 @@
 namespace ipp::events {
 namespace {
 
-constexpr char kVersion = 1;
-constexpr size_t kBodySize = 1 + 8 + 8;          // version, log, position
-constexpr size_t kRawSize = kBodySize + 4;       // checksum
-static_assert(kRawSize * 4 / 3 == kCursorSize);  // base64 without padding
+constexpr size_t kLogSize = 8;
+constexpr size_t kChecksumSize = 4;
+constexpr char kVersion = 2;
+constexpr size_t kBodySize = 1 + kLogSize + 2 + 6 + 3;  // with epoch, position, content
+static_assert((kBodySize + kChecksumSize) * 4 / 3 == kCursorSize);
+constexpr int64_t kLastPosition = (int64_t{1} << 48) - 1;
+
+constexpr char kVersion1 = 1;
+constexpr size_t kBodySize1 = 1 + kLogSize + 8;
 
 void AppendBigEndian(uint64_t value, int bytes, std::string* out) {
   for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) {
@@ -43,63 +49,119 @@ absl::Status Invalid(absl::string_view reason, absl::string_view field, absl::st
                     .retry_after = std::nullopt});
 }
 
-absl::Status Foreign(absl::string_view field) {
-  return Invalid("CURSOR_FOREIGN", field, "is a cursor of another event log");
+// The bytes before the checksum, or empty.
+std::string Body(absl::string_view cursor) {
+  std::string raw;
+  // The second look: the decoder passes over spaces, padding and bits that mean nothing.
+  if (!absl::WebSafeBase64Unescape(cursor, &raw) || raw.size() <= kChecksumSize ||
+      absl::WebSafeBase64Escape(raw) != cursor) {
+    return "";
+  }
+  const size_t size = raw.size() - kChecksumSize;
+  const absl::string_view bytes = raw;
+  if (ReadBigEndian(bytes.substr(size)) != Checksum(bytes.substr(0, size))) return "";
+  raw.resize(size);
+  return raw;
 }
 
 }  // namespace
 
-std::string EncodeCursor(absl::string_view log_id, int64_t position) {
+uint32_t ContentOf(const store::StoredEvent& event) {
+  const uint32_t hash = Checksum(event.payload);
+  const uint32_t bits = (hash ^ hash >> 24) & 0xffffff;
+  return bits == 0 ? 1 : bits;
+}
+
+std::string EncodeCursor(absl::string_view log_id, const LogPlace& place) {
   std::string raw(1, kVersion);
   raw += absl::HexStringToBytes(log_id);
-  raw.resize(9);
-  AppendBigEndian(static_cast<uint64_t>(position), 8, &raw);
-  AppendBigEndian(Checksum(raw), 4, &raw);
+  raw.resize(1 + kLogSize);
+  AppendBigEndian(place.epoch, 2, &raw);
+  AppendBigEndian(static_cast<uint64_t>(place.position), 6, &raw);
+  AppendBigEndian(place.content, 3, &raw);
+  AppendBigEndian(Checksum(raw), kChecksumSize, &raw);
   return absl::WebSafeBase64Escape(raw);
+}
+
+absl::Status CursorForeign(absl::string_view field) {
+  return Invalid("CURSOR_FOREIGN", field,
+                 "is a cursor of another event log, or of events that this log has lost");
 }
 
 absl::Status CursorExpired(absl::string_view log_id, const store::LogBounds& bounds,
                            absl::string_view field) {
+  const uint16_t epoch = bounds.epoch().label;
   return MakeError(
       absl::StatusCode::kOutOfRange,
       absl::StrCat(field,
                    ": events after this cursor are no longer kept; start at oldest_cursor, "
                    "or ask for SKIP_TO_OLDEST"),
       {.reason = "CURSOR_EXPIRED",
-       .metadata = {{"oldest_cursor", EncodeCursor(log_id, bounds.oldest - 1)},
-                    {"latest_cursor", EncodeCursor(log_id, bounds.latest)}},
+       .metadata = {{"oldest_cursor", EncodeCursor(log_id, {bounds.oldest - 1, epoch})},
+                    {"latest_cursor", EncodeCursor(log_id, {bounds.latest, epoch})}},
        .violations = {},
        .retry_after = std::nullopt});
 }
 
-absl::StatusOr<int64_t> ParseCursor(absl::string_view cursor, absl::string_view log_id,
-                                    absl::string_view field) {
-  std::string raw;
-  if (cursor.size() != kCursorSize || !absl::WebSafeBase64Unescape(cursor, &raw) ||
-      raw.size() != kRawSize || absl::WebSafeBase64Escape(raw) != cursor ||
-      ReadBigEndian(absl::string_view(raw).substr(kBodySize)) !=
-          Checksum(absl::string_view(raw).substr(0, kBodySize)) ||
-      raw[0] != kVersion) {
+absl::StatusOr<LogPlace> ParseCursor(absl::string_view cursor, absl::string_view log_id,
+                                     absl::string_view field) {
+  const std::string raw = cursor.size() > kCursorSize ? "" : Body(cursor);
+  const absl::string_view body = raw;
+  LogPlace place;
+  if (body.size() == kBodySize && body[0] == kVersion) {
+    place.epoch = static_cast<uint16_t>(ReadBigEndian(body.substr(1 + kLogSize, 2)));
+    place.position = static_cast<int64_t>(ReadBigEndian(body.substr(1 + kLogSize + 2, 6)));
+    place.content = static_cast<uint32_t>(ReadBigEndian(body.substr(kBodySize - 3)));
+  } else if (body.size() == kBodySize1 && body[0] == kVersion1) {
+    place.position = static_cast<int64_t>(ReadBigEndian(body.substr(1 + kLogSize)));
+  } else {
     return Invalid("CURSOR_MALFORMED", field, "is not a cursor that this gateway gave out");
   }
-  const auto position = static_cast<int64_t>(ReadBigEndian(absl::string_view(raw).substr(9, 8)));
-  if (raw.substr(1, 8) != absl::HexStringToBytes(log_id) || position < 0) return Foreign(field);
-  return position;
+  if (body.substr(1, kLogSize) != absl::HexStringToBytes(log_id) || place.position < 0 ||
+      place.position > kLastPosition) {
+    return CursorForeign(field);
+  }
+  return place;
 }
 
-absl::Status CheckPlace(int64_t position, absl::string_view log_id, const store::LogBounds& bounds,
-                        absl::string_view field) {
-  if (position > bounds.latest) return Foreign(field);
-  if (position < bounds.oldest - 1) return CursorExpired(log_id, bounds, field);
+absl::Status CheckPlace(const LogPlace& place, absl::string_view log_id,
+                        const store::LogBounds& bounds, absl::string_view field) {
+  if (place.position > bounds.latest ||
+      place.position > store::SharedThrough(bounds, place.epoch)) {
+    return CursorForeign(field);
+  }
+  if (place.position < bounds.oldest - 1) return CursorExpired(log_id, bounds, field);
   return absl::OkStatus();
 }
 
-void CheckPlaceInLog(store::Store* store, int64_t position, std::string field,
+namespace {
+
+void CheckContent(store::Store* store, const LogPlace& place, std::string field,
+                  absl::AnyInvocable<void(absl::Status) &&> done) {
+  using Rows = std::vector<store::StoredEvent>;
+  store->ReadEvents(
+      place.position - 1, 1,
+      [place, field = std::move(field), done = std::move(done)](absl::StatusOr<Rows> rows) mutable {
+        if (!rows.ok()) return std::move(done)(store::ForCallers(rows.status()));
+        // Not there: retention has taken it meanwhile, which the reader finds out.
+        const bool other = !rows->empty() && rows->front().position == place.position &&
+                           ContentOf(rows->front()) != place.content;
+        std::move(done)(other ? CursorForeign(field) : absl::OkStatus());
+      });
+}
+
+}  // namespace
+
+void CheckPlaceInLog(store::Store* store, const LogPlace& place, std::string field,
                      absl::AnyInvocable<void(absl::Status) &&> done) {
-  store->RefreshBounds([store, position, field = std::move(field),
+  store->RefreshBounds([store, place, field = std::move(field),
                         done = std::move(done)](absl::StatusOr<store::LogBounds> bounds) mutable {
-    std::move(done)(bounds.ok() ? CheckPlace(position, store->log_id(), *bounds, field)
-                                : store::ForCallers(bounds.status()));
+    if (!bounds.ok()) return std::move(done)(store::ForCallers(bounds.status()));
+    absl::Status status = CheckPlace(place, store->log_id(), *bounds, field);
+    if (!status.ok() || place.content == 0 || place.position < bounds->oldest) {
+      return std::move(done)(std::move(status));
+    }
+    CheckContent(store, place, std::move(field), std::move(done));
   });
 }
 

@@ -8,6 +8,7 @@
 #include "server/base/log.h"
 #include "server/events/cursor.h"
 #include "server/events/hub_reader.h"
+#include "server/events/store_answer.h"
 
 namespace ipp::events {
 namespace {
@@ -18,29 +19,6 @@ constexpr int kFeedEvents = 1024;
 constexpr std::chrono::milliseconds kRetryPause{50};
 // A hole in the log is looked at again for a second: only what stays away that long is passed over.
 constexpr int kHoleReads = 20;
-
-// The answer of a store, waited for. The store answers every call, also when it is being destroyed.
-template <typename T>
-class Answer {
- public:
-  auto Taker() {
-    return [this](absl::StatusOr<T> value) {
-      MutexLock lock(&mutex_);
-      value_ = std::move(value);
-      done_.Signal();
-    };
-  }
-  absl::StatusOr<T> Wait() {
-    MutexLock lock(&mutex_);
-    while (!value_) done_.Wait(&mutex_);
-    return *std::move(value_);
-  }
-
- private:
-  Mutex mutex_;
-  CondVar done_;
-  std::optional<absl::StatusOr<T>> value_ ABSL_GUARDED_BY(mutex_);
-};
 
 }  // namespace
 
@@ -59,11 +37,14 @@ EventHub::EventHub(store::Store* store, HubOptions options, Metrics* metrics)
       measure_at_(steady_clock::now() + absl::ToChronoNanoseconds(options.lag_interval)) {
   {
     MutexLock lock(&mutex_);
-    known_latest_ = tail_after_ = tail_last_ = store_->bounds().latest;
+    const store::LogBounds bounds = store_->bounds();
+    known_latest_ = tail_after_ = tail_last_ = bounds.latest;
+    epoch_ = bounds.epoch();
   }
   auto listener = [this](int64_t latest) {
     MutexLock lock(&mutex_);
     known_latest_ = std::max(known_latest_, latest);
+    bounds_moved_ = true;
     changed_.SignalAll();
   };
   store_->SetListener(listener);
@@ -86,11 +67,24 @@ EventHub::~EventHub() {
 }
 
 void EventHub::Run() {
-  int64_t after = 0;
-  while (AwaitNews(&after)) {
-    Answer<std::vector<store::StoredEvent>> answer;
-    store_->ReadEvents(after, kFeedEvents, answer.Taker());
-    Rows rows = answer.Wait();
+  TailEnd end;
+  while (AwaitNews(&end)) {
+    const int64_t after = end.place.position;
+    bool overlaps = end.place.content != 0;
+    Rows rows = overlaps ? ReadNow(after - 1, kFeedEvents + 1) : ReadNow(after, kFeedEvents);
+    if (rows.ok() && overlaps && !Continues(end.place, &*rows, &overlaps)) {
+      BeginEpoch();
+      continue;
+    }
+    if (!end.news) {
+      // The tail was to be compared, and is right.
+      if (!rows.ok()) RetryLater(rows.status());
+      MutexLock lock(&mutex_);
+      if (rows.ok() && epochs_taken_ == end.epochs_taken) verify_ = false;
+      continue;
+    }
+    // The event that is known filled the page.
+    if (rows.ok() && overlaps && rows->empty()) rows = ReadNow(after, kFeedEvents);
     if (!rows.ok()) {
       RetryLater(rows.status());
       continue;
@@ -98,22 +92,37 @@ void EventHub::Run() {
     order_.Straighten(after, &*rows);
     if ((rows->empty() || rows->front().position != after + 1) && !PassOver(after, *rows)) continue;
     failing_ = false;
-    Deliver(Append(MakePage(*std::move(rows))));
+    Deliver(Append(MakePage(*std::move(rows)), end.epochs_taken));
   }
 }
 
-bool EventHub::AwaitNews(int64_t* after) {
+EventHub::Rows EventHub::ReadNow(int64_t after, int limit) {
+  Answer<std::vector<store::StoredEvent>> answer;
+  store_->ReadEvents(after, limit, answer.Taker());
+  return answer.Wait();
+}
+
+bool EventHub::AwaitNews(TailEnd* end) {
   while (true) {
+    bool moved = false;
+    {
+      MutexLock lock(&mutex_);
+      moved = std::exchange(bounds_moved_, false);
+    }
+    if (moved) Deliver(TakeEpoch(store_->bounds()));
     if (const Instant now = steady_clock::now(); now >= measure_at_) {
       MeasureLag();
       measure_at_ = now + absl::ToChronoNanoseconds(options_.lag_interval);
     }
     MutexLock lock(&mutex_);
     if (stopping_) return false;
-    *after = tail_last_;
-    if (known_latest_ > tail_last_) return true;
+    end->place = {tail_last_, epoch_.label, tail_.empty() ? 0 : tail_.back()->place.content};
+    end->news = known_latest_ > tail_last_;
+    end->epochs_taken = epochs_taken_;
+    verify_ = verify_ && end->place.content != 0;
+    if (end->news || verify_) return true;
     const auto patience = measure_at_ - steady_clock::now();
-    if (patience.count() > 0) changed_.WaitFor(&mutex_, patience);
+    if (patience.count() > 0 && !bounds_moved_) changed_.WaitFor(&mutex_, patience);
   }
 }
 
@@ -123,6 +132,8 @@ bool EventHub::PassOver(int64_t after, const std::vector<store::StoredEvent>& ro
   const absl::StatusOr<store::LogBounds> bounds = answer.Wait();
   if (!bounds.ok()) {
     RetryLater(bounds.status());
+  } else if (IsNewEpoch(*bounds)) {
+    Deliver(TakeEpoch(*bounds));
   } else if (bounds->oldest > after + 1) {
     Deliver(SkipTo(*bounds));
   } else if (rows.empty()) {
@@ -169,9 +180,11 @@ std::vector<EventHub::Delivery> EventHub::SkipTo(const store::LogBounds& bounds)
   return deliveries;
 }
 
-std::vector<EventHub::Delivery> EventHub::Append(std::vector<EventPtr> batch) {
+std::vector<EventHub::Delivery> EventHub::Append(std::vector<EventPtr> batch,
+                                                 int64_t epochs_taken) {
   std::vector<Delivery> deliveries;
   MutexLock lock(&mutex_);
+  if (epochs_taken != epochs_taken_) return deliveries;  // it may be of what is lost
   for (EventPtr& event : batch) {
     tail_last_ = event->row.position;
     tail_.push_back(std::move(event));
@@ -191,11 +204,16 @@ std::vector<EventHub::Delivery> EventHub::Append(std::vector<EventPtr> batch) {
   return deliveries;
 }
 
-std::vector<EventPtr> EventHub::MakePage(std::vector<store::StoredEvent> rows) const {
+std::vector<EventPtr> EventHub::MakePage(std::vector<store::StoredEvent> rows) {
+  uint16_t epoch = 0;
+  {
+    MutexLock lock(&mutex_);
+    epoch = epoch_.label;
+  }
   std::vector<EventPtr> page;
   page.reserve(rows.size());
   for (store::StoredEvent& row : rows) {
-    page.push_back(LogEvent::Make(std::move(row), store_->log_id()));
+    page.push_back(LogEvent::Make(std::move(row), store_->log_id(), epoch));
   }
   return page;
 }

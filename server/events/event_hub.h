@@ -17,6 +17,7 @@
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
 #include "server/base/mutex.h"
+#include "server/events/cursor.h"
 #include "server/events/event_filter.h"
 #include "server/events/log_event.h"
 #include "server/events/log_order.h"
@@ -41,6 +42,12 @@ class Subscription;
 // is left out that is kept. Its position may be ahead of what the hub has read: another replica may
 // have given it out.
 //
+// A log may lose events (store/log_bounds.h): in a failover, or by a restore behind a gateway that
+// runs. The store tells of the new epoch; what it cannot see, the hub finds: each read of the log
+// begins with the last event that is known, and compares. Then the hub itself begins the epoch. It
+// forgets what the log has lost; subscribers that have passed some of it get CURSOR_FOREIGN and
+// nothing more; the others go on.
+//
 // Metrics: those of LogOrder, which must stay 0; ipp_events_slowest_lag_positions and _seconds: how
 // far behind the log the slowest subscriber is, whether what it has to pass matches its filter or
 // not, and how long ago the first event that it has not passed was recorded.
@@ -49,8 +56,14 @@ class EventHub {
   EventHub(store::Store* store, HubOptions options, Metrics* metrics);
   ~EventHub();  // every Subscription is gone by then
 
-  // Events after `position` that match, in order, each once. Thread-safe.
+  // Events after `place` that match, in order, each once. Thread-safe.
+  std::unique_ptr<Subscription> Subscribe(EventFilter filter, const LogPlace& place);
+  // After a position of the epoch of now.
   std::unique_ptr<Subscription> Subscribe(EventFilter filter, int64_t position);
+
+  // Whether the log holds, at the place, what the place says, as far as the tail in memory shows.
+  // False also when it is not in the tail. Thread-safe.
+  bool HasAtHand(const LogPlace& place);
 
  private:
   friend class Subscription;
@@ -63,10 +76,30 @@ class EventHub {
   };
   using Instant = std::chrono::steady_clock::time_point;
 
+  // Where the tail ends, and the state that a read from there belongs to.
+  struct TailEnd {
+    LogPlace place;
+    bool news = false;  // the log is known to go on
+    int64_t epochs_taken = 0;
+  };
+
   // The hub's thread.
   void Run();
   // Waits for news, and measures the lag meanwhile. False: the hub ends.
-  bool AwaitNews(int64_t* after) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool AwaitNews(TailEnd* end) ABSL_LOCKS_EXCLUDED(mutex_);
+  Rows ReadNow(int64_t after, int limit);
+  // Takes the event at `place` out of `rows`, which were read from before it. False: it is another
+  // one than the place says.
+  static bool Continues(const LogPlace& place, std::vector<store::StoredEvent>* rows, bool* found);
+  // The log has lost events: begins an epoch, unless that was done.
+  void BeginEpoch() ABSL_LOCKS_EXCLUDED(mutex_);
+  // The last position of the tail where the log still holds the same event; 0 when there is none.
+  absl::StatusOr<int64_t> FindShared() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool IsNew(const store::LogEpoch& epoch) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool IsNewEpoch(const store::LogBounds& bounds) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Any thread. Adopts the epoch of `bounds`, if it is newer, and finds who is lost by it.
+  std::vector<Delivery> TakeEpoch(const store::LogBounds& bounds) ABSL_LOCKS_EXCLUDED(mutex_);
+  void TakeEpochOf(Reader* reader, int64_t shared) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What to do when the event after `after` is not the first row. True: hand out the rows.
   bool PassOver(int64_t after, const std::vector<store::StoredEvent>& rows);
   void RetryLater(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -74,7 +107,8 @@ class EventHub {
   // Retention was faster than the hub: whoever waits for an event that is gone is told.
   std::vector<Delivery> SkipTo(const store::LogBounds& bounds) ABSL_LOCKS_EXCLUDED(mutex_);
   // Appends a batch to the tail and finds who gets what.
-  std::vector<Delivery> Append(std::vector<EventPtr> batch) ABSL_LOCKS_EXCLUDED(mutex_);
+  std::vector<Delivery> Append(std::vector<EventPtr> batch, int64_t epochs_taken)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   void MeasureLag() ABSL_LOCKS_EXCLUDED(mutex_);
   void SetLag(int64_t positions, absl::Time recorded_at);
 
@@ -86,8 +120,10 @@ class EventHub {
   EventPtr FindAtHand(Reader* reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   EventPtr FindOrWait(Reader* reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool SecureStart(Reader* reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void ReadPage(std::shared_ptr<Reader> reader, int64_t after) ABSL_LOCKS_EXCLUDED(mutex_);
-  void GotPage(std::shared_ptr<Reader> reader, int64_t after, Rows rows)
+  // What a read for the reader begins with; marks it as reading.
+  LogPlace BeginRead(Reader* reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ReadPage(std::shared_ptr<Reader> reader, const LogPlace& after) ABSL_LOCKS_EXCLUDED(mutex_);
+  void GotPage(std::shared_ptr<Reader> reader, const LogPlace& after, Rows rows)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // The event after `after` was not the first row; `bounds` say why.
   void GotPageElsewhere(const std::shared_ptr<Reader>& reader, int64_t after, Rows rows,
@@ -95,7 +131,9 @@ class EventHub {
   // The reader has its page and place, or will not.
   void Turn(const std::shared_ptr<Reader>& reader, absl::StatusOr<std::vector<EventPtr>> page,
             int64_t position) ABSL_LOCKS_EXCLUDED(mutex_);
-  std::vector<EventPtr> MakePage(std::vector<store::StoredEvent> rows) const;
+  std::vector<EventPtr> MakePage(std::vector<store::StoredEvent> rows) ABSL_LOCKS_EXCLUDED(mutex_);
+  // What became of one delivery when the reader's place was lost.
+  static absl::Status Lost() { return CursorForeign("after_cursor"); }
 
   store::Store* const store_;
   const HubOptions options_;
@@ -115,6 +153,10 @@ class EventHub {
   CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   int64_t known_latest_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool bounds_moved_ ABSL_GUARDED_BY(mutex_) = false;  // since they were last looked at
+  store::LogEpoch epoch_ ABSL_GUARDED_BY(mutex_);
+  int64_t epochs_taken_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool verify_ ABSL_GUARDED_BY(mutex_) = false;  // that the tail is still what the log holds
   // What is in memory: every event after the first of these positions, up to the second.
   int64_t tail_after_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t tail_last_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -155,7 +197,8 @@ class Subscription {
   bool Withdraw();
 
   // Every matching event up to here was handed out. Right only while no wish is pending.
-  int64_t position() const;
+  int64_t position() const { return place().position; }
+  LogPlace place() const;
 
  private:
   friend class EventHub;

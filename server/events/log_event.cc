@@ -4,7 +4,7 @@
 
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/wire_format_lite.h"
-#include "server/events/cursor.h"
+#include "server/store/message_size.h"
 
 namespace ipp::events {
 namespace {
@@ -24,8 +24,17 @@ void AppendLengthDelimited(int field, size_t size, std::string* out) {
 
 }  // namespace
 
-EventPtr LogEvent::Make(store::StoredEvent row, absl::string_view log_id) {
+EventPtr LogEvent::Make(store::StoredEvent row, absl::string_view log_id, uint16_t epoch) {
+  const LogPlace place{row.position, epoch, ContentOf(row)};  // of the row as it is kept
+  // A row of an earlier release; now none is written.
+  if (row.payload.size() > store::kMaxEventBytes) {
+    v1::SessionEvent large;
+    if (large.ParseFromString(row.payload) && store::CapEvent(&large)) {
+      row.payload = large.SerializeAsString();
+    }
+  }
   auto event = std::make_shared<LogEvent>();
+  event->place = place;
   std::string cursor_head;
   AppendLengthDelimited(v1::SessionEvent::kCursorFieldNumber, kCursorSize, &cursor_head);
   const size_t size = row.payload.size() + cursor_head.size() + kCursorSize;
@@ -34,7 +43,7 @@ EventPtr LogEvent::Make(store::StoredEvent row, absl::string_view log_id) {
                         &event->message);
   event->message += row.payload;
   event->message += cursor_head;
-  event->message += EncodeCursor(log_id, row.position);
+  event->message += EncodeCursor(log_id, event->place);
   // The bytes live in `message` from here on.
   row.payload.clear();
   row.payload.shrink_to_fit();

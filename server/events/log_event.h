@@ -5,18 +5,23 @@
 
 #include "absl/strings/string_view.h"
 #include "kustom/ipp/v1/session_event.pb.h"
+#include "server/events/cursor.h"
 #include "server/store/store.h"
 
 namespace ipp::events {
 
 // An event as it goes out, made once for all subscribers. Immutable.
 struct LogEvent {
-  store::StoredEvent row;
+  store::StoredEvent row;  // its payload is in `message`
+  LogPlace place;          // the event's own
   std::string
       message;  // a serialized SubscribeSessionEventsResponse with this event and its cursor
 
-  // Built from bytes: no message is parsed on the way from the store to the wire.
-  static std::shared_ptr<const LogEvent> Make(store::StoredEvent row, absl::string_view log_id);
+  // Built from bytes: no message is parsed on the way from the store to the wire, unless it is one
+  // of an earlier release that is too large for its readers (store/message_size.h). `epoch`: the
+  // label of the epoch in which the row was read.
+  static std::shared_ptr<const LogEvent> Make(store::StoredEvent row, absl::string_view log_id,
+                                              uint16_t epoch);
 
   // The event itself, with its cursor.
   kustom::ipp::v1::SessionEvent Parse() const;

@@ -27,6 +27,7 @@ EventPtr EventHub::FindInTail(Reader* reader) {
   for (auto it = AfterInTail(reader->position); it != tail_.end(); ++it) {
     if (!order_.Advances(reader->position, (*it)->row.position)) continue;
     reader->position = (*it)->row.position;
+    reader->content = (*it)->place.content;
     if (reader->filter.Matches((*it)->row)) return *it;
   }
   return nullptr;
@@ -37,6 +38,7 @@ EventPtr EventHub::FindInPage(Reader* reader) {
     EventPtr event = std::move(reader->page[reader->page_next++]);
     if (!order_.Advances(reader->position, event->row.position)) continue;
     reader->position = event->row.position;
+    reader->content = event->place.content;
     if (reader->filter.Matches(event->row)) return event;
   }
   reader->page.clear();
@@ -45,6 +47,7 @@ EventPtr EventHub::FindInPage(Reader* reader) {
 }
 
 EventPtr EventHub::FindAtHand(Reader* reader) {
+  if (reader->lost) return nullptr;
   if (EventPtr event = FindInPage(reader)) return event;
   return reader->position < tail_after_ ? nullptr : FindInTail(reader);
 }
@@ -53,7 +56,7 @@ EventPtr EventHub::FindAtHand(Reader* reader) {
 // (neither `waits` nor `reading`).
 EventPtr EventHub::FindOrWait(Reader* reader) {
   if (EventPtr event = FindAtHand(reader)) return event;
-  if (reader->position < tail_after_) return nullptr;
+  if (reader->lost || reader->position < tail_after_) return nullptr;
   reader->waits = true;
   reader->at = waiting_.insert(waiting_.end(), reader);
   return nullptr;
@@ -72,15 +75,29 @@ bool EventHub::SecureStart(Reader* reader) {
   return true;
 }
 
-void EventHub::ReadPage(std::shared_ptr<Reader> reader, int64_t after) {
-  store_->ReadEvents(after, options_.page_events,
+LogPlace EventHub::BeginRead(Reader* reader) {
+  reader->reading = true;
+  reader->read_in = epochs_taken_;
+  return {reader->position, reader->epoch, reader->content};
+}
+
+// With the event that the reader has passed last, where that is known: it must still be there.
+void EventHub::ReadPage(std::shared_ptr<Reader> reader, const LogPlace& after) {
+  const int before = after.content != 0 ? 1 : 0;
+  store_->ReadEvents(after.position - before, options_.page_events + before,
                      [this, reader = std::move(reader), after](Rows rows) mutable {
                        GotPage(std::move(reader), after, std::move(rows));
                      });
 }
 
-void EventHub::GotPage(std::shared_ptr<Reader> reader, int64_t after, Rows rows) {
+void EventHub::GotPage(std::shared_ptr<Reader> reader, const LogPlace& place, Rows rows) {
+  const int64_t after = place.position;
   if (!rows.ok()) return Turn(reader, store::ForCallers(rows.status()), after);
+  if (bool found = false; place.content != 0) {
+    if (!Continues(place, &*rows, &found)) return Turn(reader, Lost(), after);
+    // It filled the page.
+    if (found && rows->empty()) return ReadPage(std::move(reader), {after, place.epoch});
+  }
   order_.Straighten(after, &*rows);
   if (!rows->empty() && rows->front().position == after + 1) {
     return Turn(reader, MakePage(*std::move(rows)), after);
@@ -119,10 +136,18 @@ void EventHub::Turn(const std::shared_ptr<Reader>& reader,
   Subscription::Started started;
   absl::StatusOr<EventPtr> result = EventPtr();
   bool again = false;
+  LogPlace next;
   {
     MutexLock lock(&mutex_);
     reader->reading = false;
-    if (page.ok()) {
+    if (reader->lost) {
+      result = Lost();
+    } else if (reader->read_in != epochs_taken_) {
+      // It may be of what the log has lost.
+      reader->page.clear();
+      reader->page_next = 0;
+    } else if (page.ok()) {
+      if (position != reader->position) reader->content = 0;
       reader->position = position;
       reader->page = *std::move(page);
       reader->page_next = 0;
@@ -144,43 +169,60 @@ void EventHub::Turn(const std::shared_ptr<Reader>& reader,
         again = !reader->waits;
       }
     }
-    reader->reading = again;
-    position = reader->position;
+    if (again) next = BeginRead(reader.get());
   }
   if (later != nullptr) std::move(later)(std::move(result));
   if (started != nullptr) std::move(started)(std::move(result).status());
-  if (again) return ReadPage(reader, position);
+  if (again) return ReadPage(reader, next);
   MutexLock lock(&mutex_);
   --reads_in_flight_;
   changed_.SignalAll();
 }
 
-std::unique_ptr<Subscription> EventHub::Subscribe(EventFilter filter, int64_t position) {
-  auto reader = std::make_shared<Reader>(std::move(filter), position);
+std::unique_ptr<Subscription> EventHub::Subscribe(EventFilter filter, const LogPlace& place) {
+  auto reader = std::make_shared<Reader>(std::move(filter), place);
   subscribers_.Add(1);
+  bool current = false;
+  {
+    MutexLock lock(&mutex_);
+    current = place.epoch == epoch_.label;
+  }
+  // An older epoch, or one that the store has heard of before the hub.
+  store::LogBounds bounds;
+  if (!current) {
+    bounds = store_->bounds();
+    Deliver(TakeEpoch(bounds));
+  }
   MutexLock lock(&mutex_);
+  if (place.epoch != epoch_.label) {
+    TakeEpochOf(reader.get(), store::SharedThrough(bounds, place.epoch));
+  }
   reader->place = readers_.size();
   readers_.push_back(reader.get());
   return std::unique_ptr<Subscription>(new Subscription(this, std::move(reader)));
 }
 
+std::unique_ptr<Subscription> EventHub::Subscribe(EventFilter filter, int64_t position) {
+  const uint16_t epoch = store_->bounds().epoch().label;
+  return Subscribe(std::move(filter), LogPlace{position, epoch});
+}
+
 bool Subscription::StartWithKept(Started started) {
-  int64_t after = 0;
+  LogPlace after;
   {
     MutexLock lock(&hub_->mutex_);
     EventHub::Reader& reader = *reader_;
     if (hub_->SecureStart(&reader)) return true;
     reader.started = std::move(started);
-    reader.reading = true;
     ++hub_->reads_in_flight_;
-    after = reader.position;
+    after = hub_->BeginRead(&reader);
   }
   hub_->ReadPage(reader_, after);
   return false;
 }
 
 EventPtr Subscription::Next(Later later) {
-  int64_t after = 0;
+  LogPlace after;
   {
     MutexLock lock(&hub_->mutex_);
     EventHub::Reader& reader = *reader_;
@@ -191,9 +233,8 @@ EventPtr Subscription::Next(Later later) {
     if (reader.waits || reader.reading) return nullptr;
     // Also after a failure: the read is tried again, and fails later, not here.
     reader.failure = absl::OkStatus();
-    reader.reading = true;
     ++hub_->reads_in_flight_;
-    after = reader.position;
+    after = hub_->BeginRead(&reader);
   }
   hub_->ReadPage(reader_, after);
   return nullptr;
@@ -219,9 +260,15 @@ bool Subscription::Withdraw() {
   return true;
 }
 
-int64_t Subscription::position() const {
+LogPlace Subscription::place() const {
   MutexLock lock(&hub_->mutex_);
-  return reader_->position;
+  EventHub::Reader& reader = *reader_;
+  // At the end of the tail, where a subscriber begins that wants what is new, the event is at hand.
+  if (reader.content == 0 && !reader.lost && !hub_->tail_.empty() &&
+      hub_->tail_.back()->row.position == reader.position) {
+    reader.content = hub_->tail_.back()->place.content;
+  }
+  return {reader.position, reader.epoch, reader.content};
 }
 
 Subscription::~Subscription() {

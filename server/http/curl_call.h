@@ -22,6 +22,7 @@ struct CurlShared {
   const CurlOptions options;
   const bool tls;
   std::atomic<size_t> in_flight{0};
+  std::atomic<bool> multiplexed{false};  // the last answer came over HTTP/2
   Counter& connections_opened;
   Counter& resends_prevented;
   Counter& refused;

@@ -38,6 +38,7 @@ class CurlExchange {
   // Whether Cancel() and the deadline are to be ignored.
   bool goes_on() const { return handed_out_ && call_->request.repeatable == Repeatable::kNo; }
   long connections_opened() const;
+  bool over_http2() const;  // the answer came
 
   size_t index = 0;  // its place in the loop's list
 

@@ -150,6 +150,9 @@ void CurlLoop::Finish(CurlExchange* exchange, HttpResult result) {
   if (const long opened = exchange->connections_opened(); opened > 0) {
     shared_->connections_opened.Add(static_cast<double>(opened));
   }
+  if (result.status.ok()) {
+    shared_->multiplexed.store(exchange->over_http2(), std::memory_order_relaxed);
+  }
   active_.back()->index = exchange->index;
   active_[exchange->index] = active_.back();
   active_.pop_back();

@@ -19,11 +19,16 @@ namespace {
 
 using std::chrono::steady_clock;
 
+// Of one HTTP/2 connection, at least: RFC 9113 tells servers to allow no fewer, and libcurl opens
+// no more by default.
+constexpr int kStreams = 100;
+
 class CurlTransport final : public HttpTransport {
  public:
   CurlTransport(CurlOptions options, bool tls, Metrics* metrics)
       : shared_{std::move(options),
                 tls,
+                {},
                 {},
                 metrics->counter("ipp_upstream_connections_opened_total",
                                  "Connections opened to the upstream."),
@@ -61,12 +66,20 @@ class CurlTransport final : public HttpTransport {
     return call;
   }
 
+  int concurrency() const override {
+    const CurlOptions& options = shared_.options;
+    const int connections = options.loops * options.connections;
+    const bool multiplexed = shared_.multiplexed.load(std::memory_order_relaxed);
+    const int streams = multiplexed ? connections * kStreams : connections;
+    return std::max(1, std::min(streams, static_cast<int>(options.max_in_flight)));
+  }
+
  private:
   // The wall clock may jump; once here, a deadline is a span of time.
-  static SteadyTime ToSteady(absl::Time deadline) {
+  SteadyTime ToSteady(absl::Time deadline) const {
     if (deadline == absl::InfiniteFuture()) return SteadyTime::max();
-    const absl::Duration left =
-        std::clamp(deadline - absl::Now(), absl::ZeroDuration(), absl::Hours(24 * 365));
+    const absl::Duration left = std::clamp(deadline - shared_.options.clock->Now(),
+                                           absl::ZeroDuration(), absl::Hours(24 * 365));
     return steady_clock::now() + absl::ToChronoNanoseconds(left);
   }
 

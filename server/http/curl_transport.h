@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/base/clock.h"
 #include "server/base/metrics.h"
 #include "server/http/http_transport.h"
 
@@ -26,6 +27,8 @@ struct CurlOptions {
   absl::Duration mutation_limit = absl::Seconds(60);
   absl::Duration max_connection_age = absl::Minutes(5);
   absl::Duration max_connection_idle = absl::Seconds(45);
+  // By which deadlines are given.
+  Clock* clock = Clock::Real();
   std::string user_agent = "ipp-gateway";
 };
 

@@ -86,6 +86,10 @@ class HttpTransport {
   // `done` runs exactly once, on a thread of the transport, never inside this call; it must not
   // block.
   virtual std::shared_ptr<Call> Send(HttpRequest request, Done done) = 0;
+
+  // How many requests can be under way at once, as far as is known now, before one waits for
+  // another: over HTTP/1.1 one a connection, over HTTP/2 many. At least 1.
+  virtual int concurrency() const = 0;
 };
 
 }  // namespace ipp::http

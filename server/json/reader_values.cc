@@ -65,18 +65,14 @@ bool IsTruth(absl::string_view text) {
   return absl::EqualsIgnoreCase(text, "true") || absl::EqualsIgnoreCase(text, "false");
 }
 
-// Null for a word that the enum does not have. UNSPECIFIED is not one that the upstream could mean:
-// it is kept as it came, where there is a place for it.
+// Null for a word that the enum does not have.
 const EnumWordPlan* FindWord(const FieldPlan& field, absl::string_view word, bool any_case) {
-  const auto meant = [&](const EnumWordPlan& known) {
-    return known.number != 0 || field.raw == nullptr;
-  };
   for (const EnumWordPlan& known : field.words) {
-    if (word == known.word && meant(known)) return &known;
+    if (word == known.word) return &known;
   }
   if (!any_case) return nullptr;
   for (const EnumWordPlan& known : field.words) {
-    if (absl::EqualsIgnoreCase(word, known.word) && meant(known)) return &known;
+    if (absl::EqualsIgnoreCase(word, known.word)) return &known;
   }
   return nullptr;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -24,21 +25,25 @@ absl::Status AlreadyFinalized(const v1::Session& session) {
                     .metadata = {{"outcome", "REJECTED"},
                                  {"retry_safe", "true"},
                                  {"status", "FINALIZED"},
-                                 {"order_id", session.order_id()}},
-                    .violations = {},
-                    .retry_after = std::nullopt});
+                                 {"order_id", session.order_id()}}});
 }
 
 // The upstream took the cancel, and the session goes on.
 absl::Status StillOpen() {
-  return MakeError(absl::StatusCode::kUnknown,
-                   "the cancel was sent, and the session has not ended yet; ask again",
-                   {.reason = "OUTCOME_UNKNOWN",
-                    .metadata = {{"outcome", "UNKNOWN"}, {"retry_safe", "true"}},
-                    .violations = {},
-                    .retry_after = std::nullopt});
+  return MakeError(
+      absl::StatusCode::kUnknown,
+      "the cancel was sent, and the session has not ended yet; ask again",
+      {.reason = "OUTCOME_UNKNOWN", .metadata = {{"outcome", "UNKNOWN"}, {"retry_safe", "true"}}});
 }
 
+// Cancels, and answers with what became true.
+//
+// 1. PUT cancel. A final session in the answer, or in the read that follows an unclear one, is
+//    recorded; while the session is open and the deadline allows, the PUT is sent again.
+// 2. The answer to the caller is what the store has after the record was written, since that is
+//    what the event log says: another source may have been first. Where the two disagree, the
+//    session is read once more, and that read decides (sessions::Advance).
+// 3. A verdict never improves: once a PUT may have left, no later failure is NOT_SENT or REJECTED.
 class CancelFlow final : public std::enable_shared_from_this<CancelFlow> {
  public:
   CancelFlow(UnaryCall* call, const v1::CancelSessionRequest& request,
@@ -70,10 +75,14 @@ class CancelFlow final : public std::enable_shared_from_this<CancelFlow> {
     const bool refused = result.outcome == Outcome::kRejected;
     const bool may_be_final =
         absl::IsFailedPrecondition(result.status) || absl::IsInvalidArgument(result.status);
-    if (refused && !may_be_final) return call_->Finish(result.status);
-    unclear_ = result.status.ok() ? StillOpen() : std::move(result.status);
+    const bool not_sent = result.outcome == Outcome::kNotSent;
+    if (!left_ || !(refused || not_sent)) {
+      unclear_ = result.status.ok() ? StillOpen() : std::move(result.status);
+    }
+    left_ = left_ || !(refused || not_sent);
+    if (refused && !may_be_final) return call_->Finish(unclear_);
     again_ = !refused;
-    if (result.outcome == Outcome::kNotSent) return CancelAgain();
+    if (not_sent) return CancelAgain();
     Read();
   }
 
@@ -87,11 +96,11 @@ class CancelFlow final : public std::enable_shared_from_this<CancelFlow> {
   }
 
   void GotRead(const upstream::CallResult& result) {
-    if (!result.status.ok()) return call_->Finish(unclear_);
+    if (!result.status.ok()) return recorded_ ? Answer() : call_->Finish(unclear_);
     if (sessions::IsFinal(answer_.session().status())) {
       return Record(answer_.session(), result.request_id);
     }
-    CancelAgain();
+    recorded_ ? Answer() : CancelAgain();
   }
 
   void CancelAgain() {
@@ -110,29 +119,40 @@ class CancelFlow final : public std::enable_shared_from_this<CancelFlow> {
   void Record(v1::Session session, std::string request_id) {
     session.set_session_id(request_.session_id());
     sessions::News news;
-    news.source = v1::SESSION_EVENT_SOURCE_API;
+    // The second read settles a disagreement, as the reconciler's does.
+    news.source =
+        recorded_ ? v1::SESSION_EVENT_SOURCE_RECONCILIATION : v1::SESSION_EVENT_SOURCE_API;
     news.merchant_id = context_.merchant_id;
     news.session_id = session.session_id();
     news.session = session;
     news.request_id = std::move(request_id);
-    call_->edge().gateway.book->Record(
-        std::move(news), [self = shared_from_this(), session = std::move(session)](
-                             absl::StatusOr<sessions::Recorded> recorded) mutable {
-          if (!recorded.ok()) {
-            LogError("a session could not be recorded",
-                     {{"session_id", session.session_id()},
-                      {"status", recorded.status().ToString()},
-                      {"trace_id", std::string(self->call_->trace().trace_id())}});
-          }
-          self->Answer(std::move(session));
-        });
+    call_->edge().gateway.book->Record(std::move(news),
+                                       [self = shared_from_this(), session = std::move(session)](
+                                           absl::StatusOr<sessions::Recorded> recorded) mutable {
+                                         self->GotRecorded(std::move(session), std::move(recorded));
+                                       });
   }
 
-  void Answer(v1::Session session) {
-    if (session.status() == v1::SESSION_STATUS_FINALIZED) {
-      return call_->Finish(AlreadyFinalized(session));
+  void GotRecorded(v1::Session session, absl::StatusOr<sessions::Recorded> recorded) {
+    if (!recorded.ok()) {
+      LogError("a session could not be recorded",
+               {{"session_id", session.session_id()},
+                {"status", recorded.status().ToString()},
+                {"trace_id", std::string(call_->trace().trace_id())}});
+    } else if (recorded->session) {
+      session = std::move(*recorded->session);
     }
-    *response_->mutable_session() = std::move(session);
+    const bool disagrees = recorded.ok() && recorded->verdict == sessions::Verdict::kDisagrees;
+    const bool first = !recorded_;
+    recorded_ = std::move(session);
+    disagrees&& first ? Read() : Answer();
+  }
+
+  void Answer() {
+    if (recorded_->status() == v1::SESSION_STATUS_FINALIZED) {
+      return call_->Finish(AlreadyFinalized(*recorded_));
+    }
+    *response_->mutable_session() = *std::move(recorded_);
     call_->Finish(absl::OkStatus());
   }
 
@@ -145,8 +165,10 @@ class CancelFlow final : public std::enable_shared_from_this<CancelFlow> {
   v1::GetSessionRequest read_;
   v1::GetSessionResponse answer_;
   int cancels_ = 0;
-  bool again_ = true;     // the last cancel was not refused
-  absl::Status unclear_;  // what to say when nothing becomes clear
+  bool again_ = true;                    // the last cancel was not refused
+  bool left_ = false;                    // a cancel may have reached the upstream
+  absl::Status unclear_;                 // what to say when nothing becomes clear
+  std::optional<v1::Session> recorded_;  // as the store has it, once it has
   absl::Duration pause_ = kFirstPause;
 };
 

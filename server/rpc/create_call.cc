@@ -1,6 +1,7 @@
 #include "server/rpc/create_call.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "absl/random/random.h"
@@ -9,6 +10,7 @@
 #include "server/base/log.h"
 #include "server/rpc/request_difference.h"
 #include "server/sessions/create_ledger.h"
+#include "server/sessions/restore_hold.h"
 #include "server/store/store_error.h"
 
 namespace ipp::rpc {
@@ -22,6 +24,38 @@ constexpr absl::Duration kFirstPause = absl::Milliseconds(50);
 constexpr absl::Duration kLongestPause = absl::Seconds(1);
 // Left for the answer to reach the caller; a quarter of its time, if that is less.
 constexpr absl::Duration kAnswerTime = absl::Milliseconds(100);
+
+Outcome OutcomeOf(IntentState state) {
+  switch (state) {
+    case IntentState::kNotSent:
+      return Outcome::kNotSent;
+    case IntentState::kRejected:
+      return Outcome::kRejected;
+    case IntentState::kExecuted:
+      return Outcome::kExecuted;
+    case IntentState::kUnderWay:
+    case IntentState::kUnknown:
+      break;
+  }
+  return Outcome::kUnknown;
+}
+
+// What the ledger knows of the create under this id, for an error that is not about that create.
+std::map<std::string, std::string> WithEarlier(const store::IntentRecord& known,
+                                               std::map<std::string, std::string> metadata) {
+  metadata["earlier_outcome"] = std::string(OutcomeName(OutcomeOf(known.state)));
+  if (!known.session_id.empty()) metadata["session_id"] = known.session_id;
+  return metadata;
+}
+
+// The answer of a create that was done is no longer kept, and what it made has no id by which it
+// could be found.
+absl::Status AnswerNotKept() {
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition,
+      "this create was done long ago; its answer is no longer kept",
+      {.reason = "ANSWER_NOT_KEPT", .metadata = {{"outcome", "EXECUTED"}, {"retry_safe", "true"}}});
+}
 
 absl::Status Reused(const Message& request, const std::string& rpc,
                     const store::IntentRecord& known) {
@@ -38,18 +72,15 @@ absl::Status Reused(const Message& request, const std::string& rpc,
   absl::StrAppend(&message, violations[0].field, violations.size() > 1 ? " and more" : "");
   return MakeError(absl::StatusCode::kInvalidArgument, message,
                    {.reason = "REQUEST_ID_REUSED",
-                    .metadata = {{"outcome", "NOT_SENT"}, {"retry_safe", "false"}},
-                    .violations = std::move(violations),
-                    .retry_after = std::nullopt});
+                    .metadata = WithEarlier(known, {{"retry_safe", "false"}}),
+                    .violations = std::move(violations)});
 }
 
 absl::Status Unsettled() {
-  return MakeError(absl::StatusCode::kUnknown,
-                   "it is not known whether the upstream did it; ask again with this request_id",
-                   {.reason = "OUTCOME_UNKNOWN",
-                    .metadata = {{"outcome", "UNKNOWN"}, {"retry_safe", "false"}},
-                    .violations = {},
-                    .retry_after = std::nullopt});
+  return MakeError(
+      absl::StatusCode::kUnknown,
+      "it is not known whether the upstream did it; ask again with this request_id",
+      {.reason = "OUTCOME_UNKNOWN", .metadata = {{"outcome", "UNKNOWN"}, {"retry_safe", "false"}}});
 }
 
 // Refusals of the request itself. Others (a key, a limit) pass, and say nothing of the request.
@@ -93,6 +124,8 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
 
   void GotBegun(absl::StatusOr<Begun> begun) {
     if (!begun.ok()) return FinishWithoutLedger(begun.status());
+    // What differs is another create: of it the error says what is known, and no more.
+    if (begun->what != Begun::kDiffers) call_->set_ledger_asked();
     switch (begun->what) {
       case Begun::kSend:
         begun_ = std::move(begun->known);
@@ -100,6 +133,9 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
         outgoing_ = shape_.outgoing ? shape_.outgoing(call_) : nullptr;
         return Send();
       case Begun::kReplay:
+        if (begun->known.trimmed && begun->known.answer.empty()) {
+          return call_->Finish(AnswerNotKept());
+        }
         return Replay(begun->known.answer, true);
       case Begun::kRefuse:
         return call_->Finish(WithMetadata(ParseError(begun->known.answer), {{"replayed", "true"}}));
@@ -122,11 +158,9 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
   }
 
   static absl::Status Gone() {
-    return MakeError(absl::StatusCode::kCancelled, "the caller has gone",
-                     {.reason = "CANCELLED",
-                      .metadata = {{"outcome", "NOT_SENT"}, {"retry_safe", "true"}},
-                      .violations = {},
-                      .retry_after = std::nullopt});
+    return MakeError(
+        absl::StatusCode::kCancelled, "the caller has gone",
+        {.reason = "CANCELLED", .metadata = {{"outcome", "NOT_SENT"}, {"retry_safe", "true"}}});
   }
 
   void Send() {
@@ -144,9 +178,7 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
       result.status =
           MakeError(absl::StatusCode::kInternal, "the upstream's answer does not say what was made",
                     {.reason = "UPSTREAM_MALFORMED",
-                     .metadata = {{"outcome", "UNKNOWN"}, {"retry_safe", "false"}},
-                     .violations = {},
-                     .retry_after = std::nullopt});
+                     .metadata = {{"outcome", "UNKNOWN"}, {"retry_safe", "false"}}});
     }
     switch (result.outcome) {
       case Outcome::kExecuted:
@@ -265,13 +297,47 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
   absl::Duration pause_ = kFirstPause;
 };
 
+// Runs `begin`, now or soon; or finishes the call, where a restored store cannot say whether it was
+// sent before.
+void AdmitAfterRestore(UnaryCall* call, const std::string& merchant_id,
+                       absl::AnyInvocable<void() &&> begin) {
+  sessions::RestoreHold* const hold = call->edge().gateway.restore_hold;
+  if (hold == nullptr || !call->request_id_is_callers() || hold->Left() == absl::ZeroDuration()) {
+    return std::move(begin)();
+  }
+  hold->Admit(merchant_id, call->request_id(),
+              [call, begin = std::move(begin)](const absl::Status& admitted) mutable {
+                admitted.ok() ? std::move(begin)() : call->Finish(admitted);
+              });
+}
+
 }  // namespace
+
+void RefuseCreation(UnaryCall* call, absl::Status status) {
+  if (!call->request_id_is_callers()) return call->Finish(status);
+  const auto context = call->Upstream();
+  if (!context) return;
+  call->edge().gateway.store->FindIntent(
+      context->merchant_id, call->request_id(),
+      [call, status = std::move(status)](absl::StatusOr<store::IntentRecord> known) {
+        if (known.ok()) return call->Finish(WithMetadata(status, WithEarlier(*known, {})));
+        // No other call with this id has been sent, and this one was not. A ledger that was
+        // restored may have forgotten one.
+        sessions::RestoreHold* const hold = call->edge().gateway.restore_hold;
+        const bool whole = hold == nullptr || hold->Left() == absl::ZeroDuration();
+        if (absl::IsNotFound(known.status()) && whole) call->set_ledger_asked();
+        call->Finish(status);
+      });
+}
 
 void CreateOnce(UnaryCall* call, const Message& request, Message* response, CreateShape shape) {
   auto context = call->Upstream();
   if (!context) return;
-  std::make_shared<CreateFlow>(call, request, response, *std::move(context), std::move(shape))
-      ->Begin();
+  const std::string merchant_id = context->merchant_id;
+  AdmitAfterRestore(
+      call, merchant_id,
+      [flow = std::make_shared<CreateFlow>(call, request, response, *std::move(context),
+                                           std::move(shape))] { flow->Begin(); });
 }
 
 }  // namespace ipp::rpc

@@ -1,6 +1,9 @@
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "kustom/ipp/v1/device.grpc.pb.h"
+#include "server/base/error.h"
 #include "server/rpc/list_call.h"
 #include "server/rpc/services.h"
 
@@ -48,6 +51,28 @@ v1::UpdateDeviceRequest Merge(const v1::UpdateDeviceRequest& change, const v1::D
   return merged;
 }
 
+// A field that the upstream sent and we could not read must not be put back as empty. Its name, or
+// nothing.
+absl::string_view LostInMerge(const v1::UpdateDeviceRequest& change, const v1::Device& device) {
+  for (const std::string& field : device.unreadable_fields()) {
+    const bool sent_back = field == "name" || field == "location_id" || field == "metadata";
+    const auto& paths = change.update_mask().paths();
+    if (sent_back && std::find(paths.begin(), paths.end(), field) == paths.end()) return field;
+  }
+  return "";
+}
+
+absl::Status CannotMerge(absl::string_view field) {
+  return MakeError(absl::StatusCode::kInternal,
+                   absl::StrCat("the device's ", field,
+                                " cannot be read, and an update would overwrite it; name it in the "
+                                "mask, or send no mask"),
+                   {.reason = "UPSTREAM_MALFORMED",
+                    .metadata = {{"outcome", "NOT_SENT"}, {"retry_safe", "true"}},
+                    .violations = {},
+                    .retry_after = std::nullopt});
+}
+
 void UpdateDeviceWork(UnaryCall* call, const v1::UpdateDeviceRequest& request,
                       v1::UpdateDeviceResponse* response) {
   if (!request.has_update_mask()) return Forward(call, request, response);
@@ -58,6 +83,8 @@ void UpdateDeviceWork(UnaryCall* call, const v1::UpdateDeviceRequest& request,
         request.device_id(), *context,
         [call, &request, response, context = *context](absl::StatusOr<v1::Device> device) {
           if (!device.ok()) return call->Finish(device.status());
+          const absl::string_view lost = LostInMerge(request, *device);
+          if (!lost.empty()) return call->Finish(CannotMerge(lost));
           call->Send(Merge(request, *device), response, context,
                      [call](upstream::CallResult) { call->Finish(absl::OkStatus()); });
         });

@@ -29,6 +29,9 @@ constexpr int kReadEvents = 512;
 constexpr int kMaxReads = 20;
 // So does a page of large events: a client takes 4 MiB unless told otherwise.
 constexpr size_t kPageBytes = 1 << 20;
+// In a page token, the content of the event before it is in the low bits, the epoch above.
+constexpr int kContentBits = 24;
+constexpr uint64_t kContentMask = (uint64_t{1} << kContentBits) - 1;
 
 // One ListSessionEvents call: reads the log until the page is full, the end is reached, or enough
 // was read. A page that continues another one follows it without a gap, or says CURSOR_EXPIRED; the
@@ -46,7 +49,9 @@ class EventPage : public std::enable_shared_from_this<EventPage> {
 
   void Begin() {
     if (continues_) return Continue();
-    if (!request_.has_start_time()) return ReadAfter(store()->bounds().oldest - 1);
+    const store::LogBounds bounds = store()->bounds();
+    place_.epoch = bounds.epoch().label;
+    if (!request_.has_start_time()) return ReadAfter(bounds.oldest - 1);
     store()->FindPosition(FromTimestamp(request_.start_time()),
                           [self = shared_from_this()](absl::StatusOr<int64_t> position) {
                             position.ok() ? self->ReadAfter(*position)
@@ -61,17 +66,31 @@ class EventPage : public std::enable_shared_from_this<EventPage> {
   std::string Scope() { return absl::StrCat(call_->caller().name, "/", store()->log_id()); }
 
   void Continue() {
+    uint64_t more = 0;
     const absl::StatusOr<int64_t> after =
-        DecodePageToken(request_, Scope(), std::numeric_limits<int64_t>::max() - 1);
+        DecodePageToken(request_, Scope(), std::numeric_limits<int64_t>::max() - 1, &more);
     if (!after.ok()) return call_->Finish(after.status());
-    if (events::CheckPlace(*after, store()->log_id(), store()->bounds(), kPageToken).ok()) {
-      return ReadAfter(*after);
+    place_ = {*after, static_cast<uint16_t>(more >> kContentBits),
+              static_cast<uint32_t>(more & kContentMask)};
+    const store::LogBounds bounds = store()->bounds();
+    if (place_.content == 0 &&
+        events::CheckPlace(place_, store()->log_id(), bounds, kPageToken).ok()) {
+      return GoOn(bounds);
     }
-    // Another replica may have given it out.
-    events::CheckPlaceInLog(store(), *after, kPageToken,
-                            [self = shared_from_this(), after = *after](absl::Status place) {
-                              place.ok() ? self->ReadAfter(after) : self->call_->Finish(place);
-                            });
+    // Another replica may have given it out; or the log may hold another event there.
+    events::CheckPlaceInLog(
+        store(), place_, kPageToken, [self = shared_from_this()](absl::Status place) {
+          place.ok() ? self->GoOn(self->store()->bounds()) : self->call_->Finish(place);
+        });
+  }
+
+  // After `place_`, which is one of this epoch too.
+  void GoOn(const store::LogBounds& bounds) {
+    if (place_.position > store::SharedThrough(bounds, place_.epoch)) {
+      return call_->Finish(events::CursorForeign(kPageToken));
+    }
+    place_.epoch = bounds.epoch().label;
+    ReadAfter(place_.position);
   }
 
   void ReadAfter(int64_t position) {
@@ -109,8 +128,11 @@ class EventPage : public std::enable_shared_from_this<EventPage> {
     for (store::StoredEvent& row : rows) {
       if (full()) return FinishWithToken(position);
       position = row.position;
+      place_.position = position;
+      place_.content = events::ContentOf(row);
       if (!filter_.Matches(row)) continue;
-      const events::EventPtr event = events::LogEvent::Make(std::move(row), store()->log_id());
+      const events::EventPtr event =
+          events::LogEvent::Make(std::move(row), store()->log_id(), place_.epoch);
       bytes_ += event->message.size();
       *response_->add_events() = event->Parse();
     }
@@ -132,7 +154,9 @@ class EventPage : public std::enable_shared_from_this<EventPage> {
   }
 
   void FinishWithToken(int64_t position) {
-    response_->set_next_page_token(EncodePageToken(request_, Scope(), position));
+    const uint64_t content = position == place_.position ? place_.content : 0;
+    response_->set_next_page_token(EncodePageToken(
+        request_, Scope(), position, uint64_t{place_.epoch} << kContentBits | content));
     call_->Finish(absl::OkStatus());
   }
 
@@ -142,6 +166,7 @@ class EventPage : public std::enable_shared_from_this<EventPage> {
   const events::EventFilter filter_;
   const bool continues_;
   const int size_;
+  events::LogPlace place_;  // of the last event that was passed, in the epoch that is read
   int reads_ = 0;
   size_t bytes_ = 0;
 };

@@ -6,6 +6,7 @@
 
 #include "absl/random/random.h"
 #include "server/base/error.h"
+#include "server/base/identifiers.h"
 #include "server/base/status_macros.h"
 #include "server/rpc/grpc_status.h"
 
@@ -39,10 +40,13 @@ absl::Status Ended(absl::string_view reason, absl::string_view message) {
 
 }  // namespace
 
-absl::Status ParseRequest(const grpc::ByteBuffer& buffer, google::protobuf::MessageLite* request) {
+absl::Status ParseRequest(const grpc::ByteBuffer& buffer, google::protobuf::Message* request) {
   grpc::ByteBuffer copy(buffer);  // reading takes the buffer's slices
   grpc::ProtoBufferReader reader(&copy);
-  if (reader.status().ok() && request->ParseFromZeroCopyStream(&reader)) return absl::OkStatus();
+  if (reader.status().ok() && request->ParseFromZeroCopyStream(&reader)) {
+    IdentifierFields(request->GetDescriptor()).Canonicalize(request);
+    return absl::OkStatus();
+  }
   return InvalidRequest({{"request", "is not the message that this RPC takes"}});
 }
 
@@ -100,10 +104,15 @@ void EventStream::Open(std::unique_ptr<events::Subscription> subscription,
     MutexLock lock(&mutex_);
     beginning_ = false;
     subscription_ = std::move(subscription);
-    last_ = subscription_ == nullptr;
-    if (cancelled_) {
+    const bool last = subscription_ == nullptr;
+    if (writing_) {  // an early heartbeat: its end goes on
+      Serialize(first, &ahead_);
+      has_ahead_ = true;
+      ahead_is_last_ = last;
+    } else if (cancelled_) {
       action = Finished(CallerGone());
     } else {
+      last_ = last;
       Serialize(first, &out_);
       action = Write();
     }
@@ -116,7 +125,12 @@ void EventStream::Fail(const absl::Status& status) {
   {
     MutexLock lock(&mutex_);
     beginning_ = false;
-    action = Finished(status);
+    if (writing_) {  // an early heartbeat: its end finishes
+      last_ = true;
+      final_ = status;
+    } else {
+      action = Finished(status);
+    }
   }
   Do(std::move(action));
 }
@@ -166,7 +180,7 @@ EventStream::Action EventStream::Step() {
   }
   if (closing_) {
     auto [reason, status] = *std::exchange(closing_, std::nullopt);
-    if (!Goodbye(subscription_->position(), reason, &out_)) return Finished(std::move(status));
+    if (!Goodbye(subscription_->place(), reason, &out_)) return Finished(std::move(status));
     last_ = true;
     final_ = std::move(status);
     return Write();
@@ -202,7 +216,7 @@ void EventStream::GotEvent(absl::StatusOr<events::EventPtr> event) {
   {
     MutexLock lock(&mutex_);
     waiting_ = false;
-    action = event.ok() ? StepAfterEvent(*std::move(event)) : Finished(event.status());
+    action = event.ok() ? StepAfterEvent(*std::move(event)) : Finished(WhenFailed(event.status()));
   }
   Do(std::move(action));
 }
@@ -216,6 +230,7 @@ void EventStream::OnWriteDone(bool ok) {
       return;
     }
     writing_ = false;
+    if (beginning_) return;  // Open or Fail goes on
     action = ok ? Step() : Finished(CallerGone());
   }
   Do(std::move(action));
@@ -236,6 +251,20 @@ void EventStream::OnCancel() {
   }
   if (beginning) OnUnwanted();
   Do(std::move(action));
+}
+
+EventStream::Action EventStream::Beat(absl::Duration now) {
+  const bool due = now - last_write_ >= heartbeat_interval_;
+  if (beginning_) {
+    if (!due || closing_ || !early_heartbeats_) return {};
+    EarlyHeartbeat(&out_);
+    return Write();
+  }
+  if (!waiting_ || (!due && !closing_) || !subscription_->Withdraw()) return {};
+  waiting_ = false;
+  if (closing_) return Step();
+  Heartbeat(subscription_->place(), &out_);
+  return Write();
 }
 
 void EventStream::Tick(absl::Duration now) {
@@ -260,16 +289,7 @@ void EventStream::Tick(absl::Duration now) {
       unread_for = now - last_write_;
       if (subscription_ != nullptr) position = subscription_->position();
     }
-    if (!writing_ && waiting_ && (closing_ || now - last_write_ >= heartbeat_interval_) &&
-        subscription_->Withdraw()) {
-      waiting_ = false;
-      if (closing_) {
-        action = Step();
-      } else {
-        Heartbeat(subscription_->position(), &out_);
-        action = Write();
-      }
-    }
+    if (!writing_) action = Beat(now);
   }
   if (cancel) {
     streams_->CountCutOff({.caller = caller_,
@@ -282,7 +302,7 @@ void EventStream::Tick(absl::Duration now) {
     cancelling_ = false;
     if (write_ended_) {
       writing_ = false;
-      action = Finished(CallerGone());
+      if (!beginning_) action = Finished(CallerGone());
     }
   }
   Do(std::move(action));

@@ -11,6 +11,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "google/protobuf/message.h"
 #include "google/protobuf/message_lite.h"
 #include "server/base/mutex.h"
 #include "server/base/trace_context.h"
@@ -21,7 +22,7 @@
 namespace ipp::rpc {
 
 // The request of a raw method. INVALID_ARGUMENT when it is not one.
-absl::Status ParseRequest(const grpc::ByteBuffer& buffer, google::protobuf::MessageLite* request);
+absl::Status ParseRequest(const grpc::ByteBuffer& buffer, google::protobuf::Message* request);
 
 // UNAVAILABLE / DRAINING.
 absl::Status Draining();
@@ -72,12 +73,20 @@ class EventStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   // How long the stream may be silent; infinite: no heartbeats.
   void set_heartbeat_interval(absl::Duration interval) { heartbeat_interval_ = interval; }
 
+  // Heartbeats also from now until Open or Fail, by EarlyHeartbeat.
+  void set_early_heartbeats() { early_heartbeats_ = true; }
+
   // Puts the message for an event into `out`; false: the event is passed over. `*last`: the stream
   // ends with OK after it.
   virtual bool ForEvent(events::EventPtr event, grpc::ByteBuffer* out, bool* last) = 0;
-  virtual void Heartbeat(int64_t position, grpc::ByteBuffer* out) = 0;
+  virtual void Heartbeat(const events::LogPlace& place, grpc::ByteBuffer* out) = 0;
+  // Runs while the subclass is still beginning, on the registry's thread.
+  virtual void EarlyHeartbeat(grpc::ByteBuffer* /*out*/) {}
   // False: none is sent.
-  virtual bool Goodbye(int64_t position, absl::string_view reason, grpc::ByteBuffer* out) = 0;
+  virtual bool Goodbye(const events::LogPlace& place, absl::string_view reason,
+                       grpc::ByteBuffer* out) = 0;
+  // What the caller is told when the subscription has failed.
+  virtual absl::Status WhenFailed(const absl::Status& status) { return status; }
   // StillWanted has turned to no while the subclass was still beginning.
   virtual void OnUnwanted() {}
 
@@ -102,6 +111,8 @@ class EventStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   // Whether there is a message after the one in out_, taken into ahead_.
   bool LookAhead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Action StepAfterEvent(events::EventPtr event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A heartbeat when one is due and nothing else is to be sent.
+  Action Beat(absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Edge& edge_;
   StreamRegistry* const streams_;
@@ -110,7 +121,9 @@ class EventStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   const TraceContext trace_;
   const absl::Duration started_;  // this and the next two: Clock::Monotonic()
   const absl::Duration ends_;     // of its age
+  // These two: set before the registry knows of the stream.
   absl::Duration heartbeat_interval_ = absl::InfiniteDuration();
+  bool early_heartbeats_ = false;
   std::shared_ptr<EventStream> self_;  // until OnDone
   std::string caller_;                 // set before the registry knows of the stream
   int code_ = 0;

@@ -10,6 +10,7 @@
 #include "server/sessions/create_ledger.h"
 #include "server/sessions/read_observer.h"
 #include "server/sessions/reconciler.h"
+#include "server/sessions/restore_hold.h"
 #include "server/sessions/session_book.h"
 #include "server/store/store.h"
 #include "server/upstream/correlation.h"
@@ -49,6 +50,7 @@ struct Gateway {
   Scheduler* scheduler;
   Metrics* metrics;
   RpcOptions options;
+  sessions::RestoreHold* restore_hold = nullptr;  // absent: no create is ever held
 };
 
 }  // namespace ipp::rpc

@@ -82,9 +82,11 @@ absl::StatusOr<upstream::CallContext> ContextOf(const Gateway& gateway, const au
   IPP_ASSIGN_OR_RETURN(const absl::string_view asked, OnlyMetadata(context, "x-merchant-id"));
   IPP_ASSIGN_OR_RETURN(result.merchant_id, auth::ChooseMerchant(caller, asked));
   result.trace = std::move(trace);
-  result.deadline = context.deadline() == std::chrono::system_clock::time_point::max()
-                        ? gateway.clock->Now() + gateway.options.default_deadline
-                        : absl::FromChrono(context.deadline());
+  result.deadline =
+      context.deadline() == std::chrono::system_clock::time_point::max()
+          ? gateway.clock->Now() + gateway.options.default_deadline
+          // gRPC tells it by the machine's clock, right or wrong.
+          : gateway.clock->Now() + (absl::FromChrono(context.deadline()) - gateway.clock->Wall());
   return result;
 }
 

@@ -38,7 +38,7 @@ void Describe(const IntentRecord& intent, v1::CreateOutcome* outcome) {
   outcome->set_state(static_cast<v1::CreateState>(intent.state));
   outcome->set_session_id(intent.session_id);
   outcome->set_traceparent(intent.trace.traceparent);
-  if (intent.state == IntentState::kRejected) {
+  if (intent.state == IntentState::kRejected && !intent.trimmed) {
     const absl::Status refusal = ParseError(intent.answer);
     outcome->set_reason(GetErrorDetail(refusal).reason);
     outcome->set_message(std::string(refusal.message()));
@@ -50,6 +50,33 @@ void Describe(const IntentRecord& intent, v1::CreateOutcome* outcome) {
   }
 }
 
+// The ledger has no record: it was lost, with what a restored backup did not have yet. A session
+// that is known under the id is an answer too.
+void GetBySession(UnaryCall* call, v1::GetCreateOutcomeResponse* response) {
+  const std::string merchant_id = call->merchant_id();
+  call->edge().gateway.store->FindSessionByRequest(
+      merchant_id, call->request_id(),
+      [call, response](absl::StatusOr<store::SessionRecord> record) {
+        if (absl::IsNotFound(record.status())) {
+          return call->Finish(MakeError(absl::StatusCode::kNotFound,
+                                        "the gateway knows no create with this request_id",
+                                        {.reason = "CREATE_NOT_FOUND"}));
+        }
+        if (!record.ok()) return call->Finish(store::ForCallers(record.status()));
+        IntentRecord known;
+        known.request_id = record->request_id;
+        known.merchant_id = record->merchant_id;
+        known.rpc = "CreateSession";
+        known.trace = record->trace;
+        known.state = IntentState::kExecuted;
+        known.session_id = record->session.session_id();
+        known.created_at = record->created_at;
+        known.updated_at = record->updated_at;
+        Describe(known, response->mutable_outcome());
+        call->Finish(absl::OkStatus());
+      });
+}
+
 void GetWork(UnaryCall* call, const v1::GetCreateOutcomeRequest& request,
              v1::GetCreateOutcomeResponse* response) {
   const auto context = call->Upstream();
@@ -57,14 +84,7 @@ void GetWork(UnaryCall* call, const v1::GetCreateOutcomeRequest& request,
   call->edge().gateway.store->FindIntent(
       context->merchant_id, request.request_id(),
       [call, response](absl::StatusOr<IntentRecord> intent) {
-        if (absl::IsNotFound(intent.status())) {
-          return call->Finish(MakeError(absl::StatusCode::kNotFound,
-                                        "the gateway knows no create with this request_id",
-                                        {.reason = "CREATE_NOT_FOUND",
-                                         .metadata = {},
-                                         .violations = {},
-                                         .retry_after = std::nullopt}));
-        }
+        if (absl::IsNotFound(intent.status())) return GetBySession(call, response);
         if (!intent.ok()) return call->Finish(store::ForCallers(intent.status()));
         Describe(*intent, response->mutable_outcome());
         call->Finish(absl::OkStatus());

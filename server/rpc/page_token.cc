@@ -11,7 +11,9 @@
 namespace ipp::rpc {
 namespace {
 
-constexpr size_t kTokenSize = 8 + 8 + 4;  // digest of the request, number, checksum
+// Digest of the request, number, perhaps more, checksum.
+constexpr size_t kTokenSize = 8 + 8 + 4;
+constexpr size_t kMoreSize = 8;
 
 const google::protobuf::FieldDescriptor* TokenField(const google::protobuf::Message& request) {
   return request.GetDescriptor()->FindFieldByName("page_token");
@@ -37,35 +39,41 @@ uint64_t Digest(const google::protobuf::Message& request, absl::string_view scop
   return Fnv(scope, Fnv(bytes, Fnv(request.GetDescriptor()->full_name())));
 }
 
-std::string Bytes(uint64_t digest, int64_t number) {
-  std::string raw(kTokenSize, '\0');
+std::string Bytes(uint64_t digest, int64_t number, uint64_t more) {
+  std::string raw(16 + (more == 0 ? 0 : kMoreSize), '\0');
   std::memcpy(raw.data(), &digest, 8);
   std::memcpy(raw.data() + 8, &number, 8);
-  const auto check = static_cast<uint32_t>(Fnv(absl::string_view(raw).substr(0, 16)));
-  std::memcpy(raw.data() + 16, &check, 4);
+  if (more != 0) std::memcpy(raw.data() + 16, &more, kMoreSize);
+  const auto check = static_cast<uint32_t>(Fnv(raw));
+  raw.append(reinterpret_cast<const char*>(&check), 4);
   return raw;
 }
 
 }  // namespace
 
 std::string EncodePageToken(const google::protobuf::Message& request, absl::string_view scope,
-                            int64_t number) {
-  return absl::WebSafeBase64Escape(Bytes(Digest(request, scope), number));
+                            int64_t number, uint64_t more) {
+  return absl::WebSafeBase64Escape(Bytes(Digest(request, scope), number, more));
 }
 
 absl::StatusOr<int64_t> DecodePageToken(const google::protobuf::Message& request,
-                                        absl::string_view scope, int64_t largest) {
+                                        absl::string_view scope, int64_t largest, uint64_t* more) {
   const std::string token = request.GetReflection()->GetString(request, TokenField(request));
   if (token.empty()) return 0;
   std::string raw;
   int64_t number = 0;
   // The second look: the decoder passes over spaces, padding and bits that mean nothing.
-  if (absl::WebSafeBase64Unescape(token, &raw) && raw.size() == kTokenSize &&
+  if (absl::WebSafeBase64Unescape(token, &raw) &&
+      (raw.size() == kTokenSize || (more != nullptr && raw.size() == kTokenSize + kMoreSize)) &&
       absl::WebSafeBase64Escape(raw) == token) {
+    uint64_t rest = 0;
     std::memcpy(&number, raw.data() + 8, 8);
+    if (raw.size() > kTokenSize) std::memcpy(&rest, raw.data() + 16, kMoreSize);
     // A token is not signed: who makes one by hand gets no number that nobody gave out.
-    if (number >= 0 && number <= largest && raw == Bytes(Digest(request, scope), number))
+    if (number >= 0 && number <= largest && raw == Bytes(Digest(request, scope), number, rest)) {
+      if (more != nullptr) *more = rest;
       return number;
+    }
   }
   return InvalidRequest(
       {{"page_token", "is not the next_page_token of a list with these parameters"}});

@@ -8,6 +8,7 @@
 #include "server/rpc/services.h"
 #include "server/rpc/unary_call.h"
 #include "server/rpc/watch_stream.h"
+#include "server/store/keepable.h"
 #include "server/upstream/correlation.h"
 
 namespace ipp::rpc {
@@ -30,6 +31,7 @@ sessions::News NewsOf(const UnaryCall& call, const std::string& merchant_id,
   news.heard_at = call.edge().gateway.clock->Now();
   news.session = session;
   news.request_id = std::move(request_id);
+  news.answers_create = true;
   return news;
 }
 
@@ -49,7 +51,9 @@ void CreateSessionWork(UnaryCall* call, const v1::CreateSessionRequest& request,
   CreateShape shape;
   shape.outgoing = [&request](UnaryCall* c) { return OutgoingSession(request, c); };
   shape.says_what_was_made = [](const google::protobuf::Message& answer) {
-    return !static_cast<const v1::CreateSessionResponse&>(answer).session().session_id().empty();
+    const std::string& id =
+        static_cast<const v1::CreateSessionResponse&>(answer).session().session_id();
+    return !id.empty() && id.size() <= store::kMaxIdBytes;
   };
   shape.record = [](UnaryCall* c, const std::string& merchant_id,
                     const google::protobuf::Message& answer) {

@@ -31,14 +31,16 @@ class SubscribeStream final : public EventStream {
       // The reference is kept by the stream itself: gRPC is done with it only after Open or Fail.
       return edge().gateway.store->FindPosition(
           FromTimestamp(request.start_time()), [this](absl::StatusOr<int64_t> position) {
-            position.ok() ? StartAt(*position, true) : Fail(store::ForCallers(position.status()));
+            position.ok() ? StartAt({*position, Epoch()}, true)
+                          : Fail(store::ForCallers(position.status()));
           });
     }
     const store::LogBounds bounds = edge().gateway.store->bounds();
     if (request.has_position()) {
       // Where the bounds lag, from now on begins a little earlier: nothing is left out.
       return StartAt(
-          request.position() == v1::START_POSITION_FROM_NOW ? bounds.latest : bounds.oldest - 1,
+          {request.position() == v1::START_POSITION_FROM_NOW ? bounds.latest : bounds.oldest - 1,
+           bounds.epoch().label},
           true);
     }
     StartAfter(request, bounds);
@@ -67,30 +69,35 @@ class SubscribeStream final : public EventStream {
 
   void StartAfter(const v1::SubscribeSessionEventsRequest& request,
                   const store::LogBounds& bounds) {
-    const absl::StatusOr<int64_t> position =
+    const absl::StatusOr<events::LogPlace> after =
         events::ParseCursor(request.after_cursor(), log_id(), kAfterCursor);
-    if (!position.ok()) return Fail(position.status());
+    if (!after.ok()) return Fail(after.status());
     const bool skip = skips_ =
         request.on_cursor_expired() == v1::CURSOR_EXPIRED_POLICY_SKIP_TO_OLDEST;
-    const absl::Status place = events::CheckPlace(*position, log_id(), bounds, kAfterCursor);
-    if (place.ok() || (skip && absl::IsOutOfRange(place))) return StartAt(*position, skip);
-    // Another replica may have given it out, or trimmed.
-    events::CheckPlaceInLog(edge().gateway.store, *position, kAfterCursor,
-                            [this, position = *position, skip](absl::Status in_log) {
+    const absl::Status place = events::CheckPlace(*after, log_id(), bounds, kAfterCursor);
+    const bool certain = after->content == 0 || edge().gateway.hub->HasAtHand(*after);
+    if ((place.ok() && certain) || (skip && absl::IsOutOfRange(place))) {
+      return StartAt(*after, skip);
+    }
+    // Another replica may have given it out, or trimmed; or the log may hold another event there.
+    events::CheckPlaceInLog(edge().gateway.store, *after, kAfterCursor,
+                            [this, after = *after, skip](absl::Status in_log) {
                               if (in_log.ok() || (skip && absl::IsOutOfRange(in_log))) {
-                                return StartAt(position, skip);
+                                return StartAt(after, skip);
                               }
                               Fail(in_log);
                             });
   }
 
-  // `with_kept`: begin with what is kept, wherever that is; otherwise what follows `position` must
+  uint16_t Epoch() const { return edge().gateway.store->bounds().epoch().label; }
+
+  // `with_kept`: begin with what is kept, wherever that is; otherwise what follows `place` must
   // be there. Either holds for the start alone: a stream that retention overtakes later on ends
   // with CURSOR_EXPIRED, whatever `on_cursor_expired` says, since what is lost then can no longer
   // be told in `started`. The caller's next request skips it, and is told so.
-  void StartAt(int64_t position, bool with_kept) {
-    asked_ = position;
-    subscription_ = edge().gateway.hub->Subscribe(*std::move(filter_), position);
+  void StartAt(const events::LogPlace& place, bool with_kept) {
+    asked_ = place.position;
+    subscription_ = edge().gateway.hub->Subscribe(*std::move(filter_), place);
     if (!with_kept ||
         subscription_->StartWithKept([this](absl::Status status) { Started(status); })) {
       Started(absl::OkStatus());
@@ -102,13 +109,13 @@ class SubscribeStream final : public EventStream {
       subscription_ = nullptr;
       return Fail(status);
     }
-    const int64_t position = subscription_->position();
+    const events::LogPlace place = subscription_->place();
     const int64_t oldest = edge().gateway.store->bounds().oldest - 1;
     v1::SubscribeSessionEventsResponse first;
     v1::SubscriptionStarted* started = first.mutable_started();
-    started->set_cursor(events::EncodeCursor(log_id(), position));
-    started->set_oldest_cursor(events::EncodeCursor(log_id(), oldest));
-    started->set_skipped(skips_ && position > asked_);
+    started->set_cursor(events::EncodeCursor(log_id(), place));
+    started->set_oldest_cursor(events::EncodeCursor(log_id(), {oldest, place.epoch}));
+    started->set_skipped(skips_ && place.position > asked_);
     Open(std::move(subscription_), first);
   }
 
@@ -117,15 +124,16 @@ class SubscribeStream final : public EventStream {
     return true;
   }
 
-  void Heartbeat(int64_t position, grpc::ByteBuffer* out) override {
+  void Heartbeat(const events::LogPlace& place, grpc::ByteBuffer* out) override {
     v1::SubscribeSessionEventsResponse message;
-    message.mutable_heartbeat()->set_cursor(events::EncodeCursor(log_id(), position));
+    message.mutable_heartbeat()->set_cursor(events::EncodeCursor(log_id(), place));
     Serialize(message, out);
   }
 
-  bool Goodbye(int64_t position, absl::string_view reason, grpc::ByteBuffer* out) override {
+  bool Goodbye(const events::LogPlace& place, absl::string_view reason,
+               grpc::ByteBuffer* out) override {
     v1::SubscribeSessionEventsResponse message;
-    message.mutable_goodbye()->set_cursor(events::EncodeCursor(log_id(), position));
+    message.mutable_goodbye()->set_cursor(events::EncodeCursor(log_id(), place));
     message.mutable_goodbye()->set_reason(std::string(reason));
     Serialize(message, out);
     return true;

@@ -89,13 +89,7 @@ void UnaryCall::CancelWithCaller(absl::FunctionRef<Handle()> start) {
   // The answer may come before `start` returns: unless gRPC is still in the service method, the RPC
   // can be over by then.
   refs_.fetch_add(1, std::memory_order_relaxed);
-  Handle handle = start();
-  {
-    MutexLock lock(&mutex_);
-    if (!cancelled_) handle_.swap(handle);
-  }
-  // Outside the lock: the one that was cancelled, or an older one that is let go.
-  if (handle != nullptr && cancelled()) handle->Cancel();
+  pending_.Start(start);
   Unref();
 }
 
@@ -122,15 +116,12 @@ void UnaryCall::SendAs(const google::protobuf::Message& request,
   });
 }
 
-bool UnaryCall::cancelled() {
-  MutexLock lock(&mutex_);
-  return cancelled_;
-}
-
-void UnaryCall::Finish(const absl::Status& status) {
+void UnaryCall::Finish(const absl::Status& result) {
+  const bool silent = !result.ok() && request_id_is_callers_ && !ledger_asked_;
+  const absl::Status status = silent ? WithoutOutcome(result) : result;
   if (status.ok()) method_.sent->Add();
   method_.errors->Count(status);
-  Audit(status);
+  Audit(result);
   Show(status);
   std::map<std::string, std::string> names = {{"trace_id", std::string(trace_.trace_id())}};
   if (!request_id_.empty()) names["request_id"] = request_id_;
@@ -140,14 +131,8 @@ void UnaryCall::Finish(const absl::Status& status) {
 }
 
 void UnaryCall::OnCancel() {
-  std::shared_ptr<upstream::UpstreamClient::Call> handle;
-  {
-    MutexLock lock(&mutex_);
-    cancelled_ = true;
-    handle = handle_;
-  }
   // The completion finishes the RPC.
-  if (handle != nullptr) handle->Cancel();
+  pending_.Cancel();
 }
 
 void UnaryCall::OnDone() {

@@ -10,7 +10,8 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
-#include "server/base/mutex.h"
+#include "server/base/identifiers.h"
+#include "server/base/pending_call.h"
 #include "server/base/trace_context.h"
 #include "server/rpc/edge.h"
 #include "server/upstream/upstream_client.h"
@@ -28,6 +29,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   const Edge& edge() const { return *edge_; }
   const routes::Route& route() const { return *method_.route; }
   const auth::Caller& caller() const { return caller_; }
+  // Of which merchant it is, once that was chosen (Upstream).
+  const std::string& merchant_id() const { return merchant_id_; }
   // What it is a part of; never without a trace id.
   const TraceContext& trace() const { return trace_; }
   // Whose call it is; counts it. The errors of CallerUse::BeginCall.
@@ -43,6 +46,9 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   const std::string& request_id() const { return request_id_; }
   // The caller sent it; it was not made here.
   bool request_id_is_callers() const { return request_id_is_callers_; }
+  // From now on errors may say what became of the creation. Before that they say nothing of it when
+  // the id is the caller's own: another call with the same id may have been sent.
+  void set_ledger_asked() { ledger_asked_ = true; }
 
   // The caller is admitted, and the request good.
   void set_valid() { valid_ = true; }
@@ -69,9 +75,11 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
               std::optional<routes::PageQuery> page = std::nullopt);
 
   // The caller has gone.
-  bool cancelled();
+  bool cancelled() const { return pending_.cancelled(); }
 
-  void Finish(const absl::Status& status);
+  // An error of a creation under the caller's own id claims no `outcome` unless the ledger was
+  // asked.
+  void Finish(const absl::Status& result);
 
  private:
   // At the level debug: what was asked and answered, masked. Not what was refused at the door: it
@@ -101,13 +109,11 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   std::string subject_;
   std::string request_id_;
   bool request_id_is_callers_ = false;
+  bool ledger_asked_ = false;
   int code_ = 0;
   // gRPC's, until OnDone; and one for each CancelWithCaller that has not returned.
   std::atomic<int> refs_{1};
-
-  Mutex mutex_;
-  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
-  std::shared_ptr<upstream::UpstreamClient::Call> handle_ ABSL_GUARDED_BY(mutex_);
+  PendingCall<upstream::UpstreamClient::Call> pending_;
 };
 
 // The id of what a request is about; empty for those about nothing that is there already.
@@ -119,22 +125,35 @@ std::string SubjectOf(const Request& request) {
   return {};
 }
 
+// Finishes a creation with the error of a request that was refused before the ledger was asked, and
+// with what the ledger knows of an earlier call with the same id (`earlier_outcome`,
+// `session_id` in the error's metadata). On a thread of the store when there is something to ask.
+void RefuseCreation(UnaryCall* call, absl::Status status);
+
 // The way into every unary RPC: who calls, may they, is the request valid; then `work`.
 template <typename Request, typename Response>
 grpc::ServerUnaryReactor* Serve(const Edge& edge, grpc::CallbackServerContext* context,
                                 const Request* request, Response* response,
                                 void (*work)(UnaryCall*, const Request&, Response*)) {
   const Method& method = edge.methods.Find<Request>();
+  // gRPC made it for this call alone, and reads it no more: it is const only in the signature.
+  IdentifierFields::Of<Request>().Canonicalize(const_cast<Request*>(request));
   auto* call = new UnaryCall(&edge, method, context, *request, *response);
   // Before anything can refuse it.
   if constexpr (requires { request->request_id(); }) call->NameCreation(request->request_id());
   call->NameSubject(SubjectOf(*request));
   absl::StatusOr<auth::Caller> caller = Identify(edge.gateway, method, *context);
   absl::Status status = caller.ok() ? call->Admit(*std::move(caller)) : caller.status();
-  if (status.ok()) status = Validate(*request);
+  if (!status.ok()) {
+    call->Finish(status);
+    return call;
+  }
+  status = Validate(*request);
   if (status.ok()) {
     call->set_valid();
     work(call, *request, response);
+  } else if (requires { response->replayed(); }) {
+    RefuseCreation(call, std::move(status));
   } else {
     call->Finish(status);
   }

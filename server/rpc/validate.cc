@@ -4,10 +4,12 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/map.h"
 #include "server/base/error.h"
+#include "server/base/uuid.h"
+#include "server/upstream/correlation.h"
 
 namespace ipp::rpc {
 namespace {
@@ -34,6 +36,12 @@ class Checker {
   }
   Checker& OptionalUuid(const std::string& value, std::string field) {
     return Require(value.empty() || IsUuid(value), std::move(field), "must be a UUID");
+  }
+  // With this word the gateway marks what it sends (upstream/correlation.h).
+  Checker& NoCorrelation(const std::string& value, std::string field) {
+    return Require(!absl::StartsWithIgnoreCase(value, upstream::kCorrelationPrefix),
+                   std::move(field),
+                   absl::StrCat("must not begin with ", upstream::kCorrelationPrefix));
   }
   Checker& PageSize(int size, int most) {
     return Require(size >= 0 && size <= most, "page_size",
@@ -62,6 +70,15 @@ class Checker {
     return Require(!present || (time.seconds() >= kFirst && time.seconds() <= kLast &&
                                 time.nanos() >= 0 && time.nanos() <= 999'999'999),
                    std::move(field), "is not a time between the years 1 and 9999");
+  }
+
+  Checker& Heartbeat(bool present, const google::protobuf::Duration& interval) {
+    return Require(
+        !present ||
+            (interval.seconds() >= kMinHeartbeatSeconds &&
+             interval.seconds() <= kMaxHeartbeatSeconds && interval.nanos() >= 0 &&
+             interval.nanos() <= (interval.seconds() == kMaxHeartbeatSeconds ? 0 : 999'999'999)),
+        "heartbeat_interval", "must be from 1 second to 5 minutes");
   }
 
   // The verdict; once.
@@ -102,17 +119,6 @@ void CheckItem(const v1::OrderItem& item, int index, Checker* check) {
 }
 
 }  // namespace
-
-bool IsUuid(const std::string& text) {
-  if (text.size() != 36) return false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash ? text[i] != '-' : !absl::ascii_isxdigit(static_cast<unsigned char>(text[i]))) {
-      return false;
-    }
-  }
-  return true;
-}
 
 absl::Status Validate(const v1::ListDevicesRequest& request) {
   return Checker()
@@ -209,6 +215,8 @@ absl::Status Validate(const v1::CreateSessionRequest& request) {
     CheckItem(request.order_items(i), i, &check);
     fits = fits && !__builtin_add_overflow(sum, request.order_items(i).total_amount(), &sum);
   }
+  check.NoCorrelation(request.merchant_data(), "merchant_data");
+  check.NoCorrelation(request.merchant_reference2(), "merchant_reference2");
   check.Require(fits, "order_amount", "the lines' sum is out of range");
   check.Require(request.order_amount() >= 0, "order_amount", "must not be negative");
   if (fits && request.order_items_size() > 0) {
@@ -227,15 +235,18 @@ absl::Status Validate(const v1::CancelSessionRequest& request) {
 }
 
 absl::Status Validate(const v1::WatchSessionRequest& request) {
+  Checker check;
   switch (request.target_case()) {
     case v1::WatchSessionRequest::kSessionId:
-      return Checker().Uuid(request.session_id(), "session_id").Take();
-    case v1::WatchSessionRequest::kRequestId:
-      return Checker().Uuid(request.request_id(), "request_id").Take();
-    case v1::WatchSessionRequest::TARGET_NOT_SET:
+      check.Uuid(request.session_id(), "session_id");
       break;
+    case v1::WatchSessionRequest::kRequestId:
+      check.Uuid(request.request_id(), "request_id");
+      break;
+    case v1::WatchSessionRequest::TARGET_NOT_SET:
+      check.Require(false, "target", "session_id or request_id is required");
   }
-  return InvalidRequest({{"target", "session_id or request_id is required"}});
+  return check.Heartbeat(request.has_heartbeat_interval(), request.heartbeat_interval()).Take();
 }
 
 absl::Status Validate(const v1::SubscribeSessionEventsRequest& request) {
@@ -259,13 +270,7 @@ absl::Status Validate(const v1::SubscribeSessionEventsRequest& request) {
   }
   check.Require(v1::CursorExpiredPolicy_IsValid(request.on_cursor_expired()), "on_cursor_expired",
                 "must be FAIL or SKIP_TO_OLDEST");
-  const auto& heartbeat = request.heartbeat_interval();
-  check.Require(
-      !request.has_heartbeat_interval() ||
-          (heartbeat.seconds() >= kMinHeartbeatSeconds &&
-           heartbeat.seconds() <= kMaxHeartbeatSeconds && heartbeat.nanos() >= 0 &&
-           heartbeat.nanos() <= (heartbeat.seconds() == kMaxHeartbeatSeconds ? 0 : 999'999'999)),
-      "heartbeat_interval", "must be from 1 second to 5 minutes");
+  check.Heartbeat(request.has_heartbeat_interval(), request.heartbeat_interval());
   return check.Take();
 }
 

@@ -16,8 +16,6 @@
 // a limit is not known, nothing is refused.
 namespace ipp::rpc {
 
-bool IsUuid(const std::string& text);
-
 absl::Status Validate(const kustom::ipp::v1::ListDevicesRequest& request);
 absl::Status Validate(const kustom::ipp::v1::GetDeviceRequest& request);
 absl::Status Validate(const kustom::ipp::v1::UpdateDeviceRequest& request);

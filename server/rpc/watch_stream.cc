@@ -4,8 +4,11 @@
 #include <utility>
 
 #include "server/base/error.h"
+#include "server/base/pending_call.h"
 #include "server/base/status_macros.h"
+#include "server/sessions/create_request.h"
 #include "server/sessions/session_state.h"
+#include "server/store/message_size.h"
 #include "server/store/store_error.h"
 
 namespace ipp::rpc {
@@ -13,8 +16,23 @@ namespace {
 
 namespace v1 = kustom::ipp::v1;
 
+using sessions::IsFinal;
+
 // How often a session that is yet to be created is looked for.
 constexpr absl::Duration kLookAgain = absl::Milliseconds(500);
+
+// What was read, or what is recorded when that is later.
+v1::Session Later(v1::Session read, const store::SessionRecord& record) {
+  const v1::Session& known = record.session;
+  const bool later =
+      !IsFinal(read.status()) && (IsFinal(known.status()) || known.status() > read.status());
+  if (!later && known.status() != read.status()) return read;
+  v1::Session session = later && record.complete ? known : std::move(read);
+  session.set_status(known.status());
+  if (later) session.clear_status_raw();
+  if (session.order_id().empty()) session.set_order_id(known.order_id());
+  return session;
+}
 
 class WatchStream final : public EventStream {
  public:
@@ -39,14 +57,37 @@ class WatchStream final : public EventStream {
     IPP_RETURN_IF_ERROR(ParseRequest(buffer, request));
     IPP_RETURN_IF_ERROR(Validate(*request));
     IPP_ASSIGN_OR_RETURN(upstream_, ContextOf(edge().gateway, caller, *context(), trace()));
+    set_heartbeat_interval(edge().gateway.options.heartbeat_interval);
+    if (request->has_heartbeat_interval()) {
+      set_heartbeat_interval(absl::Seconds(request->heartbeat_interval().seconds()) +
+                             absl::Nanoseconds(request->heartbeat_interval().nanos()));
+      set_early_heartbeats();
+    }
     return Admit(caller);
   }
 
   void FindByRequest() {
-    edge().gateway.store->FindSessionByRequest(
-        upstream_.merchant_id, request_id_, [this](absl::StatusOr<store::SessionRecord> record) {
-          if (record.ok()) return ReadState(record->session.session_id());
-          if (!absl::IsNotFound(record.status())) return Fail(store::ForCallers(record.status()));
+    edge().gateway.store->FindSessionByRequest(upstream_.merchant_id, request_id_,
+                                               [this](absl::StatusOr<store::SessionRecord> record) {
+                                                 if (record.ok())
+                                                   return ReadState(record->session.session_id());
+                                                 if (!absl::IsNotFound(record.status()))
+                                                   return Fail(store::ForCallers(record.status()));
+                                                 FindCreate();
+                                               });
+  }
+
+  // There is no session of the create, or not yet.
+  void FindCreate() {
+    edge().gateway.store->FindIntent(
+        upstream_.merchant_id, request_id_, [this](absl::StatusOr<store::IntentRecord> create) {
+          if (!create.ok() && !absl::IsNotFound(create.status())) {
+            return Fail(store::ForCallers(create.status()));
+          }
+          if (create.ok() && create->state == store::IntentState::kRejected) {
+            return Fail(sessions::RefusalOf(*create));
+          }
+          if (create.ok() && !create->session_id.empty()) return ReadState(create->session_id);
           if (const absl::Status wanted = StillWanted(); !wanted.ok()) return Fail(wanted);
           edge().gateway.scheduler->RunAfter(kLookAgain, [this] { FindByRequest(); });
         });
@@ -54,91 +95,136 @@ class WatchStream final : public EventStream {
 
   void ReadState(const std::string& session_id) {
     // Taken before the state is read: no step can fall between the two.
-    position_ = edge().gateway.store->bounds().latest;
+    const store::LogBounds bounds = edge().gateway.store->bounds();
+    place_ = {bounds.latest, bounds.epoch().label};
+    read_.Clear();
     v1::GetSessionRequest request;
     request.set_session_id(session_id);
     // The answer may come before Start returns, and end the stream.
     const auto self = shared_from_this();
-    auto call = edge().gateway.upstream->Start(
-        *edge().methods.Find<v1::GetSessionRequest>().route, request, &read_, upstream_,
-        [this, session_id](upstream::CallResult result) { GotState(session_id, result); });
-    {
-      MutexLock lock(&mutex_);
-      call_ = call;
-    }
-    // It may have become unwanted before there was a call to cancel.
-    if (!StillWanted().ok()) call->Cancel();
+    call_.Start([&] {
+      return edge().gateway.upstream->Start(
+          *edge().methods.Find<v1::GetSessionRequest>().route, request, &read_, upstream_,
+          [this, session_id](upstream::CallResult result) { GotState(session_id, result); });
+    });
   }
 
-  void OnUnwanted() override {
-    std::shared_ptr<upstream::UpstreamClient::Call> call;
-    {
-      MutexLock lock(&mutex_);
-      call = call_;
-    }
-    if (call != nullptr) call->Cancel();
-  }
+  void OnUnwanted() override { call_.Cancel(); }
 
   void GotState(const std::string& session_id, const upstream::CallResult& result) {
     const absl::Status& status = result.status;
     if (status.ok()) {
       read_.mutable_session()->set_session_id(session_id);
       edge().gateway.observer->Observe(upstream_.merchant_id, read_.session(), result.request_id);
-      return OpenWith(std::move(*read_.mutable_session()));
     }
-    if (absl::IsNotFound(status)) return Fail(status);
-    // The upstream cannot be asked now: what was heard last will do, and the steps still come.
-    edge().gateway.store->FindSession(upstream_.merchant_id, session_id,
-                                      [this, status](absl::StatusOr<store::SessionRecord> record) {
-                                        record.ok() ? OpenWith(std::move(record->session))
-                                                    : Fail(status);
-                                      });
+    edge().gateway.store->FindSession(
+        upstream_.merchant_id, session_id,
+        [this, status, session_id](absl::StatusOr<store::SessionRecord> record) {
+          if (status.ok()) return GotBoth(session_id, record);
+          const bool ended = record.ok() && IsFinal(record->session.status());
+          // The upstream cannot be asked now: what was heard last will do, and the steps still
+          // come.
+          const bool will_do = record.ok() && (ended || !absl::IsNotFound(status));
+          will_do ? OpenWith(std::move(record->session)) : Fail(status);
+        });
+  }
+
+  // What was read may be older than what the log has told.
+  void GotBoth(const std::string& session_id, const absl::StatusOr<store::SessionRecord>& record) {
+    v1::Session& read = *read_.mutable_session();
+    if (!record.ok()) return OpenWith(std::move(read));
+    const v1::SessionStatus recorded = record->session.status();
+    const bool disagree = IsFinal(recorded) && IsFinal(read.status()) && recorded != read.status();
+    // Which of two ends is true, a second read says.
+    if (disagree && !std::exchange(read_twice_, true)) return ReadState(session_id);
+    OpenWith(Later(std::move(read), *record));
   }
 
   void OpenWith(v1::Session session) {
     session_ = std::move(session);
-    v1::WatchSessionResponse first;
-    *first.mutable_session() = session_;
-    if (sessions::IsFinal(session_.status())) return Open(nullptr, first);
+    truncated_ = store::CapSession(&session_);
+    const v1::WatchSessionResponse first = State();
+    if (IsFinal(session_.status())) return Open(nullptr, first);
     watch_ = edge().gateway.reconciler->WatchSession(upstream_.merchant_id, session_.session_id());
     v1::SessionEventFilter filter;
     filter.add_session_ids(session_.session_id());
     absl::StatusOr<events::EventFilter> made =
         events::EventFilter::Create(filter, {upstream_.merchant_id});
     if (!made.ok()) return Fail(made.status());
-    Open(edge().gateway.hub->Subscribe(*std::move(made), position_), first);
+    Open(edge().gateway.hub->Subscribe(*std::move(made), place_), first);
+  }
+
+  v1::WatchSessionResponse State() const {
+    v1::WatchSessionResponse state;
+    *state.mutable_session() = session_;
+    state.set_session_truncated(truncated_);
+    return state;
   }
 
   bool ForEvent(events::EventPtr event, grpc::ByteBuffer* out, bool* last) override {
     const v1::SessionEvent news = event->Parse();
+    // No step: what it tells goes out with the next message.
+    if (news.type() == v1::SESSION_EVENT_TYPE_DETAILS) {
+      Take(news, session_.status());
+      return false;
+    }
     const v1::SessionStatus status = sessions::StatusAfter(news.type());
     const bool attempt = news.type() == v1::SESSION_EVENT_TYPE_PAYMENT_FAILED;
     // Steps are numbered by the status; what the first message told already is passed over.
     if (!attempt && status <= session_.status()) return false;
-    const v1::SessionStatus told = session_.status();
-    if (!news.session().device_id().empty()) session_ = news.session();
     // A failed payment may be recorded with a status that is behind what was read.
-    session_.set_status(attempt ? std::max(told, session_.status()) : status);
-    if (!news.order_id().empty()) session_.set_order_id(news.order_id());
-    *last = sessions::IsFinal(session_.status());
-    v1::WatchSessionResponse step;
-    *step.mutable_session() = session_;
+    Take(news, attempt ? std::max(session_.status(), news.session().status()) : status);
+    *last = IsFinal(session_.status());
+    v1::WatchSessionResponse step = State();
     step.set_failure_reason(news.failure_reason());
     Serialize(step, out);
     return true;
   }
 
-  void Heartbeat(int64_t, grpc::ByteBuffer*) override {}  // none is asked for
-  bool Goodbye(int64_t, absl::string_view, grpc::ByteBuffer*) override { return false; }
+  // What the event knows of the session, at that status.
+  void Take(const v1::SessionEvent& news, v1::SessionStatus status) {
+    if (!news.session().device_id().empty()) {
+      session_ = news.session();
+      truncated_ = news.session_truncated();
+    }
+    session_.set_status(status);
+    if (!news.order_id().empty()) session_.set_order_id(news.order_id());
+  }
 
-  Mutex mutex_;
-  std::shared_ptr<upstream::UpstreamClient::Call> call_ ABSL_GUARDED_BY(mutex_);  // the read
+  void Heartbeat(const events::LogPlace&, grpc::ByteBuffer* out) override {
+    v1::WatchSessionResponse beat = State();
+    beat.set_heartbeat(true);
+    Serialize(beat, out);
+  }
+  // There is no session to show.
+  void EarlyHeartbeat(grpc::ByteBuffer* out) override {
+    v1::WatchSessionResponse beat;
+    beat.set_heartbeat(true);
+    Serialize(beat, out);
+  }
+  bool Goodbye(const events::LogPlace&, absl::string_view, grpc::ByteBuffer*) override {
+    return false;
+  }
+  // A watch has no cursor: it begins anew with the state of the session.
+  absl::Status WhenFailed(const absl::Status& status) override {
+    if (absl::IsUnavailable(status)) return status;
+    return MakeError(absl::StatusCode::kUnavailable,
+                     "the events that this watch follows are gone; watch the session again",
+                     {.reason = "WATCH_BROKEN",
+                      .metadata = {{"retry_safe", "true"}},
+                      .violations = {},
+                      .retry_after = std::nullopt});
+  }
+
+  PendingCall<upstream::UpstreamClient::Call> call_;  // the read
 
   upstream::CallContext upstream_;
   std::string request_id_;
-  int64_t position_ = 0;
+  events::LogPlace place_;
   v1::GetSessionResponse read_;
-  v1::Session session_;  // as last sent
+  bool read_twice_ = false;
+  v1::Session session_;  // as last sent, and what DETAILS told since
+  bool truncated_ = false;
   std::unique_ptr<sessions::Reconciler::Watch> watch_;
 };
 

@@ -6,7 +6,9 @@
 
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
+#include "server/base/error.h"
 #include "server/base/log.h"
+#include "server/sessions/create_request.h"
 
 namespace ipp::sessions {
 namespace {
@@ -17,6 +19,7 @@ using store::IntentState;
 constexpr absl::Duration kCountInterval = absl::Seconds(10);
 constexpr absl::Duration kLongestLook = absl::Milliseconds(500);
 constexpr size_t kMostKept = 10'000;
+constexpr char kCreateSession[] = "CreateSession";
 
 std::string RandomId() {
   absl::BitGen random;
@@ -41,6 +44,38 @@ const char* OutcomeLabel(IntentState state) {
 
 bool IsSettled(IntentState state) {
   return state == IntentState::kExecuted || state == IntentState::kRejected;
+}
+
+// A create that the ledger does not know, and whose session is known under its id.
+Begun KnownBySession(IntentRecord fresh, const kustom::ipp::v1::Session& session) {
+  if (!MayHaveMade(fresh, session)) {
+    // As it must have been, for the error to name what differs.
+    kustom::ipp::v1::CreateSessionRequest request;
+    request.ParseFromString(fresh.request);
+    request.set_device_id(session.device_id());
+    request.set_order_amount(session.order_amount());
+    request.set_purchase_currency(session.purchase_currency());
+    fresh.request = request.SerializeAsString();
+    fresh.state = IntentState::kExecuted;
+    fresh.session_id = session.session_id();
+    return {Begun::kDiffers, std::move(fresh)};
+  }
+  fresh.state = IntentState::kExecuted;
+  fresh.session_id = session.session_id();
+  fresh.answer = AnswerOf(session);
+  return {Begun::kReplay, std::move(fresh)};
+}
+
+// The answer is gone, its end is known.
+void AnswerForTombstone(const std::optional<store::SessionRecord>& created, IntentRecord* known) {
+  if (known->state == IntentState::kRejected) {
+    known->answer = SerializeError(RefusalOf(*known));
+  } else if (known->state == IntentState::kExecuted && !known->session_id.empty()) {
+    kustom::ipp::v1::Session session;
+    session.set_session_id(known->session_id);
+    if (created && created->session.session_id() == known->session_id) session = created->session;
+    known->answer = AnswerOf(session);
+  }
 }
 
 Begun Settled(IntentRecord known) {
@@ -154,11 +189,18 @@ void CreateLedger::Begin(std::shared_ptr<Waiter> waiter) {
   store::Transaction transaction;
   transaction.merchant_id = fresh.merchant_id;
   transaction.request_id = fresh.request_id;
+  transaction.ask_created = fresh.rpc == kCreateSession;
   auto begun = std::make_shared<Begun>();
   transaction.decide = [begun, fresh](const store::Snapshot& snapshot) {
     *begun = {};
     const std::optional<IntentRecord>& known = snapshot.intent;
-    if (known && (known->rpc != fresh.rpc || known->request != fresh.request)) {
+    if (!known && snapshot.created) {
+      // The ledger has lost it, in a restored backup for example; its session is an answer too.
+      *begun = KnownBySession(fresh, snapshot.created->session);
+      if (begun->what != Begun::kReplay) return store::Writes{};
+      return store::Writes{.session = {}, .events = {}, .intent = begun->known};
+    }
+    if (known && (known->rpc != fresh.rpc || !IsSameRequest(*known, fresh.request))) {
       *begun = {Begun::kDiffers, *known};
       return store::Writes{};
     }
@@ -168,6 +210,7 @@ void CreateLedger::Begin(std::shared_ptr<Waiter> waiter) {
     }
     if (known && known->state != IntentState::kNotSent) {
       *begun = IsSettled(known->state) ? Settled(*known) : Begun{Begun::kUnsettled, *known};
+      if (known->trimmed) AnswerForTombstone(snapshot.created, &begun->known);
       return store::Writes{};
     }
     begun->known = fresh;
@@ -177,7 +220,7 @@ void CreateLedger::Begin(std::shared_ptr<Waiter> waiter) {
   store_->Commit(std::move(transaction),
                  [this, waiter, begun, fresh](absl::StatusOr<store::Committed> committed) mutable {
                    if (!committed.ok()) {
-                     Later({clock_->Now() + options_.settle, Forgetting(fresh)});
+                     Later({clock_->Monotonic() + options_.settle, Forgetting(fresh)});
                      return std::move(waiter->done)(committed.status());
                    }
                    const std::string& rpc = waiter->create.rpc;
@@ -298,7 +341,7 @@ CreateLedger::Write CreateLedger::Forgetting(const IntentRecord& intent) {
 }
 
 void CreateLedger::Keep(Write write, Written done) {
-  Run({clock_->Now() + options_.settle, std::move(write)}, std::move(done));
+  Run({clock_->Monotonic() + options_.settle, std::move(write)}, std::move(done));
 }
 
 void CreateLedger::Run(Kept kept, Written done) {
@@ -318,7 +361,7 @@ void CreateLedger::Run(Kept kept, Written done) {
 
 void CreateLedger::Later(Kept kept) {
   MutexLock lock(&mutex_);
-  if (running_ && clock_->Now() < kept.until && again_.size() < kMostKept) {
+  if (running_ && clock_->Monotonic() < kept.until && again_.size() < kMostKept) {
     again_.push_back(std::move(kept));
   }
 }
@@ -359,7 +402,7 @@ void CreateLedger::Sweep(bool all) {
 void CreateLedger::CountOpen() {
   {
     MutexLock lock(&mutex_);
-    const absl::Time now = clock_->Now();
+    const absl::Duration now = clock_->Monotonic();
     if (!running_ || now < count_at_) return ScheduleSweep();
     count_at_ = now + kCountInterval;
   }
@@ -368,7 +411,9 @@ void CreateLedger::CountOpen() {
       under_way_.Set(static_cast<double>(counts->under_way));
       unknown_.Set(static_cast<double>(counts->unknown));
       oldest_unknown_.Set(
-          counts->unknown == 0 ? 0 : absl::ToDoubleSeconds(clock_->Now() - counts->oldest_unknown));
+          counts->unknown == 0
+              ? 0
+              : std::max(0.0, absl::ToDoubleSeconds(clock_->Now() - counts->oldest_unknown)));
     }
     MutexLock lock(&mutex_);
     ScheduleSweep();

@@ -110,7 +110,7 @@ class CreateLedger {
   struct Waiter;
   // A write that is tried until then.
   struct Kept {
-    absl::Time until;
+    absl::Duration until;  // monotonic
     Write write;
   };
 
@@ -144,7 +144,7 @@ class CreateLedger {
   bool running_ ABSL_GUARDED_BY(mutex_) = false;
   int busy_ ABSL_GUARDED_BY(mutex_) = 0;  // a sweep, its calls to the store, writes tried again
   Scheduler::TaskId task_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::Time count_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  absl::Duration count_at_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();  // monotonic
   std::vector<Kept> again_ ABSL_GUARDED_BY(mutex_);  // at the next sweep
   std::atomic<uint64_t> begun_{0};
 };

@@ -14,6 +14,9 @@ constexpr absl::Duration kCountInterval = absl::Seconds(10);
 // How long an event waits for the session that it tells of to be read, and between two reads.
 constexpr absl::Duration kHoldAtMost = absl::Seconds(10);
 constexpr absl::Duration kHoldPause = absl::Seconds(1);
+constexpr int kReleased = 100;  // held events at once
+// The longest Retry-After that is heeded: ends of sessions must not go unheard for a day.
+constexpr absl::Duration kLongestPatience = absl::Minutes(5);
 constexpr size_t kExpedited = 100;  // sessions a tick: of thousands no burst
 
 // A tenth either way, so that sessions made together are not read together for ever.
@@ -64,7 +67,7 @@ Reconciler::Reconciler(store::Store* store, SessionBook* book, ReadSession read,
 Reconciler::~Reconciler() {
   Stop();
   MutexLock lock(&mutex_);
-  while (in_flight_ > 0 || in_store_ > 0 || counting_) changed_.Wait(&mutex_);
+  while (in_flight_ > 0 || in_store_ > 0 || releasing_ > 0 || counting_) changed_.Wait(&mutex_);
 }
 
 void Reconciler::Start() {
@@ -104,6 +107,7 @@ void Reconciler::Leave() {
 void Reconciler::Tick() {
   if (Enter()) {
     for (const Key& key : Neglected()) Expedite(key, clock_->Now());
+    ReleaseHeld();
     LeaseSome();
     CountOpen();
     ScheduleTick();
@@ -121,7 +125,58 @@ void Reconciler::ScheduleTick() {
   });
 }
 
+std::vector<std::string> Reconciler::Waiting() {
+  MutexLock lock(&mutex_);
+  const absl::Duration now = clock_->Monotonic();
+  std::vector<std::string> merchants;
+  for (auto merchant = patience_.begin(); merchant != patience_.end();) {
+    if (now < merchant->second) {
+      merchants.push_back(merchant++->first);
+    } else {
+      merchant = patience_.erase(merchant);
+    }
+  }
+  return merchants;
+}
+
+void Reconciler::ReleaseHeld() {
+  {
+    MutexLock lock(&mutex_);
+    if (releasing_ > 0 || clock_->Monotonic() < release_at_) return;
+    release_at_ = clock_->Monotonic() + kHoldPause;
+    releasing_ = 1;
+  }
+  const absl::Time now = clock_->Now();
+  store_->LeaseDue({.now = now,
+                    .limit = kReleased,
+                    .held_since = now - kHoldAtMost,
+                    .pause = [](const store::SessionRecord&) { return kHoldPause; }},
+                   [this](absl::StatusOr<std::vector<store::SessionRecord>> held) {
+                     if (held.ok()) {
+                       {
+                         MutexLock lock(&mutex_);
+                         releasing_ += static_cast<int>(held->size());
+                       }
+                       // Better told thin than late.
+                       for (const store::SessionRecord& record : *held) {
+                         book_->Release(record.merchant_id, record.session.session_id(),
+                                        [this](const absl::Status&) { HasReleased(1); });
+                       }
+                     }
+                     HasReleased(1);
+                   });
+}
+
+void Reconciler::HasReleased(int count) {
+  MutexLock lock(&mutex_);
+  releasing_ -= count;
+  changed_.SignalAll();
+}
+
 void Reconciler::LeaseSome() {
+  std::vector<std::string> waiting = Waiting();
+  int most_at_once = options_.max_in_flight;
+  if (options_.room) most_at_once = std::min(most_at_once, options_.room());
   int wanted = 0;
   {
     MutexLock lock(&mutex_);
@@ -130,8 +185,7 @@ void Reconciler::LeaseSome() {
     const double most = std::max(options_.max_in_flight, options_.reads_per_second);
     tokens_ = std::clamp(tokens_ + seconds * options_.reads_per_second, 0.0, most);
     refilled_ = now;
-    if (now < patience_) return;
-    wanted = std::min(options_.max_in_flight - in_flight_, static_cast<int>(tokens_));
+    wanted = std::min(most_at_once - in_flight_, static_cast<int>(tokens_));
     if (wanted <= 0) return;
     in_flight_ += wanted;
     tokens_ -= wanted;
@@ -139,7 +193,10 @@ void Reconciler::LeaseSome() {
   const absl::Time now = clock_->Now();
   store_->LeaseDue(
       {.now = now,
+       .longest = 1.2 * std::max({options_.max, options_.watched, options_.times.first}) +
+                  absl::Minutes(1),
        .limit = wanted,
+       .without_merchants = std::move(waiting),
        .pause = [this,
                  now](const store::SessionRecord& record) { return PauseAfter(record, now); }},
       [this, wanted](absl::StatusOr<std::vector<store::SessionRecord>> due) {
@@ -148,12 +205,12 @@ void Reconciler::LeaseSome() {
 }
 
 absl::Duration Reconciler::PauseAfter(const store::SessionRecord& record, absl::Time now) {
+  if (!record.held_event.empty()) return Jittered(std::min(kHoldPause, options_.times.first));
   {
     MutexLock lock(&mutex_);
     const auto watched = watched_.find({record.merchant_id, record.session.session_id()});
     if (watched != watched_.end() && record.open) return Jittered(options_.watched);
   }
-  if (!record.held_event.empty()) return Jittered(std::min(kHoldPause, options_.times.first));
   // The first pause lies behind a session that is open. One that is read to complete it was due
   // sooner.
   const int leased = record.checks + (record.complete ? 1 : 0);
@@ -171,7 +228,6 @@ void Reconciler::GotLeases(int asked, absl::StatusOr<std::vector<store::SessionR
     due.emplace();
   }
   std::vector<Read> reads;
-  const absl::Time today = clock_->Now();
   {
     MutexLock lock(&mutex_);
     const absl::Duration now = clock_->Monotonic();
@@ -181,9 +237,8 @@ void Reconciler::GotLeases(int asked, absl::StatusOr<std::vector<store::SessionR
       if (watched != watched_.end()) watched->second.read_by = now + options_.watched;
       // A read that takes longer than the pause is not joined by another one.
       if (!running_ || !reading_.insert(key).second) continue;
-      const bool held_long = !record.held_event.empty() && today - record.created_at >= kHoldAtMost;
       TraceContext trace = record.trace.traceparent.empty() ? NewTrace() : record.trace;
-      reads.push_back({std::move(key), std::move(trace), held_long});
+      reads.push_back({std::move(key), std::move(trace)});
     }
     more_ = static_cast<int>(due->size()) == asked;
     tokens_ += asked - static_cast<int>(reads.size());
@@ -207,15 +262,15 @@ void Reconciler::GotSession(const Read& read, absl::StatusOr<SessionAnswer> sess
     reads_.find(missing ? "not_found" : "error")->second->Add();
     if (const auto wait = GetErrorDetail(session.status()).retry_after) {
       MutexLock lock(&mutex_);
-      patience_ = std::max(patience_, clock_->Monotonic() + *wait);
+      absl::Duration& until = patience_[key.first];
+      until = std::max(until, clock_->Monotonic() + std::min(*wait, kLongestPatience));
     }
     LogInfo("a session could not be read", {{"session", key.second},
                                             {"merchant", key.first},
                                             {"status", session.status().ToString()},
                                             {"trace_id", std::string(read.trace.trace_id())}});
-    if (!read.held_long) return HasRead(key);
-    // Better told thin than late.
-    book_->Release(key.first, key.second, [this, key](const absl::Status&) { HasRead(key); });
+    if (!missing) return HasRead(key);
+    book_->Miss(key.first, key.second, [this, key](const absl::Status&) { HasRead(key); });
     return;
   }
   News news;
@@ -266,7 +321,7 @@ void Reconciler::CountOpen() {
   store_->CountOpen(now - options_.overdue, [this, now](absl::StatusOr<store::OpenSessions> open) {
     if (open.ok()) {
       open_.Set(static_cast<double>(open->count));
-      oldest_.Set(open->count == 0 ? 0 : absl::ToDoubleSeconds(now - open->oldest));
+      oldest_.Set(open->count == 0 ? 0 : std::max(0.0, absl::ToDoubleSeconds(now - open->oldest)));
       overdue_.Set(static_cast<double>(open->overdue));
     }
     MutexLock lock(&mutex_);

@@ -25,9 +25,11 @@ struct ReconcileOptions {
   CheckTimes times;                           // as the book has them
   absl::Duration max = absl::Hours(1);        // the pause between two reads doubles up to this
   absl::Duration watched = absl::Seconds(5);  // the pause while somebody watches the session
-  int max_in_flight = 2;                      // reads at once
-  int reads_per_second = 20;                  // on the average
-  absl::Duration overdue = absl::Hours(24);   // an open session that is older is counted
+  int max_in_flight = 16;                     // reads at once
+  int reads_per_second = 40;                  // on the average
+  // How many of them the way to the upstream has room for now; none set: for all. Any thread.
+  std::function<int()> room = nullptr;
+  absl::Duration overdue = absl::Hours(24);  // an open session that is older is counted
 };
 
 // A session as the upstream has it, and the request_id of the create that made it, when that can be
@@ -47,14 +49,18 @@ using ReadSession = std::function<void(
 
 // Reads sessions that nothing was heard of: the upstream announces neither EXPIRED nor FAILED, and
 // webhooks get lost. What a read proves is written down with the source RECONCILIATION; what a read
-// does not prove is never written: a 404 or an error is counted, and the session is read again.
+// does not prove is never written: an error is counted, and the session is read again; so is a 404,
+// until it has been one for so long that the session ends (SessionBook::Miss).
 //
 // Which sessions are due, and that only one replica reads each, is the store's business
 // (Store::LeaseDue): a lease puts the session off by the pause that follows if nothing is heard,
 // so that whoever dies with a lease delays that one read and no more. Pauses are jittered by a
 // tenth. Reads for somebody who watches do not count when pauses double. A merchant's reads share
-// one budget with all others'; when the upstream asks for patience (429), no session is leased for
-// as long as it says.
+// one budget with all others'; when the upstream asks for patience (Retry-After), no session of
+// that merchant is leased for as long as it says, five minutes at most.
+//
+// An event that is held (SessionBook) is told thin after ten seconds, whether its session can be
+// read or not.
 //
 // Metrics: ipp_reconcile_reads_total{result}: a verdict of the state machine, or not_found, error,
 // not_recorded; ipp_sessions_open, ipp_sessions_oldest_open_seconds, ipp_sessions_overdue.
@@ -96,7 +102,6 @@ class Reconciler {
   struct Read {
     Key key;
     TraceContext trace;  // of the create that made it; else a new one
-    bool held_long;      // it has held an event for long
   };
   // Between them somebody is called, and Stop() waits. False: it has stopped.
   bool Enter() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -106,6 +111,11 @@ class Reconciler {
   void ScheduleTick() ABSL_LOCKS_EXCLUDED(mutex_);
   void LeaseSome() ABSL_LOCKS_EXCLUDED(mutex_);
   void CountOpen() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Tells events that were held for long enough.
+  void ReleaseHeld() ABSL_LOCKS_EXCLUDED(mutex_);
+  void HasReleased(int count) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Merchants that the upstream has asked patience for.
+  std::vector<std::string> Waiting() ABSL_LOCKS_EXCLUDED(mutex_);
   // Watched sessions that were not leased here when they should: another replica has put them off
   // by a longer pause.
   std::vector<Key> Neglected() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -139,11 +149,13 @@ class Reconciler {
   int in_flight_ ABSL_GUARDED_BY(mutex_) = 0;  // reads, and leases that are asked for
   int in_store_ ABSL_GUARDED_BY(mutex_) = 0;   // sessions that are being expedited
   bool counting_ ABSL_GUARDED_BY(mutex_) = false;
+  int releasing_ ABSL_GUARDED_BY(mutex_) = 0;  // held events, and the lease that looks for them
   bool more_ ABSL_GUARDED_BY(mutex_) = false;  // the last lease did not take all that is due
   double tokens_ ABSL_GUARDED_BY(mutex_) = 0;
   // Monotonic.
   absl::Duration refilled_ ABSL_GUARDED_BY(mutex_);
-  absl::Duration patience_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();  // no lease before
+  absl::Duration release_at_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();
+  std::map<std::string, absl::Duration> patience_ ABSL_GUARDED_BY(mutex_);  // no lease of it before
   absl::Duration count_at_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();
   Scheduler::TaskId task_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<Key, Watched> watched_ ABSL_GUARDED_BY(mutex_);

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "server/base/log.h"
+#include "server/sessions/create_request.h"
 
 namespace ipp::sessions {
 namespace {
@@ -32,10 +33,9 @@ std::optional<store::IntentRecord> Settle(const std::optional<store::IntentRecor
   settled.state = store::IntentState::kExecuted;
   settled.session_id = news.session_id;
   settled.updated_at = news.heard_at;
-  kustom::ipp::v1::CreateSessionResponse answer;
-  *answer.mutable_session() = *news.session;
-  answer.mutable_session()->set_session_id(news.session_id);
-  settled.answer = answer.SerializeAsString();
+  kustom::ipp::v1::Session session = *news.session;
+  session.set_session_id(news.session_id);
+  settled.answer = AnswerOf(session);
   return settled;
 }
 
@@ -48,6 +48,7 @@ struct SessionBook::Told {
   bool closed = false;   // a create that was under way
   bool settled = false;  // a create whose outcome was not known
   std::string first;     // of two sessions of one create; this one is the second
+  bool foreign = false;  // it carries the mark of a create that did not make it
 };
 
 absl::string_view VerdictName(Verdict verdict) {
@@ -83,7 +84,10 @@ SessionBook::SessionBook(store::Store* store, Clock* clock, Metrics* metrics, Ch
       settled_(metrics->counter("ipp_creates_settled_total",
                                 "Creates with an unknown outcome whose session turned up.")),
       doubled_(metrics->counter("ipp_creates_doubled_total",
-                                "Sessions that name a create which made another one; must be 0.")) {
+                                "Sessions that name a create which made another one; must be 0.")),
+      foreign_(metrics->counter("ipp_creates_foreign_total",
+                                "Sessions that carry the mark of a create which did not make "
+                                "them: another device, amount or currency.")) {
   for (int s = 0; s < kustom::ipp::v1::SessionEventSource_ARRAYSIZE; ++s) {
     const auto source = static_cast<SessionEventSource>(s);
     const std::string source_label =
@@ -127,13 +131,20 @@ void SessionBook::Record(News news, absl::AnyInvocable<void(absl::StatusOr<Recor
       told->first = snapshot.intent->session_id;
     }
     const bool doubled = !told->first.empty();
-    if (doubled) news.request_id.clear();
-    if (snapshot.intent && !doubled) news.trace = snapshot.intent->trace;
+    told->foreign = snapshot.intent && !doubled && !news.answers_create && news.session &&
+                    !MayHaveMade(*snapshot.intent, *news.session);
+    const bool other = doubled || told->foreign;
+    if (other) news.request_id.clear();
+    if (snapshot.intent && !other) news.trace = snapshot.intent->trace;
+    std::optional<store::IntentRecord> settled;
+    if (!other) settled = Settle(snapshot.intent, news);
+    // The end of a create that was not known to be done was not told before.
+    if (settled) news.overheard = false;
     Step step = Advance(snapshot.session, news, times);
     told->verdict = step.verdict;
     for (const store::NewEvent& event : step.events) told->events.push_back(event.event.type());
     store::Writes writes{.session = std::move(step.record), .events = std::move(step.events)};
-    if (!doubled) writes.intent = Settle(snapshot.intent, news);
+    writes.intent = std::move(settled);
     told->closed = writes.intent && snapshot.intent->state == store::IntentState::kUnderWay;
     told->settled = writes.intent && snapshot.intent->state == store::IntentState::kUnknown;
     return writes;
@@ -149,8 +160,17 @@ void SessionBook::Record(News news, absl::AnyInvocable<void(absl::StatusOr<Recor
                    }
                    if (!committed.ok()) return std::move(done)(committed.status());
                    Count(source, *told);
-                   Recorded recorded{.verdict = told->verdict, .trace = {}};
-                   if (committed->session) recorded.trace = std::move(committed->session->trace);
+                   Recorded recorded{.verdict = told->verdict, .trace = {}, .session = {}};
+                   if (committed->session) {
+                     recorded.trace = std::move(committed->session->trace);
+                     recorded.session = std::move(committed->session->session);
+                   }
+                   if (told->foreign) {
+                     LogWarning("a session carries the mark of a create that did not make it",
+                                {{"merchant", heard->merchant_id},
+                                 {"request_id", heard->request_id},
+                                 {"session", heard->session_id}});
+                   }
                    if (!told->first.empty()) {
                      LogError("one create made two sessions",
                               {{"merchant", heard->merchant_id},
@@ -165,15 +185,35 @@ void SessionBook::Record(News news, absl::AnyInvocable<void(absl::StatusOr<Recor
 
 void SessionBook::Release(std::string merchant_id, std::string session_id,
                           absl::AnyInvocable<void(absl::Status) &&> done) {
+  Change(
+      std::move(merchant_id), std::move(session_id),
+      [times = times_, now = clock_->Now()](const store::SessionRecord& known) {
+        return known.held_event.empty() ? Step{} : sessions::Release(known, now, times);
+      },
+      std::move(done));
+}
+
+void SessionBook::Miss(std::string merchant_id, std::string session_id,
+                       absl::AnyInvocable<void(absl::Status) &&> done) {
+  Change(
+      std::move(merchant_id), std::move(session_id),
+      [times = times_, now = clock_->Now()](const store::SessionRecord& known) {
+        return sessions::Miss(known, now, times);
+      },
+      std::move(done));
+}
+
+void SessionBook::Change(std::string merchant_id, std::string session_id,
+                         std::function<Step(const store::SessionRecord&)> change,
+                         absl::AnyInvocable<void(absl::Status) &&> done) {
   store::Transaction transaction;
   transaction.merchant_id = std::move(merchant_id);
   transaction.session_id = std::move(session_id);
   auto told = std::make_shared<std::vector<kustom::ipp::v1::SessionEvent>>();
-  transaction.decide = [told, times = times_,
-                        now = clock_->Now()](const store::Snapshot& snapshot) {
+  transaction.decide = [told, change = std::move(change)](const store::Snapshot& snapshot) {
     told->clear();
-    if (!snapshot.session || snapshot.session->held_event.empty()) return store::Writes{};
-    Step step = sessions::Release(*snapshot.session, now, times);
+    if (!snapshot.session) return store::Writes{};
+    Step step = change(*snapshot.session);
     for (const store::NewEvent& event : step.events) told->push_back(event.event);
     return store::Writes{.session = std::move(step.record), .events = std::move(step.events)};
   };
@@ -194,6 +234,7 @@ void SessionBook::Count(SessionEventSource source, const Told& told) {
   if (told.closed) closed_.Add();
   if (told.settled) settled_.Add();
   if (!told.first.empty()) doubled_.Add();
+  if (told.foreign) foreign_.Add();
 }
 
 }  // namespace ipp::sessions

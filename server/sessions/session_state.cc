@@ -1,11 +1,18 @@
 #include "server/sessions/session_state.h"
 
+#include <algorithm>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "google/protobuf/field_mask.pb.h"
+#include "google/protobuf/util/field_mask_util.h"
 #include "server/base/protobuf_time.h"
+#include "server/sessions/session_events.h"
 
 namespace ipp::sessions {
 namespace {
@@ -21,33 +28,28 @@ struct TypeRow {
   SessionEventType type;
   SessionStatus status;  // that it leads to; UNSPECIFIED: to none
   const char* upstream;  // the webhook's word without "ipp."; empty: there is no webhook
-  const char* name;      // in event ids
 };
 constexpr TypeRow kTypes[] = {
     {kustom::ipp::v1::SESSION_EVENT_TYPE_CREATED, kustom::ipp::v1::SESSION_STATUS_CREATED,
-     "session.created", "created"},
+     "session.created"},
     {kustom::ipp::v1::SESSION_EVENT_TYPE_ACTIVATED, kustom::ipp::v1::SESSION_STATUS_ACTIVE,
-     "session.activated", "activated"},
+     "session.activated"},
     {kustom::ipp::v1::SESSION_EVENT_TYPE_PAYMENT_FAILED,
-     kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED, "payment.failed", "payment_failed"},
+     kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED, "payment.failed"},
     {kustom::ipp::v1::SESSION_EVENT_TYPE_FINALIZED, kustom::ipp::v1::SESSION_STATUS_FINALIZED,
-     "session.finalized", "finalized"},
+     "session.finalized"},
     {kustom::ipp::v1::SESSION_EVENT_TYPE_CANCELLED, kustom::ipp::v1::SESSION_STATUS_CANCELLED,
-     "session.cancelled", "cancelled"},
-    {kustom::ipp::v1::SESSION_EVENT_TYPE_EXPIRED, kustom::ipp::v1::SESSION_STATUS_EXPIRED, "",
-     "expired"},
-    {kustom::ipp::v1::SESSION_EVENT_TYPE_FAILED, kustom::ipp::v1::SESSION_STATUS_FAILED, "",
-     "failed"},
-    {kustom::ipp::v1::SESSION_EVENT_TYPE_CORRECTED, kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED, "",
-     "corrected"},
+     "session.cancelled"},
+    {kustom::ipp::v1::SESSION_EVENT_TYPE_EXPIRED, kustom::ipp::v1::SESSION_STATUS_EXPIRED, ""},
+    {kustom::ipp::v1::SESSION_EVENT_TYPE_FAILED, kustom::ipp::v1::SESSION_STATUS_FAILED, ""},
+    {kustom::ipp::v1::SESSION_EVENT_TYPE_CORRECTED, kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED,
+     ""},
+    {kustom::ipp::v1::SESSION_EVENT_TYPE_DETAILS, kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED, ""},
 };
 
-const char* NameOf(SessionEventType type) {
-  for (const TypeRow& row : kTypes) {
-    if (row.type == type) return row.name;
-  }
-  return "";
-}
+constexpr char kNotFoundUpstream[] = "not_found_upstream";
+// Reads that must have found nothing: a clock that jumps does not end a session after the first.
+constexpr int kMissesAtLeast = 3;
 
 // How far a session is. All final statuses are equally far.
 int Rank(SessionStatus status) {
@@ -81,6 +83,7 @@ SessionRecord NewRecord(const News& news, SessionStatus status) {
 void Settle(SessionRecord& record, absl::Time heard_at, const CheckTimes& times) {
   record.open = !IsFinal(record.session.status());
   record.updated_at = heard_at;
+  record.missing_since = absl::InfiniteFuture();
   if (!record.held_event.empty()) {
     record.next_check_at = heard_at + times.held;
   } else if (!record.complete) {
@@ -90,54 +93,27 @@ void Settle(SessionRecord& record, absl::Time heard_at, const CheckTimes& times)
   }
 }
 
-SessionEvent BaseEvent(const News& news, SessionEventType type) {
-  SessionEvent event;
-  event.set_type(type);
-  event.set_merchant_id(news.merchant_id);
-  event.set_session_id(news.session_id);
-  event.set_source(news.source);
-  return event;
+// True: the record did not know the create before.
+bool LearnCreate(const News& news, SessionRecord& record) {
+  if (!record.request_id.empty() || news.request_id.empty()) return false;
+  record.request_id = news.request_id;
+  record.trace = news.trace;
+  return true;
 }
 
-SessionEvent WebhookEvent(const News& news) {
-  SessionEvent event = BaseEvent(news, news.type);
-  event.set_event_id(news.event_id);
-  event.set_upstream_type(news.upstream_type);
-  event.set_order_id(news.order_id);
-  event.set_failure_reason(news.failure_reason);
-  *event.mutable_occurred_at() = ToTimestamp(news.occurred_at);
-  return event;
-}
-
-SessionEvent ProvenEvent(const News& news, const Session& session) {
-  const SessionEventType type = EventFor(session.status());
-  SessionEvent event = BaseEvent(news, type);
-  event.set_event_id(
-      absl::StrCat("gevt_", news.merchant_id, "_", news.session_id, "_", NameOf(type)));
-  const bool paid = type == kustom::ipp::v1::SESSION_EVENT_TYPE_FINALIZED;
-  *event.mutable_occurred_at() = paid && session.has_purchase_completed_at()
-                                     ? session.purchase_completed_at()
-                                     : ToTimestamp(news.heard_at);
-  return event;
-}
-
-// Of the create that made the session.
-void NameCreate(const SessionRecord& record, SessionEvent* event) {
-  event->set_request_id(record.request_id);
-  event->set_traceparent(record.trace.traceparent);
-  event->set_tracestate(record.trace.tracestate);
-}
-
-// Adds what the record knows.
-store::NewEvent Tell(SessionEvent event, const SessionRecord& record) {
-  *event.mutable_session() = record.session;
-  event.set_order_id(record.session.order_id());
-  NameCreate(record, &event);
-  return {std::move(event)};
+// Whether `after` knows what the events that were told of `before` had to leave out.
+bool TellsMore(const SessionRecord& before, const SessionRecord& after) {
+  if (!before.complete && after.complete) return true;
+  if (before.request_id.empty() && !after.request_id.empty()) return true;
+  // Told as paid, without the order. The time of the payment alone is worth no event: no webhook
+  // carries it, so each payment that somebody reads would make one.
+  return before.session.status() == kustom::ipp::v1::SESSION_STATUS_FINALIZED &&
+         before.session.order_id().empty() && !after.session.order_id().empty();
 }
 
 Step Disagreement(const SessionRecord& known, const News& news) {
   Step step{.verdict = Verdict::kDisagrees, .record = known, .events = {}};
+  LearnCreate(news, *step.record);
   step.record->next_check_at = news.heard_at;
   return step;
 }
@@ -148,11 +124,9 @@ Step Correction(const SessionRecord& known, const News& news, const CheckTimes& 
   record.session = *news.session;
   record.session.set_session_id(news.session_id);
   record.complete = true;
+  LearnCreate(news, record);
   Settle(record, news.heard_at, times);
-  SessionEvent event = BaseEvent(news, kustom::ipp::v1::SESSION_EVENT_TYPE_CORRECTED);
-  event.set_event_id(absl::StrCat("gevt_", news.merchant_id, "_", news.session_id, "_corrected_",
-                                  NameOf(EventFor(record.session.status()))));
-  *event.mutable_occurred_at() = ToTimestamp(news.heard_at);
+  SessionEvent event = RevisionEvent(news, kustom::ipp::v1::SESSION_EVENT_TYPE_CORRECTED, record);
   Step step{.verdict = Verdict::kCorrected, .record = {}, .events = {}};
   step.events.push_back(Tell(std::move(event), record));
   step.record = std::move(record);
@@ -161,13 +135,19 @@ Step Correction(const SessionRecord& known, const News& news, const CheckTimes& 
 
 Step AdvanceByUnknownType(const std::optional<SessionRecord>& known, const News& news) {
   SessionEvent event = WebhookEvent(news);
-  if (known) {
-    *event.mutable_session() = known->session;
-    NameCreate(*known, &event);
-  } else if (!news.session_id.empty()) {
-    event.mutable_session()->set_session_id(news.session_id);
+  Step step{.verdict = Verdict::kRecorded, .record = known, .events = {}};
+  if (!news.session_id.empty()) {
+    // Whatever it means, a read will tell.
+    if (!step.record) {
+      step.record = NewRecord(news, kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED);
+      step.record->updated_at = news.heard_at;
+    }
+    step.record->next_check_at = news.heard_at;
+    *event.mutable_session() = step.record->session;
+    NameCreate(*step.record, &event);
   }
-  return {.verdict = Verdict::kRecorded, .record = {}, .events = {{std::move(event)}}};
+  step.events.push_back({std::move(event)});
+  return step;
 }
 
 Step AdvanceByFailedPayment(const std::optional<SessionRecord>& known, const News& news,
@@ -213,10 +193,43 @@ Step AdvanceByWebhook(const std::optional<SessionRecord>& known, const News& new
   return step;
 }
 
+// Puts what was known of a field in the place of what could not be read of it now.
+void KeepWhatWasReadable(const Session& known, Session* merged) {
+  google::protobuf::FieldMask lost;
+  std::vector<std::string> paths;
+  for (const std::string& path : merged->unreadable_fields()) {
+    const std::string field = path.substr(0, path.find_first_of(".["));
+    const auto* descriptor = Session::descriptor()->FindFieldByName(field);
+    const bool has =
+        descriptor != nullptr &&
+        (descriptor->is_repeated() ? known.GetReflection()->FieldSize(known, descriptor) > 0
+                                   : known.GetReflection()->HasField(known, descriptor));
+    if (has) {
+      lost.add_paths(field);
+    } else {
+      paths.push_back(path);
+    }
+  }
+  if (lost.paths().empty()) return;
+  google::protobuf::util::FieldMaskUtil::MergeOptions options;
+  options.set_replace_message_fields(true);
+  options.set_replace_repeated_fields(true);
+  google::protobuf::util::FieldMaskUtil::MergeMessageTo(known, lost, options, merged);
+  merged->clear_unreadable_fields();
+  for (std::string& path : paths) merged->add_unreadable_fields(std::move(path));
+  // What could not be read when it was known is no better known.
+  for (const std::string& path : known.unreadable_fields()) {
+    for (const std::string& field : lost.paths()) {
+      if (path.substr(0, path.find_first_of(".[")) == field) merged->add_unreadable_fields(path);
+    }
+  }
+}
+
 // The session of the news, with what the record knows better.
 Session Merge(const SessionRecord& record, const News& news) {
   Session merged = *news.session;
   const Session& known = record.session;
+  KeepWhatWasReadable(known, &merged);
   merged.set_session_id(news.session_id);
   if (Rank(merged.status()) < Rank(known.status())) {
     merged.set_status(known.status());
@@ -246,12 +259,7 @@ Step AdvanceByWholeSession(const std::optional<SessionRecord>& known, const News
     return is_the_look ? Correction(*known, news, times) : Disagreement(*known, news);
   }
 
-  bool learnt = !known;
-  if (record.request_id.empty() && !news.request_id.empty()) {
-    record.request_id = news.request_id;
-    record.trace = news.trace;
-    learnt = true;
-  }
+  bool learnt = LearnCreate(news, record) || !known;
   // An unknown word may be later than all that we know; a known one that is behind is an old
   // answer.
   const bool behind = Rank(told) > 0 && Rank(told) < Rank(status);
@@ -262,8 +270,9 @@ Step AdvanceByWholeSession(const std::optional<SessionRecord>& known, const News
     record.session = std::move(merged);
     record.complete = true;
   }
-  // A final session that was due for a look has been looked at.
-  const bool looked = !behind && !record.open && record.next_check_at != absl::InfiniteFuture();
+  // A final session that was due for a look has been looked at; one that was missing is there.
+  const bool looked = (!behind && !record.open && record.next_check_at != absl::InfiniteFuture()) ||
+                      record.missing_since != absl::InfiniteFuture();
   Step step;
   if (Rank(told) > Rank(status)) {
     step.verdict = Verdict::kAdvanced;
@@ -276,24 +285,10 @@ Step AdvanceByWholeSession(const std::optional<SessionRecord>& known, const News
   }
   Settle(record, news.heard_at, times);
   if (step.verdict == Verdict::kAdvanced) {
-    step.events.push_back(Tell(ProvenEvent(news, record.session), record));
+    step.events.push_back(Tell(ProvenEvent(news, record), record));
   }
   step.record = std::move(record);
   return step;
-}
-
-// The held event of `known`, with what `record` knows; the session as it was at that step.
-store::NewEvent TellHeld(const SessionRecord& known, const SessionRecord& record) {
-  SessionEvent event;
-  event.ParseFromString(known.held_event);
-  store::NewEvent told = Tell(std::move(event), record);
-  Session& session = *told.event.mutable_session();
-  session.set_status(StatusAfter(told.event.type()));
-  session.clear_status_raw();
-  session.clear_order_id();
-  session.clear_purchase_completed_at();
-  told.event.clear_order_id();
-  return told;
 }
 
 Step AdvanceByAny(const std::optional<SessionRecord>& known, const News& news,
@@ -311,7 +306,15 @@ Step AdvanceByAny(const std::optional<SessionRecord>& known, const News& news,
 }  // namespace
 
 Step Advance(const std::optional<SessionRecord>& known, const News& news, const CheckTimes& times) {
-  if (!known || known->held_event.empty()) return AdvanceByAny(known, news, times);
+  if (!known || known->held_event.empty()) {
+    Step step = AdvanceByAny(known, news, times);
+    if (known && step.record && step.events.empty() && TellsMore(*known, *step.record)) {
+      SessionEvent event =
+          RevisionEvent(news, kustom::ipp::v1::SESSION_EVENT_TYPE_DETAILS, *step.record);
+      step.events.push_back(Tell(std::move(event), *step.record));
+    }
+    return step;
+  }
   SessionRecord told = *known;
   told.held_event.clear();
   Step step = AdvanceByAny(told, news, times);
@@ -325,6 +328,39 @@ Step Release(const SessionRecord& known, absl::Time now, const CheckTimes& times
   step.record->held_event.clear();
   Settle(*step.record, now, times);
   step.events.push_back(TellHeld(known, *step.record));
+  return step;
+}
+
+Step Miss(const SessionRecord& known, absl::Time now, const CheckTimes& times) {
+  Step step{.verdict = Verdict::kRepeated, .record = known, .events = {}};
+  SessionRecord& record = *step.record;
+  record.missing_since = std::min(known.missing_since, now);
+  const absl::Time until =
+      record.missing_since + (known.complete ? times.missing_known : times.missing);
+  if (now < until || known.checks < kMissesAtLeast) {
+    record.next_check_at = std::min(known.next_check_at, std::max(until, now));
+    const bool noted =
+        record.missing_since == known.missing_since && record.next_check_at == known.next_check_at;
+    if (noted) step.record.reset();
+    return step;
+  }
+  record.next_check_at = absl::InfiniteFuture();
+  if (!known.open) return step;
+  News news;
+  news.source = kustom::ipp::v1::SESSION_EVENT_SOURCE_RECONCILIATION;
+  news.merchant_id = known.merchant_id;
+  news.session_id = known.session.session_id();
+  news.heard_at = now;
+  step.verdict = Verdict::kAdvanced;
+  if (!known.held_event.empty()) step.events.push_back(TellHeld(known, known));
+  record.held_event.clear();
+  record.session.set_status(kustom::ipp::v1::SESSION_STATUS_FAILED);
+  record.session.clear_status_raw();
+  record.open = false;
+  record.updated_at = now;
+  SessionEvent event = ProvenEvent(news, record);
+  event.set_failure_reason(kNotFoundUpstream);
+  step.events.push_back(Tell(std::move(event), record));
   return step;
 }
 

@@ -32,6 +32,9 @@ struct News {
   std::optional<kustom::ipp::v1::Session> session;
   std::string request_id;  // of the create that this answers; empty otherwise
   TraceContext trace;      // of that create, when it is known
+  // It is the answer to that create itself. Otherwise the session carries the create's mark, and
+  // whether it is the create's is still to be seen.
+  bool answers_create = false;
   // A webhook, and a create is under way that may be the one that made this session, should nobody
   // know it: its answer, or a read, shall make the event whole before it is told.
   bool hold = false;
@@ -58,6 +61,10 @@ struct CheckTimes {
   absl::Duration held = absl::Milliseconds(200);  // one with an event that is held
   absl::Duration first = absl::Seconds(30);       // one that is open
   absl::Duration complete = absl::Seconds(1);     // one that we know from webhooks alone
+  // How long reads may say that there is no such session before its record is ended: one that we
+  // know from webhooks alone, and one that was read before.
+  absl::Duration missing = absl::Minutes(10);
+  absl::Duration missing_known = absl::Hours(24);
 };
 
 struct Step {
@@ -76,10 +83,17 @@ struct Step {
 //   completes and moves nothing.
 // * A failed payment is an event and leaves the status, CREATED too: only news that says ACTIVE
 //   makes it ACTIVE. After a final status it is late.
-// * A webhook of a type that we do not know is an event, and makes no record.
+// * A webhook of a type that we do not know is an event and moves nothing: a read shall tell what
+// it
+//   means, so the session is due at once, with a record without a status where there was none.
 // * Two final statuses that disagree: the first stays, and the session is due to be read at once.
 //   What the reconciling read says then is the truth; where it is the other status, the record
 //   takes it and a CORRECTED event, which is not a terminal one, tells of it.
+// * When the record learns what the events told so far had to leave out (the whole session, the
+//   create's request_id, or the order_id of a session that went out as FINALIZED), and
+//   the news makes no event that carries it, a DETAILS event does. It is no step.
+// * Ids of CORRECTED and DETAILS end with the record's `revision`, so no two of a session are
+// equal.
 // * An event of a webhook keeps the upstream's id, word and time. One that a whole session proves
 //   has an id made of merchant, session and type, the same whenever it is computed again, and
 //   occurred when it was heard; FINALIZED at `purchase_completed_at` where the session tells it.
@@ -88,6 +102,12 @@ struct Step {
 //   or when the whole session is heard of, or by Release.
 Step Advance(const std::optional<store::SessionRecord>& known, const News& news,
              const CheckTimes& times = {});
+
+// A read was answered that there is no such session. Notes since when that is so. After
+// `times.missing` (a session that was read before: `times.missing_known`) and some reads the
+// session ends: its terminal event is FAILED with the failure_reason "not_found_upstream", and it
+// is not read again. A record that has ended is only not read again.
+Step Miss(const store::SessionRecord& known, absl::Time now, const CheckTimes& times = {});
 
 // Tells what is held, thin as it is.
 Step Release(const store::SessionRecord& known, absl::Time now, const CheckTimes& times = {});

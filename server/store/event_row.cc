@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/base/protobuf_time.h"
+#include "server/store/message_size.h"
 
 namespace ipp::store {
 
@@ -12,12 +13,14 @@ StoredEvent MakeRow(kustom::ipp::v1::SessionEvent event, int64_t position, absl:
   StoredEvent row;
   row.position = position;
   row.recorded_at = recorded_at;
-  row.payload = event.SerializeAsString();
   row.merchant_id = event.merchant_id();
   row.session_id = event.session_id();
   row.device_id = event.session().device_id();
   row.type = event.type();
   row.merchant_reference1 = event.session().merchant_reference1();
+  // Filters match what the session is, also where it is too large to be told.
+  CapEvent(&event);
+  row.payload = event.SerializeAsString();
   return row;
 }
 

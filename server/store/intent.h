@@ -36,6 +36,8 @@ struct IntentRecord {
   std::string session_id;  // kExecuted, of CreateSession
   absl::Time created_at;
   absl::Time updated_at;
+  // Only its end is left (store/retention.h): `request` is a digest, `answer` is empty.
+  bool trimmed = false;
 };
 
 // A wish for creates, the newest first.

@@ -22,13 +22,21 @@ class LogView {
     return bounds_;
   }
 
-  // Takes over what is newer, and then runs the listener if it has not been told of that yet.
+  // Takes over what is newer, and then runs the listener if it has not been told of that yet. A
+  // newer epoch counts with all that belongs to it, also when its log is shorter. Bounds without
+  // epochs come from one who has not asked for them.
   void Learn(const LogBounds& bounds) {
     int64_t latest = 0;
     {
       MutexLock lock(&mutex_);
-      bounds_.oldest = std::max(bounds_.oldest, bounds.oldest);
-      bounds_.latest = std::max(bounds_.latest, bounds.latest);
+      const bool told = !bounds.epochs.empty();
+      if (told && IsNewer(bounds.epoch(), bounds_.epoch())) {
+        bounds_ = bounds;
+      } else {
+        bounds_.oldest = std::max(bounds_.oldest, bounds.oldest);
+        bounds_.latest = std::max(bounds_.latest, bounds.latest);
+        if (told) bounds_.creates_held_until = bounds.creates_held_until;
+      }
       latest = bounds_.latest;
     }
     listener_.Run(latest);
@@ -38,14 +46,24 @@ class LogView {
   // `told`, under the slot's lock, keeps the other one quiet.
   void SetListener(std::function<void(int64_t latest)> listener) {
     if (!listener) return listener_.Set(nullptr);
-    listener_.Set([listener = std::move(listener), told = bounds().latest](int64_t latest) mutable {
-      if (latest <= told) return;
-      told = latest;
+    listener_.Set([this, listener = std::move(listener), told = bounds()](int64_t latest) mutable {
+      const LogEpoch epoch = this->epoch();
+      if (latest <= told.latest && epoch == told.epoch()) return;
+      told.latest = latest;
+      told.epochs = {epoch};
       listener(latest);
     });
   }
 
  private:
+  static bool IsNewer(const LogEpoch& a, const LogEpoch& b) {
+    return a.sequence > b.sequence || (a.sequence == b.sequence && a.label != b.label);
+  }
+  LogEpoch epoch() const {
+    MutexLock lock(&mutex_);
+    return bounds_.epoch();
+  }
+
   ListenerSlot listener_;
   mutable Mutex mutex_;
   LogBounds bounds_ ABSL_GUARDED_BY(mutex_);

@@ -5,10 +5,15 @@
 
 #include "server/base/status_macros.h"
 #include "server/store/event_row.h"
+#include "server/store/keepable.h"
 #include "server/store/postgres_rows.h"
 
 namespace ipp::store {
 namespace {
+
+// A batch with more is committed one transaction at a time. The columns of a batch are one message
+// each, of 1 GiB at most.
+constexpr size_t kMaxBatchBytes = size_t{256} << 20;
 
 // Whether its session may still turn up.
 bool IsCreating(const IntentRecord& intent, absl::Time now) {
@@ -29,6 +34,11 @@ class Batch {
   absl::Status Apply(const Transaction& transaction) {
     Snapshot snapshot = Load(transaction);
     Writes writes = transaction.decide(snapshot);
+    IPP_RETURN_IF_ERROR(CheckKeepable(transaction, writes));
+    bytes_ += BytesOf(writes);
+    if (!alone_ && bytes_ > kMaxBatchBytes) {
+      return absl::InvalidArgumentError("the batch is too large for one message to the server");
+    }
     Committed committed;
     committed.already_seen = snapshot.already_seen;
     if (!transaction.dedup_key.empty() && reads_.seen.insert(transaction.dedup_key).second) {
@@ -70,7 +80,18 @@ class Batch {
       if (const auto* now = Current(key, writes_.intents, reads_.intents)) snapshot.intent = *now;
     }
     snapshot.creating = transaction.ask_creating && Creating(merchant_id);
+    if (transaction.ask_created) snapshot.created = Created({merchant_id, transaction.request_id});
     return snapshot;
+  }
+
+  // As the transactions so far left it: also one that got its request id within the batch.
+  std::optional<SessionRecord> Created(const IntentKey& key) const {
+    for (const auto& [session, record] : writes_.sessions) {
+      if (IntentKey(record.merchant_id, record.request_id) == key) return record;
+    }
+    const auto found = reads_.created.find(key);
+    if (found == reads_.created.end()) return std::nullopt;
+    return found->second;
   }
 
   // As the transactions so far left it.
@@ -123,6 +144,7 @@ class Batch {
 
   BatchReads reads_;
   const bool alone_;
+  size_t bytes_ = 0;
   BatchWrites writes_;
   std::set<IntentKey> creating_;  // among the batch's own, as the transactions so far left them
 };
@@ -138,6 +160,9 @@ BatchKeys KeysOf(absl::Span<const Transaction* const> batch) {
     }
     if (!transaction->request_id.empty()) {
       keys.intents.emplace(transaction->merchant_id, transaction->request_id);
+    }
+    if (transaction->ask_created) {
+      keys.ask_created.emplace(transaction->merchant_id, transaction->request_id);
     }
     if (transaction->ask_creating) keys.ask_creating.insert(transaction->merchant_id);
   }

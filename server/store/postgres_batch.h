@@ -25,6 +25,7 @@ struct BatchKeys {
   std::set<SessionKey> sessions;
   std::set<IntentKey> intents;
   std::set<std::string> ask_creating;  // merchants
+  std::set<IntentKey> ask_created;     // sessions by the create that made them
 };
 BatchKeys KeysOf(absl::Span<const Transaction* const> batch);
 
@@ -36,6 +37,7 @@ struct BatchReads {
   std::map<SessionKey, SessionRecord> sessions;
   int64_t last_intent = 0;
   std::map<IntentKey, IntentRecord> intents;
+  std::map<IntentKey, SessionRecord> created;  // of `ask_created`
   // Those of `ask_creating` for whom a create may be under way that is not one of the keys: what
   // becomes of those within the batch shows in it.
   std::set<std::string> creating;

@@ -51,7 +51,8 @@ std::vector<PostgresStatement> PostgresReaderStatements() {
                                "AND id < $3::bigint ORDER BY id DESC LIMIT $4::bigint")},
       {"count_intents",
        "SELECT count(*) FILTER (WHERE state = 1), count(*) FILTER (WHERE state = 5), "
-       "min(created_at) FILTER (WHERE state = 5) FROM ipp_gateway.intents WHERE state IN (1, 5)"},
+       "min(created_at) FILTER (WHERE state = 5) FROM ipp_gateway.intents WHERE state IN (1, 5) "
+       "AND NOT trimmed"},
       {"count_open",
        "SELECT count(*), count(*) FILTER (WHERE created_at < $1::bigint), min(created_at) FROM "
        "ipp_gateway.sessions WHERE open"},
@@ -150,8 +151,7 @@ absl::StatusOr<int64_t> PostgresReader::FindPosition(absl::Time time) {
 
 absl::StatusOr<LogBounds> PostgresReader::ReadBounds() {
   IPP_ASSIGN_OR_RETURN(const PostgresRows rows, Run("bounds", PostgresArguments()));
-  if (rows.size() != 1) return absl::DataLossError("the log has no identity");
-  return LogBounds{.oldest = rows.Int(0, 0), .latest = rows.Int(0, 1)};
+  return store::ReadBounds(rows);
 }
 
 }  // namespace ipp::store

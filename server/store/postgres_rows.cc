@@ -20,6 +20,9 @@ absl::StatusOr<SessionRecord> ReadSession(const PostgresRows& rows, int row) {
   }
   record.held_event = rows.String(row, 9);
   record.trace = {.traceparent = rows.String(row, 10), .tracestate = rows.String(row, 11)};
+  record.trimmed = rows.Bool(row, 12);
+  record.revision = static_cast<int32_t>(rows.Int(row, 13));
+  if (!rows.IsNull(row, 14)) record.missing_since = FromPostgresNanos(rows.Int(row, 14));
   return record;
 }
 
@@ -49,6 +52,7 @@ IntentRecord ReadIntent(const PostgresRows& rows, int row) {
   intent.created_at = FromPostgresNanos(rows.Int(row, 12));
   intent.updated_at = FromPostgresNanos(rows.Int(row, 13));
   intent.trace = {.traceparent = rows.String(row, 14), .tracestate = rows.String(row, 15)};
+  intent.trimmed = rows.Bool(row, 16);
   return intent;
 }
 
@@ -57,6 +61,16 @@ std::vector<IntentRecord> ReadIntents(const PostgresRows& rows) {
   intents.reserve(static_cast<size_t>(rows.size()));
   for (int row = 0; row < rows.size(); ++row) intents.push_back(ReadIntent(rows, row));
   return intents;
+}
+
+absl::StatusOr<LogBounds> ReadBounds(const PostgresRows& rows) {
+  if (rows.size() != 1) return absl::DataLossError("the log has no identity");
+  LogBounds bounds;
+  bounds.oldest = rows.Int(0, 0);
+  bounds.latest = rows.Int(0, 1);
+  bounds.creates_held_until = FromPostgresNanos(rows.Int(0, 2));
+  IPP_ASSIGN_OR_RETURN(bounds.epochs, ParseEpochs(rows.Bytes(0, 3)));
+  return bounds;
 }
 
 StoredEvent ReadEvent(const PostgresRows& rows, int row) {
@@ -78,8 +92,16 @@ PostgresArguments SessionArguments(const std::vector<const SessionRecord*>& reco
   PostgresArray complete(PostgresType::kBool), open(PostgresType::kBool);
   PostgresArray created_at(PostgresType::kBigint), updated_at(PostgresType::kBigint);
   PostgresArray next_check_at(PostgresType::kBigint), checks(PostgresType::kBigint);
-  PostgresArray held_event(PostgresType::kBytea);
+  PostgresArray held_event(PostgresType::kBytea), trimmed(PostgresType::kBool);
   PostgresArray traceparent(PostgresType::kBytea), tracestate(PostgresType::kBytea);
+  PostgresArray revision(PostgresType::kBigint), missing_since(PostgresType::kBigint);
+  const auto add_time = [](PostgresArray* column, absl::Time time) {
+    if (time == absl::InfiniteFuture()) {
+      column->AddNull();
+    } else {
+      column->AddInt(PostgresNanos(time));
+    }
+  };
   for (const SessionRecord* record : records) {
     merchant_id.AddBytes(record->merchant_id);
     session_id.AddBytes(record->session.session_id());
@@ -92,21 +114,21 @@ PostgresArguments SessionArguments(const std::vector<const SessionRecord*>& reco
     open.AddBool(record->open);
     created_at.AddInt(PostgresNanos(record->created_at));
     updated_at.AddInt(PostgresNanos(record->updated_at));
-    if (record->next_check_at == absl::InfiniteFuture()) {
-      next_check_at.AddNull();
-    } else {
-      next_check_at.AddInt(PostgresNanos(record->next_check_at));
-    }
+    add_time(&next_check_at, record->next_check_at);
     checks.AddInt(record->checks);
     session.AddBytes(record->session.SerializeAsString());
     held_event.AddBytes(record->held_event);
     traceparent.AddBytes(record->trace.traceparent);
     tracestate.AddBytes(record->trace.tracestate);
+    trimmed.AddBool(record->trimmed);
+    revision.AddInt(record->revision);
+    add_time(&missing_since, record->missing_since);
   }
   PostgresArguments arguments;
   for (const PostgresArray* column :
        {&merchant_id, &session_id, &request_id, &complete, &open, &created_at, &updated_at,
-        &next_check_at, &checks, &session, &held_event, &traceparent, &tracestate}) {
+        &next_check_at, &checks, &session, &held_event, &traceparent, &tracestate, &trimmed,
+        &revision, &missing_since}) {
     arguments.Array(*column);
   }
   return arguments;
@@ -119,6 +141,7 @@ PostgresArguments IntentArguments(const std::vector<const IntentRecord*>& intent
   PostgresArray request(PostgresType::kBytea), owner(PostgresType::kBytea);
   PostgresArray under_way_until(PostgresType::kBigint), settle_by(PostgresType::kBigint);
   PostgresArray answer(PostgresType::kBytea), session_id(PostgresType::kBytea);
+  PostgresArray trimmed(PostgresType::kBool);
   PostgresArray created_at(PostgresType::kBigint), updated_at(PostgresType::kBigint);
   PostgresArray traceparent(PostgresType::kBytea), tracestate(PostgresType::kBytea);
   for (const IntentRecord* intent : intents) {
@@ -138,11 +161,13 @@ PostgresArguments IntentArguments(const std::vector<const IntentRecord*>& intent
     updated_at.AddInt(PostgresNanos(intent->updated_at));
     traceparent.AddBytes(intent->trace.traceparent);
     tracestate.AddBytes(intent->trace.tracestate);
+    trimmed.AddBool(intent->trimmed);
   }
   PostgresArguments arguments;
   for (const PostgresArray* column :
        {&id, &merchant_id, &request_id, &rpc, &caller, &request, &state, &owner, &under_way_until,
-        &settle_by, &answer, &session_id, &created_at, &updated_at, &traceparent, &tracestate}) {
+        &settle_by, &answer, &session_id, &created_at, &updated_at, &traceparent, &tracestate,
+        &trimmed}) {
     arguments.Array(*column);
   }
   return arguments;

@@ -22,6 +22,19 @@ constexpr int64_t kMigrationLock = 0x69707067'00000001;
 // Text is kept as bytea: what comes from outside may hold any byte, also 0, and the order of bytes
 // does not change with the server's locale, under which an index of text breaks. To read it:
 // convert_from(session_id, 'UTF8'). Times are nanoseconds since 1970: a timestamptz would cut them.
+//
+// An identifier as text, a UUID that has a capital letter in it, and its one spelling: releases
+// before 0.2 kept identifiers as they came.
+#define IPP_TEXT(column) "encode(" column ", 'escape')"
+#define IPP_ODD(column) \
+  IPP_TEXT(column)      \
+  " ~ '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$' AND " IPP_TEXT(column) " ~ '[A-F]'"
+#define IPP_LOWER(column) "decode(lower(" IPP_TEXT(column) "), 'escape')"
+#define IPP_ODD_IDS(table, column) \
+  "SELECT merchant_id, " IPP_LOWER(column) " FROM ipp_gateway." table " WHERE " IPP_ODD(column)
+#define IPP_ONE_SPELLING(table, column) \
+  "UPDATE ipp_gateway." table " SET " column " = " IPP_LOWER(column) " WHERE " IPP_ODD(column)
+
 constexpr const char* kMigrations[] = {
     R"sql(
 -- One row. Who commits holds its lock, so that positions have no gaps and are in commit order.
@@ -111,6 +124,53 @@ ALTER TABLE ipp_gateway.sessions ADD COLUMN traceparent bytea NOT NULL DEFAULT '
   ADD COLUMN tracestate bytea NOT NULL DEFAULT '';
 ALTER TABLE ipp_gateway.intents ADD COLUMN traceparent bytea NOT NULL DEFAULT '',
   ADD COLUMN tracestate bytea NOT NULL DEFAULT '';
+)sql",
+    R"sql(
+-- Tombstones.
+ALTER TABLE ipp_gateway.sessions ADD COLUMN trimmed boolean NOT NULL DEFAULT false;
+ALTER TABLE ipp_gateway.intents ADD COLUMN trimmed boolean NOT NULL DEFAULT false;
+DROP INDEX ipp_gateway.sessions_final;
+CREATE INDEX sessions_final ON ipp_gateway.sessions (trimmed, updated_at) WHERE NOT open;
+DROP INDEX ipp_gateway.intents_old;
+CREATE INDEX intents_old ON ipp_gateway.intents (trimmed, updated_at);
+)sql",
+    // One spelling for each identifier. Of two rows that were the same session the one that has
+    // ended stays; of two creates the one of which more is known.
+    "DELETE FROM ipp_gateway.sessions WHERE ctid IN (SELECT row FROM (SELECT ctid AS row, "
+    "row_number() OVER (PARTITION BY merchant_id, " IPP_LOWER("session_id") " ORDER BY open, "
+    "complete DESC, updated_at DESC) AS place FROM ipp_gateway.sessions WHERE "
+    "(merchant_id, " IPP_LOWER("session_id") ") IN (" IPP_ODD_IDS("sessions", "session_id") ")) "
+    "AS twins WHERE place > 1);"
+    IPP_ONE_SPELLING("sessions", "session_id") ";"
+    "UPDATE ipp_gateway.sessions SET request_id = NULL WHERE ctid IN (SELECT row FROM (SELECT ctid "
+    "AS row, row_number() OVER (PARTITION BY merchant_id, " IPP_LOWER("request_id") " ORDER BY "
+    "created_at) AS place FROM ipp_gateway.sessions WHERE "
+    "(merchant_id, " IPP_LOWER("request_id") ") IN (" IPP_ODD_IDS("sessions", "request_id") ")) "
+    "AS twins WHERE place > 1);"
+    IPP_ONE_SPELLING("sessions", "request_id") ";"
+    "DELETE FROM ipp_gateway.intents WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER "
+    "(PARTITION BY merchant_id, " IPP_LOWER("request_id") " ORDER BY CASE state WHEN 4 THEN 0 WHEN "
+    "1 THEN 1 WHEN 5 THEN 2 WHEN 3 THEN 3 ELSE 4 END, created_at, id) AS place FROM "
+    "ipp_gateway.intents WHERE (merchant_id, " IPP_LOWER("request_id") ") IN ("
+    IPP_ODD_IDS("intents", "request_id") ")) AS twins WHERE place > 1);"
+    IPP_ONE_SPELLING("intents", "request_id") ";"
+    IPP_ONE_SPELLING("intents", "session_id") ";"
+    IPP_ONE_SPELLING("events", "session_id") ";"
+    IPP_ONE_SPELLING("events", "device_id"),
+    R"sql(
+ALTER TABLE ipp_gateway.sessions ADD COLUMN revision bigint NOT NULL DEFAULT 0,
+  ADD COLUMN missing_since bigint;    -- NULL: the upstream knows it
+CREATE INDEX sessions_held ON ipp_gateway.sessions (created_at) WHERE held_event <> '';
+)sql",
+    R"sql(
+-- Breaks in the history of the log: see log_bounds.h. Written under the lock of the log's row.
+CREATE TABLE ipp_gateway.log_epochs (
+  sequence bigint PRIMARY KEY,
+  label bigint NOT NULL UNIQUE,
+  starts_after bigint NOT NULL
+);
+INSERT INTO ipp_gateway.log_epochs VALUES (0, 0, 0);
+ALTER TABLE ipp_gateway.log ADD COLUMN creates_held_until bigint NOT NULL DEFAULT 0;
 )sql",
 };
 

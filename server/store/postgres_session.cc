@@ -69,7 +69,7 @@ absl::StatusOr<LogAtStart> OpenLog(const PostgresFiles& files, const PostgresLim
   IPP_RETURN_IF_ERROR(connection->Prepare({{"bounds", kPostgresReadBounds}}, limits.answer));
   const PostgresCall calls[] = {{"bounds"}};
   IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> rows, connection->Run(calls, limits.answer));
-  log.bounds = {.oldest = rows[0].Int(0, 0), .latest = rows[0].Int(0, 1)};
+  IPP_ASSIGN_OR_RETURN(log.bounds, ReadBounds(rows[0]));
   return log;
 }
 

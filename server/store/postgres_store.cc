@@ -1,7 +1,9 @@
 #include "server/store/postgres_store.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -13,6 +15,7 @@
 #include "server/base/mutex.h"
 #include "server/base/status_macros.h"
 #include "server/store/inbox.h"
+#include "server/store/keepable.h"
 #include "server/store/log_view.h"
 #include "server/store/postgres_link.h"
 #include "server/store/postgres_reader.h"
@@ -31,6 +34,13 @@ constexpr std::chrono::seconds kGrace{2};
 // Between two steps of trimming when there is more: commits come in between.
 constexpr std::chrono::milliseconds kTrimPause{5};
 
+void LogLoss(int64_t seen, int64_t there) {
+  LogError(
+      "the log in the database has lost events: was a standby that lagged promoted, or a "
+      "backup restored?",
+      {{"seen", absl::StrCat(seen)}, {"there", absl::StrCat(there)}});
+}
+
 class PostgresStore final : public Store {
  public:
   PostgresStore(const PostgresOptions& options, Clock* clock, Metrics* metrics, std::string log_id,
@@ -39,6 +49,7 @@ class PostgresStore final : public Store {
 
   void Commit(Transaction transaction,
               absl::AnyInvocable<void(absl::StatusOr<Committed>) &&> done) override {
+    transaction.dedup_key = KeptDedupKey(std::move(transaction.dedup_key));
     writes_.Push(CommitCall{std::move(transaction), std::move(done)});
   }
   void LeaseDue(
@@ -72,6 +83,10 @@ class PostgresStore final : public Store {
                     absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) override;
   LogBounds bounds() const override { return log_.bounds(); }
   void RefreshBounds(absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) override;
+  void BeginEpoch(NewEpoch epoch,
+                  absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) override {
+    writes_.Push(EpochCall{epoch, std::move(done)});
+  }
   const std::string& log_id() const override { return log_id_; }
   void SetListener(std::function<void(int64_t latest)> listener) override {
     log_.SetListener(std::move(listener));
@@ -86,8 +101,30 @@ class PostgresStore final : public Store {
   void DoWrites(std::vector<WriteCall> writes);
   // What is wrong with the database; OK also when a transaction failed by itself.
   absl::Status CommitBatch(absl::Span<CommitCall> batch);
-  absl::Status Do(LeaseCall& call) { return Tell(writer_.LeaseDue(call.lease), call); }
-  absl::Status Do(OrphanCall& call) { return Tell(writer_.OrphanIntents(call.which), call); }
+  absl::Status Do(LeaseCall& call) {
+    if (ahead_of_monotonic_) call.lease.now = Now();
+    return Tell(writer_.LeaseDue(call.lease), call);
+  }
+  absl::Status Do(OrphanCall& call) {
+    // By the later clock a create of another replica would be given up while it is under way.
+    if (call.which.under_way_before == call.which.now) {
+      call.which.under_way_before = std::min(call.which.now, Now());
+    }
+    return Tell(writer_.OrphanIntents(call.which), call);
+  }
+  // By the database's clock once it was read: what replicas agree on must not depend on whose clock
+  // is wrong.
+  absl::Time Now() {
+    if (!ahead_of_monotonic_) return clock_->Now();
+    return absl::UnixEpoch() + *ahead_of_monotonic_ + clock_->Monotonic();
+  }
+  absl::Status Do(EpochCall& call) {
+    absl::StatusOr<LogBounds> begun = writer_.BeginEpoch(call.epoch);
+    if (begun.ok()) log_.Learn(*begun);
+    return Tell(std::move(begun), call);
+  }
+  // What the log lacks of what was known before `now` was read, when it lacks something.
+  void NoteLoss(const LogBounds& known, const LogBounds& now);
   template <typename Result, typename Call>
   absl::Status Tell(Result result, Call& call);
   void TellFailed(WriteCall& write, const absl::Status& trouble);
@@ -102,8 +139,13 @@ class PostgresStore final : public Store {
   Counter& commits_;
   Counter& commit_failures_;
   Counter& events_appended_;
+  Gauge& clock_difference_;
   LogView log_;
-  bool failing_ = false;  // writer thread only
+  std::atomic<bool> noting_loss_ = false;
+  // Writer thread only.
+  RetentionGuard retention_;
+  std::optional<absl::Duration> ahead_of_monotonic_;
+  bool failing_ = false;
 
   mutable Mutex mutex_;
   // Why it cannot be written; empty when it can. Not an absl::Status: threads would share its
@@ -137,7 +179,10 @@ PostgresStore::PostgresStore(const PostgresOptions& options, Clock* clock, Metri
           metrics->counter("ipp_store_commit_failures_total", "Transactions that failed.")),
       events_appended_(
           metrics->counter("ipp_events_appended_total", "Events appended to the log.")),
+      clock_difference_(metrics->gauge("ipp_store_clock_difference_seconds",
+                                       "How far the gateway's clock is ahead of the database's.")),
       log_(bounds),
+      retention_(options.retention, std::nullopt, clock, metrics),
       write_link_(LinkOptions("writer", PostgresRole::kWrite, PostgresWriterStatements(), metrics)),
       read_link_(LinkOptions("reader", PostgresRole::kRead, PostgresReaderStatements(), metrics)),
       listen_link_(
@@ -223,8 +268,10 @@ void PostgresStore::DoWrites(std::vector<WriteCall> writes) {
       if (batch.size() == options_.max_batch) commit();
     } else if (auto* lease = std::get_if<LeaseCall>(&write)) {
       trouble = Do(*lease);
+    } else if (auto* orphans = std::get_if<OrphanCall>(&write)) {
+      trouble = Do(*orphans);
     } else {
-      trouble = Do(std::get<OrphanCall>(write));
+      trouble = Do(std::get<EpochCall>(write));
     }
   }
   if (trouble.ok()) commit();
@@ -250,11 +297,10 @@ absl::Status PostgresStore::CommitBatch(absl::Span<CommitCall> batch) {
 
   const int64_t known = bounds().latest;
   const auto start = steady_clock::now();
-  absl::StatusOr<PostgresWriter::Done> done = writer_.Commit(transactions, clock_->Now());
+  absl::StatusOr<PostgresWriter::Done> done = writer_.Commit(transactions, Now(), known);
   commit_seconds_.Observe(std::chrono::duration<double>(steady_clock::now() - start).count());
 
-  const bool its_own =
-      absl::IsAlreadyExists(done.status()) || absl::IsInvalidArgument(done.status());
+  const bool its_own = IsItsOwn(done.status());
   if (its_own && batch.size() > 1) {
     // One of them cannot be written, ever: each on its own, so that it fails alone.
     absl::Status trouble;
@@ -276,13 +322,14 @@ absl::Status PostgresStore::CommitBatch(absl::Span<CommitCall> batch) {
     for (CommitCall& call : batch) std::move(call.done)(ForCaller(done.status()));
     return trouble;
   }
-  if (done->before < known) {
-    LogError("the log in the database has lost events: was a standby that lagged promoted?",
-             {{"seen", absl::StrCat(known)}, {"there", absl::StrCat(done->before)}});
-  }
   commits_.Add(static_cast<double>(batch.size()));
   events_appended_.Add(static_cast<double>(done->latest - done->before));
-  log_.Learn({.oldest = 0, .latest = done->latest});
+  if (done->before < known) {
+    LogLoss(known, done->before);
+    if (const absl::StatusOr<LogBounds> now = writer_.ReadBounds(); now.ok()) log_.Learn(*now);
+  } else {
+    log_.Learn({.oldest = 0, .latest = done->latest});
+  }
   for (size_t i = 0; i < batch.size(); ++i) {
     std::move(batch[i].done)(std::move(done->committed[i]));
   }
@@ -294,13 +341,20 @@ bool PostgresStore::Maintain() {
     Publish(writer_.Probe());
     return false;
   }
-  const absl::Time now = clock_->Now();
-  // A session is remembered as long as its webhooks may be repeated: one that was forgotten would
-  // start a second life.
-  const absl::StatusOr<bool> more =
-      writer_.Trim({.events = now - options_.event_retention,
-                    .sessions = now - std::max(options_.event_retention, options_.dedup_retention),
-                    .seen = now - options_.dedup_retention});
+  std::optional<absl::Time> database;
+  if (options_.database_clock) {
+    const absl::StatusOr<absl::Time> read = writer_.ReadClock();
+    if (!read.ok()) {
+      Publish(read.status());
+      return false;
+    }
+    database = *read;
+    ahead_of_monotonic_ = *read - absl::UnixEpoch() - clock_->Monotonic();
+    clock_difference_.Set(absl::ToDoubleSeconds(clock_->Now() - *read));
+  }
+  const std::optional<Cutoffs> cutoffs = retention_.Next(database);
+  if (!cutoffs) return false;
+  const absl::StatusOr<bool> more = writer_.Trim(*cutoffs);
   Publish(more.status());
   return more.ok() && *more;
 }
@@ -326,8 +380,10 @@ void PostgresStore::ListenLoop() {
   const auto interval = absl::ToChronoNanoseconds(options_.poll_interval);
   while (!stop_.stopped()) {
     if (!listen_link_.Get(PostgresLink::InPause::kWait).ok()) continue;
+    const LogBounds known = bounds();
     const absl::StatusOr<LogBounds> read = tail_.ReadBounds();
     if (!read.ok()) continue;
+    NoteLoss(known, *read);
     log_.Learn(*read);
     const auto poll_at = steady_clock::now() + interval;
     while (true) {
@@ -341,6 +397,16 @@ void PostgresStore::ListenLoop() {
       if (!told.ok() || *told == 0 || *told > bounds().latest) break;
     }
   }
+}
+
+void PostgresStore::NoteLoss(const LogBounds& known, const LogBounds& now) {
+  const std::optional<int64_t> after = LostAfter(known, now);
+  if (!after || bounds().epochs != known.epochs || noting_loss_.exchange(true)) return;
+  LogLoss(known.latest, now.latest);
+  BeginEpoch({.starts_after = *after, .after_sequence = known.epoch().sequence},
+             [this](const absl::StatusOr<LogBounds>&) {
+               noting_loss_ = false;  // where it failed, the next look finds it again
+             });
 }
 
 // ---- Reads. ----

@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
+#include "server/store/retention.h"
 #include "server/store/store.h"
 
 namespace ipp::store {
@@ -20,11 +21,10 @@ struct PostgresOptions {
   std::string password_file = {};  // may be empty: then the DSN's, or none
   size_t max_batch = 256;          // transactions a commit
   size_t max_queue = 10000;        // more: RESOURCE_EXHAUSTED
-  // Of the keys of webhooks taken, and of creates that nothing was heard of since.
-  absl::Duration dedup_retention = absl::Hours(7 * 24);
-  // Older events are removed, and sessions that have been final for longer (not before
-  // `dedup_retention`: a repeated webhook would start them anew). Open sessions stay.
-  absl::Duration event_retention = absl::Hours(7 * 24);
+  Retention retention = {};        // open sessions stay
+  // What replicas agree on runs by the database's clock, measured at each commit. Off where a test
+  // sets the time.
+  bool database_clock = false;
   // How often the writer, between commits, removes what is too old, or tries whether it can write
   // again after it could not.
   absl::Duration maintenance_interval = absl::Seconds(1);

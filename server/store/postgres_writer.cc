@@ -6,7 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
+#include "server/store/postgres_epochs.h"
 #include "server/store/postgres_rows.h"
+#include "server/store/store_calls.h"
 
 namespace ipp::store {
 namespace {
@@ -20,15 +22,22 @@ constexpr char kReadSessions[] =
     " FROM unnest($1::bytea[], $2::bytea[]) AS k (merchant_id, session_id) "
     "JOIN ipp_gateway.sessions s USING (merchant_id, session_id) FOR UPDATE OF s";
 constexpr char kPutSessions[] =
-    "INSERT INTO ipp_gateway.sessions SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], "
+    "INSERT INTO ipp_gateway.sessions (merchant_id, session_id, request_id, complete, open, "
+    "created_at, updated_at, next_check_at, checks, session, held_event, traceparent, tracestate, "
+    "trimmed, revision, missing_since) SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], "
     "$4::boolean[], $5::boolean[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], "
-    "$10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[]) "
+    "$10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[], $14::boolean[], $15::bigint[], "
+    "$16::bigint[]) "
     "ON CONFLICT (merchant_id, session_id) DO UPDATE SET "
     "request_id = excluded.request_id, complete = excluded.complete, open = excluded.open, "
     "created_at = excluded.created_at, updated_at = excluded.updated_at, "
     "next_check_at = excluded.next_check_at, checks = excluded.checks, session = excluded.session, "
     "held_event = excluded.held_event, traceparent = excluded.traceparent, "
-    "tracestate = excluded.tracestate";
+    "tracestate = excluded.tracestate, trimmed = excluded.trimmed, "
+    "revision = excluded.revision, missing_since = excluded.missing_since";
+constexpr char kReadCreated[] =
+    " FROM unnest($1::bytea[], $2::bytea[]) AS k (merchant_id, request_id) "
+    "JOIN ipp_gateway.sessions s USING (merchant_id, request_id)";
 constexpr char kReadIntents[] =
     " FROM unnest($1::bytea[], $2::bytea[]) AS k (merchant_id, request_id) "
     "JOIN ipp_gateway.intents i USING (merchant_id, request_id) FOR UPDATE OF i";
@@ -44,13 +53,14 @@ constexpr char kPutIntents[] =
     "INSERT INTO ipp_gateway.intents SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], "
     "$4::bytea[], $5::bytea[], $6::bytea[], $7::bigint[], $8::bytea[], $9::bigint[], "
     "$10::bigint[], $11::bytea[], $12::bytea[], $13::bigint[], $14::bigint[], "
-    "$15::bytea[], $16::bytea[]) "
+    "$15::bytea[], $16::bytea[], $17::boolean[]) "
     "ON CONFLICT (merchant_id, request_id) DO UPDATE SET rpc = excluded.rpc, "
     "caller = excluded.caller, request = excluded.request, state = excluded.state, "
     "owner = excluded.owner, under_way_until = excluded.under_way_until, "
     "settle_by = excluded.settle_by, answer = excluded.answer, session_id = excluded.session_id, "
     "created_at = excluded.created_at, updated_at = excluded.updated_at, "
-    "traceparent = excluded.traceparent, tracestate = excluded.tracestate";
+    "traceparent = excluded.traceparent, tracestate = excluded.tracestate, "
+    "trimmed = excluded.trimmed";
 // The array, so that the rows are chosen and locked once, however the update finds them.
 constexpr char kOrphans[] =
     "UPDATE ipp_gateway.intents i SET state = 5, updated_at = greatest(updated_at, $1::bigint) "
@@ -70,18 +80,25 @@ constexpr char kTrimEvents[] =
     "moved AS (UPDATE ipp_gateway.log_start SET trimmed_through = old.through FROM old WHERE "
     "old.through IS NOT NULL) "
     "SELECT count(*) FROM gone";
+// $1: older than that; $2: at most so many.
+constexpr char kOldSessions[] =
+    " FROM ipp_gateway.sessions s WHERE NOT open AND NOT trimmed AND updated_at < $1::bigint ORDER "
+    "BY updated_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED";
+constexpr char kOldIntents[] =
+    " FROM ipp_gateway.intents i WHERE NOT trimmed AND updated_at < $1::bigint ORDER BY updated_at "
+    "LIMIT $2::bigint FOR UPDATE SKIP LOCKED";
 constexpr char kTrimSessions[] =
     "WITH gone AS (DELETE FROM ipp_gateway.sessions WHERE ctid = ANY (ARRAY(SELECT ctid FROM "
-    "ipp_gateway.sessions WHERE NOT open AND updated_at < $1::bigint ORDER BY updated_at LIMIT "
-    "$2::bigint FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) FROM gone";
+    "ipp_gateway.sessions WHERE NOT open AND trimmed AND updated_at < $1::bigint ORDER BY "
+    "updated_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) FROM gone";
 constexpr char kTrimSeen[] =
     "WITH gone AS (DELETE FROM ipp_gateway.seen WHERE ctid = ANY (ARRAY(SELECT ctid FROM "
     "ipp_gateway.seen WHERE seen_at < $1::bigint ORDER BY seen_at LIMIT $2::bigint)) RETURNING 1) "
     "SELECT count(*) FROM gone";
 constexpr char kTrimIntents[] =
     "WITH gone AS (DELETE FROM ipp_gateway.intents WHERE ctid = ANY (ARRAY(SELECT ctid FROM "
-    "ipp_gateway.intents WHERE updated_at < $1::bigint ORDER BY updated_at LIMIT $2::bigint FOR "
-    "UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) FROM gone";
+    "ipp_gateway.intents WHERE trimmed AND updated_at < $1::bigint ORDER BY updated_at LIMIT "
+    "$2::bigint FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) FROM gone";
 
 PostgresArray Column(const std::set<std::string>& values) {
   PostgresArray column(PostgresType::kBytea);
@@ -98,15 +115,28 @@ PostgresArguments Columns(const std::set<std::pair<std::string, std::string>>& p
   return std::move(PostgresArguments().Array(first).Array(second));
 }
 
-// What one transaction did wrong by itself, not the database.
-bool IsItsOwn(const absl::Status& status) {
-  return absl::IsAlreadyExists(status) || absl::IsInvalidArgument(status);
+// The rows that old records leave behind.
+PostgresArguments Tombstones(std::vector<SessionRecord>* records) {
+  std::vector<const SessionRecord*> left;
+  for (SessionRecord& record : *records) {
+    record = Tombstone(std::move(record));
+    left.push_back(&record);
+  }
+  return SessionArguments(left);
+}
+PostgresArguments Tombstones(std::vector<IntentRecord>* intents) {
+  std::vector<const IntentRecord*> left;
+  for (IntentRecord& intent : *intents) {
+    intent = Tombstone(std::move(intent));
+    left.push_back(&intent);
+  }
+  return IntentArguments(left);
 }
 
 }  // namespace
 
 std::vector<PostgresStatement> PostgresWriterStatements() {
-  return {
+  std::vector<PostgresStatement> statements = {
       {"begin", "BEGIN ISOLATION LEVEL READ COMMITTED"},
       {"commit", "COMMIT"},
       {"rollback", "ROLLBACK"},
@@ -116,6 +146,8 @@ std::vector<PostgresStatement> PostgresWriterStatements() {
       {"read_sessions", absl::StrCat("SELECT ", kPostgresSessionColumns, kReadSessions)},
       {"read_intents", absl::StrCat("SELECT ", kPostgresIntentColumns, kReadIntents)},
       {"read_creating", kReadCreating},
+      {"read_created", absl::StrCat("SELECT ", kPostgresSessionColumns, kReadCreated)},
+      {"clock", "SELECT (extract(epoch FROM clock_timestamp()) * 1000000000)::bigint"},
       {"put_seen",
        "INSERT INTO ipp_gateway.seen SELECT key, $2::bigint FROM unnest($1::bytea[]) AS k (key)"},
       {"put_sessions", kPutSessions},
@@ -130,16 +162,27 @@ std::vector<PostgresStatement> PostgresWriterStatements() {
       {"probe", "UPDATE ipp_gateway.log SET commits = commits + 1"},
       {"due",
        absl::StrCat("SELECT ", kPostgresSessionColumns,
-                    " FROM ipp_gateway.sessions s WHERE next_check_at <= $1::bigint ORDER BY "
+                    " FROM ipp_gateway.sessions s WHERE (next_check_at <= $1::bigint OR "
+                    "next_check_at > $4::bigint) AND merchant_id <> ALL ($3::bytea[]) ORDER BY "
                     "next_check_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED")},
+      {"held", absl::StrCat("SELECT ", kPostgresSessionColumns,
+                            " FROM ipp_gateway.sessions s WHERE held_event <> '' AND created_at <= "
+                            "$3::bigint AND next_check_at <= $1::bigint ORDER BY created_at LIMIT "
+                            "$2::bigint FOR UPDATE SKIP LOCKED")},
       {"put_off", kPutOff},
       {"orphans", absl::StrCat(kOrphans, kPostgresIntentColumns)},
       {"try_trim", "SELECT pg_try_advisory_xact_lock($1::bigint)"},
       {"trim_events", kTrimEvents},
+      {"old_sessions", absl::StrCat("SELECT ", kPostgresSessionColumns, kOldSessions)},
+      {"old_intents", absl::StrCat("SELECT ", kPostgresIntentColumns, kOldIntents)},
       {"trim_sessions", kTrimSessions},
       {"trim_seen", kTrimSeen},
       {"trim_intents", kTrimIntents},
   };
+  for (PostgresStatement& statement : PostgresEpochStatements()) {
+    statements.push_back(std::move(statement));
+  }
+  return statements;
 }
 
 // ---- Commits. ----
@@ -173,13 +216,15 @@ void PostgresWriter::Settle(PostgresConnection& connection, const absl::Status& 
 }
 
 absl::StatusOr<PostgresWriter::Done> PostgresWriter::Commit(
-    absl::Span<const Transaction* const> batch, absl::Time now) {
+    absl::Span<const Transaction* const> batch, absl::Time now, int64_t seen) {
   return Attempt<Done>(
       PostgresLink::InPause::kWait, [&](PostgresConnection& connection) -> absl::StatusOr<Done> {
         IPP_ASSIGN_OR_RETURN(BatchReads reads, Read(connection, KeysOf(batch), now));
         const int64_t before = reads.last_position;
         IPP_ASSIGN_OR_RETURN(BatchWrites writes, Decide(batch, std::move(reads), now));
-        IPP_RETURN_IF_ERROR(Write(connection, writes));
+        std::vector<PostgresCall> calls;
+        if (before < seen) calls.push_back(PostgresLossCall(before));
+        IPP_RETURN_IF_ERROR(Write(connection, writes, std::move(calls)));
         return Done{std::move(writes.committed), before, writes.last_position};
       });
 }
@@ -202,6 +247,7 @@ absl::StatusOr<BatchReads> PostgresWriter::Read(PostgresConnection& connection,
   const size_t creating =
       ask(keys.ask_creating, "read_creating",
           Columns(keys.intents).Array(Column(keys.ask_creating)).Int(PostgresNanos(now)));
+  const size_t created = ask(keys.ask_created, "read_created", Columns(keys.ask_created));
   IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> rows, connection.Run(calls, limits_.answer));
   if (rows[1].size() != 1) return absl::DataLossError("the log has no identity");
 
@@ -219,14 +265,19 @@ absl::StatusOr<BatchReads> PostgresWriter::Read(PostgresConnection& connection,
     IntentKey key(intent.merchant_id, intent.request_id);
     reads.intents.emplace(std::move(key), std::move(intent));
   }
+  IPP_ASSIGN_OR_RETURN(found, ReadSessions(rows[created]));
+  for (SessionRecord& record : found) {
+    IntentKey key(record.merchant_id, record.request_id);
+    reads.created.emplace(std::move(key), std::move(record));
+  }
   for (int i = 0; i < rows[creating].size(); ++i) {
     reads.creating.insert(rows[creating].String(i, 0));
   }
   return reads;
 }
 
-absl::Status PostgresWriter::Write(PostgresConnection& connection, const BatchWrites& writes) {
-  std::vector<PostgresCall> calls;
+absl::Status PostgresWriter::Write(PostgresConnection& connection, const BatchWrites& writes,
+                                   std::vector<PostgresCall> calls) {
   const int64_t recorded_at = PostgresNanos(writes.recorded_at);
   if (!writes.seen.empty()) {
     PostgresArray keys(PostgresType::kBytea);
@@ -276,8 +327,16 @@ absl::StatusOr<std::vector<SessionRecord>> PostgresWriter::LeaseDue(const Lease&
   using Due = std::vector<SessionRecord>;
   return Attempt<Due>(
       PostgresLink::InPause::kWait, [&](PostgresConnection& connection) -> absl::StatusOr<Due> {
-        const PostgresCall find[] = {
-            {"begin"}, {"due", PostgresArguments().Int(PostgresNanos(lease.now)).Int(lease.limit)}};
+        PostgresArguments which;
+        which.Int(PostgresNanos(lease.now)).Int(lease.limit);
+        if (lease.held_since) {
+          which.Int(PostgresNanos(*lease.held_since));
+        } else {
+          which.Array(Column({lease.without_merchants.begin(), lease.without_merchants.end()}));
+          which.Int(PostgresNanos(lease.now + lease.longest));
+        }
+        const PostgresCall find[] = {{"begin"},
+                                     {lease.held_since ? "held" : "due", std::move(which)}};
         IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> rows,
                              connection.Run(find, limits_.answer));
         IPP_ASSIGN_OR_RETURN(Due due, ReadSessions(rows[1]));
@@ -318,29 +377,71 @@ absl::StatusOr<std::vector<IntentRecord>> PostgresWriter::OrphanIntents(const Or
       });
 }
 
+// ---- Epochs. ----
+
+absl::StatusOr<LogBounds> PostgresWriter::BeginEpoch(const NewEpoch& epoch) {
+  return Attempt<LogBounds>(PostgresLink::InPause::kWait,
+                            [&](PostgresConnection& connection) -> absl::StatusOr<LogBounds> {
+                              std::vector<PostgresCall> calls = PostgresEpochCalls(epoch);
+                              calls.insert(calls.begin(), {{"begin"}, {"lock_log"}});
+                              IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> rows,
+                                                   Finish(connection, std::move(calls)));
+                              return store::ReadBounds(rows[rows.size() - 2]);
+                            });
+}
+
+absl::StatusOr<LogBounds> PostgresWriter::ReadBounds() {
+  return Attempt<LogBounds>(PostgresLink::InPause::kFail,
+                            [&](PostgresConnection& connection) -> absl::StatusOr<LogBounds> {
+                              const PostgresCall calls[] = {{"bounds"}};
+                              IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> rows,
+                                                   connection.Run(calls, limits_.answer));
+                              return store::ReadBounds(rows[0]);
+                            });
+}
+
 // ---- Maintenance: commits do not wait behind its waiting. ----
 
 absl::StatusOr<bool> PostgresWriter::Trim(const Cutoffs& cutoffs) {
   return Attempt<bool>(
       PostgresLink::InPause::kFail, [&](PostgresConnection& connection) -> absl::StatusOr<bool> {
-        const PostgresCall ask[] = {{"begin"}, {"try_trim", PostgresArguments().Int(kTrimLock)}};
-        IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> mine,
+        const auto step = [](const char* name, absl::Time cutoff) {
+          return PostgresCall{name, PostgresArguments().Int(PostgresNanos(cutoff)).Int(kTrimStep)};
+        };
+        const PostgresCall ask[] = {{"begin"},
+                                    {"try_trim", PostgresArguments().Int(kTrimLock)},
+                                    step("old_sessions", cutoffs.sessions),
+                                    step("old_intents", cutoffs.creates)};
+        IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> rows,
                              connection.Run(ask, limits_.answer));
-        std::vector<PostgresCall> calls;
-        if (mine[1].Bool(0, 0)) {
-          const auto step = [&](const char* name, absl::Time cutoff) {
-            calls.push_back({name, PostgresArguments().Int(PostgresNanos(cutoff)).Int(kTrimStep)});
-          };
-          step("trim_events", cutoffs.events);
-          step("trim_sessions", cutoffs.sessions);
-          step("trim_seen", cutoffs.seen);
-          step("trim_intents", cutoffs.seen);
+        if (!rows[1].Bool(0, 0)) {
+          IPP_RETURN_IF_ERROR(Finish(connection, {}).status());
+          return false;
         }
+        IPP_ASSIGN_OR_RETURN(std::vector<SessionRecord> sessions, ReadSessions(rows[2]));
+        std::vector<IntentRecord> intents = ReadIntents(rows[3]);
+        std::vector<PostgresCall> calls = {
+            step("trim_events", cutoffs.events), step("trim_sessions", cutoffs.tombstones),
+            step("trim_seen", cutoffs.seen), step("trim_intents", cutoffs.tombstones)};
+        const size_t counted = calls.size();
+        if (!sessions.empty()) calls.push_back({"put_sessions", Tombstones(&sessions)});
+        if (!intents.empty()) calls.push_back({"put_intents", Tombstones(&intents)});
         IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> removed,
                              Finish(connection, std::move(calls)));
-        return std::any_of(removed.begin(), removed.end() - 1,
-                           [](const PostgresRows& rows) { return rows.Int(0, 0) == kTrimStep; });
+        return sessions.size() == kTrimStep || intents.size() == kTrimStep ||
+               std::any_of(removed.begin(), removed.begin() + static_cast<std::ptrdiff_t>(counted),
+                           [](const PostgresRows& gone) { return gone.Int(0, 0) == kTrimStep; });
       });
+}
+
+absl::StatusOr<absl::Time> PostgresWriter::ReadClock() {
+  return Attempt<absl::Time>(PostgresLink::InPause::kFail,
+                             [&](PostgresConnection& connection) -> absl::StatusOr<absl::Time> {
+                               const PostgresCall calls[] = {{"clock"}};
+                               IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> rows,
+                                                    connection.Run(calls, limits_.answer));
+                               return FromPostgresNanos(rows[0].Int(0, 0));
+                             });
 }
 
 absl::Status PostgresWriter::Probe() {

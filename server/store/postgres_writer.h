@@ -11,6 +11,7 @@
 #include "server/store/postgres_batch.h"
 #include "server/store/postgres_link.h"
 #include "server/store/postgres_session.h"
+#include "server/store/retention.h"
 #include "server/store/store.h"
 
 // Why READ COMMITTED is right here, and asked for by name: every statement of a batch sees what was
@@ -37,24 +38,28 @@ class PostgresWriter {
     int64_t before = 0;  // the last position of the log before it
     int64_t latest = 0;  // and after
   };
+  // `seen`: the last position that this replica has seen. Where the log ends before it, events are
+  // lost, and the transaction begins an epoch.
   // All of `batch` as one transaction of the database, in two round trips. When it returns OK, all
   // is durable, on the synchronous standby too. ALREADY_EXISTS and INVALID_ARGUMENT: nothing was
   // written, because one of them broke a rule of its own. Any other error: nothing was written, or
   // nobody knows (the connection was lost while it committed).
-  absl::StatusOr<Done> Commit(absl::Span<const Transaction* const> batch, absl::Time now);
+  absl::StatusOr<Done> Commit(absl::Span<const Transaction* const> batch, absl::Time now,
+                              int64_t seen = 0);
 
   // Store::LeaseDue.
   absl::StatusOr<std::vector<SessionRecord>> LeaseDue(const Lease& lease);
   // Store::OrphanIntents.
   absl::StatusOr<std::vector<IntentRecord>> OrphanIntents(const Orphans& which);
+  // Store::BeginEpoch.
+  absl::StatusOr<LogBounds> BeginEpoch(const NewEpoch& epoch);
+  absl::StatusOr<LogBounds> ReadBounds();
 
-  struct Cutoffs {
-    absl::Time events;    // older events go, from the oldest on
-    absl::Time sessions;  // sessions that were final by then
-    absl::Time seen;      // dedup keys, and creates that nothing was heard of since
-  };
   // One small step, unless another replica is at it; true when there may be more to remove.
   absl::StatusOr<bool> Trim(const Cutoffs& cutoffs);
+
+  // The database's clock.
+  absl::StatusOr<absl::Time> ReadClock();
 
   // Commits a change that nobody sees, to find out whether a commit can be made.
   absl::Status Probe();
@@ -69,7 +74,8 @@ class PostgresWriter {
   void Settle(PostgresConnection& connection, const absl::Status& status);
   absl::StatusOr<BatchReads> Read(PostgresConnection& connection, const BatchKeys& keys,
                                   absl::Time now);
-  absl::Status Write(PostgresConnection& connection, const BatchWrites& writes);
+  absl::Status Write(PostgresConnection& connection, const BatchWrites& writes,
+                     std::vector<PostgresCall> calls);
   // Runs `calls` and COMMIT; OK only when that means what it says.
   absl::StatusOr<std::vector<PostgresRows>> Finish(PostgresConnection& connection,
                                                    std::vector<PostgresCall> calls);

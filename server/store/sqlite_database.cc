@@ -16,7 +16,14 @@ absl::Status ErrorOf(sqlite3* database) {
   const std::string message = absl::StrCat("sqlite: ", sqlite3_errmsg(database), " (", code, ")");
   switch (code & 0xff) {
     case SQLITE_CONSTRAINT:
-      return absl::AlreadyExistsError(message);
+      return code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY
+                 ? absl::AlreadyExistsError(message)
+                 : absl::InvalidArgumentError(message);
+    // What one statement asked to be written, not the file.
+    case SQLITE_TOOBIG:
+    case SQLITE_MISMATCH:
+    case SQLITE_RANGE:
+      return absl::InvalidArgumentError(message);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       return absl::DataLossError(message);
@@ -81,17 +88,58 @@ absl::string_view SqliteQuery::Bytes(int column) const {
 
 void SqliteDatabase::Closer::operator()(sqlite3* database) const { sqlite3_close_v2(database); }
 
-absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::string& path) {
+absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::string& path,
+                                                                     int flags) {
   sqlite3* handle = nullptr;
-  const int code =
-      sqlite3_open_v2(path.c_str(), &handle,
-                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int code = sqlite3_open_v2(path.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   // The handle is there, and to be closed, also after an error.
   std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(handle));
   if (code != SQLITE_OK) return ErrorOf(handle);
   sqlite3_extended_result_codes(handle, 1);
   sqlite3_busy_timeout(handle, kBusyTimeoutMs);
   return database;
+}
+
+absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::string& path) {
+  return Open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+}
+
+absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::OpenReadOnly(
+    const std::string& path) {
+  IPP_ASSIGN_OR_RETURN(std::unique_ptr<SqliteDatabase> database, Open(path, SQLITE_OPEN_READONLY));
+  sqlite3_db_config(database->database_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  return database;
+}
+
+absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::OpenImmutable(
+    const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    // What has a meaning in a URI.
+    if (c == '?' || c == '#' || c == '%') {
+      absl::StrAppend(&uri, "%", absl::Hex(c, absl::kZeroPad2));
+    } else {
+      uri.push_back(c);
+    }
+  }
+  return Open(uri + "?immutable=1", SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
+}
+
+absl::Status SqliteDatabase::CopyTo(SqliteDatabase* target) {
+  sqlite3* const to = target->database_.get();
+  sqlite3_backup* const backup = sqlite3_backup_init(to, "main", database_.get(), "main");
+  if (backup == nullptr) return ErrorOf(to);
+  int code = SQLITE_OK;
+  // In one step, so that it is one state. Busy: the file is locked for a moment, as when a gateway
+  // recovers its log at a start.
+  for (int tries = 0; tries < 50; ++tries) {
+    code = sqlite3_backup_step(backup, -1);
+    if (code != SQLITE_BUSY && code != SQLITE_LOCKED) break;
+    sqlite3_sleep(kBusyTimeoutMs);
+  }
+  sqlite3_backup_finish(backup);
+  if (code == SQLITE_DONE) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("sqlite: ", sqlite3_errstr(code), " (", code, ")"));
 }
 
 absl::Status SqliteDatabase::Execute(const std::string& sql) {

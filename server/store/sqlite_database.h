@@ -14,8 +14,9 @@ struct sqlite3_stmt;
 
 namespace ipp::store {
 
-// Errors of everything here: ALREADY_EXISTS for a broken constraint, DATA_LOSS for a file that is
-// damaged or no database, UNAVAILABLE for the rest (disk full, locked, I/O).
+// Errors of everything here: ALREADY_EXISTS for a key that is taken, INVALID_ARGUMENT for a value
+// that cannot be written, DATA_LOSS for a file that is damaged or no database, UNAVAILABLE for the
+// rest (disk full, locked, I/O).
 
 struct SqliteFinalizer {
   void operator()(sqlite3_stmt* statement) const;
@@ -57,6 +58,10 @@ class SqliteDatabase {
  public:
   // Opens `path`, making it when missing.
   static absl::StatusOr<std::unique_ptr<SqliteDatabase>> Open(const std::string& path);
+  // For reading beside a writer, of this process or another one; never checkpoints.
+  static absl::StatusOr<std::unique_ptr<SqliteDatabase>> OpenReadOnly(const std::string& path);
+  // For reading a file that nothing writes to: as it is, without locks or files beside it.
+  static absl::StatusOr<std::unique_ptr<SqliteDatabase>> OpenImmutable(const std::string& path);
 
   // One or more statements; rows are dropped.
   absl::Status Execute(const std::string& sql);
@@ -65,6 +70,8 @@ class SqliteDatabase {
   absl::StatusOr<std::string> ReadOne(absl::string_view sql);
   // BEGIN IMMEDIATE, `body`, COMMIT; rolled back when any of them fails.
   absl::Status InTransaction(absl::FunctionRef<absl::Status()> body);
+  // All of it as of now, over whatever `target` holds, in one go.
+  absl::Status CopyTo(SqliteDatabase* target);
   // Rows that the last statement changed.
   int64_t changes() const;
 
@@ -73,6 +80,7 @@ class SqliteDatabase {
     void operator()(sqlite3* database) const;
   };
   explicit SqliteDatabase(sqlite3* database) : database_(database) {}
+  static absl::StatusOr<std::unique_ptr<SqliteDatabase>> Open(const std::string& path, int flags);
 
   std::unique_ptr<sqlite3, Closer> database_;
 };

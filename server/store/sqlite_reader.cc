@@ -28,8 +28,8 @@ absl::StatusOr<SessionRecord> FindOne(const SqliteStatement& statement, const st
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SqliteReader>> SqliteReader::Open(const std::string& path) {
-  IPP_ASSIGN_OR_RETURN(std::unique_ptr<SqliteDatabase> database, SqliteDatabase::Open(path));
-  IPP_RETURN_IF_ERROR(database->Execute("PRAGMA query_only = ON"));
+  IPP_ASSIGN_OR_RETURN(std::unique_ptr<SqliteDatabase> database,
+                       SqliteDatabase::OpenReadOnly(path));
   std::unique_ptr<SqliteReader> reader(new SqliteReader(std::move(database)));
   const std::pair<SqliteStatement*, std::string> statements[] = {
       {&reader->by_session_,
@@ -42,7 +42,8 @@ absl::StatusOr<std::unique_ptr<SqliteReader>> SqliteReader::Open(const std::stri
                                       " FROM intents WHERE merchant_id = ? AND request_id = ?")},
       {&reader->count_intents_,
        "SELECT count(*) FILTER (WHERE state = 1), count(*) FILTER (WHERE state = 5), "
-       "min(created_at) FILTER (WHERE state = 5) FROM intents WHERE state IN (1, 5)"},
+       "min(created_at) FILTER (WHERE state = 5) FROM intents WHERE state IN (1, 5) AND trimmed = "
+       "0"},
       {&reader->open_,
        "SELECT count(*), count(*) FILTER (WHERE created_at < ?), min(created_at) FROM sessions "
        "WHERE open = 1"},

@@ -3,6 +3,22 @@
 #include <string>
 
 namespace ipp::store {
+namespace {
+
+// NULL: never.
+absl::Time ReadTime(const SqliteQuery& row, int column) {
+  return row.IsNull(column) ? absl::InfiniteFuture() : FromNanos(row.Int(column));
+}
+
+void BindTime(SqliteQuery& query, absl::Time time) {
+  if (time == absl::InfiniteFuture()) {
+    query.BindNull();
+  } else {
+    query.Bind(ToNanos(time));
+  }
+}
+
+}  // namespace
 
 absl::StatusOr<SessionRecord> ReadSession(const SqliteQuery& row) {
   SessionRecord record;
@@ -12,7 +28,7 @@ absl::StatusOr<SessionRecord> ReadSession(const SqliteQuery& row) {
   record.open = row.Int(3) != 0;
   record.created_at = FromNanos(row.Int(4));
   record.updated_at = FromNanos(row.Int(5));
-  record.next_check_at = row.IsNull(6) ? absl::InfiniteFuture() : FromNanos(row.Int(6));
+  record.next_check_at = ReadTime(row, 6);
   record.checks = static_cast<int32_t>(row.Int(7));
   const absl::string_view session = row.Bytes(8);
   if (!record.session.ParseFromArray(session.data(), static_cast<int>(session.size()))) {
@@ -20,6 +36,9 @@ absl::StatusOr<SessionRecord> ReadSession(const SqliteQuery& row) {
   }
   record.held_event = row.String(9);
   record.trace = {.traceparent = row.String(10), .tracestate = row.String(11)};
+  record.trimmed = row.Int(12) != 0;
+  record.revision = static_cast<int32_t>(row.Int(13));
+  record.missing_since = ReadTime(row, 14);
   return record;
 }
 
@@ -32,13 +51,11 @@ void BindSession(SqliteQuery& query, const SessionRecord& record, const std::str
   }
   query.Bind(record.complete ? 1 : 0).Bind(record.open ? 1 : 0);
   query.Bind(ToNanos(record.created_at)).Bind(ToNanos(record.updated_at));
-  if (record.next_check_at == absl::InfiniteFuture()) {
-    query.BindNull();
-  } else {
-    query.Bind(ToNanos(record.next_check_at));
-  }
+  BindTime(query, record.next_check_at);
   query.Bind(record.checks).BindBlob(bytes).BindBlob(record.held_event);
   query.Bind(record.trace.traceparent).Bind(record.trace.tracestate);
+  query.Bind(record.trimmed ? 1 : 0).Bind(record.revision);
+  BindTime(query, record.missing_since);
 }
 
 IntentRecord ReadIntent(const SqliteQuery& row) {
@@ -58,6 +75,7 @@ IntentRecord ReadIntent(const SqliteQuery& row) {
   intent.created_at = FromNanos(row.Int(12));
   intent.updated_at = FromNanos(row.Int(13));
   intent.trace = {.traceparent = row.String(14), .tracestate = row.String(15)};
+  intent.trimmed = row.Int(16) != 0;
   return intent;
 }
 
@@ -68,6 +86,7 @@ void BindIntent(SqliteQuery& query, const IntentRecord& intent) {
   query.BindBlob(intent.answer).Bind(intent.session_id);
   query.Bind(ToNanos(intent.created_at)).Bind(ToNanos(intent.updated_at));
   query.Bind(intent.trace.traceparent).Bind(intent.trace.tracestate);
+  query.Bind(intent.trimmed ? 1 : 0);
 }
 
 StoredEvent ReadEvent(const SqliteQuery& row) {

@@ -15,17 +15,19 @@ inline absl::Time FromNanos(int64_t nanos) { return absl::FromUnixNanos(nanos); 
 // The columns that ReadSession() expects, from column 0.
 inline constexpr char kSessionColumns[] =
     "merchant_id, coalesce(request_id, ''), complete, open, created_at, updated_at, next_check_at, "
-    "checks, session, held_event, traceparent, tracestate";
+    "checks, session, held_event, traceparent, tracestate, trimmed, revision, "
+    "missing_since";
 absl::StatusOr<SessionRecord> ReadSession(const SqliteQuery& row);
 
 // merchant_id, session_id, request_id, complete, open, created_at, updated_at, next_check_at,
-// checks, session, held_event, traceparent, tracestate. `bytes` must outlive the query.
+// checks, session, held_event, traceparent, tracestate, trimmed, revision, missing_since. `bytes`
+// must outlive the query.
 void BindSession(SqliteQuery& query, const SessionRecord& record, const std::string& bytes);
 
 // The columns that ReadIntent() expects, from column 0.
 inline constexpr char kIntentColumns[] =
     "id, merchant_id, request_id, rpc, caller, request, state, owner, under_way_until, settle_by, "
-    "answer, session_id, created_at, updated_at, traceparent, tracestate";
+    "answer, session_id, created_at, updated_at, traceparent, tracestate, trimmed";
 IntentRecord ReadIntent(const SqliteQuery& row);
 
 // All of them but the id.

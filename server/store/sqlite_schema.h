@@ -14,4 +14,7 @@ absl::Span<const char* const> SqliteMigrations();
 // version or of another program.
 absl::Status MigrateSqlite(SqliteDatabase* database, absl::Span<const char* const> migrations);
 
+// FAILED_PRECONDITION unless the file is a store of this gateway, of whatever version.
+absl::Status CheckSqliteOwner(SqliteDatabase* database);
+
 }  // namespace ipp::store

@@ -14,8 +14,10 @@
 #include "server/base/status_macros.h"
 #include "server/store/file_lock.h"
 #include "server/store/inbox.h"
+#include "server/store/keepable.h"
 #include "server/store/listener_slot.h"
 #include "server/store/read_queue.h"
+#include "server/store/sqlite_files.h"
 #include "server/store/sqlite_reader.h"
 #include "server/store/sqlite_writer.h"
 #include "server/store/store_calls.h"
@@ -24,6 +26,9 @@ namespace ipp::store {
 namespace {
 
 using std::chrono::steady_clock;
+
+// How often the store writes down that it is in use, when nothing else does.
+constexpr absl::Duration kNoteUse = absl::Minutes(1);
 
 class SqliteStore final : public Store {
  public:
@@ -65,6 +70,10 @@ class SqliteStore final : public Store {
                     absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) override;
   LogBounds bounds() const override;
   void RefreshBounds(absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) override;
+  void BeginEpoch(NewEpoch epoch,
+                  absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) override {
+    writes_.Push(EpochCall{epoch, std::move(done)});
+  }
   const std::string& log_id() const override { return log_id_; }
   void SetListener(std::function<void(int64_t latest)> listener) override {
     listener_.Set(std::move(listener));
@@ -76,6 +85,7 @@ class SqliteStore final : public Store {
   void DoWrites(std::vector<WriteCall> writes);
   void Do(LeaseCall& call) { Tell(writer_->LeaseDue(call.lease), call); }
   void Do(OrphanCall& call) { Tell(writer_->OrphanIntents(call.which), call); }
+  void Do(EpochCall& call);
   template <typename Result, typename Call>
   void Tell(Result result, Call& call);
   void CommitBatch(absl::Span<CommitCall> batch);
@@ -93,8 +103,9 @@ class SqliteStore final : public Store {
   const std::unique_ptr<SqliteReader> reader_;  // reader thread only
   const std::string log_id_;
   ListenerSlot listener_;
-  bool trim_more_ = false;  // writer thread only
-  bool failing_ = false;    // writer thread only
+  RetentionGuard retention_;  // writer thread only
+  bool trim_more_ = false;    // writer thread only
+  bool failing_ = false;      // writer thread only
 
   mutable Mutex mutex_;
   LogBounds bounds_ ABSL_GUARDED_BY(mutex_);
@@ -124,6 +135,7 @@ SqliteStore::SqliteStore(const SqliteOptions& options, Clock* clock, Metrics* me
       writer_(std::move(writer)),
       reader_(std::move(reader)),
       log_id_(writer_->log_id()),
+      retention_(options.retention, writer_->last_used(), clock, metrics),
       bounds_(writer_->bounds()),
       writes_(options.max_queue,
               &metrics->gauge("ipp_store_queue_depth", "Calls that wait for the store.",
@@ -145,6 +157,7 @@ SqliteStore::~SqliteStore() {
 
 void SqliteStore::Commit(Transaction transaction,
                          absl::AnyInvocable<void(absl::StatusOr<Committed>) &&> done) {
+  transaction.dedup_key = KeptDedupKey(std::move(transaction.dedup_key));
   writes_.Push(CommitCall{std::move(transaction), std::move(done)});
 }
 
@@ -181,11 +194,20 @@ void SqliteStore::DoWrites(std::vector<WriteCall> writes) {
     batch.clear();
     if (auto* lease = std::get_if<LeaseCall>(&write)) {
       Do(*lease);
+    } else if (auto* orphans = std::get_if<OrphanCall>(&write)) {
+      Do(*orphans);
     } else {
-      Do(std::get<OrphanCall>(write));
+      Do(std::get<EpochCall>(write));
     }
   }
   if (!batch.empty()) CommitBatch(absl::MakeSpan(batch));
+}
+
+void SqliteStore::Do(EpochCall& call) {
+  absl::StatusOr<LogBounds> begun = writer_->BeginEpoch(call.epoch);
+  Publish(begun.status());
+  if (begun.ok()) listener_.Run(begun->latest);
+  std::move(call.done)(begun.ok() ? std::move(begun) : ForCaller(begun.status()));
 }
 
 template <typename Result, typename Call>
@@ -203,13 +225,14 @@ void SqliteStore::CommitBatch(absl::Span<CommitCall> batch) {
   absl::StatusOr<std::vector<Committed>> committed = writer_->Commit(transactions, clock_->Now());
   commit_seconds_.Observe(std::chrono::duration<double>(steady_clock::now() - start).count());
 
-  if (absl::IsAlreadyExists(committed.status()) && batch.size() > 1) {
+  const bool its_own = IsItsOwn(committed.status());
+  if (its_own && batch.size() > 1) {
     // One of them cannot be written, ever: each on its own, so that it fails alone.
     for (CommitCall& write : batch) CommitBatch(absl::MakeSpan(&write, 1));
     return;
   }
   // That one transaction broke a rule says nothing against the file.
-  Publish(absl::IsAlreadyExists(committed.status()) ? absl::OkStatus() : committed.status());
+  Publish(its_own ? absl::OkStatus() : committed.status());
   if (!committed.ok()) {
     commit_failures_.Add(static_cast<double>(batch.size()));
     for (CommitCall& write : batch) std::move(write.done)(ForCaller(committed.status()));
@@ -231,15 +254,16 @@ void SqliteStore::Maintain() {
     Publish(writer_->Probe());
     return;
   }
-  const absl::Time now = clock_->Now();
-  // A session is remembered as long as its webhooks may be repeated: one that was forgotten would
-  // start a second life.
-  const absl::StatusOr<bool> more =
-      writer_->Trim({.events = now - options_.event_retention,
-                     .sessions = now - std::max(options_.event_retention, options_.dedup_retention),
-                     .seen = now - options_.dedup_retention});
+  const std::optional<Cutoffs> cutoffs = retention_.Next();
+  if (!cutoffs) return;
+  const absl::StatusOr<bool> more = writer_->Trim(*cutoffs);
   trim_more_ = more.ok() && *more;
-  Publish(more.status());
+  absl::Status status = more.status();
+  const absl::Time now = clock_->Now();
+  if (status.ok() && now - writer_->last_used().value_or(absl::InfinitePast()) >= kNoteUse) {
+    status = writer_->NoteUse(now);
+  }
+  Publish(status);
 }
 
 void SqliteStore::Publish(const absl::Status& status) {
@@ -346,6 +370,7 @@ absl::Status SqliteStore::health() const {
 absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(SqliteOptions options, Clock* clock,
                                                        Metrics* metrics) {
   IPP_ASSIGN_OR_RETURN(std::unique_ptr<FileLock> lock, FileLock::Acquire(options.path + ".lock"));
+  IPP_RETURN_IF_ERROR(SecureSqliteFiles(options.path));
   IPP_ASSIGN_OR_RETURN(std::unique_ptr<SqliteWriter> writer, SqliteWriter::Open(options.path));
   IPP_ASSIGN_OR_RETURN(std::unique_ptr<SqliteReader> reader, SqliteReader::Open(options.path));
   return std::make_unique<SqliteStore>(options, clock, metrics, std::move(lock), std::move(writer),

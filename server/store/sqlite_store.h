@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
+#include "server/store/retention.h"
 #include "server/store/store.h"
 
 namespace ipp::store {
@@ -16,10 +17,7 @@ struct SqliteOptions {
   std::string path;          // made when missing; its directory must exist
   size_t max_batch = 256;    // transactions a commit
   size_t max_queue = 10000;  // more: RESOURCE_EXHAUSTED
-  absl::Duration dedup_retention = absl::Hours(7 * 24);
-  // Older events are removed, and sessions that have been final for longer (not before
-  // `dedup_retention`: a repeated webhook would start them anew). Open sessions stay.
-  absl::Duration event_retention = absl::Hours(7 * 24);
+  Retention retention = {};  // open sessions stay
   // How often the writer, between commits, removes what is too old, or tries whether it can write
   // again after it could not.
   absl::Duration maintenance_interval = absl::Seconds(1);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "server/store/retention.h"
 #include "server/store/sqlite_database.h"
 #include "server/store/store.h"
 
@@ -31,13 +33,15 @@ class SqliteWriter {
   // Store::OrphanIntents.
   absl::StatusOr<std::vector<IntentRecord>> OrphanIntents(const Orphans& which);
 
-  struct Cutoffs {
-    absl::Time events;    // older events go, from the oldest on
-    absl::Time sessions;  // sessions that were final by then
-    absl::Time seen;      // dedup keys, and creates that nothing was heard of since
-  };
+  // Store::BeginEpoch.
+  absl::StatusOr<LogBounds> BeginEpoch(const NewEpoch& epoch);
+
   // One small step; true when there may be more to remove.
   absl::StatusOr<bool> Trim(const Cutoffs& cutoffs);
+  // When the store was last in use, as far as it has written that down; absent when it is new.
+  std::optional<absl::Time> last_used() const { return last_used_; }
+  // Writes down that it is in use now.
+  absl::Status NoteUse(absl::Time now);
 
   // Commits a change that nobody sees, to find out whether a commit can be made.
   absl::Status Probe();
@@ -54,16 +58,25 @@ class SqliteWriter {
   absl::StatusOr<Committed> Apply(const Transaction& transaction, absl::Time recorded_at,
                                   int64_t* latest);
   absl::StatusOr<Snapshot> Load(const Transaction& transaction, absl::Time now);
+  absl::StatusOr<std::vector<SessionRecord>> FindDue(const Lease& lease);
   absl::StatusOr<bool> TrimEvents(absl::Time cutoff);
+  absl::StatusOr<bool> TrimSessions(absl::Time cutoff);
+  absl::StatusOr<bool> TrimIntents(absl::Time cutoff);
+  // `statement` removes at most a step's worth of rows older than `cutoff`.
+  absl::StatusOr<bool> Remove(const SqliteStatement& statement, absl::Time cutoff);
+  absl::Status Put(const SessionRecord& record);
+  absl::StatusOr<int64_t> Put(const IntentRecord& intent);
 
   const std::unique_ptr<SqliteDatabase> database_;
   SqliteStatement find_seen_, add_seen_, find_session_, put_session_, add_event_;
-  SqliteStatement find_intent_, put_intent_, find_creating_, orphans_;
-  SqliteStatement due_, put_off_;
-  SqliteStatement old_events_, trim_events_, move_start_, trim_sessions_, trim_seen_, trim_intents_;
+  SqliteStatement find_intent_, put_intent_, find_creating_, find_created_, orphans_;
+  SqliteStatement due_, held_, put_off_;
+  SqliteStatement old_events_, trim_events_, move_start_, trim_seen_, note_use_;
+  SqliteStatement old_sessions_, old_intents_, trim_sessions_, trim_intents_;
   std::string log_id_;
   LogBounds bounds_;
   absl::Time last_recorded_at_ = absl::InfinitePast();
+  std::optional<absl::Time> last_used_;
 };
 
 }  // namespace ipp::store

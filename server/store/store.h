@@ -14,6 +14,7 @@
 #include "kustom/ipp/v1/session_event.pb.h"
 #include "server/base/trace_context.h"
 #include "server/store/intent.h"
+#include "server/store/log_bounds.h"
 
 // Durable state behind one interface: sessions, the event log, creates, the memory of webhooks
 // taken. What a transaction decides is a pure function of what it read, so that any store can run
@@ -24,7 +25,7 @@ namespace ipp::store {
 // What the gateway knows of a session.
 struct SessionRecord {
   std::string merchant_id;
-  kustom::ipp::v1::Session session;  // as last known; session_id and status are always set
+  kustom::ipp::v1::Session session;  // as last known; session_id is always set
   std::string request_id;            // of the create that made it; empty when not made here
   TraceContext trace;                // of that create
   bool complete = false;             // the upstream's whole answer was seen, not only a webhook
@@ -36,12 +37,28 @@ struct SessionRecord {
   int32_t checks = 0;          // how often it was leased to be read since the last news
   // An event that was heard and is not told yet, a serialized SessionEvent; empty: none.
   std::string held_event;
+  // Only the end of a final session is left (store/retention.h).
+  bool trimmed = false;
+  // Events that the gateway has made for this session beside its steps (DETAILS, CORRECTED);
+  // numbers their ids.
+  int32_t revision = 0;
+  // Since when every read was answered that there is no such session; infinite: the last one was
+  // not.
+  absl::Time missing_since = absl::InfiniteFuture();
 };
 
 // A wish for sessions that are due to be read.
 struct Lease {
   absl::Time now;
+  // The longest that a session may be put off. One that is to be read later than `now` and this was
+  // put off by a clock that was wrong: it is due.
+  absl::Duration longest = absl::InfiniteDuration();
   int limit = 1;
+  // Sessions of these merchants are left out.
+  std::vector<std::string> without_merchants = {};
+  // Set: only sessions that hold an event and were first heard of by then, of any merchant, also of
+  // those left out.
+  std::optional<absl::Time> held_since = std::nullopt;
   // How long a session that is taken is left alone. Runs on the store's thread, possibly more than
   // once: pure and quick.
   std::function<absl::Duration(const SessionRecord&)> pause;
@@ -79,6 +96,8 @@ struct Snapshot {
   std::optional<SessionRecord> session;
   std::optional<IntentRecord> intent;
   bool creating = false;  // only where the transaction asks
+  // The session that was created under the request_id; only where the transaction asks.
+  std::optional<SessionRecord> created;
 };
 
 // What a transaction writes.
@@ -91,13 +110,16 @@ struct Writes {
 // One transaction. Empty keys are not read. `decide` runs on the store's writer thread, possibly
 // more than once (a batch that failed is tried again), so it must be pure and quick.
 struct Transaction {
-  std::string dedup_key;  // remembered when the transaction commits, for at least `dedup_retention`
+  // Remembered when the transaction commits, for at least `dedup_retention`. Of any length.
+  std::string dedup_key;
   std::string merchant_id;
   std::string session_id;
   std::string request_id;  // of an intent
   // Asks whether a CreateSession of the merchant is kUnderWay or kUnknown with its `settle_by` to
   // come: then a session that nobody knows may be its.
   bool ask_creating = false;
+  // Asks for the session that was created under `request_id`.
+  bool ask_created = false;
   std::function<Writes(const Snapshot&)> decide;
 };
 
@@ -108,17 +130,13 @@ struct Committed {
   std::vector<int64_t> positions;        // of the events appended
 };
 
-// The ends of the log. `oldest` is the first position that is kept (latest + 1 when none is).
-struct LogBounds {
-  int64_t oldest = 1;
-  int64_t latest = 0;
-};
-
 // Thread-safe. Every callback runs exactly once, on a thread of the store, never inside the call
 // that took it, and must not block. Errors: UNAVAILABLE when the store cannot be written or read
 // now (disk full, database down), RESOURCE_EXHAUSTED when its queue is full, CANCELLED when it is
 // being destroyed; ALREADY_EXISTS for a transaction that writes a session under the request_id of
-// another one (it fails alone, whatever it shared a batch with).
+// another one; INVALID_ARGUMENT for one that no store keeps (keepable.h). These two fail alone,
+// whatever they shared a batch with, and at every try. Times are kept in nanoseconds from 1677 to
+// 2262 (absl::ToUnixNanos); what is beyond becomes the nearest of these.
 class Store {
  public:
   virtual ~Store() = default;
@@ -175,12 +193,16 @@ class Store {
   virtual LogBounds bounds() const = 0;
   // Asks the log itself; bounds() is at least as new afterwards.
   virtual void RefreshBounds(absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) = 0;
+  // Writes down a break in the history of the log (log_bounds.h); `done` gets the bounds after it.
+  // Waits in the queue of commits.
+  virtual void BeginEpoch(NewEpoch epoch,
+                          absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) = 0;
   // Identity of this log, made when it was; 16 hex digits. A cursor of another log is foreign.
   virtual const std::string& log_id() const = 0;
 
-  // `listener(latest)` runs after each batch that appended events, here or on another replica, on a
-  // thread of the store; it must not block nor call back. One listener; set before the first
-  // Commit, nullptr to end (waits for one that runs).
+  // `listener(latest)` runs after each batch that appended events and after each new epoch, here or
+  // on another replica, on a thread of the store; it must not block nor call back. One listener;
+  // set before the first Commit, nullptr to end (waits for one that runs).
   virtual void SetListener(std::function<void(int64_t latest)> listener) = 0;
 
   // OK when a commit could be made now, as far as known without trying.

@@ -10,6 +10,9 @@ namespace ipp::upstream {
 // a word along in a field that the upstream keeps and gives back: whoever reads the session later
 // sees which create made it. The word is the request's id behind a prefix; callers never see it.
 
+// What the word begins with. Callers must not use it at the front of a field (rpc/validate.cc).
+inline constexpr char kCorrelationPrefix[] = "ipp-gateway:";
+
 // Where the word goes.
 enum class CorrelationField {
   kFirstEmpty,  // merchant_data, or merchant_reference2 when the caller uses that one

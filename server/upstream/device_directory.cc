@@ -2,7 +2,8 @@
 
 #include <utility>
 
-#include "server/base/mutex.h"
+#include "server/base/error.h"
+#include "server/base/pending_call.h"
 
 namespace ipp::upstream {
 namespace {
@@ -43,37 +44,26 @@ class DeviceDirectory::Walk final : public UpstreamClient::Call,
 
   void ReadPage() {
     response_.Clear();
-    const int page = page_;
     // The answer, and with it the next page, may come before Start returns.
-    auto call = client_->Start(
-        list_, v1::ListDevicesRequest(), &response_, context_,
-        [self = shared_from_this()](CallResult result) { self->GotPage(std::move(result)); },
-        routes::PageQuery{.number = page, .size = kPageSize});
-    bool cancelled = false;
-    {
-      MutexLock lock(&mutex_);
-      if (page > call_page_) {
-        call_page_ = page;
-        call_ = call;
-      }
-      cancelled = cancelled_;
-    }
-    if (cancelled) call->Cancel();
+    const auto self = shared_from_this();
+    call_.Start([&] {
+      return client_->Start(
+          list_, v1::ListDevicesRequest(), &response_, context_,
+          [self](CallResult result) { self->GotPage(std::move(result)); },
+          routes::PageQuery{.number = page_, .size = kPageSize});
+    });
   }
 
-  void Cancel() override {
-    std::shared_ptr<UpstreamClient::Call> call;
-    {
-      MutexLock lock(&mutex_);
-      cancelled_ = true;
-      call = call_;
-    }
-    if (call != nullptr) call->Cancel();
-  }
+  void Cancel() override { call_.Cancel(); }
 
  private:
   void GotPage(CallResult result) {
-    if (!result.status.ok()) return Tell(std::move(result.status));
+    if (!result.status.ok()) {
+      // A page before this one has been read: the call has left.
+      const bool improves = page_ > 0 && result.outcome == Outcome::kNotSent;
+      return Tell(improves ? WithOutcome(result.status, Outcome::kUnknown)
+                           : std::move(result.status));
+    }
     for (v1::Device& device : *response_.mutable_devices()) {
       if (device.id() == device_id_) return Tell(std::move(device));
     }
@@ -81,9 +71,7 @@ class DeviceDirectory::Walk final : public UpstreamClient::Call,
     if (!HasNextPage(result.page, asked, response_.devices_size()) || page_ + 1 >= kMaxPages) {
       return Tell(MakeError(absl::StatusCode::kNotFound, "no device of the merchant has this id",
                             {.reason = "DEVICE_NOT_FOUND",
-                             .metadata = {{"outcome", "REJECTED"}, {"retry_safe", "true"}},
-                             .violations = {},
-                             .retry_after = std::nullopt}));
+                             .metadata = {{"outcome", "REJECTED"}, {"retry_safe", "true"}}}));
     }
     ++page_;
     ReadPage();
@@ -102,11 +90,7 @@ class DeviceDirectory::Walk final : public UpstreamClient::Call,
   Done done_;
   int page_ = 0;
   v1::ListDevicesResponse response_;
-
-  Mutex mutex_;
-  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
-  std::shared_ptr<UpstreamClient::Call> call_ ABSL_GUARDED_BY(mutex_);
-  int call_page_ ABSL_GUARDED_BY(mutex_) = -1;  // that call_ reads
+  PendingCall<UpstreamClient::Call> call_;
 };
 
 DeviceDirectory::DeviceDirectory(UpstreamClient* client, const routes::RouteTable* routes)

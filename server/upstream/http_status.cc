@@ -235,4 +235,12 @@ Failure FromMalformedAnswer(const http::HttpResponse& response, v1::Repeat repea
               std::move(detail));
 }
 
+Failure FromForeignAnswer(int http_code, v1::Repeat repeat) {
+  ErrorDetail detail;
+  detail.metadata["http_status"] = absl::StrCat(http_code);
+  return Make(StatusCode::kInternal, "UPSTREAM_MALFORMED",
+              "the upstream's answer is about something else than what was asked for",
+              Outcome::kUnknown, repeat, std::move(detail));
+}
+
 }  // namespace ipp::upstream

@@ -38,4 +38,8 @@ Failure FromMalformedAnswer(const http::HttpResponse& response, kustom::ipp::v1:
                             absl::string_view why, const std::vector<std::string>& secrets);
 Failure FromMalformedAnswer(int http_code, kustom::ipp::v1::Repeat repeat, absl::string_view why);
 
+// A success whose answer is about another resource than the one that was asked for. What became of
+// the one asked for cannot be told from it.
+Failure FromForeignAnswer(int http_code, kustom::ipp::v1::Repeat repeat);
+
 }  // namespace ipp::upstream

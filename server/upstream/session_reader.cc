@@ -13,13 +13,10 @@ namespace v1 = kustom::ipp::v1;
 
 namespace {
 
-// An answer that proves something.
-bool IsAnswer(const v1::GetSessionResponse& response, const std::string& session_id) {
+// An answer that proves something. That it is about the session asked for, the client has checked.
+bool IsAnswer(const v1::GetSessionResponse& response) {
   const v1::Session& session = response.session();
-  if (session.status() == v1::SESSION_STATUS_UNSPECIFIED && session.status_raw().empty()) {
-    return false;
-  }
-  return session.session_id().empty() || session.session_id() == session_id;
+  return session.status() != v1::SESSION_STATUS_UNSPECIFIED || !session.status_raw().empty();
 }
 
 }  // namespace
@@ -39,46 +36,35 @@ void SessionReader::Read(const std::string& merchant_id, const std::string& sess
   auto response = std::make_unique<v1::GetSessionResponse>();
   v1::GetSessionResponse* const into = response.get();
   uint64_t id = 0;
+  const auto call = std::make_shared<PendingCall<UpstreamClient::Call>>();
   {
     MutexLock lock(&mutex_);
     id = ++last_;
-    calls_.emplace(id, nullptr);
+    calls_.emplace(id, call);
+    if (cancelled_) call->Cancel();
   }
-  auto call = client_->Start(
-      get_, request, into,
-      {.merchant_id = merchant_id, .trace = std::move(trace), .deadline = clock_->Now() + limit_},
-      [this, id, session_id, response = std::move(response),
-       done = std::move(done)](CallResult result) mutable {
-        Forget(id);
-        if (!result.status.ok()) return std::move(done)(result.status);
-        if (!IsAnswer(*response, session_id)) {
-          return std::move(done)(MakeError(absl::StatusCode::kInternal,
-                                           "the upstream's answer is not the session asked for",
-                                           {.reason = "UPSTREAM_MALFORMED",
-                                            .metadata = {},
-                                            .violations = {},
-                                            .retry_after = std::nullopt}));
-        }
-        response->mutable_session()->set_session_id(session_id);
-        std::move(done)(SessionRead{.session = std::move(*response->mutable_session()),
-                                    .request_id = std::move(result.request_id)});
-      });
-  Keep(id, std::move(call));
-}
-
-void SessionReader::Keep(uint64_t id, std::shared_ptr<UpstreamClient::Call> call) {
-  {
-    MutexLock lock(&mutex_);
-    const auto kept = calls_.find(id);
-    if (kept == calls_.end()) return;  // answered already
-    kept->second = call;
-    if (!cancelled_) return;
-  }
-  call->Cancel();
+  call->Start([&] {
+    return client_->Start(
+        get_, request, into,
+        {.merchant_id = merchant_id, .trace = std::move(trace), .deadline = clock_->Now() + limit_},
+        [this, id, session_id, response = std::move(response),
+         done = std::move(done)](CallResult result) mutable {
+          Forget(id);
+          if (!result.status.ok()) return std::move(done)(result.status);
+          if (!IsAnswer(*response)) {
+            return std::move(done)(MakeError(absl::StatusCode::kInternal,
+                                             "the upstream's answer does not say a status",
+                                             {.reason = "UPSTREAM_MALFORMED"}));
+          }
+          response->mutable_session()->set_session_id(session_id);
+          std::move(done)(SessionRead{.session = std::move(*response->mutable_session()),
+                                      .request_id = std::move(result.request_id)});
+        });
+  });
 }
 
 void SessionReader::Forget(uint64_t id) {
-  std::shared_ptr<UpstreamClient::Call> call;
+  std::shared_ptr<PendingCall<UpstreamClient::Call>> call;  // let go of outside the lock
   MutexLock lock(&mutex_);
   const auto kept = calls_.find(id);
   call = std::move(kept->second);
@@ -86,13 +72,11 @@ void SessionReader::Forget(uint64_t id) {
 }
 
 void SessionReader::CancelAll() {
-  std::vector<std::shared_ptr<UpstreamClient::Call>> calls;
+  std::vector<std::shared_ptr<PendingCall<UpstreamClient::Call>>> calls;
   {
     MutexLock lock(&mutex_);
     cancelled_ = true;
-    for (const auto& [id, call] : calls_) {
-      if (call != nullptr) calls.push_back(call);
-    }
+    for (const auto& [id, call] : calls_) calls.push_back(call);
   }
   for (const auto& call : calls) call->Cancel();
 }

@@ -12,6 +12,7 @@
 #include "kustom/ipp/v1/session.pb.h"
 #include "server/base/clock.h"
 #include "server/base/mutex.h"
+#include "server/base/pending_call.h"
 #include "server/base/trace_context.h"
 #include "server/upstream/upstream_client.h"
 
@@ -43,7 +44,6 @@ class SessionReader {
   void CancelAll();
 
  private:
-  void Keep(uint64_t id, std::shared_ptr<UpstreamClient::Call> call) ABSL_LOCKS_EXCLUDED(mutex_);
   void Forget(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
 
   UpstreamClient* const client_;
@@ -52,8 +52,8 @@ class SessionReader {
   const absl::Duration limit_;
   Mutex mutex_;
   uint64_t last_ ABSL_GUARDED_BY(mutex_) = 0;
-  // Null while it is being started.
-  std::map<uint64_t, std::shared_ptr<UpstreamClient::Call>> calls_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint64_t, std::shared_ptr<PendingCall<UpstreamClient::Call>>> calls_
+      ABSL_GUARDED_BY(mutex_);
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -6,11 +6,16 @@
 #include <utility>
 
 #include "absl/random/random.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/descriptor.h"
 #include "server/base/field_counter.h"
+#include "server/base/identifiers.h"
 #include "server/base/log.h"
 #include "server/base/log_allowance.h"
 #include "server/base/mutex.h"
+#include "server/base/pending_call.h"
+#include "server/base/uuid.h"
 #include "server/upstream/correlation.h"
 #include "server/upstream/http_status.h"
 
@@ -18,6 +23,7 @@ namespace ipp::upstream {
 namespace {
 
 namespace v1 = kustom::ipp::v1;
+using google::protobuf::FieldDescriptor;
 
 constexpr char kUnreadableHelp[] =
     "Values of the upstream that could not be read and were left out.";
@@ -36,10 +42,41 @@ enum class Ending {
 constexpr std::array<const char*, static_cast<size_t>(Ending::kCount)> kEndingNames = {
     "ok", "rejected", "rate_limited", "failed", "no_answer", "not_sent", "malformed"};
 
-struct RouteMetrics {
+// Which resource a request is about, and which one its answer is about: for a route whose path
+// names one resource and whose answer is one. All null for the others.
+struct Subject {
+  const FieldDescriptor* asked = nullptr;     // of the request
+  const FieldDescriptor* resource = nullptr;  // of the response
+  const FieldDescriptor* id = nullptr;        // of the resource
+};
+
+Subject SubjectOf(const routes::Route& route) {
+  const google::protobuf::Descriptor& request = *route.method()->input_type();
+  const FieldDescriptor* const resource =
+      route.method()->output_type()->FindFieldByName(route.options().response());
+  if (resource == nullptr || resource->is_repeated()) return {};
+  for (int i = 0; i < request.field_count(); ++i) {
+    const FieldDescriptor* const asked = request.field(i);
+    if (!IsIdentifier(*asked) ||
+        !absl::StrContains(route.options().path(), absl::StrCat("{", asked->name(), "}"))) {
+      continue;
+    }
+    for (const std::string& name : {std::string(asked->name()), std::string("id")}) {
+      const FieldDescriptor* const id = resource->message_type()->FindFieldByName(name);
+      if (id != nullptr && IsIdentifier(*id)) return {asked, resource, id};
+    }
+  }
+  return {};
+}
+
+// What is made once for a route.
+struct RouteRow {
+  RouteRow(const routes::Route& route, Metrics* metrics);
   std::array<Counter*, kEndingNames.size()> endings;
   Histogram* seconds;
   Counter* retries;
+  Subject subject;
+  IdentifierFields identifiers;  // of the response
 };
 
 http::Repeatable ToRepeatable(v1::Repeat repeat) {
@@ -56,6 +93,21 @@ http::Repeatable ToRepeatable(v1::Repeat repeat) {
 Ending EndingOf(int http_code) {
   if (http_code == 429) return Ending::kRateLimited;
   return http_code >= 400 && http_code < 500 ? Ending::kRejected : Ending::kFailed;
+}
+
+RouteRow::RouteRow(const routes::Route& route, Metrics* metrics)
+    : subject(SubjectOf(route)), identifiers(route.method()->output_type()) {
+  const std::string operation(route.method()->name());
+  for (size_t i = 0; i < kEndingNames.size(); ++i) {
+    endings[i] = &metrics->counter("ipp_upstream_requests_total",
+                                   "Requests to the upstream, each try counted.",
+                                   {{"operation", operation}, {"result", kEndingNames[i]}});
+  }
+  seconds = &metrics->histogram("ipp_upstream_request_seconds",
+                                "From handing a request to the transport to its end.",
+                                {{"operation", operation}});
+  retries = &metrics->counter("ipp_upstream_retries_total", "Reads that were tried again.",
+                              {{"operation", operation}});
 }
 
 // Whatever RPC the answer is of: from here on nobody sees the word.
@@ -75,7 +127,7 @@ struct UpstreamClient::Shared {
   Scheduler* scheduler;
   UpstreamOptions options;
   RetryBudget budget;
-  std::map<const routes::Route*, RouteMetrics> route_metrics;
+  std::map<const routes::Route*, RouteRow> rows;
   FieldCounter unknown_fields;
   FieldCounter unreadable_fields;
   LogAllowance complaints;
@@ -90,12 +142,16 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
            const CallContext& context, Done done)
       : shared_(shared),
         route_(route),
-        metrics_(shared->route_metrics.at(&route)),
+        row_(shared->rows.at(&route)),
         response_(response),
         context_(context),
         done_(std::move(done)) {}
 
-  void Start(routes::RestRequest rest, Credentials::Key key) {
+  void Start(const google::protobuf::Message& request, routes::RestRequest rest,
+             Credentials::Key key) {
+    if (const auto* asked = row_.subject.asked) {
+      subject_ = request.GetReflection()->GetString(request, asked);
+    }
     rest_ = std::move(rest);
     key_ = std::move(key);
     if (context_.trace.traceparent.empty()) context_.trace = NewTrace();
@@ -110,11 +166,9 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
   }
 
   void Cancel() override {
-    std::shared_ptr<http::HttpTransport::Call> call;
+    call_.Cancel();
     {
       MutexLock lock(&mutex_);
-      cancelled_ = true;
-      call = call_;
       if (pause_ != 0 && shared_->scheduler->Cancel(pause_)) {
         // Now instead of later: Send sees that the call is cancelled. Not here, since a completion
         // never runs inside the call that asks for it.
@@ -122,35 +176,25 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
                                               [self = shared_from_this()] { self->Send(); });
       }
     }
-    if (call != nullptr) call->Cancel();
   }
 
  private:
   void Send() {
-    bool cancelled = false;
     {
       MutexLock lock(&mutex_);
       pause_ = 0;
-      cancelled = cancelled_;
     }
-    if (cancelled) return FinishCancelled();
-    const int attempt = ++attempt_;
+    if (call_.cancelled()) return FinishCancelled();
+    ++attempt_;
     started_ = shared_->clock->Now();
     const bool last = !route_.is_read() || attempt_ >= shared_->options.retry.attempts;
-    // The answer may come before Send returns: from then on only `call` may be touched here.
-    auto call = shared_->transport->Send(MakeRequest(last),
-                                         [self = shared_from_this()](http::HttpResult result) {
-                                           self->Answered(std::move(result));
-                                         });
-    {
-      MutexLock lock(&mutex_);
-      if (attempt > call_attempt_) {
-        call_attempt_ = attempt;
-        call_ = call;
-      }
-      cancelled = cancelled_;
-    }
-    if (cancelled) call->Cancel();
+    // The answer, and with it the next attempt, may come before Send returns.
+    const auto self = shared_from_this();
+    call_.Start([&] {
+      return shared_->transport->Send(MakeRequest(last), [self](http::HttpResult result) {
+        self->Answered(std::move(result));
+      });
+    });
   }
 
   // For one attempt; the last one takes the parts that it is made of.
@@ -178,9 +222,10 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
 
   void Answered(http::HttpResult result) {
     const absl::Time now = shared_->clock->Now();
-    metrics_.seconds->Observe(absl::ToDoubleSeconds(now - started_));
+    row_.seconds->Observe(absl::ToDoubleSeconds(now - started_));
+    const bool not_sent = !result.status.ok() && result.fate == http::RequestFate::kNotSent;
+    if (!not_sent) left_ = true;
     if (!result.status.ok()) {
-      const bool not_sent = result.fate == http::RequestFate::kNotSent;
       Count(not_sent ? Ending::kNotSent : Ending::kNoAnswer);
       Failure failure = FromTransport(result, route_.options().repeat());
       // The time of one try ran out, not the caller's.
@@ -213,6 +258,12 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
       LogTrouble(failure.status);
       return Finish(std::move(failure.status), failure.outcome);
     }
+    row_.identifiers.Canonicalize(response_);
+    if (IsAboutAnother()) {
+      Count(Ending::kMalformed);
+      Failure failure = FromForeignAnswer(result.response.code, route_.options().repeat());
+      return Finish(std::move(failure.status), failure.outcome);
+    }
     Count(Ending::kOk);
     if (route_.is_read()) shared_->budget.Succeeded();
     done.request_id = TakeCorrelationFrom(response_);
@@ -220,11 +271,27 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     Tell(std::move(done));
   }
 
-  // With the id by which the upstream's own people find the request.
+  // The answer names its resource, and it is not the one asked for.
+  bool IsAboutAnother() const {
+    const Subject& subject = row_.subject;
+    if (subject.asked == nullptr ||
+        !response_->GetReflection()->HasField(*response_, subject.resource)) {
+      return false;
+    }
+    const google::protobuf::Message& resource =
+        response_->GetReflection()->GetMessage(*response_, subject.resource);
+    const std::string id = resource.GetReflection()->GetString(resource, subject.id);
+    return !id.empty() && id != CanonicalUuid(subject_);
+  }
+
+  // For what somebody else has to look at: an answer that is not the API's, or one with the id by
+  // which the upstream's own people find the request.
   void LogTrouble(const absl::Status& status) {
+    ErrorDetail detail = GetErrorDetail(status);
+    const bool odd = detail.reason == "UPSTREAM_MALFORMED" || detail.reason == "UPSTREAM_BLOCKED";
+    if (!odd && !detail.metadata.contains("correlation_id")) return;
     const auto left_out = shared_->complaints.Take();
     if (!left_out) return;
-    ErrorDetail detail = GetErrorDetail(status);
     LogInfo("the upstream did not do what was asked",
             {{"operation", route_.method()->name()},
              {"http_status", detail.metadata["http_status"]},
@@ -235,7 +302,7 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
   }
 
   void RetryOrFinish(Failure failure, absl::Time now) {
-    if (!route_.is_read() || !failure.retriable || Cancelled()) {
+    if (!route_.is_read() || !failure.retriable || call_.cancelled()) {
       return Finish(std::move(failure.status), failure.outcome);
     }
     thread_local absl::BitGen dice;
@@ -244,20 +311,15 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     if (!pause || !shared_->budget.Take()) {
       return Finish(std::move(failure.status), failure.outcome);
     }
-    metrics_.retries->Add();
+    row_.retries->Add();
     response_->Clear();
     MutexLock lock(&mutex_);
     // A cancellation that came since is not made to wait.
-    pause_ = shared_->scheduler->RunAfter(cancelled_ ? absl::ZeroDuration() : *pause,
+    pause_ = shared_->scheduler->RunAfter(call_.cancelled() ? absl::ZeroDuration() : *pause,
                                           [self = shared_from_this()] { self->Send(); });
   }
 
-  bool Cancelled() {
-    MutexLock lock(&mutex_);
-    return cancelled_;
-  }
-
-  void Count(Ending ending) { metrics_.endings[static_cast<size_t>(ending)]->Add(); }
+  void Count(Ending ending) { row_.endings[static_cast<size_t>(ending)]->Add(); }
 
   void FinishCancelled() {
     http::HttpResult result;
@@ -267,10 +329,13 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     Finish(std::move(failure.status), failure.outcome);
   }
 
+  // A verdict never improves: once an attempt may have left, the last one's "not sent" is not the
+  // call's.
   void Finish(absl::Status status, Outcome outcome) {
     CallResult result;
-    result.status = std::move(status);
-    result.outcome = outcome;
+    const bool improves = left_ && outcome == Outcome::kNotSent;
+    result.outcome = improves ? Outcome::kUnknown : outcome;
+    result.status = improves ? WithOutcome(status, result.outcome) : std::move(status);
     Tell(std::move(result));
   }
 
@@ -282,19 +347,19 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
 
   Shared* const shared_;
   const routes::Route& route_;
-  const RouteMetrics& metrics_;
+  const RouteRow& row_;
   google::protobuf::Message* const response_;
   CallContext context_;
   Done done_;
   routes::RestRequest rest_;
   Credentials::Key key_;
+  std::string subject_;  // the id in the path
   int attempt_ = 0;
+  bool left_ = false;  // an attempt, or a part of it, may have reached the upstream
   absl::Time started_;
+  PendingCall<http::HttpTransport::Call> call_;
 
   Mutex mutex_;
-  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
-  std::shared_ptr<http::HttpTransport::Call> call_ ABSL_GUARDED_BY(mutex_);
-  int call_attempt_ ABSL_GUARDED_BY(mutex_) = 0;  // that call_ belongs to
   Scheduler::TaskId pause_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
@@ -308,7 +373,7 @@ UpstreamClient::UpstreamClient(http::HttpTransport* transport, const Credentials
           .scheduler = scheduler,
           .options = options,
           .budget = RetryBudget(),
-          .route_metrics = {},
+          .rows = {},
           .unknown_fields = {metrics, "ipp_upstream_unknown_fields_total",
                              "Answers with a field that the contract does not know.",
                              LogLevel::kInfo,
@@ -319,18 +384,7 @@ UpstreamClient::UpstreamClient(http::HttpTransport* transport, const Credentials
           .complaints = {10, 20, clock}}) {
   for (const auto& [name, route] : routes->routes()) {
     if (!route.is_rest()) continue;
-    RouteMetrics& row = shared_->route_metrics[&route];
-    const std::string operation(route.method()->name());
-    for (size_t i = 0; i < kEndingNames.size(); ++i) {
-      row.endings[i] = &metrics->counter("ipp_upstream_requests_total",
-                                         "Requests to the upstream, each try counted.",
-                                         {{"operation", operation}, {"result", kEndingNames[i]}});
-    }
-    row.seconds = &metrics->histogram("ipp_upstream_request_seconds",
-                                      "From handing a request to the transport to its end.",
-                                      {{"operation", operation}});
-    row.retries = &metrics->counter("ipp_upstream_retries_total", "Reads that were tried again.",
-                                    {{"operation", operation}});
+    shared_->rows.try_emplace(&route, route, metrics);
   }
 }
 
@@ -352,12 +406,10 @@ std::shared_ptr<UpstreamClient::Call> UpstreamClient::Start(
     attempts->FailLater(MakeError(absl::StatusCode::kInternal,
                                   "the merchant has no key with the upstream",
                                   {.reason = "UPSTREAM_CREDENTIALS",
-                                   .metadata = {{"outcome", "NOT_SENT"}, {"retry_safe", "true"}},
-                                   .violations = {},
-                                   .retry_after = std::nullopt}));
+                                   .metadata = {{"outcome", "NOT_SENT"}, {"retry_safe", "true"}}}));
     return attempts;
   }
-  attempts->Start(*std::move(rest), *std::move(key));
+  attempts->Start(request, *std::move(rest), *std::move(key));
   return attempts;
 }
 

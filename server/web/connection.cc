@@ -38,6 +38,11 @@ std::string PeerName(const tcp::socket& socket) {
                                 : absl::StrCat(address, ":", peer.port());
 }
 
+// RFC 9110 section 5.6.7: "Sun, 06 Nov 1994 08:49:37 GMT".
+std::string HttpDate(absl::Time time) {
+  return absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", time, absl::UTCTimeZone());
+}
+
 bool IsToken(absl::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
     return absl::ascii_isalnum(c) || absl::StrContains("!#$%&'*+-.^_`|~", c);
@@ -110,7 +115,7 @@ void Connection::Close() {
 void Connection::Next() {
   phase_ = Phase::kIdle;
   owner_->Busy(this, false);
-  if (buffer_.size() > 0) {
+  if (SkipEmptyLines()) {
     Begin();
     return Parse();
   }
@@ -120,19 +125,34 @@ void Connection::Next() {
   Read();
 }
 
+// False when what is left in the buffer begins no request. Half of an empty line stays there.
+bool Connection::SkipEmptyLines() {
+  buffer_.consume(EmptyLines(Unread()));
+  return buffer_.size() > 0 && Unread() != "\r";
+}
+
+absl::string_view Connection::Unread() const {
+  const asio::const_buffer data = buffer_.data();
+  return {static_cast<const char*>(data.data()), data.size()};
+}
+
 void Connection::Begin() {
   phase_ = Phase::kHead;
   Arm(owner_->options().header_timeout);
-  parser_.emplace();
-  // One more than allowed: the parser counts the request line and the fields apart, so the limit
-  // itself is kept in Parse().
-  parser_->header_limit(static_cast<uint32_t>(owner_->options().max_header_bytes + 1));
-  parser_->body_limit(owner_->options().max_body_bytes);
+  NewParser();
   request_ = {};
   head_bytes_ = 0;
   version_ = 11;
   head_only_ = false;
   keep_alive_ = false;
+}
+
+void Connection::NewParser() {
+  parser_.emplace();
+  // One more than allowed: the parser counts the request line and the fields apart, so the limit
+  // itself is kept in Parse().
+  parser_->header_limit(static_cast<uint32_t>(owner_->options().max_header_bytes + 1));
+  parser_->body_limit(owner_->options().max_body_bytes);
 }
 
 void Connection::Read() {
@@ -152,7 +172,10 @@ void Connection::OnRead(const error_code& error, size_t bytes) {
     return Close();
   }
   buffer_.commit(bytes);
-  if (phase_ == Phase::kIdle) Begin();
+  if (phase_ == Phase::kIdle) {
+    if (!SkipEmptyLines()) return Read();  // within the time that an idle connection has
+    Begin();
+  }
   Parse();
 }
 
@@ -171,10 +194,23 @@ void Connection::Parse() {
       }
     }
     if (error == http::error::need_more) return Read();
-    if (error) return Refuse(RefusalFor(error));
+    if (error == http::error::bad_version && ReadAsHttp11()) continue;
+    if (error) {
+      const bool no_request_line = phase_ == Phase::kHead && parser_->get().target().empty();
+      return Refuse(RefusalFor(error, no_request_line ? Unread() : ""));
+    }
     if (phase_ == Phase::kHead && parser_->is_header_done() && !OnHead()) return;
   }
   Dispatch();
+}
+
+// Beast refuses the later minor versions of HTTP/1: it gets 1.1 to read instead.
+bool Connection::ReadAsHttp11() {
+  const size_t digit = LaterMinorVersion(Unread());
+  if (digit == absl::string_view::npos) return false;
+  static_cast<char*>(buffer_.data().data())[digit] = '1';
+  NewParser();
+  return true;
 }
 
 bool Connection::OnHead() {
@@ -235,15 +271,18 @@ void Connection::Write(WebResponse response, bool keep_alive) {
   phase_ = Phase::kWriting;
   Arm(owner_->options().write_timeout);
   response_ = {};
-  response_.version(version_);
+  // The answer's version is the server's own, also to a client of HTTP/1.0 (RFC 9110 section 2.5).
+  response_.version(11);
   response_.result(response.code >= 200 && response.code <= 599 ? response.code : 500);
   for (const auto& [name, value] : response.headers) {
     if (IsToken(name) && IsFieldValue(value)) response_.insert(name, value);
   }
   response_.set(http::field::server, owner_->options().server_name);
+  response_.set(http::field::date, HttpDate(owner_->options().clock->Now()));
   response_.erase(http::field::transfer_encoding);
   response_.erase(http::field::content_length);
   response_.keep_alive(keep_alive);
+  if (keep_alive && version_ == 10) response_.set(http::field::connection, "keep-alive");
   if (const int code = response_.result_int(); code != 204 && code != 304) {
     if (IsFieldValue(response.content_type)) {
       response_.set(http::field::content_type, response.content_type);

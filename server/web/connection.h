@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/web/loop_gate.h"
 #include "server/web/request_head.h"
@@ -62,9 +63,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void Next();
   void Begin();
+  void NewParser();
+  bool SkipEmptyLines();
+  absl::string_view Unread() const;
   void Read();
   void OnRead(const boost::system::error_code& error, size_t bytes);
   void Parse();
+  bool ReadAsHttp11();
   bool OnHead();  // false when the request was refused or the parser must wait
   void Continue();
   void Dispatch();

@@ -11,6 +11,7 @@
 #include <optional>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
@@ -273,15 +274,14 @@ class Listener final : public WebListener, public ConnectionOwner {
 
 }  // namespace
 
-absl::string_view WebRequest::header(absl::string_view name) const {
+std::string WebRequest::header(absl::string_view name) const {
+  std::string all;
+  bool found = false;
   for (const auto& [key, value] : headers) {
-    if (name == key) return value;
+    if (name != key) continue;
+    absl::StrAppend(&all, std::exchange(found, true) ? ", " : "", value);
   }
-  return {};
-}
-
-absl::string_view WebRequest::path() const {
-  return absl::string_view(target).substr(0, target.find('?'));
+  return all;
 }
 
 absl::StatusOr<std::unique_ptr<WebListener>> WebListener::Start(WebOptions options,

@@ -12,21 +12,22 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/base/clock.h"
 #include "server/base/metrics.h"
 
 namespace ipp::web {
 
 struct WebRequest {
   std::string method;
-  std::string target;                                        // as sent: path and query
-  std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
-  std::string body;                                          // the raw bytes
+  std::string target;  // as sent
+  std::string path;    // that the target names: see PathOf() in request_target.h
+  std::vector<std::pair<std::string, std::string>> headers;  // a line each; names in lower case
+  std::string body;                                          // the raw bytes, without chunks
   std::string peer;                                          // "127.0.0.1:41234"
 
-  // The first value of a header, by its name in lower case; empty when there is none.
-  absl::string_view header(absl::string_view name) const;
-  // The target without its query.
-  absl::string_view path() const;
+  // The value of a header, by its name in lower case; empty when there is none. Several lines are
+  // one value, in their order, with ", " between them (RFC 9110 section 5.3).
+  std::string header(absl::string_view name) const;
 };
 
 struct WebResponse {
@@ -43,8 +44,9 @@ using WebHandler = std::function<void(WebRequest request, WebReply reply)>;
 
 struct WebOptions {
   std::string address = "127.0.0.1:0";  // host:port, [v6]:port; port 0: any free one
-  size_t max_header_bytes = 16 * 1024;  // request line and fields, at most 64,000; more: 431
-  size_t max_body_bytes = 256 * 1024;   // more: 413, also when only announced
+  // Request line and fields, at most 64,000; more: 414 when that is the request line alone, or 431.
+  size_t max_header_bytes = 16 * 1024;
+  size_t max_body_bytes = 256 * 1024;  // more: 413, also when only announced
   absl::Duration header_timeout =
       absl::Seconds(10);  // from the first byte of a request: 408 and close
   absl::Duration body_timeout = absl::Seconds(10);
@@ -55,12 +57,15 @@ struct WebOptions {
   // accepted, answered 503, closed.
   int max_connections = 1024;
   std::string server_name = "ipp-gateway";
-  std::string name = "web";    // of the port, in metrics and logs
-  Metrics* metrics = nullptr;  // counts connections, if there; outlives the listener
+  std::string name = "web";      // of the port, in metrics and logs
+  Metrics* metrics = nullptr;    // counts connections, if there; outlives the listener
+  Clock* clock = Clock::Real();  // for `Date`
 };
 
 // An HTTP/1.1 server: bounded, timed out, keep-alive, one thread. The only place in server/ that
-// knows Boost. A request that is not HTTP is answered 400, and its connection closed.
+// knows Boost. It takes every form of a request that RFC 9110 and 9112 oblige a server to take; the
+// tests of request_forms_test.cc are that list. A request that is not HTTP is answered 400, of
+// another major version 505, and its connection closed.
 class WebListener {
  public:
   virtual ~WebListener() = default;  // closes everything and joins

@@ -8,17 +8,20 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "server/base/protobuf_time.h"
+#include "server/base/uuid.h"
+#include "server/json/message_json.h"
 #include "server/webhook/webhook_event.pb.h"
 
 namespace ipp::webhook {
 namespace {
 
-// Types that are about a session, so that one without a session id is broken. Any other type is
-// some other product's, or newer than we are.
+// Types that are about a session, with or without the product's prefix, also those that are newer
+// than this release: without a session id they are broken. Any other type is another product's.
 bool SpeaksOfSession(absl::string_view type) {
   return absl::StartsWithIgnoreCase(type, "ipp.session.") ||
          absl::StartsWithIgnoreCase(type, "ipp.payment.") ||
-         sessions::TypeFromUpstream(type) != kustom::ipp::v1::SESSION_EVENT_TYPE_UNSPECIFIED;
+         absl::StartsWithIgnoreCase(type, "session.") ||
+         absl::StartsWithIgnoreCase(type, "payment.");
 }
 
 // A header may hold any bytes.
@@ -46,12 +49,11 @@ std::variant<sessions::News, Ignored, Malformed, WrongMerchant> ReadEvent(
   if (!event.merchant_id().empty() && !signers.contains(event.merchant_id())) {
     return WrongMerchant{};
   }
-  const std::string& session_id =
-      event.data().session_id().empty() ? event.session_id() : event.data().session_id();
-  if (session_id.empty()) {
-    if (SpeaksOfSession(event.type())) return Malformed{"data.session_id is missing"};
-    return Ignored{event.type()};
-  }
+  // Also when it names a session.
+  if (!SpeaksOfSession(event.type())) return Ignored{event.type()};
+  const std::string session_id = CanonicalUuid(
+      event.data().session_id().empty() ? event.session_id() : event.data().session_id());
+  if (session_id.empty()) return Malformed{"data.session_id is missing"};
   if (event.id().empty() && IsEventId(delivery_id)) event.set_id(std::string(delivery_id));
   if (event.id().empty()) return Malformed{"id is missing"};
   if (event.merchant_id().empty()) {

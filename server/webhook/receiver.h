@@ -35,12 +35,13 @@ struct SigningKey {
 };
 
 // Takes webhooks in. 200 only when the event is durable (or was before); 401 bad signature or
-// timestamp; 400 not an event; 403 signed with the key of another merchant than the one in the
-// event; 503 when the store fails, so that the upstream delivers again. Event types that we do not
-// know are kept and passed on as UNSPECIFIED events; those without a session id (orders, captures,
-// refunds of the same account) are acknowledged and counted, not kept; `ipp.session.*` and
-// `ipp.payment.*` without one are no events. Thread-safe. Never blocks. Borrows all that it is
-// given, until every `done` has run.
+// timestamp; 400 not an event, or one that no store keeps; 403 signed with the key of another
+// merchant than the one in the event; 503 when the store fails, so that the upstream delivers
+// again. Of `ipp.session.*` and `ipp.payment.*` (also without "ipp.") those that we do not know are
+// kept and passed on as UNSPECIFIED events, and those without a session id are no events. All other
+// types (orders, captures, refunds of the same account) are acknowledged and counted, not kept,
+// also when they name a session. Thread-safe. Never blocks. Borrows all that it is given, until
+// every `done` has run.
 //
 // Metrics: ipp_upstream_unreadable_fields_total{field = webhook.…} and
 // ipp_webhooks_total{result = accepted, duplicate, ignored, bad_signature, malformed,

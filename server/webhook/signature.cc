@@ -66,6 +66,7 @@ std::vector<std::string> KnownSignatures(absl::string_view header) {
   std::vector<std::string> signatures;
   for (absl::string_view entry : absl::StrSplit(header, ' ', absl::SkipEmpty())) {
     if (!absl::ConsumePrefix(&entry, kVersionPrefix)) continue;
+    absl::ConsumeSuffix(&entry, ",");  // two header lines, joined by a proxy or by our own front
     if (auto bytes = StrictBase64(entry)) signatures.push_back(*std::move(bytes));
   }
   return signatures;

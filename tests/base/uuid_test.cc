@@ -20,5 +20,22 @@ TEST(NewUuid, IsAVersionFourUuidInLowerCase) {
   EXPECT_EQ(all.size(), 1000u);
 }
 
+TEST(IsUuid, TakesEitherLetterCaseAndNothingElse) {
+  EXPECT_TRUE(IsUuid("0123abcd-0123-4567-89ab-0123456789ab"));
+  EXPECT_TRUE(IsUuid("0123ABCD-0123-4567-89aB-0123456789Ab"));
+  for (const char* text :
+       {"", "0123abcd012345678 9ab0123456789ab", "0123abcd-0123-4567-89ab-0123456789a",
+        "0123abcd-0123-4567-89ab-0123456789abc", "0123abcg-0123-4567-89ab-0123456789ab",
+        "0123abcd-0123-456-789ab-0123456789ab", "{123abcd-0123-4567-89ab-0123456789a}"}) {
+    EXPECT_FALSE(IsUuid(text)) << text;
+  }
+}
+
+TEST(CanonicalUuid, IsInLowerCase) {
+  EXPECT_EQ(CanonicalUuid("0123ABCD-0123-4567-89aB-0123456789Ab"),
+            "0123abcd-0123-4567-89ab-0123456789ab");
+  EXPECT_EQ(CanonicalUuid("Not A UUID"), "Not A UUID");
+}
+
 }  // namespace
 }  // namespace ipp

@@ -84,6 +84,30 @@ TEST_F(PaymentBed, AsksForABrokenWatchAgainAndTellsNoStepTwice) {
   EXPECT_GE(machine_.Now(), absl::Milliseconds(600));
 }
 
+TEST_F(PaymentBed, AsksAnewWhenAStreamWithHeartbeatsFallsSilent) {
+  v1::WatchSessionResponse beat = StepTo(kActive);
+  beat.set_heartbeat(true);
+  gateway_.creates.left = {Created()};
+  gateway_.watches.left = {{.messages = {StepTo(kActive), beat, beat}, .silent = true},
+                           {.messages = {StepTo(kActive), StepTo(kFinalized)}}};
+  std::thread time([this] { machine_.PassNextWait(absl::Seconds(45)); });
+  EXPECT_EQ(Collect().end, PaymentEnd::kPaid);
+  machine_.Release();
+  time.join();
+  EXPECT_THAT(steps_, ElementsAre("CREATED", "ACTIVE", "FINALIZED")) << "a heartbeat is no step";
+  EXPECT_THAT(gateway_.calls(), ElementsAre("create r-1", "watch s-1", "watch s-1"));
+}
+
+TEST_F(PaymentBed, TakesAHeartbeatBeforeThereIsASession) {
+  v1::WatchSessionResponse beat;
+  beat.set_heartbeat(true);
+  gateway_.creates.left = {{.status = OutcomeUnknown()}};
+  gateway_.outcomes.left = {OutcomeIs(v1::CREATE_STATE_UNKNOWN)};
+  gateway_.watches.left = {{.messages = {beat, StepTo(kActive), StepTo(kFinalized)}}};
+  EXPECT_EQ(Collect().end, PaymentEnd::kPaid);
+  EXPECT_THAT(steps_, ElementsAre("ACTIVE", "FINALIZED"));
+}
+
 TEST_F(PaymentBed, WaitsAsLongAsTheGatewayAsks) {
   gateway_.creates.left = {Created()};
   gateway_.watches.left = {{.messages = {StepTo(kCreated)},

@@ -58,7 +58,8 @@ TEST_P(WebhookType, IsReadByTheGatewayAsWhatItWas) {
   ASSERT_TRUE(webhook.has_value());
   EXPECT_EQ(webhook->type, GetParam().name);
   EXPECT_EQ(webhook->id, event.event_id());
-  const auto read = webhook::ReadEvent(webhook->body, {"DM00000001"}, absl::Now());
+  const auto read = webhook::ReadEvent(webhook->body, webhook->id, {"DM00000001"}, absl::Now(),
+                                       [](absl::string_view path) { ADD_FAILURE() << path; });
   ASSERT_TRUE(std::holds_alternative<sessions::News>(read));
   const auto& news = std::get<sessions::News>(read);
   EXPECT_EQ(news.event_id, event.event_id());

@@ -64,8 +64,8 @@ reconcile:
   first: 30s
   max: 1h
   watched: 5s
-  max_in_flight: 2
-  reads_per_second: 20
+  max_in_flight: 16
+  reads_per_second: 40
   overdue: 24h
 callers: []
 caller_proof: any

@@ -19,7 +19,8 @@ ALARMS = [rule for group in yaml.safe_load((OBSERVABILITY / "alerts.yaml").read_
           for rule in group["rules"]]
 DASHBOARD = json.loads((OBSERVABILITY / "dashboard.json").read_text())
 # Counters that a gateway without PostgreSQL does not have: by their place in the source.
-ONLY_WITH_POSTGRES = {"ipp_store_reconnects_total": [{"connection": "writer"}]}
+ONLY_WITH_POSTGRES = {"ipp_store_reconnects_total": [{"connection": "writer"}],
+                      "ipp_store_clock_difference_seconds": [{}]}
 
 
 def promtool(*arguments):

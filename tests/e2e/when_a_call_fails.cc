@@ -27,7 +27,8 @@ kustom::ipp::v1::CreateSessionRequest OrderOf(const Cart& cart) {
   request.set_device_id(cart.device_id);
   request.set_order_amount(cart.amount);
   request.set_purchase_currency("SEK");
-  request.set_merchant_reference1(cart.payment_request_id);
+  const char* reference = std::getenv("MERCHANT_REFERENCE");
+  request.set_merchant_reference1(reference != nullptr ? reference : cart.payment_request_id);
   auto* item = request.add_order_items();
   item->set_type(kustom::ipp::v1::ORDER_ITEM_TYPE_PHYSICAL);
   item->set_name("Coffee");

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """when_a_call_fails.py PAGE ADDRESS DEVICE REQUEST_ID AMOUNT SECONDS: the same as when_a_call_fails.cc with the
 Python code of the page. PYTHONPATH: the stubs that `tests/polyglot/stubs.sh python` makes."""
+import os
 import sys
 
 import page_code
@@ -12,7 +13,7 @@ exec(compile(page_code.code(page, "python"), page, "exec"))  # grpc, create_sess
 with grpc.insecure_channel(address) as channel:
     request = session_pb2.CreateSessionRequest(
         request_id=request_id, device_id=device, order_amount=int(amount), purchase_currency="SEK",
-        merchant_reference1=request_id,
+        merchant_reference1=os.environ.get("MERCHANT_REFERENCE", request_id),
         order_items=[session_pb2.OrderItem(
             type=session_pb2.ORDER_ITEM_TYPE_PHYSICAL, name="Coffee", quantity=1, unit_price=int(amount),
             total_amount=int(amount))])

@@ -68,7 +68,7 @@ nothing_breaks() {
   expect_pay "$first" "$id" 25000 20
   expect_count made "$id" 1
   # The id belongs to that request.
-  expect_pay "failed request_id: was used for another request; it differs in order_amount.*" "$id" 100 20
+  expect_pay "later $id" "$id" 100 20
   expect_count made "$id" 1
   expect_state "$id" EXECUTED
 }
@@ -117,6 +117,29 @@ kustom_answers_503() {
   grep -q "$id" "$WORK/unknown" || fail "not among those that are unknown"
   expect_count made "$id" 0
   expect_count asked "$id" 1
+}
+
+# What is refused before the ledger is asked says nothing of the call before.
+an_earlier_call_is_unknown() {
+  local id
+  id=$(uuid)
+  faults '{"on": "create_session", "do": "error_before"}'
+  expect_pay "later $id" "$id" 25000 2
+  expect_pay "later $id" "$id" 100 2  # another request under the id
+  expect_pay "later $id" "$id" -5 2   # one that is not valid
+  DEVICE_ID=no-uuid expect_pay "later $id" "$id" 25000 2
+  expect_count asked "$id" 1
+  # Of an id that has never been used, it does.
+  expect_pay "failed .*" "$(uuid)" -5 2
+}
+
+the_id_is_written_in_capitals() {
+  local id first
+  id=$(uuid)
+  expect_pay "session [0-9a-f-]{36}" "$id" 25000 20
+  first=$(pay "$id" 25000 20)
+  MERCHANT_REFERENCE=$id expect_pay "$first" "${id^^}" 25000 20
+  expect_count made "$id" 1
 }
 
 kustom_has_enough() {
@@ -178,8 +201,8 @@ SIMULATOR_PID=${PIDS[-1]}
 start_gateway
 DEVICE=$("$BUILD/client/ippctl" --address "$GRPC" -o json simulate device --name "Till 1" | field id)
 for LANGUAGE in cpp python; do
-  for story in nothing_breaks the_answer_is_lost answer_and_webhook_are_lost kustom_answers_503 kustom_has_enough \
-    kustom_refuses the_gateway_dies; do
+  for story in nothing_breaks the_answer_is_lost answer_and_webhook_are_lost kustom_answers_503 an_earlier_call_is_unknown \
+    the_id_is_written_in_capitals kustom_has_enough kustom_refuses the_gateway_dies; do
     "$story"
     echo "$LANGUAGE: $story"
   done

@@ -14,6 +14,7 @@ namespace ipp::events {
 namespace {
 
 constexpr char kLog[] = "0123456789abcdef";
+constexpr size_t kFirstVersionSize = 28;
 constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 // The one answer to every foreign cursor, or to every malformed one.
@@ -27,49 +28,58 @@ absl::Status Exemplar(absl::string_view cursor, absl::string_view reason) {
   return refused;
 }
 
-bool IsForeign(const absl::StatusOr<int64_t>& place) {
+bool IsForeign(const absl::StatusOr<LogPlace>& place) {
   static const auto* const foreign =
-      new absl::Status(Exemplar(EncodeCursor("", 0), "CURSOR_FOREIGN"));
+      new absl::Status(Exemplar(EncodeCursor("", {0}), "CURSOR_FOREIGN"));
   return place.status().message() == foreign->message();
 }
 
-bool IsMalformed(const absl::StatusOr<int64_t>& place) {
+bool IsMalformed(const absl::StatusOr<LogPlace>& place) {
   static const auto* const malformed = new absl::Status(Exemplar("", "CURSOR_MALFORMED"));
   return place.status().message() == malformed->message();
 }
 
 void CheckText(absl::string_view text) {
-  const absl::StatusOr<int64_t> position = ParseCursor(text, kLog, "after_cursor");
-  if (position.ok()) {
-    Require(*position >= 0, "a place before the log", text);
-    Require(EncodeCursor(kLog, *position) == text, "another spelling of a cursor", text);
+  const absl::StatusOr<LogPlace> place = ParseCursor(text, kLog, "after_cursor");
+  if (place.ok()) {
+    Require(place->position >= 0, "a place before the log", text);
+    Require(place->content <= 0xffffff, "more content than there is", text);
+    const bool first_version = text.size() == kFirstVersionSize;
+    Require(first_version ? place->epoch == 0 && place->content == 0
+                          : EncodeCursor(kLog, *place) == text,
+            "another spelling of a cursor", text);
     return;
   }
   std::string raw;
-  if (text.size() != kCursorSize || !absl::WebSafeBase64Unescape(text, &raw) || raw.size() < 17) {
-    return Require(IsMalformed(position), "what is no cursor is not malformed", text);
+  if ((text.size() != kCursorSize && text.size() != kFirstVersionSize) ||
+      !absl::WebSafeBase64Unescape(text, &raw) || raw.size() < 17) {
+    return Require(IsMalformed(place), "what is no cursor is not malformed", text);
   }
   const std::string log = absl::BytesToHexString(absl::string_view(raw).substr(1, 8));
   const bool at_home = ParseCursor(text, log, "after_cursor").ok();
-  const bool before_any_log = (raw[9] & 0x80) != 0;
-  Require(IsForeign(position) ? at_home || before_any_log : IsMalformed(position) && !at_home,
+  const bool in_no_log = raw[0] == 1 && (raw[9] != 0 || raw[10] != 0);
+  Require(IsForeign(place) ? at_home || in_no_log : IsMalformed(place) && !at_home,
           "foreign taken for malformed", text);
 }
 
-void CheckPlace(absl::string_view place) {
-  const std::string log = absl::BytesToHexString(place.substr(0, 8));
-  uint64_t number = 0;
-  for (const char byte : place.substr(8, 8)) {
-    number = number << 8 | static_cast<unsigned char>(byte);
-  }
-  const auto position = static_cast<int64_t>(number >> 1);
+void CheckPlace(absl::string_view bytes) {
+  const std::string log = absl::BytesToHexString(bytes.substr(0, 8));
+  const auto number = [bytes](size_t from, size_t size) {
+    uint64_t value = 0;
+    for (const char byte : bytes.substr(from, size)) {
+      value = value << 8 | static_cast<unsigned char>(byte);
+    }
+    return value;
+  };
+  const LogPlace place{static_cast<int64_t>(number(10, 6)), static_cast<uint16_t>(number(8, 2)),
+                       static_cast<uint32_t>(number(15, 3))};
 
-  const std::string cursor = EncodeCursor(log, position);
-  const absl::StatusOr<int64_t> back = ParseCursor(cursor, log, "after_cursor");
-  Require(back.ok() && *back == position, "another place came back", cursor);
+  const std::string cursor = EncodeCursor(log, place);
+  const absl::StatusOr<LogPlace> back = ParseCursor(cursor, log, "after_cursor");
+  Require(back.ok() && *back == place, "another place came back", cursor);
   std::string mistyped = cursor;
-  char& wrong = mistyped[static_cast<unsigned char>(place[16]) % mistyped.size()];
-  wrong = kAlphabet[static_cast<unsigned char>(place[17]) % 64];
+  char& wrong = mistyped[number(16, 1) % mistyped.size()];
+  wrong = kAlphabet[number(17, 1) % 64];
   if (mistyped != cursor) {
     Require(IsMalformed(ParseCursor(mistyped, log, "after_cursor")), "a mistyped cursor", mistyped);
   } else if (log != kLog) {

@@ -24,25 +24,24 @@ using ::testing::Pair;
 
 constexpr char kLog[] = "0123456789abcdef";
 constexpr char kOtherLog[] = "0123456789abcdee";
-constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
-constexpr store::LogBounds kAll{.oldest = 1, .latest = kMax};
+constexpr int64_t kMax = (int64_t{1} << 48) - 1;  // six bytes
+const store::LogBounds kAll{.oldest = 1, .latest = kMax};
 
 // As a subscriber's cursor is read.
 absl::StatusOr<int64_t> DecodeCursor(const std::string& cursor, const std::string& log_id,
                                      const store::LogBounds& bounds, const std::string& field) {
-  absl::StatusOr<int64_t> position = ParseCursor(cursor, log_id, field);
-  if (position.ok()) {
-    if (absl::Status place = CheckPlace(*position, log_id, bounds, field); !place.ok()) {
-      return place;
-    }
+  const absl::StatusOr<LogPlace> place = ParseCursor(cursor, log_id, field);
+  if (!place.ok()) return place.status();
+  if (absl::Status checked = CheckPlace(*place, log_id, bounds, field); !checked.ok()) {
+    return checked;
   }
-  return position;
+  return place->position;
 }
 
 class CursorPosition : public testing::TestWithParam<int64_t> {};
 
 TEST_P(CursorPosition, ComesBackFromACursorOfFixedSize) {
-  const std::string cursor = EncodeCursor(kLog, GetParam());
+  const std::string cursor = EncodeCursor(kLog, {GetParam()});
   EXPECT_EQ(cursor.size(), kCursorSize);
   EXPECT_EQ(cursor.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyz"
                                      "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_"),
@@ -55,12 +54,12 @@ TEST_P(CursorPosition, ComesBackFromACursorOfFixedSize) {
 
 INSTANTIATE_TEST_SUITE_P(Table, CursorPosition,
                          testing::Values(0, 1, 127, 128, 255, 256, 65535, 65536, int64_t{1} << 32,
-                                         int64_t{1} << 56, kMax - 1, kMax));
+                                         int64_t{1} << 47, kMax - 1, kMax));
 
 TEST(Cursor, IsTheSameForTheSamePlaceAndDiffersForAnother) {
-  EXPECT_EQ(EncodeCursor(kLog, 7), EncodeCursor(kLog, 7));
-  EXPECT_NE(EncodeCursor(kLog, 7), EncodeCursor(kLog, 8));
-  EXPECT_NE(EncodeCursor(kLog, 7), EncodeCursor(kOtherLog, 7));
+  EXPECT_EQ(EncodeCursor(kLog, {7}), EncodeCursor(kLog, {7}));
+  EXPECT_NE(EncodeCursor(kLog, {7}), EncodeCursor(kLog, {8}));
+  EXPECT_NE(EncodeCursor(kLog, {7}), EncodeCursor(kOtherLog, {7}));
 }
 
 void ExpectMalformed(const std::string& cursor) {
@@ -75,7 +74,7 @@ void ExpectMalformed(const std::string& cursor) {
 TEST(Cursor, IsRefusedWithAnyCharacterChanged) {
   const std::string alphabet =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_ =+/.\n";
-  const std::string cursor = EncodeCursor(kLog, 4711);
+  const std::string cursor = EncodeCursor(kLog, {4711});
   for (size_t i = 0; i < cursor.size(); ++i) {
     for (const char c : alphabet) {
       std::string changed = cursor;
@@ -86,7 +85,7 @@ TEST(Cursor, IsRefusedWithAnyCharacterChanged) {
 }
 
 TEST(Cursor, IsRefusedWithTwoCharactersSwapped) {
-  const std::string cursor = EncodeCursor(kLog, 4711);
+  const std::string cursor = EncodeCursor(kLog, {4711});
   for (size_t i = 1; i < cursor.size(); ++i) {
     std::string changed = cursor;
     std::swap(changed[i - 1], changed[i]);
@@ -95,13 +94,13 @@ TEST(Cursor, IsRefusedWithTwoCharactersSwapped) {
 }
 
 TEST(Cursor, IsRefusedWhenCut) {
-  const std::string cursor = EncodeCursor(kLog, 4711);
+  const std::string cursor = EncodeCursor(kLog, {4711});
   for (size_t size = 0; size < cursor.size(); ++size) ExpectMalformed(cursor.substr(0, size));
 }
 
 TEST(Cursor, IsRefusedWithMoreBehindIt) {
   for (const char* more : {"A", "=", " ", "\n", "AAAA"}) {
-    ExpectMalformed(absl::StrCat(EncodeCursor(kLog, 4711), more));
+    ExpectMalformed(absl::StrCat(EncodeCursor(kLog, {4711}), more));
   }
 }
 
@@ -129,7 +128,7 @@ class CursorPlace : public testing::TestWithParam<PlaceRow> {};
 TEST_P(CursorPlace, IsTakenOrRefused) {
   const PlaceRow& row = GetParam();
   const auto position =
-      DecodeCursor(EncodeCursor(row.log, row.position), kLog, row.bounds, "after_cursor");
+      DecodeCursor(EncodeCursor(row.log, {row.position}), kLog, row.bounds, "after_cursor");
   ASSERT_EQ(position.status().code(), row.code) << position.status();
   if (position.ok()) {
     EXPECT_EQ(*position, row.position);
@@ -139,9 +138,9 @@ TEST_P(CursorPlace, IsTakenOrRefused) {
   }
 }
 
-constexpr store::LogBounds kEmpty{.oldest = 1, .latest = 0};
-constexpr store::LogBounds kMiddle{.oldest = 10, .latest = 20};
-constexpr store::LogBounds kForgotten{.oldest = 21, .latest = 20};
+const store::LogBounds kEmpty{.oldest = 1, .latest = 0};
+const store::LogBounds kMiddle{.oldest = 10, .latest = 20};
+const store::LogBounds kForgotten{.oldest = 21, .latest = 20};
 
 INSTANTIATE_TEST_SUITE_P(
     Table, CursorPlace,
@@ -166,29 +165,93 @@ INSTANTIATE_TEST_SUITE_P(
     }),
     [](const auto& info) { return info.param.name; });
 
-TEST(Cursor, OfAnotherVersionIsRefused) {
-  // The same bytes under version 2, with a right checksum.
-  std::string raw;
-  ASSERT_TRUE(absl::WebSafeBase64Unescape(EncodeCursor(kLog, 5), &raw));
-  raw[0] = 2;
+// A cursor of these bytes, with a right checksum.
+std::string WithChecksum(std::string body) {
   uint32_t hash = 2166136261u;
-  for (size_t i = 0; i < 17; ++i) hash = (hash ^ static_cast<unsigned char>(raw[i])) * 16777619u;
-  for (int i = 0; i < 4; ++i) raw[17 + i] = static_cast<char>(hash >> (24 - 8 * i));
-  ExpectMalformed(absl::WebSafeBase64Escape(raw));
-  // Which shows that the checksum above is the one that is looked at.
-  raw[0] = 1;
-  hash = 2166136261u;
-  for (size_t i = 0; i < 17; ++i) hash = (hash ^ static_cast<unsigned char>(raw[i])) * 16777619u;
-  for (int i = 0; i < 4; ++i) raw[17 + i] = static_cast<char>(hash >> (24 - 8 * i));
-  EXPECT_EQ(absl::WebSafeBase64Escape(raw), EncodeCursor(kLog, 5));
+  for (const char byte : body) hash = (hash ^ static_cast<unsigned char>(byte)) * 16777619u;
+  for (int i = 0; i < 4; ++i) body.push_back(static_cast<char>(hash >> (24 - 8 * i)));
+  return absl::WebSafeBase64Escape(body);
+}
+
+// As releases before had it: version, log, eight bytes of position.
+std::string VersionOne(const std::string& log, int64_t position) {
+  std::string body = std::string(1, 1) + absl::HexStringToBytes(log);
+  for (int shift = 56; shift >= 0; shift -= 8) body.push_back(static_cast<char>(position >> shift));
+  return WithChecksum(std::move(body));
+}
+
+TEST(Cursor, OfAnotherVersionIsRefused) {
+  std::string raw;
+  ASSERT_TRUE(absl::WebSafeBase64Unescape(EncodeCursor(kLog, {5, 7, 9}), &raw));
+  raw.resize(20);
+  // Which shows that this checksum is the one that is looked at.
+  EXPECT_EQ(WithChecksum(raw), EncodeCursor(kLog, {5, 7, 9}));
+  for (const int version : {0, 1, 3, 255}) {
+    raw[0] = static_cast<char>(version);
+    ExpectMalformed(WithChecksum(raw));
+  }
+}
+
+TEST(Cursor, OfTheFirstVersionIsAPlaceOfTheFirstEpoch) {
+  for (const int64_t position : {int64_t{0}, int64_t{5}, kMax}) {
+    const std::string cursor = VersionOne(kLog, position);
+    EXPECT_EQ(cursor.size(), 28u);
+    const absl::StatusOr<LogPlace> place = ParseCursor(cursor, kLog, "after_cursor");
+    ASSERT_TRUE(place.ok()) << place.status();
+    EXPECT_EQ(*place, (LogPlace{position, 0, 0}));
+  }
+  EXPECT_EQ(GetErrorDetail(ParseCursor(VersionOne(kOtherLog, 5), kLog, "c").status()).reason,
+            "CURSOR_FOREIGN");
+  EXPECT_EQ(GetErrorDetail(ParseCursor(VersionOne(kLog, -5), kLog, "c").status()).reason,
+            "CURSOR_FOREIGN");
+}
+
+TEST(Cursor, KeepsEpochAndContent) {
+  for (const LogPlace& place :
+       {LogPlace{0, 0xffff, 0}, LogPlace{kMax, 1, 0xffffff}, LogPlace{4711, 0xabcd, 1}}) {
+    const absl::StatusOr<LogPlace> back = ParseCursor(EncodeCursor(kLog, place), kLog, "c");
+    ASSERT_TRUE(back.ok()) << back.status();
+    EXPECT_EQ(*back, place);
+  }
+}
+
+TEST(Cursor, DiffersForAnotherEventAtTheSamePosition) {
+  store::StoredEvent event;
+  event.payload = "one";
+  const uint32_t one = ContentOf(event);
+  event.payload = "two";
+  EXPECT_NE(ContentOf(event), one);
+  EXPECT_GT(ContentOf(event), 0u);
+  EXPECT_LE(ContentOf(event), 0xffffffu);
+  // Clients hold it.
+  event.payload = "";
+  EXPECT_EQ(ContentOf(event), 0x1c9d44u);
+}
+
+TEST(Cursor, IsTakenOnlyUpToWhereALaterEpochBegan) {
+  const store::LogBounds bounds{
+      .oldest = 1, .latest = 100, .epochs = {{0, 0, 0}, {1, 501, 40}, {4, 77, 60}, {5, 9, 20}}};
+  struct Row {
+    uint16_t epoch;
+    int64_t last;  // that is taken
+  };
+  for (const Row& row : {Row{0, 20}, Row{501, 20}, Row{77, 20}, Row{9, 100}}) {
+    EXPECT_TRUE(CheckPlace({row.last, row.epoch}, kLog, bounds, "c").ok()) << row.epoch;
+    EXPECT_EQ(GetErrorDetail(CheckPlace({row.last + 1, row.epoch}, kLog, bounds, "c")).reason,
+              "CURSOR_FOREIGN")
+        << row.epoch;
+  }
+  // Of an epoch that this log has not had: of another copy of it.
+  EXPECT_EQ(GetErrorDetail(CheckPlace({1, 502}, kLog, bounds, "c")).reason, "CURSOR_FOREIGN");
+  EXPECT_EQ(GetErrorDetail(CheckPlace({1, 1}, kLog, kMiddle, "c")).reason, "CURSOR_FOREIGN");
 }
 
 TEST(Cursor, ThatExpiredTellsWhereToGoOn) {
   const absl::Status status =
-      DecodeCursor(EncodeCursor(kLog, 3), kLog, kMiddle, "after_cursor").status();
+      DecodeCursor(EncodeCursor(kLog, {3}), kLog, kMiddle, "after_cursor").status();
   const ErrorDetail detail = GetErrorDetail(status);
-  EXPECT_THAT(detail.metadata, ElementsAre(Pair("latest_cursor", EncodeCursor(kLog, 20)),
-                                           Pair("oldest_cursor", EncodeCursor(kLog, 9))));
+  EXPECT_THAT(detail.metadata, ElementsAre(Pair("latest_cursor", EncodeCursor(kLog, {20})),
+                                           Pair("oldest_cursor", EncodeCursor(kLog, {9}))));
   EXPECT_THAT(detail.violations, IsEmpty());
   // Both are cursors to go on with.
   for (const auto& [name, cursor] : detail.metadata) {
@@ -198,10 +261,10 @@ TEST(Cursor, ThatExpiredTellsWhereToGoOn) {
 
 TEST(Cursor, ThatExpiredTellsWhereToGoOnWithNothingKept) {
   const absl::Status status =
-      DecodeCursor(EncodeCursor(kLog, 3), kLog, kForgotten, "after_cursor").status();
+      DecodeCursor(EncodeCursor(kLog, {3}), kLog, kForgotten, "after_cursor").status();
   EXPECT_THAT(GetErrorDetail(status).metadata,
-              ElementsAre(Pair("latest_cursor", EncodeCursor(kLog, 20)),
-                          Pair("oldest_cursor", EncodeCursor(kLog, 20))));
+              ElementsAre(Pair("latest_cursor", EncodeCursor(kLog, {20})),
+                          Pair("oldest_cursor", EncodeCursor(kLog, {20}))));
 }
 
 }  // namespace

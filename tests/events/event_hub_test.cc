@@ -32,7 +32,8 @@ TEST_F(EventHubTest, HandsOutWhatIsAppendedNext) {
     const auto event = wish.Wait();
     ASSERT_TRUE(event.ok()) << event.status();
     EXPECT_EQ((*event)->row.position, i);
-    EXPECT_EQ((*event)->Parse().cursor(), EncodeCursor(store_.log_id(), i));
+    EXPECT_EQ((*event)->place.position, i);
+    EXPECT_EQ((*event)->Parse().cursor(), EncodeCursor(store_.log_id(), (*event)->place));
     EXPECT_EQ(subscription->position(), i);
   }
 }

@@ -76,9 +76,9 @@ void ExpectExpired(const absl::Status& status, const store::Store& store) {
   const ErrorDetail detail = GetErrorDetail(status);
   EXPECT_EQ(detail.reason, "CURSOR_EXPIRED");
   EXPECT_EQ(detail.metadata.at("oldest_cursor"),
-            EncodeCursor(store.log_id(), store.bounds().oldest - 1));
+            EncodeCursor(store.log_id(), {store.bounds().oldest - 1}));
   EXPECT_EQ(detail.metadata.at("latest_cursor"),
-            EncodeCursor(store.log_id(), store.bounds().latest));
+            EncodeCursor(store.log_id(), {store.bounds().latest}));
 }
 
 TEST_F(EventHubFaults, ResumesAfterTrimWithOutOfRange) {

@@ -148,7 +148,8 @@ TEST_F(HubStarts, TellsWhereToGoOnThoughTheBoundsLag) {
   auto subscription = hub_->Subscribe(Everything(), 3);
   const absl::Status status = NextOf(*subscription).status();
   EXPECT_TRUE(absl::IsOutOfRange(status)) << status;
-  EXPECT_EQ(GetErrorDetail(status).metadata.at("oldest_cursor"), EncodeCursor(store_.log_id(), 19));
+  EXPECT_EQ(GetErrorDetail(status).metadata.at("oldest_cursor"),
+            EncodeCursor(store_.log_id(), {19}));
 }
 
 // ---- Among replicas. ----
@@ -216,7 +217,7 @@ TEST_F(HubStarts, AsksTheLogItselfBeforeItRefusesAPlace) {
   store_.TrimBefore(4);
   const auto check = [this](int64_t position) {
     std::promise<absl::Status> promise;
-    CheckPlaceInLog(&replica_, position, "after_cursor",
+    CheckPlaceInLog(&replica_, {position}, "after_cursor",
                     [&promise](absl::Status status) { promise.set_value(std::move(status)); });
     return promise.get_future().get();
   };

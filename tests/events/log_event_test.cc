@@ -5,6 +5,7 @@
 
 #include <ostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "google/protobuf/util/message_differencer.h"
@@ -39,24 +40,37 @@ class LogEventOfSize : public testing::TestWithParam<size_t> {};
 
 TEST_P(LogEventOfSize, HasTheBytesThatProtobufWrites) {
   const v1::SessionEvent event = EventWithDataOf(GetParam());
-  const EventPtr made = LogEvent::Make(store::MakeRow(event, 4711, kRecordedAt), kLog);
+  const EventPtr made = LogEvent::Make(store::MakeRow(event, 4711, kRecordedAt), kLog, 3);
 
   v1::SubscribeSessionEventsResponse expected;
   *expected.mutable_event() = event;
   expected.mutable_event()->mutable_recorded_at()->set_seconds(1'790'000'000);
   expected.mutable_event()->mutable_recorded_at()->set_nanos(123'456'000);
-  expected.mutable_event()->set_cursor(EncodeCursor(kLog, 4711));
+  expected.mutable_event()->set_cursor(EncodeCursor(kLog, made->place));
   EXPECT_EQ(made->message, expected.SerializeAsString());
   EXPECT_TRUE(MessageDifferencer::Equals(made->Parse(), expected.event()));
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, LogEventOfSize,
                          testing::Values(0, 1, 20, 40, 60, 100, 127, 128, 1000, 16000, 16256, 16383,
-                                         16384, 2097152, 3000000));
+                                         16384, 200000, 261000));
+
+// As an earlier release wrote it.
+TEST(LogEvent, CutsARowThatIsTooLargeForItsReaders) {
+  store::StoredEvent row = store::MakeRow(EventWithDataOf(0), 4711, kRecordedAt);
+  v1::SessionEvent large = EventWithDataOf(5 << 20);
+  row.payload = large.SerializeAsString();
+  const LogPlace place{4711, 3, ContentOf(row)};  // of the row as it is kept
+  const EventPtr made = LogEvent::Make(std::move(row), kLog, 3);
+  EXPECT_LT(made->message.size(), size_t{300 << 10});
+  EXPECT_TRUE(made->Parse().session_truncated());
+  EXPECT_EQ(made->Parse().session().device_id(), "d1");
+  EXPECT_EQ(made->Parse().cursor(), EncodeCursor(kLog, place));
+}
 
 TEST(LogEvent, KeepsWhatFiltersLookAtAndTheBytesOnce) {
   const EventPtr made =
-      LogEvent::Make(store::MakeRow(EventWithDataOf(10), 4711, kRecordedAt), kLog);
+      LogEvent::Make(store::MakeRow(EventWithDataOf(10), 4711, kRecordedAt), kLog, 3);
   EXPECT_EQ(made->row.position, 4711);
   EXPECT_EQ(made->row.recorded_at, kRecordedAt);
   EXPECT_EQ(made->row.merchant_id, "PM1");
@@ -70,9 +84,10 @@ TEST(LogEvent, KeepsWhatFiltersLookAtAndTheBytesOnce) {
 TEST(LogEvent, PassesOnFieldsOfALaterContract) {
   store::StoredEvent row = store::MakeRow(EventWithDataOf(0), 1, kRecordedAt);
   row.payload += "\xfa\x3f\x03new";  // field 1023
-  const v1::SessionEvent event = LogEvent::Make(std::move(row), kLog)->Parse();
+  const uint32_t content = ContentOf(row);
+  const v1::SessionEvent event = LogEvent::Make(std::move(row), kLog, 3)->Parse();
   EXPECT_EQ(event.GetReflection()->GetUnknownFields(event).field_count(), 1);
-  EXPECT_EQ(event.cursor(), EncodeCursor(kLog, 1));
+  EXPECT_EQ(event.cursor(), EncodeCursor(kLog, {1, 3, content}));
 }
 
 }  // namespace

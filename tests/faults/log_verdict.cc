@@ -56,7 +56,7 @@ class LogJudge {
     const v1::SessionEvent* before = nullptr;  // the one that went furthest
     int declines = 0;
     for (const v1::SessionEvent* event : events) {
-      if (IsDetails(event->type())) {
+      if (event->type() == v1::SESSION_EVENT_TYPE_DETAILS) {
         JudgeDetails(id, session, *event);
         continue;
       }
@@ -82,6 +82,7 @@ class LogJudge {
     }
   }
 
+  // No step, and told at any time: of what is true, and whole.
   void JudgeTruth(const TrueSession& session, const v1::SessionEvent& event) {
     if (event.merchant_id() != session.merchant_id) Wrong(event, "another merchant's session");
     if (event.type() == v1::SESSION_EVENT_TYPE_ACTIVATED && !session.activated) {
@@ -144,7 +145,11 @@ class LogJudge {
                     const v1::SessionEvent& event) {
     if (event.merchant_id() != session.merchant_id) Wrong(event, "another merchant's session");
     if (webhooks_.count(event.event_id()) > 0) Wrong(event, "it has a webhook's id");
+    if (event.source() == v1::SESSION_EVENT_SOURCE_UNSPECIFIED) Wrong(event, "it has no source");
     const v1::Session& shown = event.session();
+    if (IsFinal(shown.status()) && shown.status() != session.status) {
+      Wrong(event, absl::StrCat("it shows the session as ", Name(shown.status())));
+    }
     if (shown.session_id() != id || shown.device_id().empty() ||
         shown.merchant_reference1() != session.reference) {
       Wrong(event, "it does not show the whole session");

@@ -68,6 +68,7 @@ bool Watches::CallOnce(Watch* watch, const std::string& gateway) {
   context->AddMetadata("x-merchant-id", watch->merchant_id);
   const auto reader = stub->WatchSession(context, watch->request);
   for (v1::WatchSessionResponse step; reader->Read(&step);) {
+    if (step.heartbeat()) continue;
     MutexLock lock(&mutex_);
     if (watch->seen.session_id.empty()) watch->seen.session_id = step.session().session_id();
     if (watch->seen.session_id != step.session().session_id()) {

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "tests/http/http_upstream.h"
@@ -194,6 +195,18 @@ TEST_P(TransportContract, RunsDoneOnAThreadOfItsOwn) {
   transport().Send(Get("/"), completion.done());
   completion.Wait();
   EXPECT_NE(completion.thread(), std::this_thread::get_id());
+}
+
+TEST_P(TransportContract, SaysHowManyCanBeUnderWayAtOnce) {
+  Start();
+  EXPECT_GE(transport().concurrency(), 1);
+  ASSERT_TRUE(Call(transport(), Get("/")).status.ok());
+  const bool multiplexes = absl::StrContains(GetParam().name, "Http2");
+  if (multiplexes) {
+    EXPECT_GE(transport().concurrency(), 100);
+  } else if (absl::StartsWith(GetParam().name, "Curl")) {
+    EXPECT_LE(transport().concurrency(), 16) << "one a connection";
+  }
 }
 
 TEST_P(TransportContract, LetsDoneSendAgain) {

@@ -142,7 +142,7 @@ TEST_P(HttpPorts, RefuseHeadsAndBodiesThatAreTooLarge) {
   const std::pair<std::string, int> rows[] = {
       {many + "\r\n", 431},
       {Head("X: " + std::string(1 << 20, 'x') + "\r\n\r\n"), 431},
-      {"POST /" + std::string(1 << 20, 'p') + " HTTP/1.1\r\nHost: x\r\n\r\n", 431},
+      {"POST /" + std::string(1 << 20, 'p') + " HTTP/1.1\r\nHost: x\r\n\r\n", 414},
       {Head("Content-Length: 1000000000\r\n\r\n"), 413},
       {Head("Transfer-Encoding: chunked\r\n\r\n3fffffff\r\n") + std::string(1 << 20, 'x'), 413},
   };

@@ -103,7 +103,7 @@ TEST(Cursors, AheadOfTheLogAreForeign) {
   std::string raw;
   ASSERT_TRUE(absl::WebSafeBase64Unescape(good, &raw));
   const std::string log_id = absl::BytesToHexString(raw.substr(1, 8));
-  EXPECT_TRUE(Refused(Follow(bed, events::EncodeCursor(log_id, 1)), StatusCode::INVALID_ARGUMENT,
+  EXPECT_TRUE(Refused(Follow(bed, events::EncodeCursor(log_id, {1})), StatusCode::INVALID_ARGUMENT,
                       "CURSOR_FOREIGN"));
 }
 

@@ -206,10 +206,10 @@ TEST(ReplicasCursor, BeyondTheLogIsForeignAlsoToAReplicaThatLagsBehind) {
   const DeafReplica deaf(bed.database, "b");
   EXPECT_EQ(Deliver(*bed.a, MakeWebhook(1, "session.created", 1)).code, 200);
   for (const RunningGateway* gateway : bed.gateways()) {
-    EventFeed beyond(gateway->channel(), After(events::EncodeCursor(log, 2)));
+    EventFeed beyond(gateway->channel(), After(events::EncodeCursor(log, {2})));
     EXPECT_TRUE(Refused(beyond.End(), grpc::StatusCode::INVALID_ARGUMENT, "CURSOR_FOREIGN"));
-    EventFeed end(gateway->channel(), After(events::EncodeCursor(log, 1)));
-    EXPECT_EQ(end.started().cursor(), events::EncodeCursor(log, 1));
+    EventFeed end(gateway->channel(), After(events::EncodeCursor(log, {1})));
+    EXPECT_EQ(end.started().cursor(), events::EncodeCursor(log, {1}));
   }
 }
 

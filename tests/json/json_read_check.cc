@@ -9,9 +9,11 @@
 #include "kustom/ipp/v1/device.pb.h"
 #include "kustom/ipp/v1/session.pb.h"
 #include "server/json/message_json.h"
+#include "server/json/scalars.h"
 #include "tests/json/kinds.pb.h"
 #include "tests/json/plain_json.h"
 #include "tests/json/random_message.h"
+#include "tests/support/odd_json.h"
 #include "tests/support/require.h"
 
 namespace ipp::json::test {
@@ -53,6 +55,47 @@ void CheckAgreement(absl::string_view bytes, const Kinds& ours, bool unknown) {
   Require(same.Compare(ours, theirs), "Protobuf reads another message", bytes);
 }
 
+// A session in which one member has that value. The first byte chooses which.
+void CheckMember(absl::string_view bytes) {
+  if (bytes.empty()) return;
+  static const auto* const sample = [] {
+    auto* session = new v1::Session;
+    ipp::test::FillSample(session);
+    return session;
+  }();
+  const auto* type = v1::Session::descriptor();
+  const auto* member = type->field(static_cast<uint8_t>(bytes[0]) % type->field_count());
+  const absl::string_view value = bytes.substr(1);
+  // One level is the session's own.
+  ReadOptions value_options;
+  value_options.max_depth -= 1;
+  if (!ipp::test::IsWord(member) ||
+      !VisitScalars(
+           value, [](absl::Span<const Step>, absl::string_view) {}, value_options)
+           .ok()) {
+    return;
+  }
+  ReadOptions options;
+  options.lenient = true;
+  v1::Session read;
+  const std::string text = ipp::test::JsonWith(*sample, member, value);
+  const absl::Status status = Read(text, &read, options);
+  Require(status.ok(), "a member's value stops the rest", text);
+  Require(ipp::test::SameButFor(member, read, *sample), "a member's value changes the rest", text);
+}
+
+// What is read strictly is read leniently too; and what is, can be sent on.
+template <typename T>
+void CheckLenient(absl::string_view bytes, const absl::Status& strictly) {
+  ReadOptions options;
+  options.lenient = true;
+  T lenient;
+  const absl::Status read = Read(bytes, &lenient, options);
+  if (!read.ok()) return Require(!strictly.ok(), "only lenient reading fails", read.ToString());
+  std::string text;
+  Require(Write(lenient, &text).ok(), "cannot write what was read leniently", bytes);
+}
+
 template <typename T>
 void CheckAs(absl::string_view bytes) {
   bool unknown = false;
@@ -60,6 +103,7 @@ void CheckAs(absl::string_view bytes) {
   options.unknown_field = [&unknown](absl::string_view) { unknown = true; };
   T message;
   const absl::Status read = Read(bytes, &message, options);
+  CheckLenient<T>(bytes, read);
   if (!read.ok()) return CheckRefusal(read);
   if constexpr (std::is_same_v<T, Kinds>) CheckAgreement(bytes, message, unknown);
   T back;
@@ -86,6 +130,8 @@ void CheckJsonRead(absl::string_view bytes) {
       return CheckAs<v1::Session>(bytes.substr(1));
     case 'd':
       return CheckAs<v1::Device>(bytes.substr(1));
+    case 'v':
+      return CheckMember(bytes.substr(1));
     case 'p':
       return CheckPage(bytes.substr(1));
     default:

@@ -104,22 +104,26 @@ class StreamBed : public testing::Test {
     routes_ = *routes::RouteTable::CompileContract();
     callers_ = *auth::CallerTable::Create(caller_entries_, {"PM1", "PM2"}, routes_->Permissions());
     hub_ = std::make_unique<events::EventHub>(&replica_, hub_options_, &metrics_);
-    server_ = *RpcServer::Start({}, Gateway{.routes = routes_.get(),
-                                            .upstream = nullptr,
-                                            .devices = nullptr,
-                                            .book = nullptr,
-                                            .observer = nullptr,
-                                            .reconciler = nullptr,
-                                            .ledger = nullptr,
-                                            .store = &replica_,
-                                            .hub = hub_.get(),
-                                            .callers = callers_.get(),
-                                            .clock = &clock_,
-                                            .scheduler = &scheduler_,
-                                            .metrics = &metrics_,
-                                            .options = options_});
+    Gateway gateway{.routes = routes_.get(),
+                    .upstream = nullptr,
+                    .devices = nullptr,
+                    .book = nullptr,
+                    .observer = nullptr,
+                    .reconciler = nullptr,
+                    .ledger = nullptr,
+                    .store = &replica_,
+                    .hub = hub_.get(),
+                    .callers = callers_.get(),
+                    .clock = &clock_,
+                    .scheduler = &scheduler_,
+                    .metrics = &metrics_,
+                    .options = options_};
+    Extend(&gateway);
+    server_ = *RpcServer::Start({}, gateway);
     channel_ = NewChannel();
   }
+  // What a suite needs beside that.
+  virtual void Extend(Gateway* /*gateway*/) {}
   std::shared_ptr<grpc::Channel> NewChannel(grpc::ChannelArguments arguments = {}) {
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     return grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", server_->port()),
@@ -144,12 +148,12 @@ class StreamBed : public testing::Test {
     ASSERT_TRUE(store::contract::Commit(store_, std::move(transaction)).ok());
   }
 
-  std::string Cursor(int64_t position) { return events::EncodeCursor(store_.log_id(), position); }
+  std::string Cursor(int64_t position) { return events::EncodeCursor(store_.log_id(), {position}); }
   std::string After(int64_t position) { return "after_cursor: '" + Cursor(position) + "'"; }
   int64_t PositionOf(const std::string& cursor) {
     const auto position = events::ParseCursor(cursor, store_.log_id(), "cursor");
     EXPECT_TRUE(position.ok()) << position.status();
-    return position.value_or(-1);
+    return position.ok() ? position->position : -1;
   }
   // Of the next `count` events.
   std::vector<int64_t> Positions(EventFeed& feed, int count) {

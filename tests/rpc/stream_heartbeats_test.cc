@@ -105,7 +105,7 @@ TEST_F(StreamHeartbeats, DoNotPileUpBehindAReaderThatDoesNotRead) {
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   EventFeed slow(NewChannel(arguments), kFromNow);
   WaitUntil([this] { return Sent() == 1; });
-  Append(1, "s1", 3'000'000);
+  Append(1, "s1", 250'000);
   WaitUntil([this] { return Sent() == 2; });  // it has left, but not arrived
   scheduler_.Advance(absl::Minutes(10));
   EXPECT_EQ(Sent(), 2);

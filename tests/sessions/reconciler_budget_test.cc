@@ -21,6 +21,10 @@ absl::Status Busy(absl::Duration wait) {
 
 class ReconcilerBudgetTest : public ReconcilerBed {
  protected:
+  ReconcilerBudgetTest() {
+    options_.max_in_flight = 2;
+    options_.reads_per_second = 20;
+  }
   // All due at the same time, that of the last one.
   void OpenMany(int count) {
     for (int i = 0; i < count; ++i) Open(absl::StrCat("s", i));
@@ -108,7 +112,7 @@ TEST_F(ReconcilerBudgetTest, IsNotBlownWhenTheTimeIsSet) {
 TEST_F(ReconcilerBudgetTest, ReadsNothingForAsLongAsTheUpstreamSays) {
   Start();
   OpenMany(50);
-  one_->reads.Say("s0", Busy(Minutes(7)));
+  one_->reads.Say("s0", Busy(Minutes(4)));
   one_->reads.Hold();
   Pass(Seconds(31));
   ASSERT_EQ(Started(), 2u);
@@ -116,12 +120,105 @@ TEST_F(ReconcilerBudgetTest, ReadsNothingForAsLongAsTheUpstreamSays) {
   Pass(absl::ZeroDuration());
   const absl::Duration told = Now();
   EXPECT_EQ(one_->Reads("error"), 1);
-  Pass(Minutes(7) - Seconds(1));
+  Pass(Minutes(4) - Seconds(1));
   EXPECT_EQ(Started(), 2u);
   Pass(Minutes(1));
   EXPECT_GE(Started(), 50u);
-  EXPECT_GE(one_->reads.started()[2].at, told + Minutes(7));
-  EXPECT_LE(one_->reads.started()[2].at, told + Minutes(7) + kTick);
+  EXPECT_GE(one_->reads.started()[2].at, told + Minutes(4));
+  EXPECT_LE(one_->reads.started()[2].at, told + Minutes(4) + kTick);
+}
+
+TEST_F(ReconcilerBudgetTest, HeedsNoLongerWaitThanFiveMinutes) {
+  Start();
+  OpenMany(50);
+  one_->reads.Hold();
+  Pass(Seconds(31));
+  one_->reads.AnswerOne(Busy(Hours(24)));
+  const absl::Duration told = Now();
+  one_->reads.Release();
+  Pass(Minutes(6));
+  ASSERT_GE(Started(), 3u);
+  EXPECT_GE(one_->reads.started()[2].at, told + Minutes(5));
+  EXPECT_LE(one_->reads.started()[2].at, told + Minutes(5) + kTick);
+}
+
+TEST_F(ReconcilerBudgetTest, LetsOneMerchantWaitAndReadsTheOthers) {
+  Start();
+  OpenMany(20);
+  for (int i = 0; i < 20; ++i) {
+    News news = Answer(v1::SESSION_STATUS_CREATED);
+    news.merchant_id = "PM2";
+    news.session_id = absl::StrCat("other", i);
+    news.session->set_session_id(news.session_id);
+    news.heard_at = absl::Time();
+    ASSERT_TRUE(one_->Record(news).ok());
+    one_->reads.Say(news.session_id, v1::SESSION_STATUS_EXPIRED);
+  }
+  for (int i = 0; i < 20; ++i) one_->reads.Say(absl::StrCat("s", i), Busy(Hours(1)));
+  Pass(Minutes(2));
+  EXPECT_LE(one_->Reads("error"), 2) << "those that were under way";
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_THAT(one_->Log(absl::StrCat("other", i)),
+                ElementsAre("CREATED API", "EXPIRED RECONCILIATION"));
+  }
+}
+
+TEST_F(ReconcilerBudgetTest, LeavesTheRoomThatItIsToldToLeave) {
+  int room = 1;
+  options_.max_in_flight = 16;
+  options_.room = [&room] { return room; };
+  Start();
+  OpenMany(50);
+  one_->reads.Hold();
+  Pass(Seconds(40));
+  EXPECT_EQ(Started(), 1u);
+  room = 100;
+  Pass(Seconds(1));
+  EXPECT_EQ(Started(), 16u);
+}
+
+// ---- Events that are held. ----
+
+TEST_F(ReconcilerBudgetTest, TellsWhatIsHeldAlsoWhileNoReadEnds) {
+  Start();
+  for (int i = 0; i < 5; ++i) {
+    store::SessionRecord record;
+    record.merchant_id = i == 4 ? "PM2" : "PM1";
+    record.session.set_session_id(absl::StrCat("held", i));
+    record.session.set_status(v1::SESSION_STATUS_CREATED);
+    record.created_at = record.updated_at = record.next_check_at = clock_.Now();
+    v1::SessionEvent event;
+    event.set_type(v1::SESSION_EVENT_TYPE_CREATED);
+    event.set_session_id(record.session.session_id());
+    event.set_source(v1::SESSION_EVENT_SOURCE_WEBHOOK);
+    record.held_event = event.SerializeAsString();
+    disk_->sessions[{record.merchant_id, record.session.session_id()}] = record;
+  }
+  one_->reads.Say("held0", Busy(Hours(1)));
+  one_->reads.AnswerWhen(
+      [](const ScriptedReads::Read& read) { return read.session_id == "held0"; });
+  Pass(Seconds(9));
+  EXPECT_THAT(one_->store.events(), IsEmpty());
+  Pass(Seconds(4));
+  EXPECT_THAT(one_->store.events(), SizeIs(5));
+  Pass(Seconds(20));
+  EXPECT_THAT(one_->store.events(), SizeIs(5));
+}
+
+// ---- Sessions that the upstream does not know. ----
+
+TEST_F(ReconcilerBudgetTest, EndsASessionThatIsNotFoundAndReadsItNoMore) {
+  Start();
+  ASSERT_TRUE(Hear(v1::SESSION_EVENT_TYPE_CREATED, "test-event").ok());
+  Pass(Minutes(9));
+  EXPECT_THAT(one_->Log("test-event"), ElementsAre("CREATED WEBHOOK"));
+  Pass(Minutes(3));
+  EXPECT_THAT(one_->Log("test-event"), ElementsAre("CREATED WEBHOOK", "FAILED RECONCILIATION"));
+  const size_t reads = Started();
+  Pass(Hours(30));
+  EXPECT_EQ(Started(), reads);
+  EXPECT_EQ(one_->Open("open"), 0);
+  EXPECT_EQ(one_->Open("overdue"), 0);
 }
 
 TEST_F(ReconcilerBudgetTest, DoesNotLetAShorterWaitEndALongerOne) {
@@ -158,7 +255,7 @@ TEST_F(ReconcilerBudgetTest, ReadsNothingWithoutALeaseAndTriesAgain) {
   Start();
   OpenMany(50);
   Pass(Seconds(29));
-  one_->store.FailCommits(absl::UnavailableError("disk full"), 30);
+  one_->store.FailCommits(absl::UnavailableError("disk full"), 45);  // two leases a second, a third
   Pass(Seconds(14));
   EXPECT_THAT(one_->reads.started(), IsEmpty());
   one_->reads.Hold();
@@ -173,7 +270,7 @@ TEST_F(ReconcilerBudgetTest, DoesNotHeapUpCallsToAStoreThatHangs) {
   const auto watch = one_->reconciler->WatchSession("PM1", "s2");
   one_->store.Hold();
   Pass(Minutes(5));
-  EXPECT_LE(one_->store.waiting(), 3u) << "a lease, a count, what the watch asked for";
+  EXPECT_LE(one_->store.waiting(), 4u) << "two leases, a count, what the watch asked for";
   one_->store.Release();
   Pass(Minutes(1));
   EXPECT_GE(one_->reads.Count("s1"), 1u);

@@ -243,7 +243,7 @@ TEST_F(ReconcilerTest, CompletesASessionOfAWebhookSoonThenReadsItAsAllOthers) {
   Pass(Minutes(4));
   EXPECT_THAT(Gaps("s1", start), ElementsAre(Just(Seconds(1)), Just(Seconds(30)),
                                              About(Seconds(60)), About(Seconds(120))));
-  EXPECT_THAT(one_->Log(), ElementsAre("ACTIVATED WEBHOOK"));
+  EXPECT_THAT(one_->Log(), ElementsAre("ACTIVATED WEBHOOK", "DETAILS RECONCILIATION"));
 }
 
 TEST_F(ReconcilerTest, CompletesASessionThatHasEndedOnce) {
@@ -254,7 +254,7 @@ TEST_F(ReconcilerTest, CompletesASessionThatHasEndedOnce) {
   EXPECT_THAT(one_->reads.started(), SizeIs(1));
   EXPECT_TRUE(Known().complete);
   EXPECT_EQ(Known().session.order_amount(), 1000);
-  EXPECT_THAT(one_->Log(), ElementsAre("FINALIZED WEBHOOK"));
+  EXPECT_THAT(one_->Log(), ElementsAre("FINALIZED WEBHOOK", "DETAILS RECONCILIATION"));
 }
 
 TEST_F(ReconcilerTest, TriesAgainToCompleteASession) {

@@ -118,6 +118,33 @@ TEST_F(ReconcilerWatchTest, FindsOutThatItExpiredAndReadsItNoMore) {
   EXPECT_THAT(one_->reads.started(), SizeIs(reads));
 }
 
+// As many as the tills of a large shop, at an upstream that takes 200 ms for an answer.
+TEST_F(ReconcilerWatchTest, FindsOutWithinOnePauseThatSixtyHaveExpired) {
+  Start();
+  std::vector<std::unique_ptr<Reconciler::Watch>> watches;
+  for (int i = 0; i < 60; ++i) {
+    Open(absl::StrCat("s", i));
+    watches.push_back(Watch(absl::StrCat("s", i)));
+  }
+  one_->reads.AnswerWhen([this](const ScriptedReads::Read& read) {
+    return Now() >= read.at + absl::Milliseconds(200);
+  });
+  const auto pass = [this](absl::Duration time) {
+    for (absl::Duration done; done < time; done += absl::Milliseconds(50)) {
+      Pass(absl::Milliseconds(50));
+    }
+  };
+  pass(Seconds(20));
+  for (int i = 0; i < 60; ++i) {
+    one_->reads.Say(absl::StrCat("s", i), v1::SESSION_STATUS_EXPIRED);
+  }
+  pass(Seconds(6.5));
+  for (int i = 0; i < 60; ++i) {
+    EXPECT_THAT(one_->Log(absl::StrCat("s", i)),
+                ElementsAre("CREATED API", "EXPIRED RECONCILIATION"));
+  }
+}
+
 TEST_F(ReconcilerWatchTest, ReadsASessionThatBecomesKnownLater) {
   Start();
   const auto watch = Watch();

@@ -92,6 +92,35 @@ TEST_F(SessionBookTest, PassesOnAnEventOfNoSessionOnce) {
   EXPECT_EQ(store_.events().size(), 1u);
 }
 
+// The create's answer and every webhook were lost; a caller's read is the first that tells of it.
+TEST_F(SessionBookTest, TellsTheEndOfASessionWhoseCreateIsSettledByACallersRead) {
+  News read = Answer(v1::SESSION_STATUS_FINALIZED);
+  read.overheard = true;
+  read.request_id = "request-1";
+  EXPECT_EQ(*Record(read), Verdict::kLate) << "of no create that is waited for";
+  EXPECT_TRUE(store_.events().empty());
+
+  store::Transaction create;
+  create.merchant_id = "PM1";
+  create.request_id = "request-1";
+  create.decide = [](const store::Snapshot&) {
+    store::IntentRecord intent;
+    intent.merchant_id = "PM1";
+    intent.request_id = "request-1";
+    intent.rpc = "CreateSession";
+    intent.state = store::IntentState::kUnknown;
+    return store::Writes{.intent = intent};
+  };
+  store_.Commit(std::move(create), [](const absl::StatusOr<store::Committed>&) {});
+  store_.RunAll();
+  EXPECT_EQ(*Record(read), Verdict::kAdvanced);
+  ASSERT_EQ(store_.events().size(), 1u);
+  EXPECT_EQ(store_.events()[0].type(), v1::SESSION_EVENT_TYPE_FINALIZED);
+  EXPECT_EQ(store_.events()[0].request_id(), "request-1");
+  EXPECT_EQ(store_.events()[0].order_id(), "o1");
+  EXPECT_EQ(*Record(read), Verdict::kRepeated);
+}
+
 TEST_F(SessionBookTest, FillsInWhenItHeard) {
   News news = Answer(v1::SESSION_STATUS_CREATED);
   news.heard_at = absl::Time();

@@ -140,12 +140,20 @@ TEST_P(EveryStateAndNews, GivesTheVerdictOfTheTable) {
   } else {
     EXPECT_NE(std::string("=LR").find(verdict), std::string::npos);
   }
-  // Only a step, a failed payment and what we do not know are told.
+  // A step, a failed payment and what we do not know are told, and the whole of a session that was
+  // told thin.
   const bool tells = std::string("ATR").find(verdict) != std::string::npos;
-  ASSERT_EQ(step.events.size(), tells ? 1u : 0u);
-  if (tells) {
+  const bool details = verdict == 'C' && state.known && !state.complete;
+  ASSERT_EQ(step.events.size(), tells || details ? 1u : 0u);
+  if (details) {
+    EXPECT_EQ(step.events[0].event.type(), v1::SESSION_EVENT_TYPE_DETAILS);
+    EXPECT_EQ(step.events[0].event.session().device_id(), "d1");
+  }
+  if (tells || details) {
     const v1::SessionEvent& event = step.events[0].event;
-    EXPECT_EQ(event.type(), heard.whole ? EventFor(told) : heard.type);
+    if (tells) {
+      EXPECT_EQ(event.type(), heard.whole ? EventFor(told) : heard.type);
+    }
     EXPECT_EQ(event.session().status(), after);
     EXPECT_EQ(event.session_id(), "s1");
   }
@@ -227,7 +235,6 @@ TEST(SessionState, CompletesWhenWebhooksOvertookTheAnswer) {
   created.request_id = "request-1";
   const Step step = Advance(paid, created);
   EXPECT_EQ(step.verdict, Verdict::kCompleted);
-  EXPECT_TRUE(step.events.empty());
   EXPECT_TRUE(step.record->complete);
   EXPECT_EQ(step.record->session.status(), v1::SESSION_STATUS_FINALIZED);
   EXPECT_EQ(step.record->session.order_id(), "o1");
@@ -330,7 +337,7 @@ TEST(SessionState, TellsOfACorrectionThatIsNotASecondEnd) {
   EXPECT_EQ(step.verdict, Verdict::kCorrected);
   const v1::SessionEvent& event = step.events.at(0).event;
   EXPECT_EQ(event.type(), v1::SESSION_EVENT_TYPE_CORRECTED);
-  EXPECT_EQ(event.event_id(), "gevt_PM1_s1_corrected_finalized");
+  EXPECT_EQ(event.event_id(), "gevt_PM1_s1_corrected_1");
   EXPECT_EQ(event.session().status(), v1::SESSION_STATUS_FINALIZED);
   EXPECT_EQ(event.order_id(), "o1");
   EXPECT_EQ(event.request_id(), "request-1");
@@ -364,7 +371,6 @@ TEST(SessionState, LearnsTheOrderFromARepeatedWebhook) {
   const Step step = Advance(known, Webhook(v1::SESSION_EVENT_TYPE_FINALIZED));
   EXPECT_EQ(step.verdict, Verdict::kCompleted);
   EXPECT_EQ(step.record->session.order_id(), "o1");
-  EXPECT_TRUE(step.events.empty());
 }
 
 TEST(SessionState, StartsCheckingAnewAfterAStep) {
@@ -403,6 +409,35 @@ TEST(SessionState, LeadsFromEveryStatusToItsEventAndBack) {
     EXPECT_EQ(StatusAfter(EventFor(status)), status);
   }
   EXPECT_EQ(EventFor(v1::SESSION_STATUS_UNSPECIFIED), v1::SESSION_EVENT_TYPE_UNSPECIFIED);
+}
+
+// ---- What a later answer has in a form that cannot be read. ----
+
+TEST(SessionState, KeepsWhatItKnewOfAFieldThatCannotBeReadNow) {
+  v1::Session created = WholeSession(v1::SESSION_STATUS_CREATED);
+  created.add_order_items()->set_quantity(2);
+  const Step first = Advance(std::nullopt, Answer(created));
+  v1::Session paid = WholeSession(v1::SESSION_STATUS_FINALIZED);
+  paid.clear_order_amount();
+  paid.add_order_items();
+  for (const char* path : {"order_amount", "order_items[].quantity", "merchant_data"}) {
+    paid.add_unreadable_fields(path);
+  }
+  const Step step = Advance(first.record, Answer(paid));
+  ASSERT_EQ(step.events.size(), 1u);
+  const v1::Session& told = step.events[0].event.session();
+  EXPECT_EQ(told.status(), v1::SESSION_STATUS_FINALIZED);
+  EXPECT_EQ(told.order_amount(), 1000);
+  ASSERT_EQ(told.order_items_size(), 1);
+  EXPECT_EQ(told.order_items(0).quantity(), 2);
+  // Never known.
+  ASSERT_EQ(told.unreadable_fields_size(), 1);
+  EXPECT_EQ(told.unreadable_fields(0), "merchant_data");
+}
+
+TEST(SessionState, ReadsTheTypeOfAWebhookInAnyLetterCase) {
+  EXPECT_EQ(TypeFromUpstream("IPP.Session.Finalized"), v1::SESSION_EVENT_TYPE_FINALIZED);
+  EXPECT_EQ(TypeFromUpstream("SESSION.CREATED"), v1::SESSION_EVENT_TYPE_CREATED);
 }
 
 }  // namespace

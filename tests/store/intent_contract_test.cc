@@ -199,6 +199,40 @@ TEST_P(IntentContract, KeepsAHeldEventWithItsSession) {
   EXPECT_EQ(Find(*store_, "s1")->held_event, "");
 }
 
+TEST_P(IntentContract, ShowsTheSessionThatWasCreatedUnderTheId) {
+  const auto created = [&](const std::string& request_id) {
+    Transaction transaction;
+    transaction.merchant_id = "PM1";
+    transaction.request_id = request_id;
+    transaction.ask_created = true;
+    std::string session_id;
+    transaction.decide = [&](const Snapshot& snapshot) {
+      session_id = snapshot.created ? snapshot.created->session.session_id() : "";
+      return Writes{};
+    };
+    EXPECT_TRUE(Commit(*store_, std::move(transaction)).ok());
+    return session_id;
+  };
+  EXPECT_EQ(created("r1"), "");
+  ASSERT_TRUE(Commit(*store_, Put(Record("s1", "r1"))).ok());
+  EXPECT_EQ(created("r1"), "s1");
+  EXPECT_EQ(created("r2"), "");
+  store_.reset();
+  store_ = bed_->Open(10000);
+  EXPECT_EQ(created("r1"), "s1");
+}
+
+TEST_P(IntentContract, KeepsThatOnlyTheEndIsLeft) {
+  IntentRecord intent = Intent("r1", IntentState::kExecuted);
+  intent.session_id = "s1";
+  const IntentRecord left = Tombstone(intent);
+  PutIntent(left);
+  EXPECT_TRUE(FindIntent("r1")->trimmed);
+  EXPECT_EQ(FindIntent("r1")->request, RequestDigest(intent.request));
+  EXPECT_EQ(FindIntent("r1")->session_id, "s1");
+  EXPECT_EQ(FindIntent("r1")->state, IntentState::kExecuted);
+}
+
 TEST_P(IntentContract, ListsTheNewestFirstInPages) {
   PutIntent(Intent("a", IntentState::kUnknown));
   PutIntent(Intent("b"));

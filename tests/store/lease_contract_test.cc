@@ -1,4 +1,6 @@
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "tests/store/store_contract.h"
@@ -75,6 +77,25 @@ TEST_P(LeaseContract, PutsOffWhatItHandsOutAndCountsIt) {
   EXPECT_EQ(kept.next_check_at, second[0].next_check_at);
 }
 
+// As when the clock of another replica, or our own, was hours ahead for a moment.
+TEST_P(LeaseContract, HandsOutWhatWasPutOffForLongerThanIsEverDone) {
+  const absl::Time now = bed_->clock.Now();
+  SessionRecord late = Record("late"), right = Record("right"), never = Record("never");
+  late.next_check_at = now + absl::Hours(3);
+  right.next_check_at = now + absl::Minutes(59);
+  never.next_check_at = absl::InfiniteFuture();
+  for (const SessionRecord& record : {late, right, never}) {
+    ASSERT_TRUE(Commit(*store_, Put(record)).ok());
+  }
+  const auto pause = [](const SessionRecord&) { return absl::Seconds(30); };
+  const auto due =
+      LeaseDue(*store_, {.now = now, .longest = absl::Hours(1), .limit = 10, .pause = pause});
+  ASSERT_TRUE(due.ok()) << due.status();
+  ASSERT_EQ(due->size(), 1u);
+  EXPECT_EQ(due->front().session.session_id(), "late");
+  EXPECT_EQ(Find(*store_, "late")->next_check_at, now + absl::Seconds(30));
+}
+
 TEST_P(LeaseContract, IsDurable) {
   PutDue("s1", absl::ZeroDuration());
   EXPECT_THAT(Due(), ElementsAre("s1"));
@@ -103,6 +124,53 @@ TEST_P(LeaseContract, HandsOutNothingThatCannotBePutOff) {
   EXPECT_TRUE(absl::IsUnavailable(LeaseDue(*store_, Now()).status()));
   bed_->Repair();
   EXPECT_THAT(Due(), ElementsAre("s1"));
+}
+
+TEST_P(LeaseContract, LeavesOutTheMerchantsThatItIsToldToLeaveOut) {
+  for (const char* merchant : {"PM1", "PM2", "PM3", ""}) {
+    SessionRecord record = Record(absl::StrCat("of-", merchant));
+    record.merchant_id = merchant;
+    record.next_check_at = bed_->clock.Now();
+    ASSERT_TRUE(Commit(*store_, Put(std::move(record))).ok());
+  }
+  const auto due = [&](std::vector<std::string> without) {
+    Lease lease = Now();
+    lease.without_merchants = std::move(without);
+    std::vector<std::string> ids;
+    for (const SessionRecord& record : *LeaseDue(*store_, std::move(lease))) {
+      ids.push_back(record.session.session_id());
+    }
+    return ids;
+  };
+  EXPECT_THAT(due({"PM1", "", "PM3"}), ElementsAre("of-PM2"));
+  EXPECT_THAT(due({"PM1", "nobody"}), testing::UnorderedElementsAre("of-", "of-PM3"));
+  EXPECT_THAT(due({}), ElementsAre("of-PM1"));
+}
+
+TEST_P(LeaseContract, FindsEventsThatAreHeldForLong) {
+  const absl::Time start = bed_->clock.Now();
+  const auto put = [&](const std::string& id, absl::Duration age, absl::Duration due_in,
+                       const std::string& held, const std::string& merchant = "PM1") {
+    SessionRecord record = Record(id);
+    record.merchant_id = merchant;
+    record.created_at = start - age;
+    record.next_check_at = start + due_in;
+    record.held_event = held;
+    ASSERT_TRUE(Commit(*store_, Put(std::move(record))).ok());
+  };
+  put("older", absl::Seconds(20), absl::ZeroDuration(), "held", "PM2");
+  put("old", absl::Seconds(10), -absl::Seconds(1), "held");
+  put("young", absl::Seconds(9), -absl::Seconds(1), "held");
+  put("told", absl::Seconds(30), -absl::Seconds(1), "");
+  put("later", absl::Seconds(30), absl::Seconds(1), "held");
+  Lease lease = Now();
+  lease.without_merchants = {"PM2"};
+  lease.held_since = start - absl::Seconds(10);
+  const auto due = *LeaseDue(*store_, std::move(lease));
+  ASSERT_EQ(due.size(), 2u);
+  EXPECT_EQ(due[0].session.session_id(), "older");
+  EXPECT_EQ(due[1].session.session_id(), "old");
+  EXPECT_EQ(due[1].next_check_at, start + absl::Minutes(1));
 }
 
 TEST_P(LeaseContract, CountsOpenSessions) {

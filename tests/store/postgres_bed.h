@@ -65,8 +65,7 @@ class PostgresDatabase {
       : server_(server), name_(server.CreateDatabase()), drop_(drop) {
     WriteDsn(server.conninfo(name_));
     options.dsn_file = directory_.File("dsn");
-    options.event_retention = absl::Hours(1);
-    options.dedup_retention = absl::Hours(3);
+    options.retention = kShort;
     options.maintenance_interval = absl::Milliseconds(5);
     // Long: what is heard, is heard by notification.
     options.poll_interval = absl::Hours(1);

@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "gmock/gmock.h"
 #include "server/store/postgres_schema.h"
 #include "tests/store/intents.h"
@@ -21,11 +22,6 @@ bool Creating(Store& store, const std::string& merchant_id = "PM1") {
   bool creating = false;
   EXPECT_TRUE(Commit(store, AskCreating(&creating, merchant_id)).ok());
   return creating;
-}
-
-absl::StatusOr<IntentRecord> FindIntent(Store& store, const std::string& request_id) {
-  return Await<IntentRecord>(
-      [&](Done<IntentRecord> done) { store.FindIntent("PM1", request_id, std::move(done)); });
 }
 
 std::vector<std::string> Orphans(Store& store, absl::Time now) {
@@ -231,12 +227,16 @@ TEST_F(PostgresIntents, AreSettledAndGivenUpOneAfterTheOther) {
   }
 }
 
-TEST_F(PostgresIntents, AreForgottenWhenNothingWasHeardOfThemAndTheirIdsNotUsedAgain) {
+TEST_F(PostgresIntents, AreKeptAsTombstonesThenForgottenAndTheirIdsNotUsedAgain) {
   ASSERT_TRUE(Commit(*a_, PutIntent(Intent("kept", IntentState::kUnknown))).ok());
   ASSERT_TRUE(Commit(*a_, PutIntent(Intent("old", IntentState::kUnknown))).ok());
   database_.clock.Advance(absl::Hours(2));  // longer than events are kept, not as long as keys are
   ASSERT_TRUE(Commit(*b_, PutIntent(Intent("kept", IntentState::kExecuted))).ok());
   database_.clock.Advance(absl::Hours(2));
+  WaitUntil([&] { return FindIntent(*a_, "old")->trimmed; });
+  EXPECT_EQ(FindIntent(*a_, "old")->state, IntentState::kUnknown);
+  EXPECT_FALSE(FindIntent(*a_, "kept")->trimmed);
+  database_.clock.Advance(absl::Hours(8));
   WaitUntil([&] { return absl::IsNotFound(FindIntent(*a_, "old").status()); });
   EXPECT_EQ(FindIntent(*a_, "kept")->id, 1);
   EXPECT_EQ(Commit(*b_, PutIntent(Intent("new")))->intent->id, 3);
@@ -265,6 +265,8 @@ TEST_F(PostgresIntents, AreFoundByTheirIndexesFromTheFirstOneOn) {
             })->unknown,
             1);
   database_.clock.Advance(absl::Hours(4));
+  WaitUntil([&] { return FindIntent(*a_, "r1")->trimmed; });
+  database_.clock.Advance(absl::Hours(10));
   WaitUntil([&] { return absl::IsNotFound(FindIntent(*a_, "r1").status()); });
   // The server counts what a connection did at the latest when that ends.
   a_.reset();
@@ -359,6 +361,43 @@ TEST_F(PostgresMigration, LetsAReplicaOfVersion2WorkOn) {
   EXPECT_EQ(FindIntent(*store, "r2")->trace, TraceContext());
   EXPECT_EQ(FindIntent(*store, "r1")->trace, traced.trace);
   EXPECT_EQ(FindIntent(*store, "r1")->state, IntentState::kUnknown);
+}
+
+// Each row a session and a create of an earlier release, as they came: in any letter case.
+TEST_F(PostgresMigration, GivesEachIdentifierOneSpelling) {
+  database_.options.maintenance_interval = absl::Hours(1);
+  MigrateTo(3);
+  const std::string upper = "AAAAAAAA-0000-4000-8000-00000000000A",
+                    lower = absl::AsciiStrToLower(upper);
+  const std::string lone = "BBBBBBBB-0000-4000-8000-00000000000B";
+  const auto session = [](const std::string& id, const std::string& request, bool open, int at) {
+    return absl::StrCat("INSERT INTO ipp_gateway.sessions VALUES ('PM1', '", id, "', ", request,
+                        ", true, ", open, ", ", at, ", ", at, ", NULL, 0, '\\x0a02'::bytea);");
+  };
+  const auto intent = [](int id, const std::string& request, int state) {
+    return absl::StrCat("INSERT INTO ipp_gateway.intents VALUES (", id, ", 'PM1', '", request,
+                        "', 'CreateSession', '', '', ", state, ", '', 0, 0, '', '", "S", "', ", id,
+                        ", ", id, ");");
+  };
+  database_.Execute(absl::StrCat(
+      session(lower, "NULL", true, 1), session(upper, "NULL", false, 2),
+      session(lone, absl::StrCat("'", upper, "'"), true, 3),
+      session("cccccccc-0000-4000-8000-00000000000c", absl::StrCat("'", lower, "'"), true, 2),
+      session("not-A-uuid", "NULL", true, 4), intent(1, upper, 2), intent(2, lower, 4),
+      intent(3, lone, 5), "INSERT INTO ipp_gateway.events VALUES (1, 0, 'PM1', '", upper, "', '",
+      lone, "', 0, '', ''); UPDATE ipp_gateway.log SET last_position = 1, last_intent = 3"));
+
+  const auto store = database_.Open();
+  EXPECT_FALSE(Find(*store, lower)->open);  // of the two the one that has ended
+  EXPECT_TRUE(absl::IsNotFound(Find(*store, upper).status()));
+  EXPECT_TRUE(Find(*store, absl::AsciiStrToLower(lone)).ok());
+  EXPECT_TRUE(Find(*store, "not-A-uuid").ok());
+  EXPECT_EQ(Find(*store, absl::AsciiStrToLower(lone))->request_id, "");  // the other one is older
+  EXPECT_EQ(Find(*store, "cccccccc-0000-4000-8000-00000000000c")->request_id, lower);
+  EXPECT_EQ(FindIntent(*store, lower)->state, IntentState::kExecuted);
+  EXPECT_EQ(FindIntent(*store, absl::AsciiStrToLower(lone))->state, IntentState::kUnknown);
+  EXPECT_EQ(Read(*store, 0)->at(0).session_id, lower);
+  EXPECT_EQ(Read(*store, 0)->at(0).device_id, absl::AsciiStrToLower(lone));
 }
 
 TEST_F(PostgresMigration, ComesToTheSameFromAnyVersion) {

@@ -69,7 +69,7 @@ TEST_F(PostgresStoreTest, FailsWhatItCannotHoldAlone) {
   store->Commit(Append("b"), [&](absl::StatusOr<Committed> c) { after.set_value(c.status()); });
   gate.Open();
   EXPECT_TRUE(before.get_future().get().ok());
-  EXPECT_TRUE(absl::IsUnavailable(refused.get_future().get()));
+  EXPECT_TRUE(absl::IsInvalidArgument(refused.get_future().get()));
   EXPECT_TRUE(after.get_future().get().ok());
   EXPECT_TRUE(store->health().ok());
 }
@@ -175,7 +175,7 @@ TEST_F(PostgresStoreTest, TrimsOldEventsInStepsAndGoesOnNumbering) {
   EXPECT_EQ(Read(*store, 0)->at(0).recorded_at, young);  // the clock went back, the log does not
 }
 
-TEST_F(PostgresStoreTest, ForgetsFinalSessionsAndKeysButNoOpenSession) {
+TEST_F(PostgresStoreTest, KeepsTheEndOfFinalSessionsAndForgetsKeysButNoOpenSession) {
   database_.options.poll_interval = absl::Milliseconds(1);
   const auto store = database_.Open();
   for (const char* id : {"open", "final"}) {
@@ -193,9 +193,33 @@ TEST_F(PostgresStoreTest, ForgetsFinalSessionsAndKeysButNoOpenSession) {
   EXPECT_TRUE(Commit(*store, Append("b", "key"))->already_seen);
 
   database_.clock.Advance(absl::Hours(2));
-  WaitUntil([&] { return absl::IsNotFound(Find(*store, "final").status()); });
+  WaitUntil([&] { return Find(*store, "final")->trimmed; });
   WaitUntil([&] { return !Commit(*store, Append("c", "key"))->already_seen; });
+  EXPECT_FALSE(Find(*store, "open")->trimmed);
+
+  database_.clock.Advance(absl::Hours(10));
+  WaitUntil([&] { return absl::IsNotFound(Find(*store, "final").status()); });
   EXPECT_TRUE(Find(*store, "open").ok());
+}
+
+// ---- Times that are not certain. ----
+
+TEST_F(PostgresStoreTest, RemovesNothingByAClockThatIsAheadOfTheDatabases) {
+  database_.options.database_clock = true;
+  const absl::Time now = absl::Now();
+  database_.clock.SetWall(now);
+  const auto store = database_.Open();
+  ASSERT_TRUE(Commit(*store, Append("a", "key")).ok());
+  database_.clock.SetWall(now + absl::Hours(24 * 8));
+  WaitUntil([&] {
+    return testing::Value(database_.metrics.Text(),
+                          HasSubstr("ipp_store_clock_difference_seconds 69"));
+  });
+  ASSERT_TRUE(Commit(*store, Append("b")).ok());
+  EXPECT_EQ(store->bounds().oldest, 1);
+  EXPECT_TRUE(Commit(*store, Append("c", "key"))->already_seen);
+  // What it writes is stamped by the database's clock.
+  EXPECT_LT(Read(*store, 0)->back().recorded_at, now + absl::Hours(1));
 }
 
 // ---- Schema. ----

@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 
+#include "absl/strings/ascii.h"
 #include "gmock/gmock.h"
 #include "server/base/log.h"
 #include "server/store/sqlite_database.h"
@@ -33,8 +34,7 @@ class SqliteStoreTest : public testing::Test {
 
   absl::StatusOr<std::unique_ptr<Store>> TryOpen() {
     SqliteOptions options{.path = path_};
-    options.event_retention = absl::Hours(1);
-    options.dedup_retention = absl::Hours(3);
+    options.retention = kShort;
     options.maintenance_interval = absl::Milliseconds(1);
     return OpenSqliteStore(options, &clock_, &metrics_);
   }
@@ -224,7 +224,7 @@ TEST_F(SqliteStoreTest, TrimsOldEventsInStepsAndGoesOnNumbering) {
   EXPECT_EQ(Read(*store, 0)->at(0).recorded_at, young);  // the clock went back, the log does not
 }
 
-TEST_F(SqliteStoreTest, ForgetsFinalSessionsAndKeysButNoOpenSession) {
+TEST_F(SqliteStoreTest, KeepsTheEndOfFinalSessionsAndForgetsKeysButNoOpenSession) {
   const auto store = Open();
   for (const char* id : {"open", "final"}) {
     SessionRecord record = Record(id);
@@ -241,9 +241,34 @@ TEST_F(SqliteStoreTest, ForgetsFinalSessionsAndKeysButNoOpenSession) {
   EXPECT_TRUE(Commit(*store, Append("b", "key"))->already_seen);
 
   clock_.Advance(absl::Hours(2));
-  WaitUntil([&] { return absl::IsNotFound(Find(*store, "final").status()); });
+  WaitUntil([&] { return Find(*store, "final")->trimmed; });
   WaitUntil([&] { return !Commit(*store, Append("c", "key"))->already_seen; });
+  EXPECT_FALSE(Find(*store, "open")->trimmed);
+
+  clock_.Advance(absl::Hours(10));
+  WaitUntil([&] { return absl::IsNotFound(Find(*store, "final").status()); });
   EXPECT_TRUE(Find(*store, "open").ok());
+}
+
+// ---- Times that are not certain. ----
+
+TEST_F(SqliteStoreTest, RemovesNothingAtFirstWhenItWasLastUsedLongBeforeTheClockSays) {
+  Open();  // the release that made the file has written down when
+  {
+    const auto store = Open();
+    ASSERT_TRUE(Commit(*store, Append("a")).ok());
+  }
+  clock_.SetWall(clock_.Now() + absl::Hours(24 * 8));
+  const auto store = Open();
+  ASSERT_TRUE(Commit(*store, Append("b")).ok());
+  // A wrong clock that is set right within the hour has done nothing.
+  Transaction idle;
+  idle.decide = Nothing;
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(Commit(*store, idle).ok());
+  EXPECT_EQ(store->bounds().oldest, 1);
+  EXPECT_THAT(metrics_.Text(), HasSubstr("ipp_store_retention_held 1"));
+  clock_.Advance(absl::Hours(1));
+  WaitUntil([&] { return store->bounds().oldest == 2; });
 }
 
 TEST_F(SqliteStoreTest, TrimsWhileItCommits) {
@@ -327,6 +352,44 @@ TEST_F(SqliteStoreTest, MigratesForwardFromEveryVersion) {
     EXPECT_EQ(*database->ReadOne("PRAGMA user_version"), "3");
     EXPECT_EQ(*database->ReadOne("SELECT b FROM t"), from == 3 ? "7" : "8");
   }
+}
+
+TEST_F(SqliteStoreTest, GivesEachIdentifierOfAnEarlierReleaseOneSpelling) {
+  const std::string upper = "AAAAAAAA-0000-4000-8000-00000000000A";
+  const std::string lower = absl::AsciiStrToLower(upper);
+  const std::string lone = "BBBBBBBB-0000-4000-8000-00000000000B";
+  const std::string other = "cccccccc-0000-4000-8000-00000000000c";
+  {
+    const auto database = OpenRaw();
+    ASSERT_TRUE(MigrateSqlite(database.get(), SqliteMigrations().subspan(0, 4)).ok());
+    const auto session = [](const std::string& id, const std::string& request, bool open, int at) {
+      return absl::StrCat("INSERT INTO sessions VALUES ('PM1', '", id, "', ", request, ", 1, ",
+                          open, ", ", at, ", ", at, ", NULL, 0, x'', x'', '', '');");
+    };
+    const auto intent = [](int id, const std::string& request, int state) {
+      return absl::StrCat("INSERT INTO intents VALUES (", id, ", 'PM1', '", request,
+                          "', 'CreateSession', '', x'', ", state, ", '', 0, 0, x'', '', ", id, ", ",
+                          id, ", '', '');");
+    };
+    const absl::Status made = database->Execute(absl::StrCat(
+        session(lower, "NULL", true, 1), session(upper, "NULL", false, 2),
+        session(lone, absl::StrCat("'", upper, "'"), true, 3),
+        session(other, absl::StrCat("'", lower, "'"), true, 2),
+        session("not-A-uuid", "NULL", true, 4), intent(1, upper, 2), intent(2, lower, 4),
+        intent(3, lone, 5), "INSERT INTO events VALUES (1, 0, 'PM1', '", upper, "', '", lone,
+        "', 0, '', x'');"));
+    ASSERT_TRUE(made.ok()) << made;
+  }
+  const auto store = Open();
+  EXPECT_FALSE(Find(*store, lower)->open);  // of the two the one that has ended
+  EXPECT_TRUE(absl::IsNotFound(Find(*store, upper).status()));
+  EXPECT_EQ(Find(*store, absl::AsciiStrToLower(lone))->request_id, "");  // the other one is older
+  EXPECT_EQ(Find(*store, other)->request_id, lower);
+  EXPECT_TRUE(Find(*store, "not-A-uuid").ok());
+  EXPECT_EQ(FindIntent(*store, lower)->state, IntentState::kExecuted);
+  EXPECT_EQ(FindIntent(*store, absl::AsciiStrToLower(lone))->state, IntentState::kUnknown);
+  EXPECT_EQ(Read(*store, 0)->at(0).session_id, lower);
+  EXPECT_EQ(Read(*store, 0)->at(0).device_id, absl::AsciiStrToLower(lone));
 }
 
 TEST_F(SqliteStoreTest, LeavesTheVersionBeforeAStepThatFails) {

@@ -14,12 +14,22 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "server/base/metrics.h"
+#include "server/store/retention.h"
 #include "server/store/store.h"
 #include "tests/support/fake_clock.h"
 
 // What the suites over stores stand on. The contract itself is store_contract_test.cc; a store
 // joins it with a bed of its own in the list there.
 namespace ipp::store::contract {
+
+// How long the stores of these tests keep things: all different, so that a test can tell them
+// apart.
+inline constexpr Retention kShort{.events = absl::Hours(1),
+                                  .seen = absl::Hours(3),
+                                  .creates = absl::Hours(3),
+                                  .tombstones = absl::Hours(10)};
+
+inline Writes Nothing(const Snapshot&) { return {}; }
 
 // One durable place, and stores opened on it one after another.
 class StoreBed {
@@ -101,6 +111,11 @@ inline absl::StatusOr<SessionRecord> FindByRequest(Store& store, const std::stri
   return Await<SessionRecord>([&](Done<SessionRecord> done) {
     store.FindSessionByRequest("PM1", request_id, std::move(done));
   });
+}
+
+inline absl::StatusOr<IntentRecord> FindIntent(Store& store, const std::string& request_id) {
+  return Await<IntentRecord>(
+      [&](Done<IntentRecord> done) { store.FindIntent("PM1", request_id, std::move(done)); });
 }
 
 inline absl::StatusOr<std::vector<StoredEvent>> Read(Store& store, int64_t after,

@@ -118,6 +118,8 @@ TEST_P(StoreContract, KeepsEveryFieldOfASession) {
   record.updated_at = record.created_at + absl::Seconds(2);
   record.next_check_at = record.created_at + absl::Seconds(3);
   record.checks = 7;
+  record.revision = 5;
+  record.missing_since = record.created_at + absl::Seconds(4);
   ASSERT_TRUE(Commit(*store_, Put(record)).ok());
   Reopen();
 
@@ -132,7 +134,12 @@ TEST_P(StoreContract, KeepsEveryFieldOfASession) {
     EXPECT_EQ(found->updated_at, record.updated_at);
     EXPECT_EQ(found->next_check_at, record.next_check_at);
     EXPECT_EQ(found->checks, 7);
+    EXPECT_EQ(found->revision, 5);
+    EXPECT_EQ(found->missing_since, record.missing_since);
   }
+  record.missing_since = absl::InfiniteFuture();
+  ASSERT_TRUE(Commit(*store_, Put(record)).ok());
+  EXPECT_EQ(Find(*store_, "s1")->missing_since, absl::InfiniteFuture());
 }
 
 TEST_P(StoreContract, KeepsThatASessionIsNeverToBeChecked) {
@@ -220,12 +227,12 @@ TEST_P(StoreContract, EndsAPageAfterAMebibyte) {
   Transaction big;
   big.decide = [](const Snapshot&) {
     NewEvent event = Event("a");
-    event.event.mutable_session()->set_merchant_data(std::string(300 << 10, 'x'));
-    return Writes{{}, std::vector<NewEvent>(6, event)};
+    event.event.mutable_session()->set_merchant_data(std::string(250 << 10, 'x'));
+    return Writes{{}, std::vector<NewEvent>(7, event)};
   };
   ASSERT_TRUE(Commit(*store_, big).ok());
-  EXPECT_EQ(Read(*store_, 0)->size(), 4u);
-  EXPECT_EQ(Read(*store_, 4)->size(), 2u);
+  EXPECT_EQ(Read(*store_, 0)->size(), 5u);
+  EXPECT_EQ(Read(*store_, 5)->size(), 2u);
 }
 
 TEST_P(StoreContract, FindsPositionsByTime) {

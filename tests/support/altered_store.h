@@ -165,6 +165,10 @@ class AlteredStore final : public Store {
       std::move(done)(std::move(bounds));
     });
   }
+  void BeginEpoch(NewEpoch epoch,
+                  absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) override {
+    store_->BeginEpoch(epoch, std::move(done));
+  }
   const std::string& log_id() const override { return store_->log_id(); }
   void SetListener(std::function<void(int64_t latest)> listener) override {
     const bool set = listener != nullptr;

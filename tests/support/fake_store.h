@@ -20,7 +20,9 @@
 #include "server/base/clock.h"
 #include "server/base/mutex.h"
 #include "server/store/event_row.h"
+#include "server/store/keepable.h"
 #include "server/store/listener_slot.h"
+#include "server/store/retention.h"
 #include "server/store/store.h"
 
 namespace ipp::store {
@@ -36,6 +38,8 @@ struct FakeDisk {
   std::vector<StoredEvent> events;  // oldest first
   int64_t latest = 0;
   absl::Time last_recorded_at = absl::InfinitePast();
+  std::vector<LogEpoch> epochs = {LogEpoch()};
+  absl::Time creates_held_until = absl::InfinitePast();
 };
 
 // A Store in memory that passes the stores' contract suite. Each transaction is a batch of its own.
@@ -114,6 +118,25 @@ class FakeStore final : public Store {
   void TrimBefore(int64_t oldest) {
     MutexLock lock(&mutex_);
     std::erase_if(disk_->events, [oldest](const StoredEvent& e) { return e.position < oldest; });
+  }
+  // As when a backup is restored that is older than they are.
+  void ForgetIntents() {
+    MutexLock lock(&mutex_);
+    disk_->intents.clear();
+  }
+  // Retention: of every create only its end is left.
+  void TrimIntents() {
+    MutexLock lock(&mutex_);
+    for (auto& [key, intent] : disk_->intents) intent = Tombstone(std::move(intent));
+  }
+  // What happens to a database behind a gateway that runs: it holds the state of another time.
+  void Replace(const FakeDisk& with) {
+    MutexLock lock(&mutex_);
+    *disk_ = with;
+  }
+  FakeDisk Copy() const {
+    MutexLock lock(&mutex_);
+    return *disk_;
   }
   // All events that are kept, with `recorded_at` and without cursor.
   std::vector<kustom::ipp::v1::SessionEvent> events() const {
@@ -221,6 +244,7 @@ class FakeStore final : public Store {
         [](const FakeDisk& disk) -> absl::StatusOr<IntentCounts> {
           IntentCounts counts;
           for (const auto& [key, intent] : disk.intents) {
+            if (intent.trimmed) continue;
             if (intent.state == IntentState::kUnderWay) ++counts.under_way;
             if (intent.state != IntentState::kUnknown) continue;
             ++counts.unknown;
@@ -302,8 +326,16 @@ class FakeStore final : public Store {
 
   LogBounds bounds() const override {
     MutexLock lock(&mutex_);
-    const int64_t latest = disk_->latest;
-    return {disk_->events.empty() ? latest + 1 : disk_->events.front().position, latest};
+    return BoundsNow();
+  }
+  void BeginEpoch(NewEpoch epoch,
+                  absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) override {
+    Enqueue([this, epoch, done = std::move(done)](absl::Status admitted) mutable {
+      if (!admitted.ok()) return std::move(done)(admitted);
+      const LogBounds begun = Begin(epoch);
+      listener_.Run(begun.latest);
+      std::move(done)(begun);
+    });
   }
   void RefreshBounds(absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) override {
     Enqueue([this, done = std::move(done)](absl::Status admitted) mutable {
@@ -364,6 +396,10 @@ class FakeStore final : public Store {
     return read_failure_;
   }
 
+  static absl::Time KeptTime(absl::Time time) {
+    return absl::FromUnixNanos(absl::ToUnixNanos(time));
+  }
+
   absl::StatusOr<Committed> ApplyAsTold(const Transaction& transaction) {
     absl::Status lost;
     bool twice = false;
@@ -386,11 +422,17 @@ class FakeStore final : public Store {
         --commit_failures_;
         return commit_failure_;
       }
-      snapshot.already_seen = disk_->seen.count(transaction.dedup_key) > 0;
+      snapshot.already_seen = disk_->seen.count(KeptDedupKey(transaction.dedup_key)) > 0;
       const auto found = disk_->sessions.find({transaction.merchant_id, transaction.session_id});
       if (found != disk_->sessions.end()) snapshot.session = found->second;
       const auto intent = disk_->intents.find({transaction.merchant_id, transaction.request_id});
       if (intent != disk_->intents.end()) snapshot.intent = intent->second;
+      if (transaction.ask_created) {
+        const auto made = disk_->requests.find({transaction.merchant_id, transaction.request_id});
+        if (made != disk_->requests.end()) {
+          snapshot.created = disk_->sessions.at({transaction.merchant_id, made->second});
+        }
+      }
       for (const auto& [key, open] : disk_->intents) {
         if (!transaction.ask_creating || key.first != transaction.merchant_id) continue;
         const bool under_way =
@@ -401,6 +443,7 @@ class FakeStore final : public Store {
       }
     }
     Writes writes = transaction.decide(snapshot);
+    if (absl::Status kept = CheckKeepable(transaction, writes); !kept.ok()) return kept;
 
     MutexLock lock(&mutex_);
     Committed committed;
@@ -415,16 +458,28 @@ class FakeStore final : public Store {
           return absl::AlreadyExistsError("another session was made under this request_id");
         }
       }
-      disk_->sessions[{record.merchant_id, record.session.session_id()}] = record;
+      SessionRecord& kept = disk_->sessions[{record.merchant_id, record.session.session_id()}];
+      if (kept.request_id != record.request_id) {
+        disk_->requests.erase({record.merchant_id, kept.request_id});
+      }
+      kept = record;
+      for (absl::Time* time : {&kept.created_at, &kept.updated_at}) *time = KeptTime(*time);
+      if (kept.next_check_at != absl::InfiniteFuture()) {
+        kept.next_check_at = KeptTime(kept.next_check_at);
+      }
     }
     committed.intent = writes.intent ? writes.intent : snapshot.intent;
     if (writes.intent) {
       IntentRecord& kept = disk_->intents[{writes.intent->merchant_id, writes.intent->request_id}];
       const int64_t id = kept.id == 0 ? ++disk_->last_intent : kept.id;
       kept = *writes.intent;
+      for (absl::Time* time :
+           {&kept.created_at, &kept.updated_at, &kept.under_way_until, &kept.settle_by}) {
+        *time = KeptTime(*time);
+      }
       committed.intent->id = kept.id = id;
     }
-    if (!transaction.dedup_key.empty()) disk_->seen.insert(transaction.dedup_key);
+    if (!transaction.dedup_key.empty()) disk_->seen.insert(KeptDedupKey(transaction.dedup_key));
     disk_->last_recorded_at = std::max(disk_->last_recorded_at, clock_->Now());
     for (NewEvent& event : writes.events) {
       committed.positions.push_back(++disk_->latest);
@@ -435,6 +490,28 @@ class FakeStore final : public Store {
     return committed;
   }
 
+  LogBounds BoundsNow() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const int64_t latest = disk_->latest;
+    return {.oldest = disk_->events.empty() ? latest + 1 : disk_->events.front().position,
+            .latest = latest,
+            .epochs = disk_->epochs,
+            .creates_held_until = disk_->creates_held_until};
+  }
+
+  LogBounds Begin(const NewEpoch& epoch) {
+    MutexLock lock(&mutex_);
+    disk_->epochs.push_back(
+        {.sequence = std::max(epoch.after_sequence, disk_->epochs.back().sequence) + 1,
+         .label = UnusedLabel(disk_->epochs),
+         .starts_after = std::min(epoch.starts_after.value_or(disk_->latest), disk_->latest)});
+    if (disk_->epochs.size() > kMaxEpochs) disk_->epochs.erase(disk_->epochs.begin());
+    if (epoch.hold_creates_until) disk_->creates_held_until = *epoch.hold_creates_until;
+    for (auto& [key, record] : disk_->sessions) {
+      if (record.open) record.next_check_at = std::min(record.next_check_at, epoch.sessions_due);
+    }
+    return BoundsNow();
+  }
+
   absl::StatusOr<std::vector<SessionRecord>> Take(const Lease& lease) {
     MutexLock lock(&mutex_);
     if (commit_failures_ > 0) {
@@ -442,11 +519,20 @@ class FakeStore final : public Store {
       return commit_failure_;
     }
     std::vector<SessionRecord*> due;
+    const auto& without = lease.without_merchants;
     for (auto& [key, record] : disk_->sessions) {
-      if (record.next_check_at <= lease.now) due.push_back(&record);
+      const absl::Time at = record.next_check_at;
+      const bool put_off_too_far =
+          !lease.held_since && at != absl::InfiniteFuture() && at > lease.now + lease.longest;
+      if (at > lease.now && !put_off_too_far) continue;
+      const bool wanted =
+          lease.held_since
+              ? !record.held_event.empty() && record.created_at <= *lease.held_since
+              : std::find(without.begin(), without.end(), record.merchant_id) == without.end();
+      if (wanted) due.push_back(&record);
     }
-    std::stable_sort(due.begin(), due.end(), [](const SessionRecord* a, const SessionRecord* b) {
-      return a->next_check_at < b->next_check_at;
+    std::stable_sort(due.begin(), due.end(), [&](const SessionRecord* a, const SessionRecord* b) {
+      return lease.held_since ? a->created_at < b->created_at : a->next_check_at < b->next_check_at;
     });
     std::vector<SessionRecord> taken;
     for (SessionRecord* record : due) {

@@ -48,6 +48,8 @@ class FakeTransport final : public HttpTransport {
     }
   }
 
+  int concurrency() const override { return static_cast<int>(max_in_flight_); }
+
   static HttpResult Answered(int code, std::string body = "", std::vector<Header> headers = {}) {
     return {absl::OkStatus(), RequestFate::kSent, {code, std::move(headers), std::move(body)}};
   }

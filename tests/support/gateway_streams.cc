@@ -94,11 +94,18 @@ SessionWatch::~SessionWatch() {
 }
 
 std::string SessionWatch::NextStep() {
-  if (!reader_->Read(&last_)) return "end";
+  do {
+    if (!reader_->Read(&last_)) return "end";
+  } while (last_.heartbeat());
   if (!last_.failure_reason().empty()) {
     return absl::StrCat("PAYMENT_FAILED ", last_.failure_reason());
   }
   return ShortName(last_.session().status());
+}
+
+std::optional<v1::WatchSessionResponse> SessionWatch::NextMessage() {
+  if (!reader_->Read(&last_)) return std::nullopt;
+  return last_;
 }
 
 RpcEnd SessionWatch::End() {

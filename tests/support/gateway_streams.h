@@ -60,9 +60,11 @@ class SessionWatch {
                const CallOptions& options = {});
   ~SessionWatch();
 
-  // The status of the next message, "PAYMENT_FAILED lost_card" for a failed attempt, "end" at the
-  // end.
+  // The status of the next message that is no heartbeat, "PAYMENT_FAILED lost_card" for a failed
+  // attempt, "end" at the end.
   std::string NextStep();
+  // The next message of any kind; nothing at the end.
+  std::optional<kustom::ipp::v1::WatchSessionResponse> NextMessage();
   const kustom::ipp::v1::Session& session() const { return last_.session(); }
   RpcEnd End();
   void Cancel() { context_.TryCancel(); }

@@ -42,8 +42,9 @@ void CheckOutcome(const Failure& failure, const ErrorDetail& detail, v1::Repeat 
     Require(failure.status.code() == absl::StatusCode::kUnknown, "stubs would repeat it");
   }
   if (detail.retry_after) {
-    Require(*detail.retry_after >= absl::ZeroDuration() && *detail.retry_after <= kLongestRetryAfter,
-            "a wait that nobody means");
+    Require(
+        *detail.retry_after >= absl::ZeroDuration() && *detail.retry_after <= kLongestRetryAfter,
+        "a wait that nobody means");
   }
 }
 
@@ -77,7 +78,9 @@ void CheckUpstreamError(absl::string_view bytes) {
   // The size chooses, so that an input costs one answer.
   const v1::Repeat repeats[] = {v1::REPEAT_READ, v1::REPEAT_HARMLESS, v1::REPEAT_NEVER};
   const v1::Repeat repeat = repeats[bytes.size() % 3];
-  CheckFailure(FromResponse(response, repeat, field, {kSecret}, absl::FromUnixSeconds(1'790'000'000)), repeat);
+  CheckFailure(
+      FromResponse(response, repeat, field, {kSecret}, absl::FromUnixSeconds(1'790'000'000)),
+      repeat);
 }
 
 }  // namespace ipp::upstream

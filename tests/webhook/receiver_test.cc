@@ -14,6 +14,7 @@
 #include "google/protobuf/util/time_util.h"
 #include "server/base/mutex.h"
 #include "server/sessions/session_book.h"
+#include "server/store/keepable.h"
 #include "server/webhook/signature.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_store.h"
@@ -127,8 +128,39 @@ TEST_F(ReceiverTest, AsksForAnotherDeliveryWhenTheStoreFails) {
   EXPECT_THAT(store_.events(), SizeIs(1));
 }
 
+// Asking for it again would not help: each delivery would end the same.
+TEST_F(ReceiverTest, RefusesForGoodWhatNoStoreKeeps) {
+  const Answer answer =
+      Take(Event("ipp.session.created", DataOf(std::string(store::kMaxIdBytes + 1, 's'))));
+  EXPECT_EQ(answer.http_code, 400);
+  EXPECT_THAT(answer.text, HasSubstr("session_id has 513 bytes"));
+  EXPECT_EQ(Counted("malformed"), 1);
+  EXPECT_EQ(Counted("store_failed"), 0);
+  EXPECT_THAT(store_.events(), IsEmpty());
+}
+
+TEST_F(ReceiverTest, TakesAnEventIdOfAnyLengthOnce) {
+  for (const size_t size : {1, 512, 3000, 200'000}) {
+    const std::string body =
+        absl::StrReplaceAll(Event("ipp.session.created", DataOf(absl::StrCat("s", size))),
+                            {{"kevt_1", std::string(size, 'k')}});
+    EXPECT_EQ(Take(body).text, "accepted") << size;
+    EXPECT_EQ(Take(body).text, "known already") << size;
+  }
+}
+
+TEST_F(ReceiverTest, TakesIdsOfAnyCharacters) {
+  for (const char* id : {"s\\u0000", "\\ud83d\\udcb3", "'; --", "\\u0001", " "}) {
+    EXPECT_EQ(
+        Take(absl::StrReplaceAll(Event("ipp.session.created", DataOf(id)), {{"kevt_1", id}})).text,
+        "accepted")
+        << id;
+  }
+  EXPECT_EQ(store_.events().at(0).session_id(), std::string("s\0", 2));
+}
+
 TEST_F(ReceiverTest, KeepsTypesThatItDoesNotKnow) {
-  for (const char* type : {"ipp.session.paused", "ipp.receipt.printed", "order.created"}) {
+  for (const char* type : {"ipp.session.paused", "ipp.payment.refunded", "session.paused"}) {
     EXPECT_EQ(Take(absl::StrReplaceAll(Event(type, DataOf(kSession)), {{"kevt_1", type}})).text,
               "accepted")
         << type;
@@ -273,6 +305,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Row{"DataOfAnotherForm", Event("order.created", R"(["o"])"), ""},
                     Row{"TimeOfAnotherForm", R"({"type":"order.created","timestamp":1790000000})",
                         ""},
+                    Row{"NamesASession", Event("order.created", DataOf("s")), ""},
+                    Row{"NewProductNamesASession", Event("ipp.receipt.printed", DataOf("s")), ""},
                     Row{"TypeAlone", R"({"type":"order.created"})", ""}),
     [](const auto& info) { return info.param.name; });
 

@@ -1,5 +1,6 @@
 #include "tests/webhook/webhook_check.h"
 
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,11 +11,14 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
 #include "server/base/metrics.h"
+#include "server/json/scalars.h"
 #include "server/sessions/session_book.h"
 #include "server/webhook/receiver.h"
 #include "server/webhook/signature.h"
+#include "server/webhook/webhook_event.pb.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_store.h"
+#include "tests/support/odd_json.h"
 #include "tests/support/require.h"
 
 namespace ipp::webhook {
@@ -78,10 +82,39 @@ void CheckKept(Intake* intake, Delivery delivery) {
   Require(intake->events().size() == 1 && intake->sessions() <= 1, "kept twice");
 }
 
+// An event in which one optional member has that value is kept. The first byte chooses which.
+void CheckMember(Intake* intake, absl::string_view bytes) {
+  if (bytes.empty()) return;
+  static const auto* const sample = [] {
+    auto* event = new WebhookEvent;
+    ipp::test::FillSample(event);
+    event->set_merchant_id(kMerchant);
+    event->set_type("ipp.session.created");
+    return event;
+  }();
+  static constexpr const char* kMembers[] = {"id", "timestamp", "data", "session_id"};
+  const auto* member = WebhookEvent::descriptor()->FindFieldByName(
+      kMembers[static_cast<uint8_t>(bytes[0]) % std::size(kMembers)]);
+  const absl::string_view value = bytes.substr(1);
+  json::ReadOptions options;
+  options.max_depth -= 1;  // one level is the event's own
+  if (!json::VisitScalars(
+           value, [](absl::Span<const json::Step>, absl::string_view) {}, options)
+           .ok()) {
+    return;
+  }
+  const Answer answer = intake->Take(intake->Signed(ipp::test::JsonWith(*sample, member, value)));
+  Require(answer.http_code == 200 && answer.text == "accepted",
+          "an optional member's value stops an event", value);
+  Require(intake->events().size() == 1, "not kept", value);
+  intake->Forget();
+}
+
 }  // namespace
 
 void CheckWebhook(absl::string_view bytes) {
   static auto* const intake = new Intake;
+  if (!bytes.empty() && bytes[0] == 'v') CheckMember(intake, bytes.substr(1));
   Delivery delivery = intake->Signed(bytes);
   if (bytes.size() % 8 == 0) {  // the rest is the signature's own target
     Delivery forged = delivery;

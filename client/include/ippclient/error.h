@@ -35,7 +35,12 @@ struct Error {
   std::string message;  // for a person
 
   std::string reason;  // stable, for programs: "OUTCOME_UNKNOWN"
+  // What became of the call; of a create, of all that was sent under its request_id. Absent when the
+  // gateway refused the call before it looked: then nothing is known of an earlier one.
   std::optional<Outcome> outcome;
+  // What became of an earlier create with the same request_id, where the error is about another
+  // request.
+  std::optional<Outcome> earlier_outcome;
   std::optional<bool> retry_safe;
   std::optional<int> http_status;  // what the upstream answered
   std::string request_id;          // of the create

@@ -28,6 +28,10 @@ bool HeardLate(const RoundRecord& record) {
 // An event of a webhook, told before anybody could know whose session it is: the one that named it,
 // or one that came before the answer to a create that has no word.
 bool ToldTooSoon(const RoundRecord& record, const v1::SessionEvent& event) {
+  // The whole of a session may be read before the answer to its create is known.
+  if (event.type() == v1::SESSION_EVENT_TYPE_DETAILS) {
+    return record.cell.own_fields == OwnFields::kBoth;
+  }
   if (event.source() != v1::SESSION_EVENT_SOURCE_WEBHOOK) return false;
   if (HeardLate(record)) {
     return record.cell.named_by_tap || event.type() == v1::SESSION_EVENT_TYPE_ACTIVATED;
@@ -40,6 +44,7 @@ void JudgeEvents(const RoundRecord& record, const std::string& session_id, Wrong
   const bool settled = record.told_at_end.state() == v1::CREATE_STATE_EXECUTED;
   int created = 0;
   int ends = 0;
+  bool named = false;
   for (const v1::SessionEvent& event : record.events) {
     const std::string name = absl::StrCat("event ", Name(event.type()));
     if (event.type() == v1::SESSION_EVENT_TYPE_CREATED) ++created;
@@ -53,12 +58,14 @@ void JudgeEvents(const RoundRecord& record, const std::string& session_id, Wrong
     const bool bare =
         event.request_id().empty() && ToldTooSoon(record, event) && !IsDetails(event.type());
     const std::string& id = event.request_id();
+    named = named || !id.empty();
     if (id != (settled ? record.request_id : "") && !bare) {
       wrong->push_back(absl::StrCat(name, ": request_id is ", id));
     }
   }
   const bool may_miss = HeardLate(record) && created == 0;
   if (created != 1 && !may_miss) wrong->push_back(absl::StrCat(created, " CREATED events"));
+  if (settled && !named) wrong->push_back("no event tells the request_id");
   if (ends != 1) wrong->push_back(absl::StrCat(ends, " terminal events"));
   if (!record.events_listed_alike) wrong->push_back("ListSessionEvents differs from the stream");
 }

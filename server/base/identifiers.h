@@ -1,0 +1,46 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/message.h"
+
+namespace ipp {
+
+// The fields of one message type that hold a UUID: those that the contract marks with the option
+// `identifier` (annotations.proto), also in nested messages. Canonicalize brings them into the one
+// form in which identifiers are kept and compared (base/uuid.h).
+//
+// It runs where a message comes in: a caller's request, an answer of the upstream. Behind that no
+// code has to think of letter case. Immutable, so thread-safe; make one per message type and keep
+// it. A message whose identifiers are in lower case already costs one look at each, no allocation.
+class IdentifierFields {
+ public:
+  explicit IdentifierFields(const google::protobuf::Descriptor* type);
+
+  // `message` is of the type given to the constructor. A value that is no UUID stays as it is.
+  void Canonicalize(google::protobuf::Message* message) const;
+
+  // The one for `Message`, made at its first use.
+  template <typename Message>
+  static const IdentifierFields& Of() {
+    static const IdentifierFields* const fields = new IdentifierFields(Message::descriptor());
+    return *fields;
+  }
+
+ private:
+  struct Nested {
+    const google::protobuf::FieldDescriptor* field;
+    std::unique_ptr<IdentifierFields> fields;
+  };
+  bool empty() const { return strings_.empty() && nested_.empty(); }
+
+  std::vector<const google::protobuf::FieldDescriptor*> strings_;
+  std::vector<Nested> nested_;
+};
+
+// Whether the contract marks the field as an identifier.
+bool IsIdentifier(const google::protobuf::FieldDescriptor& field);
+
+}  // namespace ipp

@@ -1,0 +1,92 @@
+#include "server/sessions/session_events.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "server/base/protobuf_time.h"
+
+namespace ipp::sessions {
+namespace {
+
+using kustom::ipp::v1::Session;
+using kustom::ipp::v1::SessionEvent;
+using kustom::ipp::v1::SessionEventType;
+using store::SessionRecord;
+
+SessionEvent BaseEvent(const News& news, SessionEventType type) {
+  SessionEvent event;
+  event.set_type(type);
+  event.set_merchant_id(news.merchant_id);
+  event.set_session_id(news.session_id);
+  event.set_source(news.source);
+  return event;
+}
+
+// The id of an event that the gateway makes: "gevt_PM1_s1_finalized".
+std::string GatewayId(const SessionRecord& record, SessionEventType type) {
+  return absl::StrCat("gevt_", record.merchant_id, "_", record.session.session_id(), "_",
+                      absl::AsciiStrToLower(absl::StripPrefix(
+                          kustom::ipp::v1::SessionEventType_Name(type), "SESSION_EVENT_TYPE_")));
+}
+
+}  // namespace
+
+SessionEvent WebhookEvent(const News& news) {
+  SessionEvent event = BaseEvent(news, news.type);
+  event.set_event_id(news.event_id);
+  event.set_upstream_type(news.upstream_type);
+  event.set_order_id(news.order_id);
+  event.set_failure_reason(news.failure_reason);
+  *event.mutable_occurred_at() = ToTimestamp(news.occurred_at);
+  return event;
+}
+
+SessionEvent RevisionEvent(const News& news, SessionEventType type, SessionRecord& record) {
+  SessionEvent event = BaseEvent(news, type);
+  event.set_event_id(absl::StrCat(GatewayId(record, type), "_", ++record.revision));
+  *event.mutable_occurred_at() = ToTimestamp(news.heard_at);
+  return event;
+}
+
+SessionEvent ProvenEvent(const News& news, const SessionRecord& record) {
+  const Session& session = record.session;
+  const SessionEventType type = EventFor(session.status());
+  SessionEvent event = BaseEvent(news, type);
+  event.set_event_id(GatewayId(record, type));
+  const bool paid = type == kustom::ipp::v1::SESSION_EVENT_TYPE_FINALIZED;
+  *event.mutable_occurred_at() = paid && session.has_purchase_completed_at()
+                                     ? session.purchase_completed_at()
+                                     : ToTimestamp(news.heard_at);
+  return event;
+}
+
+void NameCreate(const SessionRecord& record, SessionEvent* event) {
+  event->set_request_id(record.request_id);
+  event->set_traceparent(record.trace.traceparent);
+  event->set_tracestate(record.trace.tracestate);
+}
+
+store::NewEvent Tell(SessionEvent event, const SessionRecord& record) {
+  *event.mutable_session() = record.session;
+  event.set_order_id(record.session.order_id());
+  NameCreate(record, &event);
+  return {std::move(event)};
+}
+
+store::NewEvent TellHeld(const SessionRecord& known, const SessionRecord& record) {
+  SessionEvent event;
+  event.ParseFromString(known.held_event);
+  store::NewEvent told = Tell(std::move(event), record);
+  Session& session = *told.event.mutable_session();
+  session.set_status(StatusAfter(told.event.type()));
+  session.clear_status_raw();
+  session.clear_order_id();
+  session.clear_purchase_completed_at();
+  told.event.clear_order_id();
+  return told;
+}
+
+}  // namespace ipp::sessions
