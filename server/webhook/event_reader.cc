@@ -31,6 +31,15 @@ bool IsEventId(absl::string_view text) {
          std::all_of(text.begin(), text.end(), absl::ascii_isgraph);
 }
 
+// Empty: it names none. Public clients of the API look in these three places.
+std::string SessionIdOf(const WebhookEvent& event) {
+  const WebhookData& data = event.data();
+  if (!data.session_id().empty()) return CanonicalUuid(data.session_id());
+  if (!event.session_id().empty()) return CanonicalUuid(event.session_id());
+  // May be the id of something else where it is no UUID.
+  return IsUuid(data.id()) ? CanonicalUuid(data.id()) : "";
+}
+
 }  // namespace
 
 std::variant<sessions::News, Ignored, Malformed, WrongMerchant> ReadEvent(
@@ -51,11 +60,7 @@ std::variant<sessions::News, Ignored, Malformed, WrongMerchant> ReadEvent(
   }
   // Also when it names a session.
   if (!SpeaksOfSession(event.type())) return Ignored{event.type()};
-  // Any of three places: Kustom's public client looks at all of them.
-  const WebhookData& data = event.data();
-  const std::string session_id = CanonicalUuid(!data.session_id().empty() ? data.session_id()
-                                               : !data.id().empty()       ? data.id()
-                                                                          : event.session_id());
+  const std::string session_id = SessionIdOf(event);
   if (session_id.empty()) return Malformed{"data.session_id is missing"};
   if (event.id().empty() && IsEventId(delivery_id)) event.set_id(std::string(delivery_id));
   if (event.id().empty()) return Malformed{"id is missing"};

@@ -113,7 +113,7 @@ class Shop : public testing::TestWithParam<Dialect> {
       const v1::SessionEvent event = feed->NextEvent();
       if (event.event_id().empty()) break;
       EXPECT_EQ(event.merchant_id(), kMerchant);
-      // Of any session, also of one whose end has been seen.
+      // Of any session, also after its end.
       if (ShortName(event.type()) == "DETAILS") continue;
       EXPECT_EQ(event.session_id(), session);
       types.push_back(ShortName(event.type()));

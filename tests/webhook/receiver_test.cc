@@ -178,6 +178,18 @@ TEST_F(ReceiverTest, TakesTheSessionIdFromTheTopToo) {
   EXPECT_EQ(store_.events().at(0).session_id(), "s-top");
 }
 
+TEST_F(ReceiverTest, TakesTheSessionIdFromTheDatasIdIfItIsAUuid) {
+  const auto take = [&](const std::string& id) {
+    return Take(R"({"id":"kevt_1","merchant_id":"DM00000001","type":"ipp.session.created",)"
+                R"("timestamp":"2026-09-21T14:13:20Z","data":{"id":")" +
+                id + R"("}})")
+        .text;
+  };
+  EXPECT_NE(take("pay_1"), "accepted");
+  EXPECT_EQ(take("0A0B0C0D-0000-4000-8000-00000000ABCD"), "accepted");
+  EXPECT_EQ(store_.events().at(0).session_id(), "0a0b0c0d-0000-4000-8000-00000000abcd");
+}
+
 TEST_F(ReceiverTest, PrefersTheSessionIdInTheData) {
   EXPECT_EQ(Take(R"({"id":"kevt_1","merchant_id":"DM00000001","session_id":"s-top",)"
                  R"("timestamp":"2026-09-21T14:13:20Z","type":"ipp.session.created",)"
