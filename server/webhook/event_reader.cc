@@ -78,8 +78,10 @@ std::variant<sessions::News, Ignored, Malformed, WrongMerchant> ReadEvent(
   news.event_id = event.id();
   news.upstream_type = event.type();
   news.type = sessions::TypeFromUpstream(event.type());
-  news.order_id = event.data().order_id();
-  news.failure_reason = event.data().failure_reason();
+  const WebhookData& data = event.data();
+  news.order_id = data.order_id().empty() ? event.order_id() : data.order_id();
+  news.failure_reason =
+      data.failure_reason().empty() ? event.failure_reason() : data.failure_reason();
   news.occurred_at = event.has_timestamp() ? FromTimestamp(event.timestamp()) : now;
   return news;
 }
