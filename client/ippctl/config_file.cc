@@ -41,8 +41,9 @@ absl::string_view WithoutComment(absl::string_view line) {
   return line;
 }
 
-// By view: from a string that was moved into a parameter, g++ 12 at -O3 believes that the comparison
-// with "~/" may read bytes that a short string never had, although its length is asked first.
+// By view: from a string that was moved into a parameter, g++ 12 at -O3 believes that the
+// comparison with "~/" may read bytes that a short string never had, although its length is asked
+// first.
 std::string AsPath(absl::string_view value, const std::string& config, const std::string& home) {
   absl::string_view rest = value;
   if (absl::ConsumePrefix(&rest, "~/") && !home.empty()) return absl::StrCat(home, "/", rest);

@@ -87,7 +87,7 @@ class Route {
   std::vector<Field> body_fields_;  // of `*`
   Field body_ = nullptr;            // of a named field
   Field response_ = nullptr;
-  std::vector<Needed> needed_;  // of the resource that response_ holds
+  std::vector<Needed> needed_;                // of the resource that response_ holds
   std::map<std::string, std::string> roles_;  // request field → what it is bound to
 };
 

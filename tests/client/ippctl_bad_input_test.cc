@@ -179,7 +179,8 @@ INSTANTIATE_TEST_SUITE_P(
          {"webhooks", "listen", "--secret-file", "f", "--forward-to", "http://localhost", "--type",
           "ipp.session.created"},
          "ippctl: --type: 'ipp.session.created' is not one of created, activated, payment-failed, "
-         "finalized, cancelled, expired, failed, corrected, details\nSee ippctl webhooks listen --help\n"},
+         "finalized, cancelled, expired, failed, corrected, details\nSee ippctl webhooks listen "
+         "--help\n"},
         {"ListenAttempts",
          {"webhooks", "listen", "--secret-file", "f", "--forward-to", "http://localhost",
           "--attempts", "0"},

@@ -372,7 +372,8 @@ TEST_F(PostgresMigration, GivesEachIdentifierOneSpelling) {
   const std::string lone = "BBBBBBBB-0000-4000-8000-00000000000B";
   const auto session = [](const std::string& id, const std::string& request, bool open, int at) {
     return absl::StrCat("INSERT INTO ipp_gateway.sessions VALUES ('PM1', '", id, "', ", request,
-                        ", true, ", open ? "true" : "false", ", ", at, ", ", at, ", NULL, 0, ''::bytea);");
+                        ", true, ", open ? "true" : "false", ", ", at, ", ", at,
+                        ", NULL, 0, ''::bytea);");
   };
   const auto intent = [](int id, const std::string& request, int state) {
     return absl::StrCat("INSERT INTO ipp_gateway.intents VALUES (", id, ", 'PM1', '", request,
