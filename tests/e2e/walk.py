@@ -32,6 +32,7 @@ ELSEWHERE = {
     "cd ~/ipp-gateway": "it is typed there",
     "apt-get install ": "./dev test has them installed; the packages are compared with its lists",
     "./dev test": "it runs this", "./dev check": "the check before a change lands",
+    "./dev shipped": "the check before a change lands, with minutes of optimised building",
     "./dev faults": "faults.*", "./dev crash": "faults.*", "./dev polyglot": "polyglot.*", "./dev bench": "by hand",
     "./dev fuzz": "by hand; what it found is replayed by core_tests",
     "build/dev/client/ippctl webhooks listen ": "e2e.ippctl_page",
