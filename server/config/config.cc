@@ -72,7 +72,8 @@ absl::StatusOr<Config> Parse(absl::string_view yaml, absl::string_view file_name
 
   // A default must not be a mistake: events that are kept for longer make it longer.
   if (!reading.sources.contains("creates.memory") &&
-      ToDuration(config.events().retention()) > ToDuration(config.creates().memory())) {
+      ToDuration(config.events().retention()) > ToDuration(config.creates().memory()) &&
+      ToDuration(config.events().retention()) <= absl::Hours(24 * 366)) {
     *config.mutable_creates()->mutable_memory() = config.events().retention();
   }
 

@@ -397,7 +397,7 @@ INSTANTIATE_TEST_SUITE_P(
                     WordCase{"order.created", v1::SESSION_EVENT_TYPE_UNSPECIFIED},
                     WordCase{"ipp.session.", v1::SESSION_EVENT_TYPE_UNSPECIFIED},
                     WordCase{"ipp.ipp.session.created", v1::SESSION_EVENT_TYPE_UNSPECIFIED},
-                    WordCase{"IPP.SESSION.CREATED", v1::SESSION_EVENT_TYPE_UNSPECIFIED},
+                    WordCase{"IPP.SESSION.CREATED", v1::SESSION_EVENT_TYPE_CREATED},
                     WordCase{"", v1::SESSION_EVENT_TYPE_UNSPECIFIED}));
 TEST_P(UpstreamWord, IsReadAsInTheTable) {
   EXPECT_EQ(TypeFromUpstream(GetParam().upstream), GetParam().type);
