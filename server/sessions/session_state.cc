@@ -1,6 +1,8 @@
 #include "server/sessions/session_state.h"
 
 #include <algorithm>
+#include <functional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -193,36 +195,43 @@ Step AdvanceByWebhook(const std::optional<SessionRecord>& known, const News& new
   return step;
 }
 
-// Puts what was known of a field in the place of what could not be read of it now.
+// `order_items` of `order_items.quantity`.
+absl::string_view FieldOf(absl::string_view path) {
+  return path.substr(0, path.find_first_of(".["));
+}
+
+bool Has(const Session& session, const google::protobuf::FieldDescriptor* field) {
+  if (field == nullptr) return false;
+  const auto* reflection = session.GetReflection();
+  return field->is_repeated() ? reflection->FieldSize(session, field) > 0
+                              : reflection->HasField(session, field);
+}
+
+// Restores the known value of each field that `merged` could not read. A restored field is as
+// unreadable as it was in `known`. The paths are sorted and each is there once, so a record that is
+// merged with the same answer again stays as it is.
 void KeepWhatWasReadable(const Session& known, Session* merged) {
-  google::protobuf::FieldMask lost;
-  std::vector<std::string> paths;
+  if (merged->unreadable_fields().empty()) return;
+  std::set<std::string, std::less<>> restored;
+  std::set<std::string> unreadable;
   for (const std::string& path : merged->unreadable_fields()) {
-    const std::string field = path.substr(0, path.find_first_of(".["));
-    const auto* descriptor = Session::descriptor()->FindFieldByName(field);
-    const bool has =
-        descriptor != nullptr &&
-        (descriptor->is_repeated() ? known.GetReflection()->FieldSize(known, descriptor) > 0
-                                   : known.GetReflection()->HasField(known, descriptor));
-    if (has) {
-      lost.add_paths(field);
+    const std::string field(FieldOf(path));
+    if (Has(known, Session::descriptor()->FindFieldByName(field))) {
+      restored.insert(field);
     } else {
-      paths.push_back(path);
+      unreadable.insert(path);
     }
   }
-  if (lost.paths().empty()) return;
+  google::protobuf::FieldMask mask;
+  for (const std::string& field : restored) mask.add_paths(field);
   google::protobuf::util::FieldMaskUtil::MergeOptions options;
   options.set_replace_message_fields(true);
   options.set_replace_repeated_fields(true);
-  google::protobuf::util::FieldMaskUtil::MergeMessageTo(known, lost, options, merged);
-  merged->clear_unreadable_fields();
-  for (std::string& path : paths) merged->add_unreadable_fields(std::move(path));
-  // What could not be read when it was known is no better known.
+  google::protobuf::util::FieldMaskUtil::MergeMessageTo(known, mask, options, merged);
   for (const std::string& path : known.unreadable_fields()) {
-    for (const std::string& field : lost.paths()) {
-      if (path.substr(0, path.find_first_of(".[")) == field) merged->add_unreadable_fields(path);
-    }
+    if (restored.count(FieldOf(path)) > 0) unreadable.insert(path);
   }
+  merged->mutable_unreadable_fields()->Assign(unreadable.begin(), unreadable.end());
 }
 
 // The session of the news, with what the record knows better.

@@ -202,5 +202,51 @@ TEST(SessionProperty, GivesEveryEventAnIdOfItsOwnHoweverOftenItIsCorrected) {
   }
 }
 
+// An answer with some fields that are there, some that are not, and some that could not be read.
+News RandomAnswer(v1::SessionStatus status, std::mt19937& random) {
+  const auto chance = [&] { return random() % 2 == 0; };
+  v1::Session session = WholeSession(status);
+  if (chance()) session.set_merchant_data("a basket");
+  for (auto items = random() % 3; items > 0; --items) session.add_order_items()->set_quantity(2);
+  const auto unreadable = [&](const char* path, auto clear) {
+    if (random() % 3 != 0) return;
+    clear();
+    session.add_unreadable_fields(path);
+  };
+  unreadable("order_amount", [&] { session.clear_order_amount(); });
+  unreadable("merchant_data", [&] { session.clear_merchant_data(); });
+  unreadable("purchase_started_at", [] {});
+  for (const char* path : {"order_items[].quantity", "order_items[].unit_price",
+                           "order_items[].total_amount", "order_items[].tax_rate"}) {
+    unreadable(path, [&] {
+      for (v1::OrderItem& item : *session.mutable_order_items()) item.clear_quantity();
+    });
+  }
+  return Answer(std::move(session));
+}
+
+// A session that stays open is read again and again: what is kept of it must not grow with that.
+TEST(SessionProperty, KeepsARecordAsItIsWhenTheSameAnswerIsHeardAgain) {
+  for (unsigned seed = 0; seed < 1000; ++seed) {
+    SCOPED_TRACE(absl::StrCat("seed ", seed));
+    std::mt19937 random(seed);
+    std::optional<store::SessionRecord> record;
+    for (int turn = 0; turn < 8; ++turn) {
+      const News news = RandomAnswer(
+          turn < 4 ? v1::SESSION_STATUS_CREATED : v1::SESSION_STATUS_ACTIVE, random);
+      const Step step = Advance(record, news);
+      if (step.record) record = step.record;
+      const auto& paths = record->session.unreadable_fields();
+      EXPECT_EQ(std::set<std::string>(paths.begin(), paths.end()).size(),
+                static_cast<size_t>(paths.size()))
+          << record->session.ShortDebugString();
+      const Step again = Advance(record, news);
+      EXPECT_EQ(again.verdict, Verdict::kRepeated) << record->session.ShortDebugString();
+      EXPECT_FALSE(again.record);
+    }
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
 }  // namespace
 }  // namespace ipp::sessions
