@@ -14,7 +14,7 @@ namespace ipp::faults {
 // Creates that were answered OK are asked for again at each gateway, every id in any letter case:
 // the same session comes back, marked as replayed, and OutcomeService names it. And the events of
 // their sessions, found by the session's id in any letter case, are those that `reference` saw.
-// What contradicts that; empty: nothing.
+// What contradicts that; empty: nothing. Ends early when several creates were answered wrongly.
 std::vector<std::string> AskAgain(const std::vector<std::string>& gateways,
                                   const std::vector<MerchantKey>& merchants, const History& history,
                                   std::mt19937_64* random);

@@ -203,7 +203,7 @@ absl::Status CrashRun::Settle(RoundReport* report) {
   for (const auto& complaints : {traffic_->complaints(), watches_->complaints()}) {
     report->verdict.wrong.insert(report->verdict.wrong.end(), complaints.begin(), complaints.end());
   }
-  CheckMetrics(history, report);
+  CheckMetrics(report);
   tally_ = Count(history);
   Strikes all;
   all.lost = CountOf(reading_.strikes, "lose");
@@ -250,13 +250,14 @@ History CrashRun::Look(const Truth& truth) {
   return history;
 }
 
-// An event is told when it is durable, and counted a moment later.
-void CrashRun::CheckMetrics(const History& history, RoundReport* report) {
+// An event is counted a moment after subscribers get it, and one may come after the verdict (a read
+// that completes a session), so each try looks at both anew.
+void CrashRun::CheckMetrics(RoundReport* report) {
   for (const auto& gateway : bed_->gateways()) {
     std::vector<std::string> wrong;
     const absl::Time end = absl::Now() + kGrace;
     do {
-      wrong = WrongInMetrics(*gateway, history);
+      wrong = WrongInMetrics(*gateway, Look(reading_.truth));
     } while (!wrong.empty() && absl::Now() < end);
     for (std::string& finding : wrong) report->verdict.wrong.push_back(std::move(finding));
   }

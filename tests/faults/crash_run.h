@@ -47,7 +47,7 @@ class CrashRun {
   absl::Status Settle(RoundReport* report);
   absl::Status WaitForWebhooks(absl::Time deadline);
   History Look(const Truth& truth);
-  void CheckMetrics(const History& history, RoundReport* report);
+  void CheckMetrics(RoundReport* report);
   std::vector<std::string> WrongInMetrics(const GatewayProcess& gateway,
                                           const History& history) const;
   // By gateways that live.
