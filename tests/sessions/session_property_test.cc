@@ -232,8 +232,8 @@ TEST(SessionProperty, KeepsARecordAsItIsWhenTheSameAnswerIsHeardAgain) {
     std::mt19937 random(seed);
     std::optional<store::SessionRecord> record;
     for (int turn = 0; turn < 8; ++turn) {
-      const News news = RandomAnswer(
-          turn < 4 ? v1::SESSION_STATUS_CREATED : v1::SESSION_STATUS_ACTIVE, random);
+      const News news =
+          RandomAnswer(turn < 4 ? v1::SESSION_STATUS_CREATED : v1::SESSION_STATUS_ACTIVE, random);
       const Step step = Advance(record, news);
       if (step.record) record = step.record;
       const auto& paths = record->session.unreadable_fields();
