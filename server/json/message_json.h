@@ -62,8 +62,7 @@ struct ReadOptions {
 //    mark.
 //  * An enum word that is not known and has no `raw_of` sibling is a value that does not suit.
 //  * A string that is not UTF-8, or has half of a surrogate pair, is one too.
-//  * JSON that is broken, too long or nests too deep fails as ever. So does a number beyond the
-//  range
+//  * JSON that is broken, too long or nests too deep is an error. So is a number beyond the range
 //    of a double (1e400), which RapidJSON does not take even as text.
 absl::Status Read(absl::string_view text, google::protobuf::Message* message,
                   const ReadOptions& options = {});
