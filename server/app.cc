@@ -168,8 +168,10 @@ class AppImpl final : public App {
     options.loops = upstream.loops();
     options.connections = upstream.connections();
     options.max_in_flight = static_cast<size_t>(upstream.max_in_flight());
-    // A create that outlives its caller must not outlive a drain by much.
-    options.mutation_limit = config::ToDuration(config_.drain_timeout());
+    // A create that outlives its caller must not outlive a drain by much; but its answer is waited
+    // for as long as any other.
+    options.mutation_limit = std::max(config::ToDuration(config_.drain_timeout()),
+                                      config::ToDuration(upstream.timeout()));
     options.user_agent = "ipp-gateway/" IPP_VERSION;
     options.clock = &clock_;
     IPP_ASSIGN_OR_RETURN(transport_, http::NewCurlTransport(std::move(options), &metrics_));

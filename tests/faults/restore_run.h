@@ -38,6 +38,8 @@ class RestoreRun {
 
   absl::Status Start();
   absl::Status Round();
+  // Whether the creates of at least one round could be judged.
+  bool Judged() const { return slow_rounds_ < rounds_; }
   // What the rounds have seen so far, for a person.
   std::string Summary() const;
   // Leaves the directory in place; its path.
@@ -50,6 +52,8 @@ class RestoreRun {
     bool in_backup = false;  // of this round
   };
 
+  // This round's creates are not judged.
+  void Forget();
   absl::Status MakeCreates(size_t count, bool in_backup);
   // Ends a session, now and then by its expiry, of which no webhook tells.
   absl::Status End(const std::string& session_id);
@@ -85,7 +89,9 @@ class RestoreRun {
   std::vector<SeenEventPtr> kept_;  // of the log, when the backup was taken: it has them
   std::set<std::string> lost_;      // cursors of events that a restore took away
   absl::Time held_from_;
+  std::set<std::string> not_judged_;  // references
   int rounds_ = 0;
+  int slow_rounds_ = 0;
   int replayed_ = 0;
   int held_ = 0;
   int foreign_ = 0;
