@@ -15,12 +15,12 @@
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
 #include "server/config/config.h"
+#include "server/creates/restore_hold.h"
 #include "server/http/curl_transport.h"
 #include "server/rpc/rpc_server.h"
-#include "server/sessions/restore_hold.h"
 #include "server/sessions/session_owner.h"
-#include "server/store/postgres_store.h"
-#include "server/store/sqlite_store.h"
+#include "server/store/postgres/store.h"
+#include "server/store/sqlite/store.h"
 #include "server/upstream/session_reader.h"
 #include "server/web/web_listener.h"
 #include "server/webhook/front.h"
@@ -41,7 +41,7 @@ class AppImpl final : public App {
   ~AppImpl() override {
     // First whoever takes work in; then the transport, whose last completions still need all the
     // rest; then whoever reads the store on a thread of its own, and the store, whose last commits
-    // still tell the book, the observer and the receiver.
+    // still tell the recorder, the observer and the receiver.
     rpc_.reset();
     webhooks_.reset();
     admin_.reset();
@@ -147,9 +147,10 @@ class AppImpl final : public App {
   absl::Status StartStore() {
     IPP_ASSIGN_OR_RETURN(store_, OpenStore());
     if (options_.restored) IPP_RETURN_IF_ERROR(NoteRestore());
-    restore_hold_ = std::make_unique<sessions::RestoreHold>(store_.get(), &clock_, &metrics_);
-    book_ = std::make_unique<sessions::SessionBook>(store_.get(), &clock_, &metrics_, Times());
-    observer_ = std::make_unique<sessions::ReadObserver>(book_.get());
+    restore_hold_ = std::make_unique<creates::RestoreHold>(store_.get(), &clock_, &metrics_);
+    recorder_ =
+        std::make_unique<sessions::SessionRecorder>(store_.get(), &clock_, &metrics_, Times());
+    observer_ = std::make_unique<sessions::ReadObserver>(recorder_.get());
     hub_ = std::make_unique<events::EventHub>(store_.get(), HubOptions(), &metrics_);
     return absl::OkStatus();
   }
@@ -223,18 +224,18 @@ class AppImpl final : public App {
     options.reads_per_second = reconcile.reads_per_second();
     options.overdue = config::ToDuration(reconcile.overdue());
     reconciler_ = std::make_unique<sessions::Reconciler>(
-        store_.get(), book_.get(), ReadsOfSessions(), &clock_, &scheduler_, &metrics_, options);
+        store_.get(), recorder_.get(), ReadsOfSessions(), &clock_, &scheduler_, &metrics_, options);
   }
 
   void StartLedger() {
-    sessions::LedgerOptions options;
+    creates::LedgerOptions options;
     options.settle = config::ToDuration(config_.creates().settle());
     // Tried to be sent, then one try to its end; and the replicas' clocks may differ.
     options.under_way = config::ToDuration(config_.creates().send_for()) +
                         config::ToDuration(config_.upstream().timeout()) +
                         config::ToDuration(config_.drain_timeout()) + absl::Seconds(10);
-    ledger_ = std::make_unique<sessions::CreateLedger>(store_.get(), &clock_, &scheduler_,
-                                                       &metrics_, options);
+    ledger_ = std::make_unique<creates::CreateLedger>(store_.get(), &clock_, &scheduler_, &metrics_,
+                                                      options);
   }
 
   upstream::CorrelationField Correlation() const {
@@ -247,21 +248,21 @@ class AppImpl final : public App {
 
   absl::Status StartRpc() {
     const config::Events& events = config_.events();
-    rpc::Gateway gateway{.routes = routes_.get(),
-                         .upstream = upstream_.get(),
-                         .devices = devices_.get(),
-                         .book = book_.get(),
-                         .observer = observer_.get(),
-                         .reconciler = reconciler_.get(),
-                         .ledger = ledger_.get(),
-                         .store = store_.get(),
-                         .hub = hub_.get(),
-                         .callers = secrets_.callers.get(),
-                         .clock = &clock_,
-                         .scheduler = &scheduler_,
-                         .metrics = &metrics_,
-                         .options = {},
-                         .restore_hold = restore_hold_.get()};
+    rpc::Backends gateway{.routes = routes_.get(),
+                          .upstream = upstream_.get(),
+                          .devices = devices_.get(),
+                          .recorder = recorder_.get(),
+                          .observer = observer_.get(),
+                          .reconciler = reconciler_.get(),
+                          .ledger = ledger_.get(),
+                          .store = store_.get(),
+                          .hub = hub_.get(),
+                          .callers = secrets_.callers.get(),
+                          .clock = &clock_,
+                          .scheduler = &scheduler_,
+                          .metrics = &metrics_,
+                          .options = {},
+                          .restore_hold = restore_hold_.get()};
     gateway.options.heartbeat_interval = config::ToDuration(events.heartbeat_interval());
     gateway.options.max_write_stall = config::ToDuration(events.max_write_stall());
     gateway.options.max_stream_age = config::ToDuration(events.max_stream_age());
@@ -316,7 +317,7 @@ class AppImpl final : public App {
     owner_ = std::make_unique<sessions::SessionOwner>(store_.get(), ReadsOfSessions());
     receiver_ = std::make_unique<webhook::Receiver>(
         [this] { return SigningKeys(secrets_); },
-        config::ToDuration(config_.webhooks().tolerance()), book_.get(),
+        config::ToDuration(config_.webhooks().tolerance()), recorder_.get(),
         [owner = owner_.get()](auto merchants, auto session_id, auto done) {
           owner->Find(std::move(merchants), std::move(session_id), std::move(done));
         },
@@ -364,8 +365,8 @@ class AppImpl final : public App {
   std::unique_ptr<routes::RouteTable> routes_;
   Secrets secrets_;
   std::unique_ptr<store::Store> store_;
-  std::unique_ptr<sessions::RestoreHold> restore_hold_;
-  std::unique_ptr<sessions::SessionBook> book_;
+  std::unique_ptr<creates::RestoreHold> restore_hold_;
+  std::unique_ptr<sessions::SessionRecorder> recorder_;
   std::unique_ptr<sessions::ReadObserver> observer_;
   std::unique_ptr<events::EventHub> hub_;
   std::unique_ptr<http::HttpTransport> transport_;
@@ -373,7 +374,7 @@ class AppImpl final : public App {
   std::unique_ptr<upstream::DeviceDirectory> devices_;
   std::unique_ptr<upstream::SessionReader> reader_;
   std::unique_ptr<sessions::Reconciler> reconciler_;
-  std::unique_ptr<sessions::CreateLedger> ledger_;
+  std::unique_ptr<creates::CreateLedger> ledger_;
   std::unique_ptr<rpc::RpcServer> rpc_;
   std::unique_ptr<sessions::SessionOwner> owner_;
   std::unique_ptr<webhook::Receiver> receiver_;

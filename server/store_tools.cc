@@ -2,7 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
-#include "server/store/sqlite_backup.h"
+#include "server/store/sqlite/backup.h"
 #include "server/store/store_copy.h"
 
 namespace ipp {

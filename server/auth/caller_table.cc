@@ -25,20 +25,13 @@ absl::Status Refuse(absl::StatusCode code, std::string reason, absl::string_view
                     std::map<std::string, std::string> more = {}) {
   more.emplace("outcome", OutcomeName(Outcome::kNotSent));
   more.emplace("retry_safe", "true");
-  return MakeError(code, message,
-                   {.reason = std::move(reason),
-                    .metadata = std::move(more),
-                    .violations = {},
-                    .retry_after = std::nullopt});
+  return MakeError(code, message, {.reason = std::move(reason), .metadata = std::move(more)});
 }
 
 absl::Status InvalidConfig(FieldViolation violation) {
   return MakeError(absl::StatusCode::kInvalidArgument,
                    absl::StrCat(violation.field, ": ", violation.description),
-                   {.reason = "INVALID_CONFIG",
-                    .metadata = {},
-                    .violations = {violation},
-                    .retry_after = std::nullopt});
+                   {.reason = "INVALID_CONFIG", .violations = {violation}});
 }
 
 absl::Status MerchantNotAllowed() {

@@ -16,7 +16,6 @@ absl::Status TooMuch(const char* scope, int limit, absl::Duration wait) {
                                  {"retry_safe", "true"},
                                  {"scope", scope},
                                  {"limit", absl::StrCat(limit)}},
-                    .violations = {},
                     .retry_after = wait});
 }
 

@@ -78,8 +78,7 @@ absl::Status InvalidRequest(std::vector<FieldViolation> violations) {
                    {.reason = "INVALID_REQUEST",
                     .metadata = {{"outcome", std::string(OutcomeName(Outcome::kNotSent))},
                                  {"retry_safe", "true"}},
-                    .violations = std::move(violations),
-                    .retry_after = std::nullopt});
+                    .violations = std::move(violations)});
 }
 
 ErrorDetail GetErrorDetail(const absl::Status& status) {
@@ -134,9 +133,8 @@ std::string SerializeError(const absl::Status& status) {
 absl::Status ParseError(const std::string& bytes) {
   google::rpc::Status packed;
   if (!packed.ParseFromString(bytes) || packed.code() == 0) {
-    return MakeError(
-        absl::StatusCode::kInternal, "a kept error cannot be read",
-        {.reason = "INTERNAL", .metadata = {}, .violations = {}, .retry_after = std::nullopt});
+    return MakeError(absl::StatusCode::kInternal, "a kept error cannot be read",
+                     {.reason = "INTERNAL"});
   }
   absl::Status status(static_cast<absl::StatusCode>(packed.code()), packed.message());
   for (const auto& any : packed.details()) {

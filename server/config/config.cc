@@ -34,18 +34,11 @@ absl::Status InvalidConfig(std::vector<Problem> problems) {
   }
   message.pop_back();
   return MakeError(absl::StatusCode::kInvalidArgument, message,
-                   {.reason = "INVALID_CONFIG",
-                    .metadata = {},
-                    .violations = std::move(violations),
-                    .retry_after = std::nullopt});
+                   {.reason = "INVALID_CONFIG", .violations = std::move(violations)});
 }
 
 absl::Status Unreadable(absl::StatusCode code, absl::string_view path, absl::string_view why) {
-  return MakeError(code, absl::StrCat(path, ": ", why),
-                   {.reason = "CONFIG_UNREADABLE",
-                    .metadata = {},
-                    .violations = {},
-                    .retry_after = std::nullopt});
+  return MakeError(code, absl::StrCat(path, ": ", why), {.reason = "CONFIG_UNREADABLE"});
 }
 
 // Of the field, or of what should have had it.

@@ -42,11 +42,9 @@ uint32_t Checksum(absl::string_view bytes) {
 }
 
 absl::Status Invalid(absl::string_view reason, absl::string_view field, absl::string_view what) {
-  return MakeError(absl::StatusCode::kInvalidArgument, absl::StrCat(field, ": ", what),
-                   {.reason = std::string(reason),
-                    .metadata = {},
-                    .violations = {{std::string(field), std::string(what)}},
-                    .retry_after = std::nullopt});
+  return MakeError(
+      absl::StatusCode::kInvalidArgument, absl::StrCat(field, ": ", what),
+      {.reason = std::string(reason), .violations = {{std::string(field), std::string(what)}}});
 }
 
 // The bytes before the checksum, or empty.
@@ -98,9 +96,7 @@ absl::Status CursorExpired(absl::string_view log_id, const store::LogBounds& bou
                    "or ask for SKIP_TO_OLDEST"),
       {.reason = "CURSOR_EXPIRED",
        .metadata = {{"oldest_cursor", EncodeCursor(log_id, {bounds.oldest - 1, epoch})},
-                    {"latest_cursor", EncodeCursor(log_id, {bounds.latest, epoch})}},
-       .violations = {},
-       .retry_after = std::nullopt});
+                    {"latest_cursor", EncodeCursor(log_id, {bounds.latest, epoch})}}});
 }
 
 absl::StatusOr<LogPlace> ParseCursor(absl::string_view cursor, absl::string_view log_id,

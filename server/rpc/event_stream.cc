@@ -25,17 +25,12 @@ absl::Duration Jittered(absl::Duration age) {
 
 // Nobody is there to read it; it is for the metrics.
 absl::Status CallerGone() {
-  return MakeError(
-      absl::StatusCode::kCancelled, "the caller has gone",
-      {.reason = "CANCELLED", .metadata = {}, .violations = {}, .retry_after = std::nullopt});
+  return MakeError(absl::StatusCode::kCancelled, "the caller has gone", {.reason = "CANCELLED"});
 }
 
 absl::Status Ended(absl::string_view reason, absl::string_view message) {
   return MakeError(absl::StatusCode::kUnavailable, message,
-                   {.reason = std::string(reason),
-                    .metadata = {{"retry_safe", "true"}},
-                    .violations = {},
-                    .retry_after = std::nullopt});
+                   {.reason = std::string(reason), .metadata = {{"retry_safe", "true"}}});
 }
 
 }  // namespace
@@ -69,15 +64,15 @@ void ShareMessage(events::EventPtr event, grpc::ByteBuffer* out) {
   grpc::ByteBuffer(&slice, 1).Swap(out);
 }
 
-EventStream::EventStream(const Edge& edge, StreamRegistry* streams, const Method& method,
-                         grpc::CallbackServerContext* context)
-    : edge_(edge),
+EventStream::EventStream(const ServiceContext& service, StreamRegistry* streams,
+                         const Method& method, grpc::CallbackServerContext* context)
+    : service_(service),
       streams_(streams),
       method_(method),
       context_(context),
       trace_(TraceOf(*context)),
-      started_(edge.gateway.clock->Monotonic()),
-      ends_(started_ + Jittered(edge.gateway.options.max_stream_age)),
+      started_(service.backends.clock->Monotonic()),
+      ends_(started_ + Jittered(service.backends.options.max_stream_age)),
       last_write_(started_) {
   method_.started->Add();
   method_.received->Add();
@@ -87,7 +82,7 @@ absl::Status EventStream::Admit(const auth::Caller& caller) {
   // Nobody can be told apart where there are no callers.
   if (caller.use == nullptr) return streams_->Add(shared_from_this(), "");
   caller_ = caller.name;
-  IPP_RETURN_IF_ERROR(caller.use->BeginStream(edge_.gateway.clock->Monotonic()));
+  IPP_RETURN_IF_ERROR(caller.use->BeginStream(service_.backends.clock->Monotonic()));
   return streams_->Add(shared_from_this(), caller.name, caller.use->limits().subscribers);
 }
 
@@ -137,7 +132,7 @@ void EventStream::Fail(const absl::Status& status) {
 
 EventStream::Action EventStream::Write(bool more) {
   writing_ = true;
-  last_write_ = edge_.gateway.clock->Monotonic();
+  last_write_ = service_.backends.clock->Monotonic();
   kept_back_ = more ? kept_back_ + out_.Length() : 0;
   if (kept_back_ >= kMostKeptBack) kept_back_ = 0;
   return {Action::kWrite, absl::OkStatus(), kept_back_ > 0};
@@ -283,7 +278,7 @@ void EventStream::Tick(absl::Duration now) {
     }
     if (writing_) {
       // gRPC ends a write of a reader that does not read only when the connection goes.
-      cancel = !stalled_ && now - last_write_ >= edge_.gateway.options.max_write_stall;
+      cancel = !stalled_ && now - last_write_ >= service_.backends.options.max_write_stall;
       stalled_ = stalled_ || cancel;
       cancelling_ = cancel;
       unread_for = now - last_write_;
@@ -327,7 +322,7 @@ void EventStream::Close(absl::string_view reason, absl::Status status) {
 
 void EventStream::OnDone() {
   method_.handled[static_cast<size_t>(code_)]->Add();
-  method_.seconds->Observe(absl::ToDoubleSeconds(edge_.gateway.clock->Monotonic() - started_));
+  method_.seconds->Observe(absl::ToDoubleSeconds(service_.backends.clock->Monotonic() - started_));
   std::unique_ptr<events::Subscription> ended;
   {
     MutexLock lock(&mutex_);

@@ -16,7 +16,7 @@
 #include "server/base/mutex.h"
 #include "server/base/trace_context.h"
 #include "server/events/event_hub.h"
-#include "server/rpc/edge.h"
+#include "server/rpc/service_context.h"
 #include "server/rpc/stream_registry.h"
 
 namespace ipp::rpc {
@@ -49,14 +49,14 @@ class EventStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   void Close(absl::string_view reason, absl::Status status);
 
  protected:
-  EventStream(const Edge& edge, StreamRegistry* streams, const Method& method,
+  EventStream(const ServiceContext& service, StreamRegistry* streams, const Method& method,
               grpc::CallbackServerContext* context);
 
-  const Edge& edge() const { return edge_; }
+  const ServiceContext& service() const { return service_; }
   grpc::CallbackServerContext* context() const { return context_; }
   // What the call is a part of; never without a trace id.
   const TraceContext& trace() const { return trace_; }
-  absl::string_view log_id() const { return edge_.gateway.store->log_id(); }
+  absl::string_view log_id() const { return service_.backends.store->log_id(); }
 
   // Called once by the subclass, before anything that takes time: from now on the stream counts,
   // and a drain knows of it. The errors of StreamRegistry::Add.
@@ -114,7 +114,7 @@ class EventStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   // A heartbeat when one is due and nothing else is to be sent.
   Action Beat(absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const Edge& edge_;
+  const ServiceContext& service_;
   StreamRegistry* const streams_;
   const Method& method_;
   grpc::CallbackServerContext* const context_;

@@ -44,10 +44,9 @@ void KeepTheViolationsThatFit(google::rpc::Status* packed) {
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   if (GetErrorDetail(status).reason.empty()) {
-    LogError("an error without details reached the edge", {{"status", status.ToString()}});
-    return ToGrpcStatus(MakeError(
-        absl::StatusCode::kInternal, "internal error",
-        {.reason = "INTERNAL", .metadata = {}, .violations = {}, .retry_after = std::nullopt}));
+    LogError("an error without details reached the gRPC port", {{"status", status.ToString()}});
+    return ToGrpcStatus(
+        MakeError(absl::StatusCode::kInternal, "internal error", {.reason = "INTERNAL"}));
   }
   google::rpc::Status packed;
   packed.set_code(static_cast<int>(status.code()));

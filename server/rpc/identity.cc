@@ -27,9 +27,7 @@ absl::StatusOr<absl::string_view> OnlyMetadata(const grpc::CallbackServerContext
                    absl::StrCat("metadata '", key, "' is given more than once"),
                    {.reason = "METADATA_REPEATED",
                     .metadata = {{"outcome", std::string(OutcomeName(Outcome::kNotSent))},
-                                 {"retry_safe", "true"}},
-                    .violations = {},
-                    .retry_after = std::nullopt});
+                                 {"retry_safe", "true"}}});
 }
 
 // All values of a metadata key as one list.
@@ -62,12 +60,12 @@ std::vector<std::string> CertificateNames(const grpc::CallbackServerContext& con
 
 }  // namespace
 
-absl::StatusOr<auth::Caller> Identify(const Gateway& gateway, const Method& method,
+absl::StatusOr<auth::Caller> Identify(const Backends& backends, const Method& method,
                                       const grpc::CallbackServerContext& context) {
   auth::Evidence evidence;
   IPP_ASSIGN_OR_RETURN(evidence.authorization, OnlyMetadata(context, "authorization"));
-  if (gateway.options.client_certificates) evidence.certificate_names = CertificateNames(context);
-  return gateway.callers->Authorize(evidence, method.route->options().permission());
+  if (backends.options.client_certificates) evidence.certificate_names = CertificateNames(context);
+  return backends.callers->Authorize(evidence, method.route->options().permission());
 }
 
 TraceContext TraceOf(const grpc::CallbackServerContext& context) {
@@ -75,7 +73,8 @@ TraceContext TraceOf(const grpc::CallbackServerContext& context) {
   return TraceFrom(JoinedMetadata(context, "traceparent"), JoinedMetadata(context, "tracestate"));
 }
 
-absl::StatusOr<upstream::CallContext> ContextOf(const Gateway& gateway, const auth::Caller& caller,
+absl::StatusOr<upstream::CallContext> ContextOf(const Backends& backends,
+                                                const auth::Caller& caller,
                                                 const grpc::CallbackServerContext& context,
                                                 TraceContext trace) {
   upstream::CallContext result;
@@ -84,9 +83,9 @@ absl::StatusOr<upstream::CallContext> ContextOf(const Gateway& gateway, const au
   result.trace = std::move(trace);
   result.deadline =
       context.deadline() == std::chrono::system_clock::time_point::max()
-          ? gateway.clock->Now() + gateway.options.default_deadline
+          ? backends.clock->Now() + backends.options.default_deadline
           // gRPC tells it by the machine's clock, right or wrong.
-          : gateway.clock->Now() + (absl::FromChrono(context.deadline()) - gateway.clock->Wall());
+          : backends.clock->Now() + (absl::FromChrono(context.deadline()) - backends.clock->Wall());
   return result;
 }
 

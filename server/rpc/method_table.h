@@ -33,7 +33,7 @@ class ErrorCounters {
   absl::flat_hash_map<std::string, Counter*> by_reason_ ABSL_GUARDED_BY(mutex_);
 };
 
-// An RPC as the edge sees it: its route and its metrics, under go-grpc-middleware's names.
+// An RPC as the services see it: its route and its metrics, under go-grpc-middleware's names.
 struct Method {
   const routes::Route* route;
   Counter* started;

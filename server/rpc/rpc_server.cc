@@ -18,9 +18,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "server/base/status_macros.h"
-#include "server/rpc/connection_gate.h"
-#include "server/rpc/library_log.h"
-#include "server/rpc/services.h"
+#include "server/grpc_port/connection_gate.h"
+#include "server/grpc_port/library_log.h"
+#include "server/rpc/services/services.h"
 
 namespace ipp::rpc {
 namespace {
@@ -95,10 +95,10 @@ void LimitConnections(const ServerOptions& options, grpc::ServerBuilder* builder
 
 class RpcServerImpl final : public RpcServer {
  public:
-  explicit RpcServerImpl(const Gateway& gateway)
-      : edge_(gateway),
-        streams_({gateway.options.max_subscribers, gateway.options.max_subscribers_per_caller},
-                 gateway.clock, gateway.scheduler, gateway.metrics) {}
+  explicit RpcServerImpl(const Backends& backends)
+      : service_(backends),
+        streams_({backends.options.max_subscribers, backends.options.max_subscribers_per_caller},
+                 backends.clock, backends.scheduler, backends.metrics) {}
 
   ~RpcServerImpl() override {
     // gRPC's own end would wait for every stream to reach its age.
@@ -108,23 +108,23 @@ class RpcServerImpl final : public RpcServer {
   absl::Status Listen(const ServerOptions& options) {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-    services_.push_back(NewDeviceService(&edge_));
-    services_.push_back(NewEnrollmentService(&edge_));
-    services_.push_back(NewLocationService(&edge_));
-    services_.push_back(NewSessionService(&edge_, &streams_));
-    services_.push_back(NewSessionEventService(&edge_, &streams_));
-    services_.push_back(NewSimulationService(&edge_));
-    services_.push_back(NewOutcomeService(&edge_));
+    services_.push_back(NewDeviceService(&service_));
+    services_.push_back(NewEnrollmentService(&service_));
+    services_.push_back(NewLocationService(&service_));
+    services_.push_back(NewSessionService(&service_, &streams_));
+    services_.push_back(NewSessionEventService(&service_, &streams_));
+    services_.push_back(NewSimulationService(&service_));
+    services_.push_back(NewOutcomeService(&service_));
     grpc::ServerBuilder builder;
     if (!options.reflection) builder.SetOption(std::make_unique<WithoutReflection>());
     for (const auto& service : services_) builder.RegisterService(service.get());
     LimitConnections(options, &builder);
-    GateOptions gate;
+    grpc_port::GateOptions gate;
     gate.listen = options.listen;
     gate.max_connections = options.max_connections;
     gate.unacknowledged = options.keepalive_timeout;
     gate.most_unanswered = int64_t{2} * options.max_message_bytes;
-    IPP_ASSIGN_OR_RETURN(gate_, ConnectionGate::Listen(gate, edge_.gateway.metrics));
+    IPP_ASSIGN_OR_RETURN(gate_, grpc_port::ConnectionGate::Listen(gate, service_.backends.metrics));
     auto acceptor = builder.experimental().AddExternalConnectionAcceptor(
         grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
         Credentials(options));
@@ -149,30 +149,31 @@ class RpcServerImpl final : public RpcServer {
     auto busy = std::chrono::steady_clock::now();
     while (ended.wait_for(kDrainPoll) != std::future_status::ready) {
       const auto now = std::chrono::steady_clock::now();
-      if (edge_.methods.InFlight() > 0) busy = now;
+      if (service_.methods.InFlight() > 0) busy = now;
       if (now - busy >= kDrainIdle) grpc_server_cancel_all_calls(server_->c_server());
     }
     server_->Wait();
   }
 
  private:
-  const Edge edge_;
+  const ServiceContext service_;
   StreamRegistry streams_;
   std::vector<std::unique_ptr<grpc::Service>> services_;
   bool drained_ = false;
-  std::unique_ptr<ConnectionGate> gate_;  // outlives the server, whose connections it watches
+  std::unique_ptr<grpc_port::ConnectionGate>
+      gate_;  // outlives the server, whose connections it watches
   std::unique_ptr<grpc::Server> server_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const ServerOptions& options,
-                                                            const Gateway& gateway) {
+                                                            const Backends& backends) {
   // gRPC's locks are absl's, and Debian builds absl with its search for lock cycles on: a graph
   // kept up to date at every lock, for a report that would abort the process.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-  TakeOverLibraryLogs();
-  auto server = std::make_unique<RpcServerImpl>(gateway);
+  grpc_port::TakeOverLibraryLogs();
+  auto server = std::make_unique<RpcServerImpl>(backends);
   if (absl::Status status = server->Listen(options); !status.ok()) return status;
   return server;
 }

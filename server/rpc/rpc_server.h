@@ -5,7 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "server/rpc/gateway.h"
+#include "server/rpc/backends.h"
 
 namespace ipp::rpc {
 
@@ -50,7 +50,7 @@ class RpcServer {
   virtual ~RpcServer() = default;
 
   static absl::StatusOr<std::unique_ptr<RpcServer>> Start(const ServerOptions& options,
-                                                          const Gateway& gateway);
+                                                          const Backends& backends);
   virtual int port() const = 0;
 
   // Health says NOT_SERVING, streams get their goodbye, calls under way finish; those that have not

@@ -22,7 +22,6 @@ absl::Status TooMany(absl::string_view scope, int limit, absl::Duration retry_af
                     .metadata = {{"limit", absl::StrCat(limit)},
                                  {"retry_safe", "true"},
                                  {"scope", std::string(scope)}},
-                    .violations = {},
                     .retry_after = retry_after});
 }
 

@@ -11,7 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
-#include "server/base/log_allowance.h"
+#include "server/base/log_rate_limiter.h"
 #include "server/base/metrics.h"
 #include "server/base/mutex.h"
 #include "server/base/scheduler.h"
@@ -67,7 +67,7 @@ class StreamRegistry {
   Clock* const clock_;
   Scheduler* const scheduler_;
   Counter& slow_readers_;
-  LogAllowance cut_offs_;
+  LogRateLimiter cut_offs_;
   Mutex mutex_;
   CondVar ticked_;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;

@@ -19,8 +19,9 @@ constexpr char kAfterCursor[] = "after_cursor";
 
 class SubscribeStream final : public EventStream {
  public:
-  SubscribeStream(const Edge& edge, StreamRegistry* streams, grpc::CallbackServerContext* context)
-      : EventStream(edge, streams, edge.methods.Find<v1::SubscribeSessionEventsRequest>(),
+  SubscribeStream(const ServiceContext& service, StreamRegistry* streams,
+                  grpc::CallbackServerContext* context)
+      : EventStream(service, streams, service.methods.Find<v1::SubscribeSessionEventsRequest>(),
                     context) {}
 
   void Begin(const grpc::ByteBuffer& buffer) {
@@ -29,13 +30,13 @@ class SubscribeStream final : public EventStream {
     if (!status.ok()) return Fail(status);
     if (request.has_start_time()) {
       // The reference is kept by the stream itself: gRPC is done with it only after Open or Fail.
-      return edge().gateway.store->FindPosition(
+      return service().backends.store->FindPosition(
           FromTimestamp(request.start_time()), [this](absl::StatusOr<int64_t> position) {
             position.ok() ? StartAt({*position, Epoch()}, true)
                           : Fail(store::ForCallers(position.status()));
           });
     }
-    const store::LogBounds bounds = edge().gateway.store->bounds();
+    const store::LogBounds bounds = service().backends.store->bounds();
     if (request.has_position()) {
       // Where the bounds lag, from now on begins a little earlier: nothing is left out.
       return StartAt(
@@ -50,7 +51,7 @@ class SubscribeStream final : public EventStream {
   absl::Status Prepare(const grpc::ByteBuffer& buffer, v1::SubscribeSessionEventsRequest* request) {
     IPP_ASSIGN_OR_RETURN(
         const auth::Caller caller,
-        Identify(edge().gateway, edge().methods.Find<v1::SubscribeSessionEventsRequest>(),
+        Identify(service().backends, service().methods.Find<v1::SubscribeSessionEventsRequest>(),
                  *context()));
     IPP_RETURN_IF_ERROR(ParseRequest(buffer, request));
     IPP_RETURN_IF_ERROR(Validate(*request));
@@ -63,7 +64,7 @@ class SubscribeStream final : public EventStream {
     set_heartbeat_interval(request->has_heartbeat_interval()
                                ? absl::Seconds(request->heartbeat_interval().seconds()) +
                                      absl::Nanoseconds(request->heartbeat_interval().nanos())
-                               : edge().gateway.options.heartbeat_interval);
+                               : service().backends.options.heartbeat_interval);
     return Admit(caller);
   }
 
@@ -75,12 +76,12 @@ class SubscribeStream final : public EventStream {
     const bool skip = skips_ =
         request.on_cursor_expired() == v1::CURSOR_EXPIRED_POLICY_SKIP_TO_OLDEST;
     const absl::Status place = events::CheckPlace(*after, log_id(), bounds, kAfterCursor);
-    const bool certain = after->content == 0 || edge().gateway.hub->HasAtHand(*after);
+    const bool certain = after->content == 0 || service().backends.hub->HasAtHand(*after);
     if ((place.ok() && certain) || (skip && absl::IsOutOfRange(place))) {
       return StartAt(*after, skip);
     }
     // Another replica may have given it out, or trimmed; or the log may hold another event there.
-    events::CheckPlaceInLog(edge().gateway.store, *after, kAfterCursor,
+    events::CheckPlaceInLog(service().backends.store, *after, kAfterCursor,
                             [this, after = *after, skip](absl::Status in_log) {
                               if (in_log.ok() || (skip && absl::IsOutOfRange(in_log))) {
                                 return StartAt(after, skip);
@@ -89,7 +90,7 @@ class SubscribeStream final : public EventStream {
                             });
   }
 
-  uint16_t Epoch() const { return edge().gateway.store->bounds().epoch().label; }
+  uint16_t Epoch() const { return service().backends.store->bounds().epoch().label; }
 
   // `with_kept`: begin with what is kept, wherever that is; otherwise what follows `place` must
   // be there. Either holds for the start alone: a stream that retention overtakes later on ends
@@ -97,7 +98,7 @@ class SubscribeStream final : public EventStream {
   // be told in `started`. The caller's next request skips it, and is told so.
   void StartAt(const events::LogPlace& place, bool with_kept) {
     asked_ = place.position;
-    subscription_ = edge().gateway.hub->Subscribe(*std::move(filter_), place);
+    subscription_ = service().backends.hub->Subscribe(*std::move(filter_), place);
     if (!with_kept ||
         subscription_->StartWithKept([this](absl::Status status) { Started(status); })) {
       Started(absl::OkStatus());
@@ -110,7 +111,7 @@ class SubscribeStream final : public EventStream {
       return Fail(status);
     }
     const events::LogPlace place = subscription_->place();
-    const int64_t oldest = edge().gateway.store->bounds().oldest - 1;
+    const int64_t oldest = service().backends.store->bounds().oldest - 1;
     v1::SubscribeSessionEventsResponse first;
     v1::SubscriptionStarted* started = first.mutable_started();
     started->set_cursor(events::EncodeCursor(log_id(), place));
@@ -149,9 +150,9 @@ class SubscribeStream final : public EventStream {
 }  // namespace
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* StartSubscribeStream(
-    const Edge& edge, StreamRegistry* streams, grpc::CallbackServerContext* context,
+    const ServiceContext& service, StreamRegistry* streams, grpc::CallbackServerContext* context,
     const grpc::ByteBuffer* request) {
-  auto stream = std::make_shared<SubscribeStream>(edge, streams, context);
+  auto stream = std::make_shared<SubscribeStream>(service, streams, context);
   stream->KeepUntilDone();
   stream->Begin(*request);
   return stream.get();

@@ -6,7 +6,7 @@ namespace ipp::rpc {
 
 // SubscribeSessionEvents: `request` is a serialized SubscribeSessionEventsRequest.
 grpc::ServerWriteReactor<grpc::ByteBuffer>* StartSubscribeStream(
-    const Edge& edge, StreamRegistry* streams, grpc::CallbackServerContext* context,
+    const ServiceContext& service, StreamRegistry* streams, grpc::CallbackServerContext* context,
     const grpc::ByteBuffer* request);
 
 }  // namespace ipp::rpc

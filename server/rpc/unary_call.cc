@@ -7,15 +7,15 @@
 
 namespace ipp::rpc {
 
-UnaryCall::UnaryCall(const Edge* edge, const Method& method, grpc::CallbackServerContext* context,
-                     const google::protobuf::Message& request,
+UnaryCall::UnaryCall(const ServiceContext* service, const Method& method,
+                     grpc::CallbackServerContext* context, const google::protobuf::Message& request,
                      const google::protobuf::Message& response)
-    : edge_(edge),
+    : service_(service),
       method_(method),
       context_(context),
       request_(request),
       response_(response),
-      started_(edge->gateway.clock->Now()),
+      started_(service->backends.clock->Now()),
       trace_(TraceOf(*context)) {
   method_.started->Add();
   method_.received->Add();
@@ -24,14 +24,14 @@ UnaryCall::UnaryCall(const Edge* edge, const Method& method, grpc::CallbackServe
 absl::Status UnaryCall::Admit(auth::Caller caller) {
   caller_ = std::move(caller);
   if (caller_.use == nullptr) return absl::OkStatus();
-  absl::Status status = caller_.use->BeginCall(edge_->gateway.clock->Monotonic());
+  absl::Status status = caller_.use->BeginCall(service_->backends.clock->Monotonic());
   admitted_ = status.ok();
   return status;
 }
 
 void UnaryCall::Audit(const absl::Status& status) const {
   if (!route().is_change()) return;
-  if (status.code() == absl::StatusCode::kUnauthenticated && !edge_->MayLogStranger()) return;
+  if (status.code() == absl::StatusCode::kUnauthenticated && !service_->MayLogStranger()) return;
   const ErrorDetail detail = GetErrorDetail(status);
   const auto said = detail.metadata.find("outcome");
   std::string outcome = said == detail.metadata.end() ? "" : said->second;
@@ -64,7 +64,7 @@ void UnaryCall::Show(const absl::Status& status) const {
 
 std::optional<upstream::CallContext> UnaryCall::Upstream() {
   absl::StatusOr<upstream::CallContext> context =
-      ContextOf(edge_->gateway, caller_, *context_, trace_);
+      ContextOf(service_->backends, caller_, *context_, trace_);
   if (context.ok()) {
     merchant_id_ = context->merchant_id;
     return *std::move(context);
@@ -97,8 +97,8 @@ void UnaryCall::Send(const google::protobuf::Message& request, google::protobuf:
                      const upstream::CallContext& context,
                      absl::AnyInvocable<void(upstream::CallResult) &&> then,
                      std::optional<routes::PageQuery> page) {
-  SendAs(
-      request, response, context,
+  Start(
+      route(), request, response, context,
       [this, then = std::move(then)](upstream::CallResult result) mutable {
         if (!result.status.ok()) return Finish(result.status);
         std::move(then)(std::move(result));
@@ -106,13 +106,13 @@ void UnaryCall::Send(const google::protobuf::Message& request, google::protobuf:
       page);
 }
 
-void UnaryCall::SendAs(const google::protobuf::Message& request,
-                       google::protobuf::Message* response, const upstream::CallContext& context,
-                       absl::AnyInvocable<void(upstream::CallResult) &&> then,
-                       std::optional<routes::PageQuery> page) {
+void UnaryCall::Start(const routes::Route& route, const google::protobuf::Message& request,
+                      google::protobuf::Message* response, const upstream::CallContext& context,
+                      absl::AnyInvocable<void(upstream::CallResult) &&> then,
+                      std::optional<routes::PageQuery> page) {
   CancelWithCaller([&] {
-    return edge_->gateway.upstream->Start(route(), request, response, context, std::move(then),
-                                          page);
+    return service_->backends.upstream->Start(route, request, response, context, std::move(then),
+                                              page);
   });
 }
 
@@ -137,13 +137,21 @@ void UnaryCall::OnCancel() {
 
 void UnaryCall::OnDone() {
   method_.handled[static_cast<size_t>(code_)]->Add();
-  method_.seconds->Observe(absl::ToDoubleSeconds(edge_->gateway.clock->Now() - started_));
+  method_.seconds->Observe(absl::ToDoubleSeconds(service_->backends.clock->Now() - started_));
   if (admitted_) caller_.use->EndCall();
   Unref();
 }
 
 void UnaryCall::Unref() {
   if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+}
+
+void RefuseCreation(UnaryCall* call, absl::Status status) {
+  if (!call->request_id_is_callers()) return call->Finish(status);
+  const auto context = call->Upstream();
+  if (!context) return;
+  creates::RefuseCreation(call->service().create_tools(), call,
+                          call->create_id(context->merchant_id), std::move(status));
 }
 
 }  // namespace ipp::rpc

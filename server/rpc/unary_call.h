@@ -13,7 +13,8 @@
 #include "server/base/identifiers.h"
 #include "server/base/pending_call.h"
 #include "server/base/trace_context.h"
-#include "server/rpc/edge.h"
+#include "server/creates/create_flow.h"
+#include "server/rpc/service_context.h"
 #include "server/upstream/upstream_client.h"
 
 namespace ipp::rpc {
@@ -21,18 +22,19 @@ namespace ipp::rpc {
 // One unary RPC: the caller is known and the request valid; whoever works on it calls Finish
 // exactly once, on any thread. Deletes itself when gRPC is done with it, so `request` and
 // `response` live until Finish.
-class UnaryCall final : public grpc::ServerUnaryReactor {
+class UnaryCall final : public grpc::ServerUnaryReactor, public creates::CreateCall {
  public:
-  UnaryCall(const Edge* edge, const Method& method, grpc::CallbackServerContext* context,
-            const google::protobuf::Message& request, const google::protobuf::Message& response);
+  UnaryCall(const ServiceContext* service, const Method& method,
+            grpc::CallbackServerContext* context, const google::protobuf::Message& request,
+            const google::protobuf::Message& response);
 
-  const Edge& edge() const { return *edge_; }
+  const ServiceContext& service() const { return *service_; }
   const routes::Route& route() const { return *method_.route; }
   const auth::Caller& caller() const { return caller_; }
   // Of which merchant it is, once that was chosen (Upstream).
   const std::string& merchant_id() const { return merchant_id_; }
   // What it is a part of; never without a trace id.
-  const TraceContext& trace() const { return trace_; }
+  const TraceContext& trace() const override { return trace_; }
   // Whose call it is; counts it. The errors of CallerUse::BeginCall.
   absl::Status Admit(auth::Caller caller);
 
@@ -46,9 +48,10 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   const std::string& request_id() const { return request_id_; }
   // The caller sent it; it was not made here.
   bool request_id_is_callers() const { return request_id_is_callers_; }
-  // From now on errors may say what became of the creation. Before that they say nothing of it when
-  // the id is the caller's own: another call with the same id may have been sent.
-  void set_ledger_asked() { ledger_asked_ = true; }
+  creates::CreateId create_id(const std::string& merchant_id) const {
+    return {merchant_id, request_id_, request_id_is_callers_};
+  }
+  void set_ledger_asked() override { ledger_asked_ = true; }
 
   // The caller is admitted, and the request good.
   void set_valid() { valid_ = true; }
@@ -56,8 +59,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   // The id of what it is about, for the audit. What is no id could be anything, and is not kept.
   void NameSubject(const std::string& id);
 
-  // Runs `start`; what it starts is cancelled when the caller goes away; at once when it has. It
-  // may end, and finish the RPC, before `start` returns.
+  // Runs `start`; what it starts is cancelled when the caller goes away, and at once when it has
+  // gone already. It may end, and finish the RPC, before `start` returns.
   using Handle = std::shared_ptr<upstream::UpstreamClient::Call>;
   void CancelWithCaller(absl::FunctionRef<Handle()> start);
 
@@ -68,20 +71,22 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
             absl::AnyInvocable<void(upstream::CallResult) &&> then,
             std::optional<routes::PageQuery> page = std::nullopt);
 
-  // The same, but `then` runs whatever the end.
-  void SendAs(const google::protobuf::Message& request, google::protobuf::Message* response,
-              const upstream::CallContext& context,
-              absl::AnyInvocable<void(upstream::CallResult) &&> then,
-              std::optional<routes::PageQuery> page = std::nullopt);
-
-  // The caller has gone.
-  bool cancelled() const { return pending_.cancelled(); }
+  void Start(const routes::Route& route, const google::protobuf::Message& request,
+             google::protobuf::Message* response, const upstream::CallContext& context,
+             absl::AnyInvocable<void(upstream::CallResult) &&> then) override {
+    Start(route, request, response, context, std::move(then), std::nullopt);
+  }
+  bool cancelled() const override { return pending_.cancelled(); }
 
   // An error of a creation under the caller's own id claims no `outcome` unless the ledger was
   // asked.
-  void Finish(const absl::Status& result);
+  void Finish(const absl::Status& result) override;
 
  private:
+  void Start(const routes::Route& route, const google::protobuf::Message& request,
+             google::protobuf::Message* response, const upstream::CallContext& context,
+             absl::AnyInvocable<void(upstream::CallResult) &&> then,
+             std::optional<routes::PageQuery> page);
   // At the level debug: what was asked and answered, masked. Not what was refused at the door: it
   // may be of anybody, and hold anything, such as a token where an id should be.
   void Show(const absl::Status& status) const;
@@ -95,7 +100,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   bool InternalInlineable() override { return true; }
   void Unref();
 
-  const Edge* const edge_;
+  const ServiceContext* const service_;
   const Method& method_;
   grpc::CallbackServerContext* const context_;
   const google::protobuf::Message& request_;
@@ -125,24 +130,22 @@ std::string SubjectOf(const Request& request) {
   return {};
 }
 
-// Finishes a creation with the error of a request that was refused before the ledger was asked, and
-// with what the ledger knows of an earlier call with the same id (`earlier_outcome`,
-// `session_id` in the error's metadata). On a thread of the store when there is something to ask.
+// creates::RefuseCreation for this call.
 void RefuseCreation(UnaryCall* call, absl::Status status);
 
 // The way into every unary RPC: who calls, may they, is the request valid; then `work`.
 template <typename Request, typename Response>
-grpc::ServerUnaryReactor* Serve(const Edge& edge, grpc::CallbackServerContext* context,
+grpc::ServerUnaryReactor* Serve(const ServiceContext& service, grpc::CallbackServerContext* context,
                                 const Request* request, Response* response,
                                 void (*work)(UnaryCall*, const Request&, Response*)) {
-  const Method& method = edge.methods.Find<Request>();
+  const Method& method = service.methods.Find<Request>();
   // gRPC made it for this call alone, and reads it no more: it is const only in the signature.
   IdentifierFields::Of<Request>().Canonicalize(const_cast<Request*>(request));
-  auto* call = new UnaryCall(&edge, method, context, *request, *response);
+  auto* call = new UnaryCall(&service, method, context, *request, *response);
   // Before anything can refuse it.
   if constexpr (requires { request->request_id(); }) call->NameCreation(request->request_id());
   call->NameSubject(SubjectOf(*request));
-  absl::StatusOr<auth::Caller> caller = Identify(edge.gateway, method, *context);
+  absl::StatusOr<auth::Caller> caller = Identify(service.backends, method, *context);
   absl::Status status = caller.ok() ? call->Admit(*std::move(caller)) : caller.status();
   if (!status.ok()) {
     call->Finish(status);

@@ -6,7 +6,7 @@
 #include "server/base/error.h"
 #include "server/base/pending_call.h"
 #include "server/base/status_macros.h"
-#include "server/sessions/create_request.h"
+#include "server/creates/create_request.h"
 #include "server/sessions/session_state.h"
 #include "server/store/message_size.h"
 #include "server/store/store_error.h"
@@ -36,8 +36,9 @@ v1::Session Later(v1::Session read, const store::SessionRecord& record) {
 
 class WatchStream final : public EventStream {
  public:
-  WatchStream(const Edge& edge, StreamRegistry* streams, grpc::CallbackServerContext* context)
-      : EventStream(edge, streams, edge.methods.Find<v1::WatchSessionRequest>(), context) {}
+  WatchStream(const ServiceContext& service, StreamRegistry* streams,
+              grpc::CallbackServerContext* context)
+      : EventStream(service, streams, service.methods.Find<v1::WatchSessionRequest>(), context) {}
 
   void Begin(const grpc::ByteBuffer& buffer) {
     v1::WatchSessionRequest request;
@@ -51,13 +52,13 @@ class WatchStream final : public EventStream {
   // gRPC is done with the stream only after Open or Fail, so `this` is safe in every callback
   // before that.
   absl::Status Prepare(const grpc::ByteBuffer& buffer, v1::WatchSessionRequest* request) {
-    IPP_ASSIGN_OR_RETURN(
-        const auth::Caller caller,
-        Identify(edge().gateway, edge().methods.Find<v1::WatchSessionRequest>(), *context()));
+    IPP_ASSIGN_OR_RETURN(const auth::Caller caller,
+                         Identify(service().backends,
+                                  service().methods.Find<v1::WatchSessionRequest>(), *context()));
     IPP_RETURN_IF_ERROR(ParseRequest(buffer, request));
     IPP_RETURN_IF_ERROR(Validate(*request));
-    IPP_ASSIGN_OR_RETURN(upstream_, ContextOf(edge().gateway, caller, *context(), trace()));
-    set_heartbeat_interval(edge().gateway.options.heartbeat_interval);
+    IPP_ASSIGN_OR_RETURN(upstream_, ContextOf(service().backends, caller, *context(), trace()));
+    set_heartbeat_interval(service().backends.options.heartbeat_interval);
     if (request->has_heartbeat_interval()) {
       set_heartbeat_interval(absl::Seconds(request->heartbeat_interval().seconds()) +
                              absl::Nanoseconds(request->heartbeat_interval().nanos()));
@@ -67,35 +68,33 @@ class WatchStream final : public EventStream {
   }
 
   void FindByRequest() {
-    edge().gateway.store->FindSessionByRequest(upstream_.merchant_id, request_id_,
-                                               [this](absl::StatusOr<store::SessionRecord> record) {
-                                                 if (record.ok())
-                                                   return ReadState(record->session.session_id());
-                                                 if (!absl::IsNotFound(record.status()))
-                                                   return Fail(store::ForCallers(record.status()));
-                                                 FindCreate();
-                                               });
+    service().backends.store->FindSessionByRequest(
+        upstream_.merchant_id, request_id_, [this](absl::StatusOr<store::SessionRecord> record) {
+          if (record.ok()) return ReadState(record->session.session_id());
+          if (!absl::IsNotFound(record.status())) return Fail(store::ForCallers(record.status()));
+          FindCreate();
+        });
   }
 
   // There is no session of the create, or not yet.
   void FindCreate() {
-    edge().gateway.store->FindIntent(
+    service().backends.store->FindIntent(
         upstream_.merchant_id, request_id_, [this](absl::StatusOr<store::IntentRecord> create) {
           if (!create.ok() && !absl::IsNotFound(create.status())) {
             return Fail(store::ForCallers(create.status()));
           }
           if (create.ok() && create->state == store::IntentState::kRejected) {
-            return Fail(sessions::RefusalOf(*create));
+            return Fail(creates::RefusalOf(*create));
           }
           if (create.ok() && !create->session_id.empty()) return ReadState(create->session_id);
           if (const absl::Status wanted = StillWanted(); !wanted.ok()) return Fail(wanted);
-          edge().gateway.scheduler->RunAfter(kLookAgain, [this] { FindByRequest(); });
+          service().backends.scheduler->RunAfter(kLookAgain, [this] { FindByRequest(); });
         });
   }
 
   void ReadState(const std::string& session_id) {
     // Taken before the state is read: no step can fall between the two.
-    const store::LogBounds bounds = edge().gateway.store->bounds();
+    const store::LogBounds bounds = service().backends.store->bounds();
     place_ = {bounds.latest, bounds.epoch().label};
     read_.Clear();
     v1::GetSessionRequest request;
@@ -103,8 +102,8 @@ class WatchStream final : public EventStream {
     // The answer may come before Start returns, and end the stream.
     const auto self = shared_from_this();
     call_.Start([&] {
-      return edge().gateway.upstream->Start(
-          *edge().methods.Find<v1::GetSessionRequest>().route, request, &read_, upstream_,
+      return service().backends.upstream->Start(
+          *service().methods.Find<v1::GetSessionRequest>().route, request, &read_, upstream_,
           [this, session_id](upstream::CallResult result) { GotState(session_id, result); });
     });
   }
@@ -115,9 +114,10 @@ class WatchStream final : public EventStream {
     const absl::Status& status = result.status;
     if (status.ok()) {
       read_.mutable_session()->set_session_id(session_id);
-      edge().gateway.observer->Observe(upstream_.merchant_id, read_.session(), result.request_id);
+      service().backends.observer->Observe(upstream_.merchant_id, read_.session(),
+                                           result.request_id);
     }
-    edge().gateway.store->FindSession(
+    service().backends.store->FindSession(
         upstream_.merchant_id, session_id,
         [this, status, session_id](absl::StatusOr<store::SessionRecord> record) {
           if (status.ok()) return GotBoth(session_id, record);
@@ -145,13 +145,14 @@ class WatchStream final : public EventStream {
     truncated_ = store::CapSession(&session_);
     const v1::WatchSessionResponse first = State();
     if (IsFinal(session_.status())) return Open(nullptr, first);
-    watch_ = edge().gateway.reconciler->WatchSession(upstream_.merchant_id, session_.session_id());
+    watch_ =
+        service().backends.reconciler->WatchSession(upstream_.merchant_id, session_.session_id());
     v1::SessionEventFilter filter;
     filter.add_session_ids(session_.session_id());
     absl::StatusOr<events::EventFilter> made =
         events::EventFilter::Create(filter, {upstream_.merchant_id});
     if (!made.ok()) return Fail(made.status());
-    Open(edge().gateway.hub->Subscribe(*std::move(made), place_), first);
+    Open(service().backends.hub->Subscribe(*std::move(made), place_), first);
   }
 
   v1::WatchSessionResponse State() const {
@@ -210,10 +211,7 @@ class WatchStream final : public EventStream {
     if (absl::IsUnavailable(status)) return status;
     return MakeError(absl::StatusCode::kUnavailable,
                      "the events that this watch follows are gone; watch the session again",
-                     {.reason = "WATCH_BROKEN",
-                      .metadata = {{"retry_safe", "true"}},
-                      .violations = {},
-                      .retry_after = std::nullopt});
+                     {.reason = "WATCH_BROKEN", .metadata = {{"retry_safe", "true"}}});
   }
 
   PendingCall<upstream::UpstreamClient::Call> call_;  // the read
@@ -230,11 +228,11 @@ class WatchStream final : public EventStream {
 
 }  // namespace
 
-grpc::ServerWriteReactor<grpc::ByteBuffer>* StartWatchStream(const Edge& edge,
+grpc::ServerWriteReactor<grpc::ByteBuffer>* StartWatchStream(const ServiceContext& service,
                                                              StreamRegistry* streams,
                                                              grpc::CallbackServerContext* context,
                                                              const grpc::ByteBuffer* request) {
-  auto stream = std::make_shared<WatchStream>(edge, streams, context);
+  auto stream = std::make_shared<WatchStream>(service, streams, context);
   stream->KeepUntilDone();
   stream->Begin(*request);
   return stream.get();

@@ -5,7 +5,7 @@
 namespace ipp::rpc {
 
 // WatchSession: `request` is a serialized WatchSessionRequest.
-grpc::ServerWriteReactor<grpc::ByteBuffer>* StartWatchStream(const Edge& edge,
+grpc::ServerWriteReactor<grpc::ByteBuffer>* StartWatchStream(const ServiceContext& service,
                                                              StreamRegistry* streams,
                                                              grpc::CallbackServerContext* context,
                                                              const grpc::ByteBuffer* request);

@@ -26,23 +26,24 @@ void ReadObserver::Observe(const std::string& merchant_id, const kustom::ipp::v1
     last = digest;
     ++in_flight_;
   }
-  News news;
+  SessionUpdate news;
   news.source = kustom::ipp::v1::SESSION_EVENT_SOURCE_API;
   news.merchant_id = merchant_id;
   news.session_id = session.session_id();
   news.session = session;
   news.request_id = request_id;
   news.overheard = true;
-  book_->Record(std::move(news), [this, key = std::move(key)](absl::StatusOr<Recorded> recorded) {
-    {
-      MutexLock lock(&mutex_);
-      --in_flight_;
-      if (!recorded.ok()) last_.erase(key);
-    }
-    if (recorded.ok()) return;
-    LogWarning("a read of a session could not be recorded",
-               {{"session", key}, {"status", recorded.status().ToString()}});
-  });
+  recorder_->Record(std::move(news),
+                    [this, key = std::move(key)](absl::StatusOr<Recorded> recorded) {
+                      {
+                        MutexLock lock(&mutex_);
+                        --in_flight_;
+                        if (!recorded.ok()) last_.erase(key);
+                      }
+                      if (recorded.ok()) return;
+                      LogWarning("a read of a session could not be recorded",
+                                 {{"session", key}, {"status", recorded.status().ToString()}});
+                    });
 }
 
 }  // namespace ipp::sessions

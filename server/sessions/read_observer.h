@@ -6,7 +6,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "server/base/mutex.h"
-#include "server/sessions/session_book.h"
+#include "server/sessions/session_recorder.h"
 
 namespace ipp::sessions {
 
@@ -15,8 +15,9 @@ namespace ipp::sessions {
 // callbacks.
 class ReadObserver {
  public:
-  explicit ReadObserver(SessionBook* book, size_t capacity = 65536, size_t max_in_flight = 1024)
-      : book_(book), capacity_(capacity), max_in_flight_(max_in_flight) {}
+  explicit ReadObserver(SessionRecorder* recorder, size_t capacity = 65536,
+                        size_t max_in_flight = 1024)
+      : recorder_(recorder), capacity_(capacity), max_in_flight_(max_in_flight) {}
 
   // Writes down what a caller read, unless the read before told the same. Nobody waits for it, so
   // nothing but `max_in_flight` bounds what waits for a slow disk: what comes on top, and what
@@ -27,7 +28,7 @@ class ReadObserver {
                const std::string& request_id = "");
 
  private:
-  SessionBook* const book_;
+  SessionRecorder* const recorder_;
   const size_t capacity_;  // when full it starts again: what is forgotten is only written once more
   const size_t max_in_flight_;
   Mutex mutex_;

@@ -34,10 +34,11 @@ absl::Duration TickOf(const ReconcileOptions& options) {
 
 }  // namespace
 
-Reconciler::Reconciler(store::Store* store, SessionBook* book, ReadSession read, Clock* clock,
-                       Scheduler* scheduler, Metrics* metrics, ReconcileOptions options)
+Reconciler::Reconciler(store::Store* store, SessionRecorder* recorder, ReadSession read,
+                       Clock* clock, Scheduler* scheduler, Metrics* metrics,
+                       ReconcileOptions options)
     : store_(store),
-      book_(book),
+      recorder_(recorder),
       read_(std::move(read)),
       clock_(clock),
       scheduler_(scheduler),
@@ -52,9 +53,10 @@ Reconciler::Reconciler(store::Store* store, SessionBook* book, ReadSession read,
       tokens_(options.max_in_flight),
       refilled_(clock->Monotonic()) {
   std::vector<std::string> results = {"not_found", "error", "not_recorded"};
-  for (const Verdict verdict : {Verdict::kAdvanced, Verdict::kCompleted, Verdict::kRepeated,
-                                Verdict::kLate, Verdict::kDisagrees, Verdict::kCorrected}) {
-    results.emplace_back(VerdictName(verdict));
+  for (const UpdateEffect effect :
+       {UpdateEffect::kAdvanced, UpdateEffect::kCompleted, UpdateEffect::kRepeated,
+        UpdateEffect::kLate, UpdateEffect::kDisagrees, UpdateEffect::kCorrected}) {
+    results.emplace_back(UpdateEffectName(effect));
   }
   for (const std::string& result : results) {
     reads_[result] =
@@ -159,8 +161,8 @@ void Reconciler::ReleaseHeld() {
                        }
                        // Better told thin than late.
                        for (const store::SessionRecord& record : *held) {
-                         book_->Release(record.merchant_id, record.session.session_id(),
-                                        [this](const absl::Status&) { HasReleased(1); });
+                         recorder_->Release(record.merchant_id, record.session.session_id(),
+                                            [this](const absl::Status&) { HasReleased(1); });
                        }
                      }
                      HasReleased(1);
@@ -270,19 +272,19 @@ void Reconciler::GotSession(const Read& read, absl::StatusOr<SessionAnswer> sess
                                             {"status", session.status().ToString()},
                                             {"trace_id", std::string(read.trace.trace_id())}});
     if (!missing) return HasRead(key);
-    book_->Miss(key.first, key.second, [this, key](const absl::Status&) { HasRead(key); });
+    recorder_->Miss(key.first, key.second, [this, key](const absl::Status&) { HasRead(key); });
     return;
   }
-  News news;
+  SessionUpdate news;
   news.source = kustom::ipp::v1::SESSION_EVENT_SOURCE_RECONCILIATION;
   news.merchant_id = key.first;
   news.session_id = key.second;
   news.session = std::move(session->session);
   news.request_id = std::move(session->request_id);
-  book_->Record(std::move(news), [this, key](absl::StatusOr<Recorded> recorded) {
+  recorder_->Record(std::move(news), [this, key](absl::StatusOr<Recorded> recorded) {
     // What could not be written down is read again after the pause.
     const auto counter =
-        reads_.find(recorded.ok() ? VerdictName(recorded->verdict) : "not_recorded");
+        reads_.find(recorded.ok() ? UpdateEffectName(recorded->effect) : "not_recorded");
     if (counter != reads_.end()) counter->second->Add();
     HasRead(key);
   });

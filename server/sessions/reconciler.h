@@ -16,13 +16,13 @@
 #include "server/base/metrics.h"
 #include "server/base/mutex.h"
 #include "server/base/scheduler.h"
-#include "server/sessions/session_book.h"
+#include "server/sessions/session_recorder.h"
 #include "server/store/store.h"
 
 namespace ipp::sessions {
 
 struct ReconcileOptions {
-  CheckTimes times;                           // as the book has them
+  CheckTimes times;                           // as the recorder has them
   absl::Duration max = absl::Hours(1);        // the pause between two reads doubles up to this
   absl::Duration watched = absl::Seconds(5);  // the pause while somebody watches the session
   int max_in_flight = 16;                     // reads at once
@@ -50,7 +50,7 @@ using ReadSession = std::function<void(
 // Reads sessions that nothing was heard of: the upstream announces neither EXPIRED nor FAILED, and
 // webhooks get lost. What a read proves is written down with the source RECONCILIATION; what a read
 // does not prove is never written: an error is counted, and the session is read again; so is a 404,
-// until it has been one for so long that the session ends (SessionBook::Miss).
+// until it has been one for so long that the session ends (SessionRecorder::Miss).
 //
 // Which sessions are due, and that only one replica reads each, is the store's business
 // (Store::LeaseDue): a lease puts the session off by the pause that follows if nothing is heard,
@@ -59,16 +59,16 @@ using ReadSession = std::function<void(
 // one budget with all others'; when the upstream asks for patience (Retry-After), no session of
 // that merchant is leased for as long as it says, five minutes at most.
 //
-// An event that is held (SessionBook) is told thin after ten seconds, whether its session can be
-// read or not.
+// An event that is held (SessionRecorder) is told thin after ten seconds, whether its session can
+// be read or not.
 //
-// Metrics: ipp_reconcile_reads_total{result}: a verdict of the state machine, or not_found, error,
+// Metrics: ipp_reconcile_reads_total{result}: a effect of the state machine, or not_found, error,
 // not_recorded; ipp_sessions_open, ipp_sessions_oldest_open_seconds, ipp_sessions_overdue.
 //
 // Thread-safe; borrows all that it is given. It works from Start to Stop.
 class Reconciler {
  public:
-  Reconciler(store::Store* store, SessionBook* book, ReadSession read, Clock* clock,
+  Reconciler(store::Store* store, SessionRecorder* recorder, ReadSession read, Clock* clock,
              Scheduler* scheduler, Metrics* metrics, ReconcileOptions options);
   ~Reconciler();  // after Stop; waits for what is under way, so end the reads first
 
@@ -131,7 +131,7 @@ class Reconciler {
   void Unwatch(const Key& key) ABSL_LOCKS_EXCLUDED(mutex_);
 
   store::Store* const store_;
-  SessionBook* const book_;
+  SessionRecorder* const recorder_;
   const ReadSession read_;
   Clock* const clock_;
   Scheduler* const scheduler_;

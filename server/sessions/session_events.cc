@@ -16,7 +16,7 @@ using kustom::ipp::v1::SessionEvent;
 using kustom::ipp::v1::SessionEventType;
 using store::SessionRecord;
 
-SessionEvent BaseEvent(const News& news, SessionEventType type) {
+SessionEvent BaseEvent(const SessionUpdate& news, SessionEventType type) {
   SessionEvent event;
   event.set_type(type);
   event.set_merchant_id(news.merchant_id);
@@ -34,7 +34,7 @@ std::string GatewayId(const SessionRecord& record, SessionEventType type) {
 
 }  // namespace
 
-SessionEvent WebhookEvent(const News& news) {
+SessionEvent WebhookEvent(const SessionUpdate& news) {
   SessionEvent event = BaseEvent(news, news.type);
   event.set_event_id(news.event_id);
   event.set_upstream_type(news.upstream_type);
@@ -44,14 +44,15 @@ SessionEvent WebhookEvent(const News& news) {
   return event;
 }
 
-SessionEvent RevisionEvent(const News& news, SessionEventType type, SessionRecord& record) {
+SessionEvent RevisionEvent(const SessionUpdate& news, SessionEventType type,
+                           SessionRecord& record) {
   SessionEvent event = BaseEvent(news, type);
   event.set_event_id(absl::StrCat(GatewayId(record, type), "_", ++record.revision));
   *event.mutable_occurred_at() = ToTimestamp(news.heard_at);
   return event;
 }
 
-SessionEvent ProvenEvent(const News& news, const SessionRecord& record) {
+SessionEvent ProvenEvent(const SessionUpdate& news, const SessionRecord& record) {
   const Session& session = record.session;
   const SessionEventType type = EventFor(session.status());
   SessionEvent event = BaseEvent(news, type);

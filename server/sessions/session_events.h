@@ -8,15 +8,16 @@
 namespace ipp::sessions {
 
 // An event of a webhook: the upstream's id, word and time.
-kustom::ipp::v1::SessionEvent WebhookEvent(const News& news);
+kustom::ipp::v1::SessionEvent WebhookEvent(const SessionUpdate& news);
 
 // The step to the status of `record`, proven by a read. A session takes a step once, so its id is
 // made of merchant, session and type, the same whenever it is computed again.
-kustom::ipp::v1::SessionEvent ProvenEvent(const News& news, const store::SessionRecord& record);
+kustom::ipp::v1::SessionEvent ProvenEvent(const SessionUpdate& news,
+                                          const store::SessionRecord& record);
 
 // An event beside the steps, of which a session may have several. Counts `record.revision` up; the
 // id ends with it.
-kustom::ipp::v1::SessionEvent RevisionEvent(const News& news,
+kustom::ipp::v1::SessionEvent RevisionEvent(const SessionUpdate& news,
                                             kustom::ipp::v1::SessionEventType type,
                                             store::SessionRecord& record);
 

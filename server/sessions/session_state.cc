@@ -72,7 +72,7 @@ int Rank(SessionStatus status) {
 
 bool Disagree(SessionStatus a, SessionStatus b) { return IsFinal(a) && IsFinal(b) && a != b; }
 
-SessionRecord NewRecord(const News& news, SessionStatus status) {
+SessionRecord NewRecord(const SessionUpdate& news, SessionStatus status) {
   SessionRecord record;
   record.merchant_id = news.merchant_id;
   record.session.set_session_id(news.session_id);
@@ -96,7 +96,7 @@ void Settle(SessionRecord& record, absl::Time heard_at, const CheckTimes& times)
 }
 
 // True: the record did not know the create before.
-bool LearnCreate(const News& news, SessionRecord& record) {
+bool LearnCreate(const SessionUpdate& news, SessionRecord& record) {
   if (!record.request_id.empty() || news.request_id.empty()) return false;
   record.request_id = news.request_id;
   record.trace = news.trace;
@@ -113,15 +113,15 @@ bool TellsMore(const SessionRecord& before, const SessionRecord& after) {
          before.session.order_id().empty() && !after.session.order_id().empty();
 }
 
-Step Disagreement(const SessionRecord& known, const News& news) {
-  Step step{.verdict = Verdict::kDisagrees, .record = known, .events = {}};
+Step Disagreement(const SessionRecord& known, const SessionUpdate& news) {
+  Step step{.effect = UpdateEffect::kDisagrees, .record = known, .events = {}};
   LearnCreate(news, *step.record);
   step.record->next_check_at = news.heard_at;
   return step;
 }
 
 // The look that a disagreement asked for.
-Step Correction(const SessionRecord& known, const News& news, const CheckTimes& times) {
+Step Correction(const SessionRecord& known, const SessionUpdate& news, const CheckTimes& times) {
   SessionRecord record = known;
   record.session = *news.session;
   record.session.set_session_id(news.session_id);
@@ -129,15 +129,15 @@ Step Correction(const SessionRecord& known, const News& news, const CheckTimes& 
   LearnCreate(news, record);
   Settle(record, news.heard_at, times);
   SessionEvent event = RevisionEvent(news, kustom::ipp::v1::SESSION_EVENT_TYPE_CORRECTED, record);
-  Step step{.verdict = Verdict::kCorrected, .record = {}, .events = {}};
+  Step step{.effect = UpdateEffect::kCorrected, .record = {}, .events = {}};
   step.events.push_back(Tell(std::move(event), record));
   step.record = std::move(record);
   return step;
 }
 
-Step AdvanceByUnknownType(const std::optional<SessionRecord>& known, const News& news) {
+Step AdvanceByUnknownType(const std::optional<SessionRecord>& known, const SessionUpdate& news) {
   SessionEvent event = WebhookEvent(news);
-  Step step{.verdict = Verdict::kRecorded, .record = known, .events = {}};
+  Step step{.effect = UpdateEffect::kRecorded, .record = known, .events = {}};
   if (!news.session_id.empty()) {
     // Whatever it means, a read will tell.
     if (!step.record) {
@@ -152,33 +152,33 @@ Step AdvanceByUnknownType(const std::optional<SessionRecord>& known, const News&
   return step;
 }
 
-Step AdvanceByFailedPayment(const std::optional<SessionRecord>& known, const News& news,
+Step AdvanceByFailedPayment(const std::optional<SessionRecord>& known, const SessionUpdate& news,
                             const CheckTimes& times) {
-  if (known && !known->open) return {.verdict = Verdict::kLate, .record = {}, .events = {}};
+  if (known && !known->open) return {.effect = UpdateEffect::kLate, .record = {}, .events = {}};
   SessionRecord record = known ? *known : NewRecord(news, kustom::ipp::v1::SESSION_STATUS_CREATED);
   record.checks = 0;
   Settle(record, news.heard_at, times);
-  Step step{.verdict = Verdict::kAttempt, .record = {}, .events = {}};
+  Step step{.effect = UpdateEffect::kAttempt, .record = {}, .events = {}};
   step.events.push_back(Tell(WebhookEvent(news), record));
   step.record = std::move(record);
   return step;
 }
 
-Step AdvanceByWebhook(const std::optional<SessionRecord>& known, const News& news,
+Step AdvanceByWebhook(const std::optional<SessionRecord>& known, const SessionUpdate& news,
                       const CheckTimes& times) {
   const SessionStatus told = StatusAfter(news.type);
   SessionRecord record = known ? *known : NewRecord(news, told);
   const SessionStatus status = record.session.status();
   if (known && Disagree(status, told)) return Disagreement(*known, news);
   if (known && Rank(told) < Rank(status)) {
-    return {.verdict = Verdict::kLate, .record = {}, .events = {}};
+    return {.effect = UpdateEffect::kLate, .record = {}, .events = {}};
   }
   const bool learnt = !news.order_id.empty() && record.session.order_id().empty();
   if (learnt) record.session.set_order_id(news.order_id);
   if (known && Rank(told) == Rank(status)) {
-    if (!learnt) return {.verdict = Verdict::kRepeated, .record = {}, .events = {}};
+    if (!learnt) return {.effect = UpdateEffect::kRepeated, .record = {}, .events = {}};
     record.updated_at = news.heard_at;
-    return {.verdict = Verdict::kCompleted, .record = std::move(record), .events = {}};
+    return {.effect = UpdateEffect::kCompleted, .record = std::move(record), .events = {}};
   }
   record.session.set_status(told);
   record.session.clear_status_raw();
@@ -186,13 +186,13 @@ Step AdvanceByWebhook(const std::optional<SessionRecord>& known, const News& new
   if (!known && news.hold && told == kustom::ipp::v1::SESSION_STATUS_CREATED) {
     record.held_event = WebhookEvent(news).SerializeAsString();
     Settle(record, news.heard_at, times);
-    return {.verdict = Verdict::kHeld, .record = std::move(record), .events = {}};
+    return {.effect = UpdateEffect::kHeld, .record = std::move(record), .events = {}};
   }
   Settle(record, news.heard_at, times);
   if (told == kustom::ipp::v1::SESSION_STATUS_FINALIZED && record.session.order_id().empty()) {
     record.next_check_at = std::min(record.next_check_at, news.heard_at + times.complete);
   }
-  Step step{.verdict = Verdict::kAdvanced, .record = {}, .events = {}};
+  Step step{.effect = UpdateEffect::kAdvanced, .record = {}, .events = {}};
   step.events.push_back(Tell(WebhookEvent(news), record));
   step.record = std::move(record);
   return step;
@@ -238,7 +238,7 @@ void KeepWhatWasReadable(const Session& known, Session* merged) {
 }
 
 // The session of the news, with what the record knows better.
-Session Merge(const SessionRecord& record, const News& news) {
+Session Merge(const SessionRecord& record, const SessionUpdate& news) {
   Session merged = *news.session;
   const Session& known = record.session;
   KeepWhatWasReadable(known, &merged);
@@ -257,11 +257,11 @@ Session Merge(const SessionRecord& record, const News& news) {
   return merged;
 }
 
-Step AdvanceByWholeSession(const std::optional<SessionRecord>& known, const News& news,
+Step AdvanceByWholeSession(const std::optional<SessionRecord>& known, const SessionUpdate& news,
                            const CheckTimes& times) {
   const SessionStatus told = news.session->status();
   if (!known && news.overheard && IsFinal(told)) {
-    return {.verdict = Verdict::kLate, .record = {}, .events = {}};
+    return {.effect = UpdateEffect::kLate, .record = {}, .events = {}};
   }
   SessionRecord record =
       known ? *known : NewRecord(news, kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED);
@@ -287,23 +287,23 @@ Step AdvanceByWholeSession(const std::optional<SessionRecord>& known, const News
                       record.missing_since != absl::InfiniteFuture();
   Step step;
   if (Rank(told) > Rank(status)) {
-    step.verdict = Verdict::kAdvanced;
+    step.effect = UpdateEffect::kAdvanced;
     record.checks = 0;
   } else if (learnt) {
-    step.verdict = Verdict::kCompleted;
+    step.effect = UpdateEffect::kCompleted;
   } else {
-    step.verdict = behind ? Verdict::kLate : Verdict::kRepeated;
+    step.effect = behind ? UpdateEffect::kLate : UpdateEffect::kRepeated;
     if (!looked) return step;
   }
   Settle(record, news.heard_at, times);
-  if (step.verdict == Verdict::kAdvanced) {
+  if (step.effect == UpdateEffect::kAdvanced) {
     step.events.push_back(Tell(ProvenEvent(news, record), record));
   }
   step.record = std::move(record);
   return step;
 }
 
-Step AdvanceByAny(const std::optional<SessionRecord>& known, const News& news,
+Step AdvanceByAny(const std::optional<SessionRecord>& known, const SessionUpdate& news,
                   const CheckTimes& times) {
   if (news.session) return AdvanceByWholeSession(known, news, times);
   if (news.type == kustom::ipp::v1::SESSION_EVENT_TYPE_UNSPECIFIED || news.session_id.empty()) {
@@ -317,7 +317,8 @@ Step AdvanceByAny(const std::optional<SessionRecord>& known, const News& news,
 
 }  // namespace
 
-Step Advance(const std::optional<SessionRecord>& known, const News& news, const CheckTimes& times) {
+Step Advance(const std::optional<SessionRecord>& known, const SessionUpdate& news,
+             const CheckTimes& times) {
   if (!known || known->held_event.empty()) {
     Step step = AdvanceByAny(known, news, times);
     if (known && step.record && step.events.empty() && TellsMore(*known, *step.record)) {
@@ -336,7 +337,7 @@ Step Advance(const std::optional<SessionRecord>& known, const News& news, const 
 }
 
 Step Release(const SessionRecord& known, absl::Time now, const CheckTimes& times) {
-  Step step{.verdict = Verdict::kAdvanced, .record = known, .events = {}};
+  Step step{.effect = UpdateEffect::kAdvanced, .record = known, .events = {}};
   step.record->held_event.clear();
   Settle(*step.record, now, times);
   step.events.push_back(TellHeld(known, *step.record));
@@ -344,7 +345,7 @@ Step Release(const SessionRecord& known, absl::Time now, const CheckTimes& times
 }
 
 Step Miss(const SessionRecord& known, absl::Time now, const CheckTimes& times) {
-  Step step{.verdict = Verdict::kRepeated, .record = known, .events = {}};
+  Step step{.effect = UpdateEffect::kRepeated, .record = known, .events = {}};
   SessionRecord& record = *step.record;
   record.missing_since = std::min(known.missing_since, now);
   const absl::Time until =
@@ -358,12 +359,12 @@ Step Miss(const SessionRecord& known, absl::Time now, const CheckTimes& times) {
   }
   record.next_check_at = absl::InfiniteFuture();
   if (!known.open) return step;
-  News news;
+  SessionUpdate news;
   news.source = kustom::ipp::v1::SESSION_EVENT_SOURCE_RECONCILIATION;
   news.merchant_id = known.merchant_id;
   news.session_id = known.session.session_id();
   news.heard_at = now;
-  step.verdict = Verdict::kAdvanced;
+  step.effect = UpdateEffect::kAdvanced;
   if (!known.held_event.empty()) step.events.push_back(TellHeld(known, known));
   record.held_event.clear();
   record.session.set_status(kustom::ipp::v1::SESSION_STATUS_FAILED);

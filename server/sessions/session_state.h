@@ -14,7 +14,7 @@ namespace ipp::sessions {
 
 // Something that the gateway heard of a session. Either a webhook (thin: what happened) or a whole
 // session as the upstream answered it (a read, or the answer to a create or a cancel).
-struct News {
+struct SessionUpdate {
   kustom::ipp::v1::SessionEventSource source = kustom::ipp::v1::SESSION_EVENT_SOURCE_UNSPECIFIED;
   std::string merchant_id;
   std::string session_id;
@@ -44,7 +44,7 @@ struct News {
 };
 
 // What the news did to what we knew.
-enum class Verdict {
+enum class UpdateEffect {
   kAdvanced,   // the session moved on
   kAttempt,    // a payment failed, the session stays where it is
   kRecorded,   // an event that moves nothing (a type that we do not know)
@@ -68,7 +68,7 @@ struct CheckTimes {
 };
 
 struct Step {
-  Verdict verdict = Verdict::kRepeated;
+  UpdateEffect effect = UpdateEffect::kRepeated;
   std::optional<store::SessionRecord> record;  // absent: nothing to write
   std::vector<store::NewEvent> events;
 };
@@ -101,7 +101,7 @@ struct Step {
 // * The event carries the session as it is after it.
 // * A CREATED that is held is kept in the record. It is told with the next step, before that step,
 //   or when the whole session is heard of, or by Release.
-Step Advance(const std::optional<store::SessionRecord>& known, const News& news,
+Step Advance(const std::optional<store::SessionRecord>& known, const SessionUpdate& news,
              const CheckTimes& times = {});
 
 // A read was answered that there is no such session. Notes since when that is so. After

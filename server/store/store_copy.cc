@@ -16,11 +16,11 @@
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
 #include "server/store/file_lock.h"
-#include "server/store/postgres_connection.h"
-#include "server/store/postgres_schema.h"
-#include "server/store/postgres_session.h"
-#include "server/store/sqlite_database.h"
-#include "server/store/sqlite_writer.h"
+#include "server/store/postgres/connection.h"
+#include "server/store/postgres/connection_settings.h"
+#include "server/store/postgres/schema.h"
+#include "server/store/sqlite/database.h"
+#include "server/store/sqlite/writer.h"
 
 namespace ipp::store {
 namespace {
@@ -292,7 +292,7 @@ absl::Status CopyInto(const PostgresFiles& files, SqliteDatabase* source) {
   IPP_ASSIGN_OR_RETURN(const std::unique_ptr<PostgresConnection> target,
                        PostgresConnection::Open(targets, std::chrono::nanoseconds::zero(), &never));
   IPP_RETURN_IF_ERROR(MigratePostgres(target.get(), PostgresMigrations()));
-  IPP_RETURN_IF_ERROR(SetUpSession(*target, PostgresRole::kWrite, PostgresLimits(kLimit)));
+  IPP_RETURN_IF_ERROR(SetUpConnection(*target, PostgresRole::kWrite, PostgresLimits(kLimit)));
   absl::Status status = Copy(source, target.get()).Run();
   if (!status.ok() && !target->dead()) target->Execute("ROLLBACK", kLimit).IgnoreError();
   return status;

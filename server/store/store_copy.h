@@ -3,7 +3,7 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "server/store/postgres_target.h"
+#include "server/store/postgres/target.h"
 
 namespace ipp::store {
 

@@ -11,16 +11,10 @@ inline absl::Status ForCallers(const absl::Status& status) {
   // The call itself is what cannot be kept: it fails at every try.
   if (absl::IsInvalidArgument(status)) {
     return MakeError(status.code(), status.message(),
-                     {.reason = "INVALID_REQUEST",
-                      .metadata = {{"retry_safe", "false"}},
-                      .violations = {},
-                      .retry_after = std::nullopt});
+                     {.reason = "INVALID_REQUEST", .metadata = {{"retry_safe", "false"}}});
   }
   return MakeError(status.code(), "the gateway's store cannot answer now",
-                   {.reason = "STORE_UNAVAILABLE",
-                    .metadata = {{"retry_safe", "true"}},
-                    .violations = {},
-                    .retry_after = std::nullopt});
+                   {.reason = "STORE_UNAVAILABLE", .metadata = {{"retry_safe", "true"}}});
 }
 
 }  // namespace ipp::store

@@ -12,7 +12,7 @@
 #include "server/base/field_counter.h"
 #include "server/base/identifiers.h"
 #include "server/base/log.h"
-#include "server/base/log_allowance.h"
+#include "server/base/log_rate_limiter.h"
 #include "server/base/mutex.h"
 #include "server/base/pending_call.h"
 #include "server/base/uuid.h"
@@ -130,7 +130,7 @@ struct UpstreamClient::Shared {
   std::map<const routes::Route*, RouteRow> rows;
   FieldCounter unknown_fields;
   FieldCounter unreadable_fields;
-  LogAllowance complaints;
+  LogRateLimiter complaints;
 };
 
 // One call through all its attempts. Kept alive by whoever will call back: the transport or the

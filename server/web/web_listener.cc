@@ -18,7 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "server/base/log.h"
-#include "server/base/log_allowance.h"
+#include "server/base/log_rate_limiter.h"
 #include "server/base/mutex.h"
 #include "server/base/status_macros.h"
 #include "server/web/connection.h"
@@ -260,7 +260,7 @@ class Listener final : public WebListener, public ConnectionOwner {
   Counter& displaced_;
   Counter& no_descriptors_;
   Counter& timed_out_;
-  LogAllowance allowance_{1, 5};
+  LogRateLimiter allowance_{1, 5};
   std::unordered_map<Connection*, Entry> connections_;
   std::list<Connection*> waiting_;  // for a request; the one that does for longest first
   size_t served_ = 0;

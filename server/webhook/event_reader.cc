@@ -42,7 +42,7 @@ std::string SessionIdOf(const WebhookEvent& event) {
 
 }  // namespace
 
-std::variant<sessions::News, Ignored, Malformed, WrongMerchant> ReadEvent(
+std::variant<sessions::SessionUpdate, Ignored, Malformed, WrongMerchant> ReadEvent(
     absl::string_view body, absl::string_view delivery_id, const std::set<std::string>& signers,
     absl::Time now, const json::UnreadableField& unreadable) {
   WebhookEvent event;
@@ -67,7 +67,7 @@ std::variant<sessions::News, Ignored, Malformed, WrongMerchant> ReadEvent(
   if (event.merchant_id().empty() && signers.size() == 1) event.set_merchant_id(*signers.begin());
   for (const std::string& path : left_out) unreadable(path);
 
-  sessions::News news;
+  sessions::SessionUpdate news;
   news.source = kustom::ipp::v1::SESSION_EVENT_SOURCE_WEBHOOK;
   news.merchant_id = event.merchant_id();
   news.session_id = session_id;

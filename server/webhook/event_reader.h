@@ -29,7 +29,7 @@ struct WrongMerchant {};
 //  * without a time that can be read it happened now.
 // `signers`: the merchants whose keys have signed the body. `unreadable` is called with the path of
 // each field that was left out (json::ReadOptions).
-std::variant<sessions::News, Ignored, Malformed, WrongMerchant> ReadEvent(
+std::variant<sessions::SessionUpdate, Ignored, Malformed, WrongMerchant> ReadEvent(
     absl::string_view body, absl::string_view delivery_id, const std::set<std::string>& signers,
     absl::Time now, const json::UnreadableField& unreadable);
 

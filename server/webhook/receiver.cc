@@ -61,11 +61,11 @@ absl::StatusOr<std::set<std::string>> Signers(const Delivery& delivery,
 }  // namespace
 
 Receiver::Receiver(std::function<std::vector<SigningKey>()> keys, absl::Duration tolerance,
-                   sessions::SessionBook* book, FindOwner find_owner, Clock* clock,
+                   sessions::SessionRecorder* recorder, FindOwner find_owner, Clock* clock,
                    Metrics* metrics)
     : keys_(std::move(keys)),
       tolerance_(tolerance),
-      book_(book),
+      recorder_(recorder),
       find_owner_(std::move(find_owner)),
       clock_(clock),
       unreadable_fields_(metrics, "ipp_upstream_unreadable_fields_total",
@@ -117,12 +117,13 @@ void Receiver::Take(Delivery delivery, absl::AnyInvocable<void(Answer) &&> done)
     return answer(kWrongMerchant, "signed with the key of another merchant");
   }
 
-  sessions::News& news = std::get<sessions::News>(read);
+  sessions::SessionUpdate& news = std::get<sessions::SessionUpdate>(read);
   if (!news.merchant_id.empty()) return Record(std::move(news), std::move(done));
   FindMerchant(std::move(news), {signers->begin(), signers->end()}, std::move(done));
 }
 
-void Receiver::FindMerchant(sessions::News news, std::vector<std::string> signers, Done done) {
+void Receiver::FindMerchant(sessions::SessionUpdate news, std::vector<std::string> signers,
+                            Done done) {
   std::string session_id = news.session_id;
   find_owner_(
       std::move(signers), std::move(session_id),
@@ -146,11 +147,11 @@ void Receiver::FindMerchant(sessions::News news, std::vector<std::string> signer
       });
 }
 
-void Receiver::Record(sessions::News news, Done done) {
+void Receiver::Record(sessions::SessionUpdate news, Done done) {
   const std::string event_id = news.event_id;
   const std::string type = news.upstream_type;
-  book_->Record(std::move(news), [counters = counters_, event_id, type, done = std::move(done)](
-                                     absl::StatusOr<sessions::Recorded> recorded) mutable {
+  recorder_->Record(std::move(news), [counters = counters_, event_id, type, done = std::move(done)](
+                                         absl::StatusOr<sessions::Recorded> recorded) mutable {
     Result result = kAccepted;
     std::string text = "accepted";
     if (absl::IsInvalidArgument(recorded.status())) {
@@ -166,14 +167,15 @@ void Receiver::Record(sessions::News news, Done done) {
       result = kStoreFailed;
       text = "not stored, deliver it again";
     } else {
-      if (recorded->verdict == sessions::Verdict::kRepeated) {
+      if (recorded->effect == sessions::UpdateEffect::kRepeated) {
         result = kDuplicate;
         text = "known already";
       }
-      LogDebug("webhook taken", {{"event_id", event_id},
-                                 {"type", type},
-                                 {"verdict", std::string(sessions::VerdictName(recorded->verdict))},
-                                 {"trace_id", std::string(recorded->trace.trace_id())}});
+      LogDebug("webhook taken",
+               {{"event_id", event_id},
+                {"type", type},
+                {"verdict", std::string(sessions::UpdateEffectName(recorded->effect))},
+                {"trace_id", std::string(recorded->trace.trace_id())}});
     }
     counters[result]->Add();
     std::move(done)(Say(result, std::move(text)));

@@ -10,9 +10,9 @@
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/base/field_counter.h"
-#include "server/base/log_allowance.h"
+#include "server/base/log_rate_limiter.h"
 #include "server/base/metrics.h"
-#include "server/sessions/session_book.h"
+#include "server/sessions/session_recorder.h"
 
 namespace ipp::webhook {
 
@@ -58,7 +58,8 @@ class Receiver {
  public:
   // `keys` is asked for each delivery, since secrets are re-read when their file changes.
   Receiver(std::function<std::vector<SigningKey>()> keys, absl::Duration tolerance,
-           sessions::SessionBook* book, FindOwner find_owner, Clock* clock, Metrics* metrics);
+           sessions::SessionRecorder* recorder, FindOwner find_owner, Clock* clock,
+           Metrics* metrics);
 
   // `done` runs once, here or on a thread of the store or of `find_owner`.
   void Take(Delivery delivery, absl::AnyInvocable<void(Answer) &&> done);
@@ -67,15 +68,15 @@ class Receiver {
   static constexpr size_t kResults = 7;
   using Done = absl::AnyInvocable<void(Answer) &&>;
 
-  void FindMerchant(sessions::News news, std::vector<std::string> signers, Done done);
-  void Record(sessions::News news, Done done);
+  void FindMerchant(sessions::SessionUpdate news, std::vector<std::string> signers, Done done);
+  void Record(sessions::SessionUpdate news, Done done);
 
   const std::function<std::vector<SigningKey>()> keys_;
   const absl::Duration tolerance_;
-  sessions::SessionBook* const book_;
+  sessions::SessionRecorder* const recorder_;
   const FindOwner find_owner_;
   Clock* const clock_;
-  LogAllowance refusals_{10, 20};
+  LogRateLimiter refusals_{10, 20};
   FieldCounter unreadable_fields_;
   std::array<Counter*, kResults> counters_;  // by result, as in the table in receiver.cc
 };

@@ -1,4 +1,4 @@
-#include "server/base/log_allowance.h"
+#include "server/base/log_rate_limiter.h"
 
 #include <optional>
 
@@ -8,9 +8,9 @@
 namespace ipp {
 namespace {
 
-TEST(LogAllowance, LetsSomePassAtOnceAndThenSoManyASecond) {
+TEST(LogRateLimiter, LetsSomePassAtOnceAndThenSoManyASecond) {
   FakeClock clock;
-  LogAllowance allowance(2, 3, &clock);
+  LogRateLimiter allowance(2, 3, &clock);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(allowance.Take(), 0);
   for (int i = 0; i < 10; ++i) EXPECT_EQ(allowance.Take(), std::nullopt);
   clock.Advance(absl::Milliseconds(500));
@@ -22,9 +22,9 @@ TEST(LogAllowance, LetsSomePassAtOnceAndThenSoManyASecond) {
   EXPECT_EQ(allowance.Take(), std::nullopt);
 }
 
-TEST(LogAllowance, DoesNotSaveUpMoreThanAtOnce) {
+TEST(LogRateLimiter, DoesNotSaveUpMoreThanAtOnce) {
   FakeClock clock;
-  LogAllowance allowance(2, 3, &clock);
+  LogRateLimiter allowance(2, 3, &clock);
   clock.Advance(absl::Hours(1));
   for (int i = 0; i < 3; ++i) EXPECT_EQ(allowance.Take(), 0);
   EXPECT_EQ(allowance.Take(), std::nullopt);

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "server/store/event_row.h"
-#include "server/store/postgres_rows.h"
-#include "server/store/postgres_schema.h"
-#include "server/store/postgres_writer.h"
+#include "server/store/postgres/rows.h"
+#include "server/store/postgres/schema.h"
+#include "server/store/postgres/writer.h"
 #include "tests/bench/flags.h"
 
 namespace ipp::bench {

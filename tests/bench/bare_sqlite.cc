@@ -3,7 +3,7 @@
 #include <sqlite3.h>
 
 #include "server/store/event_row.h"
-#include "server/store/sqlite_schema.h"
+#include "server/store/sqlite/schema.h"
 #include "tests/bench/flags.h"
 
 namespace ipp::bench {

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_format.h"
 #include "server/store/event_row.h"
-#include "server/store/sqlite_schema.h"
+#include "server/store/sqlite/schema.h"
 #include "tests/bench/flags.h"
 
 // Makes a gateway's database with a log of so many events: what a shop's week is to a subscriber

@@ -60,8 +60,8 @@ TEST_P(WebhookType, IsReadByTheGatewayAsWhatItWas) {
   EXPECT_EQ(webhook->id, event.event_id());
   const auto read = webhook::ReadEvent(webhook->body, webhook->id, {"DM00000001"}, absl::Now(),
                                        [](absl::string_view path) { ADD_FAILURE() << path; });
-  ASSERT_TRUE(std::holds_alternative<sessions::News>(read));
-  const auto& news = std::get<sessions::News>(read);
+  ASSERT_TRUE(std::holds_alternative<sessions::SessionUpdate>(read));
+  const auto& news = std::get<sessions::SessionUpdate>(read);
   EXPECT_EQ(news.event_id, event.event_id());
   EXPECT_EQ(news.session_id, event.session_id());
   EXPECT_EQ(news.upstream_type, GetParam().name);

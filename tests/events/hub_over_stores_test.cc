@@ -8,7 +8,7 @@
 
 #include "server/events/cursor.h"
 #include "server/events/event_hub.h"
-#include "server/store/sqlite_store.h"
+#include "server/store/sqlite/store.h"
 #include "tests/events/hub_bed.h"
 #include "tests/support/fake_store.h"
 

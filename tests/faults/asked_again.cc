@@ -108,20 +108,24 @@ class Again {
   void AskForEvents(const CreateCall& create) {
     v1::ListSessionEventsRequest request;
     request.mutable_filter()->add_session_ids(Respell(create.session_id, random_));
-    v1::ListSessionEventsResponse response;
-    grpc::ClientContext context;
-    Prepare(create, &context);
-    if (Failed(create, "ListSessionEvents",
-               events_->ListSessionEvents(&context, request, &response))) {
-      return;
-    }
+    std::vector<std::string> listed;
+    // A page may be empty before the last one: a call looks at so many events of the log at most.
+    do {
+      v1::ListSessionEventsResponse response;
+      grpc::ClientContext context;
+      Prepare(create, &context);
+      if (Failed(create, "ListSessionEvents",
+                 events_->ListSessionEvents(&context, request, &response))) {
+        return;
+      }
+      for (const v1::SessionEvent& event : response.events()) {
+        listed.push_back(event.SerializeAsString());
+      }
+      request.set_page_token(response.next_page_token());
+    } while (!request.page_token().empty());
     std::vector<std::string> seen;
     for (const SeenEventPtr& each : history_.observers.front().events) {
       if (each->event.session_id() == create.session_id) seen.push_back(each->bytes);
-    }
-    std::vector<std::string> listed;
-    for (const v1::SessionEvent& event : response.events()) {
-      listed.push_back(event.SerializeAsString());
     }
     if (listed != seen) {
       Wrong(create, absl::StrCat("its session's events, listed by id: ", listed.size(),

@@ -78,21 +78,21 @@ class FlowBed : public testing::Test {
     EXPECT_TRUE(credentials_.Add("PM1", "", key_.File("key"), &clock_).ok());
     std::vector<auth::CallerEntry> callers;
     callers_ = *auth::CallerTable::Create(callers, {"PM1"}, routes_->Permissions());
-    Gateway gateway{.routes = routes_.get(),
-                    .upstream = &client_,
-                    .devices = nullptr,
-                    .book = &book_,
-                    .observer = &observer_,
-                    .reconciler = nullptr,
-                    .ledger = &ledger_,
-                    .store = &store_,
-                    .hub = nullptr,
-                    .callers = callers_.get(),
-                    .clock = &clock_,
-                    .scheduler = &scheduler_,
-                    .metrics = &metrics_,
-                    .options = {}};
-    server_ = *RpcServer::Start({}, gateway);
+    Backends backends{.routes = routes_.get(),
+                      .upstream = &client_,
+                      .devices = nullptr,
+                      .recorder = &recorder_,
+                      .observer = &observer_,
+                      .reconciler = nullptr,
+                      .ledger = &ledger_,
+                      .store = &store_,
+                      .hub = nullptr,
+                      .callers = callers_.get(),
+                      .clock = &clock_,
+                      .scheduler = &scheduler_,
+                      .metrics = &metrics_,
+                      .options = {}};
+    server_ = *RpcServer::Start({}, backends);
     channel_ = grpc::CreateChannel(absl::StrCat("127.0.0.1:", server_->port()),
                                    grpc::InsecureChannelCredentials());
   }
@@ -129,9 +129,9 @@ class FlowBed : public testing::Test {
   const std::unique_ptr<routes::RouteTable> routes_ = *routes::RouteTable::CompileContract();
   upstream::Credentials credentials_;
   store::FakeStore store_{&clock_};
-  sessions::SessionBook book_{&store_, &clock_, &metrics_};
-  sessions::ReadObserver observer_{&book_};
-  sessions::CreateLedger ledger_{&store_, &clock_, &scheduler_, &metrics_, {}};
+  sessions::SessionRecorder recorder_{&store_, &clock_, &metrics_};
+  sessions::ReadObserver observer_{&recorder_};
+  creates::CreateLedger ledger_{&store_, &clock_, &scheduler_, &metrics_, {}};
   ScriptedTransport upstream_;
   upstream::UpstreamClient client_{
       &upstream_, &credentials_, routes_.get(), &clock_, &scheduler_, &metrics_, {}};

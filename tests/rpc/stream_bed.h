@@ -104,26 +104,26 @@ class StreamBed : public testing::Test {
     routes_ = *routes::RouteTable::CompileContract();
     callers_ = *auth::CallerTable::Create(caller_entries_, {"PM1", "PM2"}, routes_->Permissions());
     hub_ = std::make_unique<events::EventHub>(&replica_, hub_options_, &metrics_);
-    Gateway gateway{.routes = routes_.get(),
-                    .upstream = nullptr,
-                    .devices = nullptr,
-                    .book = nullptr,
-                    .observer = nullptr,
-                    .reconciler = nullptr,
-                    .ledger = nullptr,
-                    .store = &replica_,
-                    .hub = hub_.get(),
-                    .callers = callers_.get(),
-                    .clock = &clock_,
-                    .scheduler = &scheduler_,
-                    .metrics = &metrics_,
-                    .options = options_};
-    Extend(&gateway);
-    server_ = *RpcServer::Start({}, gateway);
+    Backends backends{.routes = routes_.get(),
+                      .upstream = nullptr,
+                      .devices = nullptr,
+                      .recorder = nullptr,
+                      .observer = nullptr,
+                      .reconciler = nullptr,
+                      .ledger = nullptr,
+                      .store = &replica_,
+                      .hub = hub_.get(),
+                      .callers = callers_.get(),
+                      .clock = &clock_,
+                      .scheduler = &scheduler_,
+                      .metrics = &metrics_,
+                      .options = options_};
+    Extend(&backends);
+    server_ = *RpcServer::Start({}, backends);
     channel_ = NewChannel();
   }
   // What a suite needs beside that.
-  virtual void Extend(Gateway* /*gateway*/) {}
+  virtual void Extend(Backends* /*backends*/) {}
   std::shared_ptr<grpc::Channel> NewChannel(grpc::ChannelArguments arguments = {}) {
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     return grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", server_->port()),

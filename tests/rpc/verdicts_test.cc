@@ -80,7 +80,7 @@ TEST_F(FlowBed, AReadThatWasTriedAgainDoesNotSayThatNothingLeft) {
 class CancelAgainstTheLog : public CancelVerdict {
  protected:
   void Hear(v1::SessionEventType type) {
-    sessions::News news;
+    sessions::SessionUpdate news;
     news.source = v1::SESSION_EVENT_SOURCE_WEBHOOK;
     news.merchant_id = "PM1";
     news.session_id = kSession;
@@ -88,7 +88,7 @@ class CancelAgainstTheLog : public CancelVerdict {
     news.type = type;
     news.order_id = "order-1";
     std::promise<void> recorded;
-    book_.Record(news, [&](absl::StatusOr<sessions::Recorded>) { recorded.set_value(); });
+    recorder_.Record(news, [&](absl::StatusOr<sessions::Recorded>) { recorded.set_value(); });
     recorded.get_future().wait();
   }
 };

@@ -20,7 +20,7 @@ namespace {
 
 using namespace fixtures;  // NOLINT: the words of these tests
 using http::FakeTransport;
-using sessions::SessionBook;
+using sessions::SessionRecorder;
 
 constexpr char kSessionId[] = "6f1c7a3e-4b1d-4c56-9d6b-0a2f5c1b7e90";
 constexpr char kRequestId[] = "0a0b0c0d-0000-4000-8000-00000000000a";
@@ -42,14 +42,14 @@ class WatchStreamTest : public StreamBed {
     EXPECT_TRUE(store::contract::Commit(store_, store::contract::Append("the end")).ok());
   }
 
-  void Extend(Gateway* gateway) override {
+  void Extend(Backends* backends) override {
     upstream::UpstreamOptions options;
     options.timeout = absl::Hours(1000);  // tests let the time run
     client_ = std::make_unique<upstream::UpstreamClient>(
         transport_.get(), &credentials_, routes_.get(), &clock_, &scheduler_, &metrics_, options);
-    gateway->upstream = client_.get();
-    gateway->observer = &observer_;
-    gateway->reconciler = &reconciler_;
+    backends->upstream = client_.get();
+    backends->observer = &observer_;
+    backends->reconciler = &reconciler_;
     pump_ = std::thread([this] {
       while (pumping_) {
         transport_->Run();
@@ -88,24 +88,24 @@ class WatchStreamTest : public StreamBed {
     if (status == v1::SESSION_STATUS_FINALIZED) session.set_order_id("order-1");
     return session;
   }
-  void Record(sessions::News news) {
+  void Record(sessions::SessionUpdate news) {
     news.merchant_id = "PM1";
     news.session_id = kSessionId;
     std::atomic<bool> done = false;
-    book_.Record(std::move(news), [&](absl::StatusOr<sessions::Recorded> recorded) {
+    recorder_.Record(std::move(news), [&](absl::StatusOr<sessions::Recorded> recorded) {
       EXPECT_TRUE(recorded.ok()) << recorded.status();
       done = true;
     });
     WaitUntil([&] { return done.load(); });
   }
   void Knows(v1::SessionStatus status) {
-    sessions::News news;
+    sessions::SessionUpdate news;
     news.source = v1::SESSION_EVENT_SOURCE_RECONCILIATION;
     news.session = Whole(status);
     Record(std::move(news));
   }
   void Hears(v1::SessionEventType type, const std::string& id) {
-    sessions::News news;
+    sessions::SessionUpdate news;
     news.source = v1::SESSION_EVENT_SOURCE_WEBHOOK;
     news.event_id = id;
     news.type = type;
@@ -145,11 +145,12 @@ class WatchStreamTest : public StreamBed {
   size_t merchant_data_ = 0;
   std::unique_ptr<FakeTransport> transport_ = std::make_unique<FakeTransport>(&clock_);
   std::unique_ptr<upstream::UpstreamClient> client_;
-  SessionBook book_{&store_, &clock_, &metrics_};
-  sessions::ReadObserver observer_{&book_};
+  SessionRecorder recorder_{&store_, &clock_, &metrics_};
+  sessions::ReadObserver observer_{&recorder_};
   sessions::Reconciler reconciler_{
-      &store_,   &book_, [](const auto&, const auto&, const auto&, auto) {}, &clock_, &scheduler_,
-      &metrics_, {}};
+      &store_, &recorder_,  [](const auto&, const auto&, const auto&, auto) {},
+      &clock_, &scheduler_, &metrics_,
+      {}};
   std::atomic<bool> pumping_ = true;
   std::thread pump_;
 };
@@ -282,7 +283,7 @@ TEST_F(WatchStreamTest, LeavesOutWhatNoReaderTakes) {
 
 // A default client takes 4 MiB.
 TEST_F(WatchStreamTest, LetsASubscriberPassASessionOfFiveMebibytes) {
-  sessions::News news;
+  sessions::SessionUpdate news;
   news.source = v1::SESSION_EVENT_SOURCE_RECONCILIATION;
   news.session = Whole(v1::SESSION_STATUS_CREATED);
   for (int i = 0; i < 1000; ++i) {

@@ -34,8 +34,8 @@ class ReadObserverTest : public testing::Test {
   FakeClock clock_{kHeardAt};
   Metrics metrics_;
   FakeStore store_{&clock_, FakeStore::Mode::kManual};
-  SessionBook book_{&store_, &clock_, &metrics_};
-  ReadObserver observer_{&book_, 3};
+  SessionRecorder recorder_{&store_, &clock_, &metrics_};
+  ReadObserver observer_{&recorder_, 3};
 };
 
 TEST_F(ReadObserverTest, WritesDownWhatAReadTells) {
@@ -78,7 +78,7 @@ TEST_F(ReadObserverTest, WritesWithTheNextReadWhatCouldNotBeWritten) {
 }
 
 TEST_F(ReadObserverTest, KeepsLittleWaitingForADiskThatHangs) {
-  ReadObserver observer(&book_, 65536, 10);
+  ReadObserver observer(&recorder_, 65536, 10);
   for (int i = 0; i < 1000; ++i) {
     observer.Observe("PM1", Read(v1::SESSION_STATUS_CREATED, "s" + std::to_string(i)));
   }

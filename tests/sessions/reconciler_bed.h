@@ -137,10 +137,10 @@ class Replica {
   Replica(FakeClock* clock, FakeScheduler* scheduler, std::shared_ptr<store::FakeDisk> disk,
           ReconcileOptions options = {})
       : store(clock, store::FakeStore::Mode::kManual, std::move(disk)),
-        book(&store, clock, &metrics, options.times),
+        recorder(&store, clock, &metrics, options.times),
         reads(clock),
-        reconciler(std::make_unique<Reconciler>(&store, &book, reads.function(), clock, scheduler,
-                                                &metrics, options)) {}
+        reconciler(std::make_unique<Reconciler>(&store, &recorder, reads.function(), clock,
+                                                scheduler, &metrics, options)) {}
   // In the gateway's order.
   ~Replica() {
     if (reconciler == nullptr) return;
@@ -157,11 +157,11 @@ class Replica {
     while (store.RunAll() + reads.RunAll() > 0) {
     }
   }
-  absl::StatusOr<Verdict> Record(News news) {
-    std::optional<absl::StatusOr<Verdict>> answer;
-    book.Record(std::move(news), [&](absl::StatusOr<Recorded> recorded) {
+  absl::StatusOr<UpdateEffect> Record(SessionUpdate news) {
+    std::optional<absl::StatusOr<UpdateEffect>> answer;
+    recorder.Record(std::move(news), [&](absl::StatusOr<Recorded> recorded) {
       if (recorded.ok()) {
-        answer = recorded->verdict;
+        answer = recorded->effect;
       } else {
         answer = recorded.status();
       }
@@ -189,7 +189,7 @@ class Replica {
 
   Metrics metrics;
   store::FakeStore store;
-  SessionBook book;
+  SessionRecorder recorder;
   ScriptedReads reads;
   std::unique_ptr<Reconciler> reconciler;
 };
@@ -232,7 +232,7 @@ class ReconcilerBed : public testing::Test {
 
   // The upstream answered a create, just now.
   void Open(const std::string& session_id, v1::SessionStatus status = v1::SESSION_STATUS_CREATED) {
-    News news = Answer(status);
+    SessionUpdate news = Answer(status);
     news.session_id = session_id;
     news.session->set_session_id(session_id);
     news.heard_at = absl::Time();
@@ -247,8 +247,9 @@ class ReconcilerBed : public testing::Test {
     ASSERT_GE(one_->store.waiting(), 1u);
   }
   // A webhook that was never seen before.
-  absl::StatusOr<Verdict> Hear(v1::SessionEventType type, const std::string& session_id = "s1") {
-    News news = Webhook(type);
+  absl::StatusOr<UpdateEffect> Hear(v1::SessionEventType type,
+                                    const std::string& session_id = "s1") {
+    SessionUpdate news = Webhook(type);
     news.session_id = session_id;
     news.event_id = absl::StrCat("kevt_", ++webhooks_);
     news.heard_at = absl::Time();
@@ -280,7 +281,7 @@ class ReconcilerBed : public testing::Test {
 
 // A pause as the options say, jittered by a tenth, up to a tick late.
 MATCHER_P(About, pause, "") { return arg >= pause * 0.9 && arg <= pause * 1.1 + kTick; }
-// Not jittered: as the book put it down.
+// Not jittered: as the recorder put it down.
 MATCHER_P(Just, pause, "") { return arg >= pause && arg <= pause + kTick; }
 
 }  // namespace ipp::sessions::fixtures

@@ -98,7 +98,7 @@ TEST_F(ReconcilerBudgetTest, IsNotBlownWhenTheTimeIsSet) {
   EXPECT_NEAR(static_cast<double>(Started()), 20 * 10 + 10, 15);
   clock_.SetWall(clock_.Now() - Hours(1));
   const size_t before = Started();
-  News news = Webhook(v1::SESSION_EVENT_TYPE_ACTIVATED);
+  SessionUpdate news = Webhook(v1::SESSION_EVENT_TYPE_ACTIVATED);
   news.session_id = "new";
   news.heard_at = absl::Time();
   ASSERT_TRUE(one_->Record(news).ok());
@@ -146,7 +146,7 @@ TEST_F(ReconcilerBudgetTest, LetsOneMerchantWaitAndReadsTheOthers) {
   Start();
   OpenMany(20);
   for (int i = 0; i < 20; ++i) {
-    News news = Answer(v1::SESSION_STATUS_CREATED);
+    SessionUpdate news = Answer(v1::SESSION_STATUS_CREATED);
     news.merchant_id = "PM2";
     news.session_id = absl::StrCat("other", i);
     news.session->set_session_id(news.session_id);

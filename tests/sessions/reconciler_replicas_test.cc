@@ -104,12 +104,12 @@ class RandomWorld : public ReconcilerBed {
           Chance(50) ? v1::SESSION_STATUS_EXPIRED : v1::SESSION_STATUS_FAILED;  // never told
     }
   }
-  News Told(v1::SessionStatus status) {
-    News news = Webhook(EventFor(status));
+  SessionUpdate Told(v1::SessionStatus status) {
+    SessionUpdate news = Webhook(EventFor(status));
     news.event_id = absl::StrCat("kevt_", ++webhooks_);
     return news;
   }
-  void Record(News news, const std::string& id) {
+  void Record(SessionUpdate news, const std::string& id) {
     news.session_id = id;
     news.heard_at = absl::Time();
     if (news.session) news.session->set_session_id(id);

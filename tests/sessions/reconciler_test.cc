@@ -280,7 +280,7 @@ class ReconcilerDisagreementTest : public ReconcilerBed {
     Open("s1", v1::SESSION_STATUS_FINALIZED);
     Pass(Hours(2));
     ASSERT_THAT(one_->reads.started(), IsEmpty());
-    EXPECT_EQ(*Hear(v1::SESSION_EVENT_TYPE_CANCELLED), Verdict::kDisagrees);
+    EXPECT_EQ(*Hear(v1::SESSION_EVENT_TYPE_CANCELLED), UpdateEffect::kDisagrees);
   }
 };
 

@@ -99,11 +99,11 @@ class ReconcilerThreadsTest : public testing::Test {
     CondVar changed;
     int written = 0;
     for (int i = 0; i < count; ++i) {
-      News news = Answer(v1::SESSION_STATUS_CREATED);
+      SessionUpdate news = Answer(v1::SESSION_STATUS_CREATED);
       news.session_id = absl::StrCat("s", opened_++);
       news.session->set_session_id(news.session_id);
       news.heard_at = absl::Time();
-      book_.Record(std::move(news), [&](absl::StatusOr<Recorded> recorded) {
+      recorder_.Record(std::move(news), [&](absl::StatusOr<Recorded> recorded) {
         EXPECT_TRUE(recorded.ok()) << recorded.status();
         MutexLock lock(&mutex);
         ++written;
@@ -115,7 +115,7 @@ class ReconcilerThreadsTest : public testing::Test {
   }
   std::unique_ptr<Reconciler> NewReconciler(AnsweringThreads* answers) {
     return std::make_unique<Reconciler>(
-        &store_, &book_,
+        &store_, &recorder_,
         [answers](const std::string&, const std::string& session_id, const TraceContext&,
                   auto done) { answers->Read(session_id, std::move(done)); },
         Clock::Real(), &scheduler_, &metrics_, options_);
@@ -133,7 +133,7 @@ class ReconcilerThreadsTest : public testing::Test {
   Metrics metrics_;
   ThreadScheduler scheduler_;
   store::FakeStore store_{Clock::Real()};
-  SessionBook book_{
+  SessionRecorder recorder_{
       &store_, Clock::Real(), &metrics_, {absl::Milliseconds(20), absl::Milliseconds(20)}};
 };
 

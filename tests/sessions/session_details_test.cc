@@ -17,14 +17,14 @@ using Known = std::optional<store::SessionRecord>;
 
 constexpr v1::SessionEventType kDetails = v1::SESSION_EVENT_TYPE_DETAILS;
 
-News CreatesAnswer() {
-  News answer = Answer(v1::SESSION_STATUS_CREATED);
+SessionUpdate CreatesAnswer() {
+  SessionUpdate answer = Answer(v1::SESSION_STATUS_CREATED);
   answer.request_id = "request-1";
   answer.trace.traceparent = "00-a-b-01";
   return answer;
 }
-News Read(v1::SessionStatus status) {
-  News read = Answer(status, v1::SESSION_EVENT_SOURCE_RECONCILIATION);
+SessionUpdate Read(v1::SessionStatus status) {
+  SessionUpdate read = Answer(status, v1::SESSION_EVENT_SOURCE_RECONCILIATION);
   read.heard_at += absl::Seconds(20);
   return read;
 }
@@ -33,7 +33,7 @@ News Read(v1::SessionStatus status) {
 
 // The create's answer was lost, no read went through, and the customer has paid meanwhile.
 TEST(SessionDetails, TellTheWholeOfASessionWhoseStepsWentOutThin) {
-  News created = Webhook(v1::SESSION_EVENT_TYPE_CREATED);
+  SessionUpdate created = Webhook(v1::SESSION_EVENT_TYPE_CREATED);
   created.hold = true;
   Known known = Advance({}, created).record;
   for (const auto type : {v1::SESSION_EVENT_TYPE_ACTIVATED, v1::SESSION_EVENT_TYPE_FINALIZED}) {
@@ -41,7 +41,7 @@ TEST(SessionDetails, TellTheWholeOfASessionWhoseStepsWentOutThin) {
     for (const auto& event : step.events) EXPECT_EQ(event.event.session().device_id(), "");
     known = step.record;
   }
-  News read = Read(v1::SESSION_STATUS_FINALIZED);
+  SessionUpdate read = Read(v1::SESSION_STATUS_FINALIZED);
   read.request_id = "request-1";
   read.trace.traceparent = "00-a-b-01";
   const Step step = Advance(known, read);
@@ -74,7 +74,7 @@ TEST(SessionDetails, AreNotToldWhenTheStepItselfTellsTheWhole) {
 }
 
 TEST(SessionDetails, AreNotToldOfACreatedThatWasHeldUntilItWasWhole) {
-  News created = Webhook(v1::SESSION_EVENT_TYPE_CREATED);
+  SessionUpdate created = Webhook(v1::SESSION_EVENT_TYPE_CREATED);
   created.hold = true;
   const Step step = Advance(Advance({}, created).record, CreatesAnswer());
   ASSERT_EQ(step.events.size(), 1u);
@@ -99,7 +99,7 @@ TEST(SessionDetails, NameTheCreateThatIsLearntLater) {
 }
 
 TEST(SessionDetails, TellTheOrderThatCameAfterTheEnd) {
-  News bare = Webhook(v1::SESSION_EVENT_TYPE_FINALIZED);
+  SessionUpdate bare = Webhook(v1::SESSION_EVENT_TYPE_FINALIZED);
   bare.order_id = "";
   const Known known = Advance(Advance({}, CreatesAnswer()).record, bare).record;
   Step step = Advance(known, Webhook(v1::SESSION_EVENT_TYPE_FINALIZED));
@@ -117,7 +117,7 @@ TEST(SessionDetails, TellTheOrderThatCameAfterTheEnd) {
 // A webhook need not say the order: a read may know it, and one that does not is enough.
 TEST(SessionDetails, AreReadForWhenTheEndToldNoOrder) {
   const Known whole = Advance({}, CreatesAnswer()).record;
-  News end = Webhook(v1::SESSION_EVENT_TYPE_FINALIZED);
+  SessionUpdate end = Webhook(v1::SESSION_EVENT_TYPE_FINALIZED);
   end.order_id.clear();
   const Known ended = Advance(whole, end).record;
   ASSERT_TRUE(ended.has_value());
@@ -130,7 +130,7 @@ TEST(SessionDetails, AreReadForWhenTheEndToldNoOrder) {
   EXPECT_EQ(told.events[0].event.order_id(), "o1");
   EXPECT_EQ(told.record->next_check_at, absl::InfiniteFuture());
 
-  News without = Read(v1::SESSION_STATUS_FINALIZED);
+  SessionUpdate without = Read(v1::SESSION_STATUS_FINALIZED);
   without.session->clear_order_id();
   const Step silent = Advance(ended, without);
   EXPECT_TRUE(silent.events.empty());
@@ -146,14 +146,14 @@ TEST(SessionDetails, AreReadForWhenTheEndToldNoOrder) {
 
 TEST(SessionDetails, LearnTheCreateAlsoWhereFinalStatusesDisagree) {
   const Known known = Advance({}, Webhook(v1::SESSION_EVENT_TYPE_CANCELLED)).record;
-  News read = Answer(v1::SESSION_STATUS_FINALIZED);
+  SessionUpdate read = Answer(v1::SESSION_STATUS_FINALIZED);
   read.request_id = "request-1";
   const Step disagrees = Advance(known, read);
-  EXPECT_EQ(disagrees.verdict, Verdict::kDisagrees);
+  EXPECT_EQ(disagrees.effect, UpdateEffect::kDisagrees);
   EXPECT_EQ(disagrees.record->request_id, "request-1");
   read.source = v1::SESSION_EVENT_SOURCE_RECONCILIATION;
   const Step corrected = Advance(known, read);
-  EXPECT_EQ(corrected.verdict, Verdict::kCorrected);
+  EXPECT_EQ(corrected.effect, UpdateEffect::kCorrected);
   EXPECT_EQ(corrected.events.at(0).event.request_id(), "request-1");
 }
 
@@ -165,7 +165,7 @@ TEST(UnknownWord, MakesASessionDueForAReadAtOnce) {
     known->session.set_status(status);
     known->open = !IsFinal(status);
     const Step step = Advance(known, Webhook(v1::SESSION_EVENT_TYPE_UNSPECIFIED));
-    EXPECT_EQ(step.verdict, Verdict::kRecorded);
+    EXPECT_EQ(step.effect, UpdateEffect::kRecorded);
     ASSERT_EQ(step.events.size(), 1u);
     EXPECT_EQ(step.events[0].event.session().device_id(), "d1");
     ASSERT_TRUE(step.record);
@@ -180,8 +180,8 @@ TEST(UnknownWord, MakesARecordOfASessionThatWasNotKnown) {
   EXPECT_EQ(step.record->next_check_at, kHeardAt);
   EXPECT_TRUE(step.record->open);
   // Its steps are told all the same, and a read tells the whole.
-  EXPECT_EQ(Advance(step.record, Webhook(v1::SESSION_EVENT_TYPE_CREATED)).verdict,
-            Verdict::kAdvanced);
+  EXPECT_EQ(Advance(step.record, Webhook(v1::SESSION_EVENT_TYPE_CREATED)).effect,
+            UpdateEffect::kAdvanced);
   const Step read = Advance(step.record, Read(v1::SESSION_STATUS_ACTIVE));
   ASSERT_EQ(read.events.size(), 1u);
   EXPECT_EQ(read.events[0].event.type(), v1::SESSION_EVENT_TYPE_ACTIVATED);
@@ -244,7 +244,7 @@ TEST(MissingSession, IsMissingAnewAfterAReadThatFoundIt) {
   const Known known = Advance({}, CreatesAnswer()).record;
   Step step = Missed(known, {absl::Seconds(1), absl::Hours(23), absl::Hours(23)});
   step = Advance(step.record, Answer(v1::SESSION_STATUS_CREATED));
-  EXPECT_EQ(step.verdict, Verdict::kRepeated);
+  EXPECT_EQ(step.effect, UpdateEffect::kRepeated);
   ASSERT_TRUE(step.record);
   EXPECT_EQ(step.record->missing_since, absl::InfiniteFuture());
 }
@@ -254,9 +254,9 @@ TEST(MissingSession, IsCorrectedWhenItTurnsUpAfterAll) {
   known = Missed(known, {absl::Seconds(1), absl::Minutes(8), absl::Minutes(11)}).record;
   ASSERT_FALSE(known->open);
   Step step = Advance(known, Webhook(v1::SESSION_EVENT_TYPE_FINALIZED));
-  EXPECT_EQ(step.verdict, Verdict::kDisagrees);
+  EXPECT_EQ(step.effect, UpdateEffect::kDisagrees);
   step = Advance(step.record, Read(v1::SESSION_STATUS_FINALIZED));
-  EXPECT_EQ(step.verdict, Verdict::kCorrected);
+  EXPECT_EQ(step.effect, UpdateEffect::kCorrected);
   EXPECT_EQ(step.events.at(0).event.type(), v1::SESSION_EVENT_TYPE_CORRECTED);
   EXPECT_EQ(step.events.at(0).event.session().order_id(), "o1");
 }

@@ -4,7 +4,7 @@
 
 #include "server/sessions/session_state.h"
 
-// News to feed the state machine with.
+// SessionUpdate to feed the state machine with.
 namespace ipp::sessions::fixtures {
 
 namespace v1 = kustom::ipp::v1;
@@ -25,8 +25,8 @@ inline v1::Session WholeSession(v1::SessionStatus status) {
   return session;
 }
 
-inline News Webhook(v1::SessionEventType type) {
-  News news;
+inline SessionUpdate Webhook(v1::SessionEventType type) {
+  SessionUpdate news;
   news.source = v1::SESSION_EVENT_SOURCE_WEBHOOK;
   news.merchant_id = "PM1";
   news.session_id = "s1";
@@ -39,9 +39,9 @@ inline News Webhook(v1::SessionEventType type) {
   return news;
 }
 
-inline News Answer(v1::Session session,
-                   v1::SessionEventSource source = v1::SESSION_EVENT_SOURCE_API) {
-  News news;
+inline SessionUpdate Answer(v1::Session session,
+                            v1::SessionEventSource source = v1::SESSION_EVENT_SOURCE_API) {
+  SessionUpdate news;
   news.source = source;
   news.merchant_id = "PM1";
   news.session_id = "s1";
@@ -49,8 +49,8 @@ inline News Answer(v1::Session session,
   news.session = std::move(session);
   return news;
 }
-inline News Answer(v1::SessionStatus status,
-                   v1::SessionEventSource source = v1::SESSION_EVENT_SOURCE_API) {
+inline SessionUpdate Answer(v1::SessionStatus status,
+                            v1::SessionEventSource source = v1::SESSION_EVENT_SOURCE_API) {
   return Answer(WholeSession(status), source);
 }
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/sessions/session_book.h"
+#include "server/sessions/session_recorder.h"
 #include "tests/sessions/session_news.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_store.h"
@@ -56,8 +56,8 @@ class SessionOwnerTest : public testing::Test {
 };
 
 TEST_F(SessionOwnerTest, TheStoreKnowsWithoutARead) {
-  SessionBook book(&store_, &clock_, &metrics_);
-  News news;
+  SessionRecorder recorder(&store_, &clock_, &metrics_);
+  SessionUpdate news;
   news.source = kustom::ipp::v1::SESSION_EVENT_SOURCE_WEBHOOK;
   news.merchant_id = "PM2";
   news.session_id = kUnknown;
@@ -65,7 +65,7 @@ TEST_F(SessionOwnerTest, TheStoreKnowsWithoutARead) {
   news.upstream_type = "ipp.session.created";
   news.type = kustom::ipp::v1::SESSION_EVENT_TYPE_CREATED;
   news.heard_at = news.occurred_at = clock_.Now();
-  book.Record(news, [](absl::StatusOr<Recorded>) {});
+  recorder.Record(news, [](absl::StatusOr<Recorded>) {});
   store_.RunAll();
   EXPECT_EQ(Find({"PM1", "PM2", "PM3"}, kUnknown).value(), "PM2");
   EXPECT_THAT(reads_, IsEmpty());

@@ -18,8 +18,8 @@ using namespace fixtures;  // NOLINT: the words of these tests
 // What the upstream really went through, and all that it could tell of it.
 struct Life {
   v1::SessionStatus end;
-  std::vector<News> webhooks;
-  std::vector<News> reads;  // answers that were true at some time
+  std::vector<SessionUpdate> webhooks;
+  std::vector<SessionUpdate> reads;  // answers that were true at some time
 };
 
 Life RandomLife(std::mt19937& random) {
@@ -52,10 +52,10 @@ Life RandomLife(std::mt19937& random) {
 }
 
 // Some are lost, some come twice, none waits for another.
-std::vector<News> Mangle(const Life& life, std::mt19937& random) {
-  std::vector<News> heard;
-  for (const std::vector<News>* all : {&life.webhooks, &life.reads}) {
-    for (const News& news : *all) heard.insert(heard.end(), random() % 3, news);
+std::vector<SessionUpdate> Mangle(const Life& life, std::mt19937& random) {
+  std::vector<SessionUpdate> heard;
+  for (const std::vector<SessionUpdate>* all : {&life.webhooks, &life.reads}) {
+    for (const SessionUpdate& news : *all) heard.insert(heard.end(), random() % 3, news);
   }
   std::shuffle(heard.begin(), heard.end(), random);
   return heard;
@@ -71,11 +71,11 @@ struct Result {
 bool IsWhole(const v1::SessionEvent& event) { return !event.session().device_id().empty(); }
 
 // Feeds it all in, a webhook once as the store does, and looks at every step.
-Result Live(const std::vector<News>& heard) {
+Result Live(const std::vector<SessionUpdate>& heard) {
   Result result;
   std::set<std::string> seen;
   std::set<std::string> ids;
-  for (const News& news : heard) {
+  for (const SessionUpdate& news : heard) {
     if (!news.event_id.empty() && !seen.insert(news.event_id).second) continue;
     const Step step = Advance(result.record, news);
     if (step.record) {
@@ -83,7 +83,7 @@ Result Live(const std::vector<News>& heard) {
         const v1::SessionStatus before = result.record->session.status();
         const v1::SessionStatus after = step.record->session.status();
         EXPECT_GE(Rank(after), Rank(before)) << "a step back";
-        if (IsFinal(before) && step.verdict != Verdict::kCorrected) {
+        if (IsFinal(before) && step.effect != UpdateEffect::kCorrected) {
           EXPECT_EQ(after, before) << "a final status changed";
         }
         EXPECT_GE(step.record->complete, result.record->complete);
@@ -110,7 +110,7 @@ Result Live(const std::vector<News>& heard) {
       EXPECT_TRUE(std::any_of(result.events.begin(), result.events.end(),
                               [](const auto& told) { return IsWhole(told); }));
     }
-    if (step.verdict == Verdict::kDisagrees) ++result.disagreements;
+    if (step.effect == UpdateEffect::kDisagrees) ++result.disagreements;
   }
   return result;
 }
@@ -126,7 +126,7 @@ TEST(SessionProperty, EndsAsTheUpstreamOnceAReadSucceeded) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     std::mt19937 random(seed);
     const Life life = RandomLife(random);
-    std::vector<News> heard = Mangle(life, random);
+    std::vector<SessionUpdate> heard = Mangle(life, random);
     heard.push_back(life.reads.back());
 
     const Result result = Live(heard);
@@ -158,9 +158,9 @@ TEST(SessionProperty, TellsOneTerminalEventAlsoWhenTheUpstreamContradictsItself)
     std::mt19937 random(seed);
     const Life first = RandomLife(random);
     Life second = RandomLife(random);
-    for (News& webhook : second.webhooks) webhook.event_id += "_again";
-    std::vector<News> heard = Mangle(first, random);
-    const std::vector<News> other = Mangle(second, random);
+    for (SessionUpdate& webhook : second.webhooks) webhook.event_id += "_again";
+    std::vector<SessionUpdate> heard = Mangle(first, random);
+    const std::vector<SessionUpdate> other = Mangle(second, random);
     heard.insert(heard.end(), other.begin(), other.end());
     std::shuffle(heard.begin(), heard.end(), random);
 
@@ -180,15 +180,16 @@ TEST(SessionProperty, GivesEveryEventAnIdOfItsOwnHoweverOftenItIsCorrected) {
   for (unsigned seed = 0; seed < 300; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     std::mt19937 random(seed);
-    std::vector<News> heard = Mangle(RandomLife(random), random);
+    std::vector<SessionUpdate> heard = Mangle(RandomLife(random), random);
     int id = 0;
     for (int turn = 0; turn < 8; ++turn) {
       const auto end = static_cast<v1::SessionStatus>(v1::SESSION_STATUS_FINALIZED + random() % 4);
       v1::Session session = WholeSession(end);
       if (random() % 2 == 0) session.clear_order_id();
       if (random() % 2 == 0) session.mutable_purchase_completed_at()->set_seconds(1);
-      News read = Answer(session, random() % 3 == 0 ? v1::SESSION_EVENT_SOURCE_API
-                                                    : v1::SESSION_EVENT_SOURCE_RECONCILIATION);
+      SessionUpdate read =
+          Answer(session, random() % 3 == 0 ? v1::SESSION_EVENT_SOURCE_API
+                                            : v1::SESSION_EVENT_SOURCE_RECONCILIATION);
       if (random() % 4 == 0) read.request_id = "request-1";
       heard.push_back(std::move(read));
       if (random() % 2 == 0) {
@@ -203,7 +204,7 @@ TEST(SessionProperty, GivesEveryEventAnIdOfItsOwnHoweverOftenItIsCorrected) {
 }
 
 // An answer with some fields that are there, some that are not, and some that could not be read.
-News RandomAnswer(v1::SessionStatus status, std::mt19937& random) {
+SessionUpdate RandomAnswer(v1::SessionStatus status, std::mt19937& random) {
   const auto chance = [&] { return random() % 2 == 0; };
   v1::Session session = WholeSession(status);
   if (chance()) session.set_merchant_data("a basket");
@@ -232,7 +233,7 @@ TEST(SessionProperty, KeepsARecordAsItIsWhenTheSameAnswerIsHeardAgain) {
     std::mt19937 random(seed);
     std::optional<store::SessionRecord> record;
     for (int turn = 0; turn < 8; ++turn) {
-      const News news =
+      const SessionUpdate news =
           RandomAnswer(turn < 4 ? v1::SESSION_STATUS_CREATED : v1::SESSION_STATUS_ACTIVE, random);
       const Step step = Advance(record, news);
       if (step.record) record = step.record;
@@ -241,7 +242,7 @@ TEST(SessionProperty, KeepsARecordAsItIsWhenTheSameAnswerIsHeardAgain) {
                 static_cast<size_t>(paths.size()))
           << record->session.ShortDebugString();
       const Step again = Advance(record, news);
-      EXPECT_EQ(again.verdict, Verdict::kRepeated) << record->session.ShortDebugString();
+      EXPECT_EQ(again.effect, UpdateEffect::kRepeated) << record->session.ShortDebugString();
       EXPECT_FALSE(again.record);
     }
     if (testing::Test::HasFailure()) return;

@@ -69,25 +69,25 @@ constexpr NewsCase kNews[] = {
     {"ReadUnknownWord", true, {}, v1::SESSION_STATUS_UNSPECIFIED},
 };
 
-char Letter(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::kAdvanced:
+char Letter(UpdateEffect effect) {
+  switch (effect) {
+    case UpdateEffect::kAdvanced:
       return 'A';
-    case Verdict::kAttempt:
+    case UpdateEffect::kAttempt:
       return 'T';
-    case Verdict::kRecorded:
+    case UpdateEffect::kRecorded:
       return 'R';
-    case Verdict::kCompleted:
+    case UpdateEffect::kCompleted:
       return 'C';
-    case Verdict::kRepeated:
+    case UpdateEffect::kRepeated:
       return '=';
-    case Verdict::kLate:
+    case UpdateEffect::kLate:
       return 'L';
-    case Verdict::kDisagrees:
+    case UpdateEffect::kDisagrees:
       return 'X';
-    case Verdict::kHeld:
+    case UpdateEffect::kHeld:
       return 'H';
-    case Verdict::kCorrected:
+    case UpdateEffect::kCorrected:
       return '!';
   }
   return '?';
@@ -123,27 +123,27 @@ INSTANTIATE_TEST_SUITE_P(SessionState, EveryStateAndNews,
 TEST_P(EveryStateAndNews, GivesTheVerdictOfTheTable) {
   const StateCase& state = kStates[std::get<0>(GetParam())];
   const NewsCase& heard = kNews[std::get<1>(GetParam())];
-  const char verdict = absl::StrCat(state.webhooks, state.reads).at(std::get<1>(GetParam()));
+  const char effect = absl::StrCat(state.webhooks, state.reads).at(std::get<1>(GetParam()));
   const Known known = MakeKnown(state);
   const v1::SessionStatus told = heard.whole ? heard.status : StatusAfter(heard.type);
 
   const Step step = Advance(known, heard.whole ? Answer(heard.status) : Webhook(heard.type));
 
-  EXPECT_EQ(Letter(step.verdict), verdict);
-  v1::SessionStatus after = verdict == 'A' ? told : state.status;
-  if (!state.known && verdict == 'T') after = v1::SESSION_STATUS_CREATED;
+  EXPECT_EQ(Letter(step.effect), effect);
+  v1::SessionStatus after = effect == 'A' ? told : state.status;
+  if (!state.known && effect == 'T') after = v1::SESSION_STATUS_CREATED;
   if (step.record) {
     EXPECT_EQ(step.record->session.status(), after);
     EXPECT_EQ(step.record->open, !IsFinal(after));
     EXPECT_EQ(step.record->session.session_id(), "s1");
     EXPECT_EQ(step.record->merchant_id, "PM1");
   } else {
-    EXPECT_NE(std::string("=LR").find(verdict), std::string::npos);
+    EXPECT_NE(std::string("=LR").find(effect), std::string::npos);
   }
   // A step, a failed payment and what we do not know are told, and the whole of a session that was
   // told thin.
-  const bool tells = std::string("ATR").find(verdict) != std::string::npos;
-  const bool details = verdict == 'C' && state.known && !state.complete;
+  const bool tells = std::string("ATR").find(effect) != std::string::npos;
+  const bool details = effect == 'C' && state.known && !state.complete;
   ASSERT_EQ(step.events.size(), tells || details ? 1u : 0u);
   if (details) {
     EXPECT_EQ(step.events[0].event.type(), v1::SESSION_EVENT_TYPE_DETAILS);
@@ -164,13 +164,13 @@ TEST_P(EveryStateAndNews, GivesTheVerdictOfTheTableToTheReconciler) {
   const StateCase& state = kStates[std::get<0>(GetParam())];
   const NewsCase& heard = kNews[std::get<1>(GetParam())];
   if (!heard.whole) return;  // the reconciler only reads
-  const char verdict = absl::StrCat(state.webhooks, state.reads).at(std::get<1>(GetParam()));
+  const char effect = absl::StrCat(state.webhooks, state.reads).at(std::get<1>(GetParam()));
 
   const Step step =
       Advance(MakeKnown(state), Answer(heard.status, v1::SESSION_EVENT_SOURCE_RECONCILIATION));
 
-  EXPECT_EQ(Letter(step.verdict), verdict == 'X' ? '!' : verdict);
-  if (verdict != 'X') return;
+  EXPECT_EQ(Letter(step.effect), effect == 'X' ? '!' : effect);
+  if (effect != 'X') return;
   EXPECT_EQ(step.record->session.status(), heard.status);
   EXPECT_FALSE(step.record->open);
   EXPECT_EQ(step.record->next_check_at, absl::InfiniteFuture());
@@ -191,7 +191,7 @@ TEST(SessionState, MakesAThinRecordOfAFirstWebhook) {
 }
 
 TEST(SessionState, KeepsWhatAWebhookSaysInItsEvent) {
-  News news = Webhook(v1::SESSION_EVENT_TYPE_FINALIZED);
+  SessionUpdate news = Webhook(v1::SESSION_EVENT_TYPE_FINALIZED);
   const v1::SessionEvent event = Advance({}, news).events.at(0).event;
   EXPECT_EQ(event.event_id(), "kevt_1");
   EXPECT_EQ(event.upstream_type(), "ipp.word");
@@ -203,7 +203,7 @@ TEST(SessionState, KeepsWhatAWebhookSaysInItsEvent) {
 }
 
 TEST(SessionState, MakesAThinWebhookRichWithWhatIsKnown) {
-  News created = Answer(v1::SESSION_STATUS_CREATED);
+  SessionUpdate created = Answer(v1::SESSION_STATUS_CREATED);
   created.request_id = "request-1";
   const Known known = Advance({}, created).record;
   const v1::SessionEvent event =
@@ -215,7 +215,7 @@ TEST(SessionState, MakesAThinWebhookRichWithWhatIsKnown) {
 }
 
 TEST(SessionState, TellsOfACreateThatWasAnswered) {
-  News created = Answer(v1::SESSION_STATUS_CREATED);
+  SessionUpdate created = Answer(v1::SESSION_STATUS_CREATED);
   created.request_id = "request-1";
   const Step step = Advance({}, created);
   const v1::SessionEvent& event = step.events.at(0).event;
@@ -231,10 +231,10 @@ TEST(SessionState, TellsOfACreateThatWasAnswered) {
 
 TEST(SessionState, CompletesWhenWebhooksOvertookTheAnswer) {
   const Known paid = Advance({}, Webhook(v1::SESSION_EVENT_TYPE_FINALIZED)).record;
-  News created = Answer(v1::SESSION_STATUS_CREATED);
+  SessionUpdate created = Answer(v1::SESSION_STATUS_CREATED);
   created.request_id = "request-1";
   const Step step = Advance(paid, created);
-  EXPECT_EQ(step.verdict, Verdict::kCompleted);
+  EXPECT_EQ(step.effect, UpdateEffect::kCompleted);
   EXPECT_TRUE(step.record->complete);
   EXPECT_EQ(step.record->session.status(), v1::SESSION_STATUS_FINALIZED);
   EXPECT_EQ(step.record->session.order_id(), "o1");
@@ -248,16 +248,16 @@ TEST(SessionState, DoesNotLetAnOldAnswerUndoDetails) {
   now.set_order_amount(2000);
   const Known known = Advance({}, Answer(now)).record;
   const Step step = Advance(known, Answer(v1::SESSION_STATUS_CREATED));
-  EXPECT_EQ(step.verdict, Verdict::kLate);
+  EXPECT_EQ(step.effect, UpdateEffect::kLate);
   EXPECT_FALSE(step.record);
 }
 
 TEST(SessionState, LearnsTheRequestIdFromALateAnswerOfTheCreate) {
   const Known known = Advance({}, Answer(v1::SESSION_STATUS_ACTIVE)).record;
-  News created = Answer(v1::SESSION_STATUS_CREATED);
+  SessionUpdate created = Answer(v1::SESSION_STATUS_CREATED);
   created.request_id = "request-1";
   const Step step = Advance(known, created);
-  EXPECT_EQ(step.verdict, Verdict::kCompleted);
+  EXPECT_EQ(step.effect, UpdateEffect::kCompleted);
   EXPECT_EQ(step.record->request_id, "request-1");
   EXPECT_EQ(step.record->session.status(), v1::SESSION_STATUS_ACTIVE);
 }
@@ -274,22 +274,22 @@ TEST(SessionState, DatesAReadPurchaseAtItsCompletion) {
 }
 
 TEST(SessionState, DoesNotTellTheEndOfASessionThatACallerOnlyRead) {
-  News read = Answer(v1::SESSION_STATUS_FINALIZED);
+  SessionUpdate read = Answer(v1::SESSION_STATUS_FINALIZED);
   read.overheard = true;
   const Step step = Advance({}, read);
   EXPECT_FALSE(step.record);
   EXPECT_TRUE(step.events.empty());
   // One that goes on is worth knowing, and the end of one that is known is news.
-  News open = Answer(v1::SESSION_STATUS_ACTIVE);
+  SessionUpdate open = Answer(v1::SESSION_STATUS_ACTIVE);
   open.overheard = true;
   const Known known = Advance({}, open).record;
   ASSERT_TRUE(known);
-  EXPECT_EQ(Advance(known, read).verdict, Verdict::kAdvanced);
+  EXPECT_EQ(Advance(known, read).effect, UpdateEffect::kAdvanced);
 }
 
 TEST(SessionState, TellsOfAFailedPaymentAndStaysWhereItIs) {
   const Known known = Advance({}, Answer(v1::SESSION_STATUS_CREATED)).record;
-  News failed = Webhook(v1::SESSION_EVENT_TYPE_PAYMENT_FAILED);
+  SessionUpdate failed = Webhook(v1::SESSION_EVENT_TYPE_PAYMENT_FAILED);
   failed.failure_reason = "declined";
   failed.heard_at += absl::Minutes(1);
   const Step step = Advance(known, failed);
@@ -297,16 +297,16 @@ TEST(SessionState, TellsOfAFailedPaymentAndStaysWhereItIs) {
   EXPECT_EQ(step.record->session.status(), v1::SESSION_STATUS_CREATED);
   EXPECT_EQ(step.record->next_check_at, failed.heard_at + CheckTimes().first);
   // So that the step is still told when it is heard of.
-  EXPECT_EQ(Advance(step.record, Webhook(v1::SESSION_EVENT_TYPE_ACTIVATED)).verdict,
-            Verdict::kAdvanced);
+  EXPECT_EQ(Advance(step.record, Webhook(v1::SESSION_EVENT_TYPE_ACTIVATED)).effect,
+            UpdateEffect::kAdvanced);
 }
 
 TEST(SessionState, PassesOnAnEventThatBelongsToNoSession) {
-  News news = Webhook(v1::SESSION_EVENT_TYPE_UNSPECIFIED);
+  SessionUpdate news = Webhook(v1::SESSION_EVENT_TYPE_UNSPECIFIED);
   news.session_id = "";
   news.upstream_type = "dispute.created";
   const Step step = Advance({}, news);
-  EXPECT_EQ(step.verdict, Verdict::kRecorded);
+  EXPECT_EQ(step.effect, UpdateEffect::kRecorded);
   EXPECT_FALSE(step.record);
   EXPECT_FALSE(step.events.at(0).event.has_session());
   EXPECT_EQ(step.events.at(0).event.upstream_type(), "dispute.created");
@@ -315,26 +315,26 @@ TEST(SessionState, PassesOnAnEventThatBelongsToNoSession) {
 TEST(SessionState, AsksForALookWhenFinalStatusesDisagree) {
   const Known known = Advance({}, Answer(v1::SESSION_STATUS_FINALIZED)).record;
   Step step = Advance(known, Webhook(v1::SESSION_EVENT_TYPE_CANCELLED));
-  EXPECT_EQ(step.verdict, Verdict::kDisagrees);
+  EXPECT_EQ(step.effect, UpdateEffect::kDisagrees);
   EXPECT_EQ(step.record->next_check_at, kHeardAt);
   EXPECT_EQ(step.record->session.SerializeAsString(), known->session.SerializeAsString());
   EXPECT_FALSE(step.record->open);
 
   // The look agrees with what is recorded.
   const Step settled = Advance(step.record, Answer(v1::SESSION_STATUS_FINALIZED));
-  EXPECT_EQ(settled.verdict, Verdict::kRepeated);
+  EXPECT_EQ(settled.effect, UpdateEffect::kRepeated);
   EXPECT_EQ(settled.record->next_check_at, absl::InfiniteFuture());
 }
 
 TEST(SessionState, TellsOfACorrectionThatIsNotASecondEnd) {
-  News created = Answer(v1::SESSION_STATUS_CREATED);
+  SessionUpdate created = Answer(v1::SESSION_STATUS_CREATED);
   created.request_id = "request-1";
   Known known = Advance({}, created).record;
   known = Advance(known, Webhook(v1::SESSION_EVENT_TYPE_CANCELLED)).record;
   known = Advance(known, Webhook(v1::SESSION_EVENT_TYPE_FINALIZED)).record;
   const Step step =
       Advance(known, Answer(v1::SESSION_STATUS_FINALIZED, v1::SESSION_EVENT_SOURCE_RECONCILIATION));
-  EXPECT_EQ(step.verdict, Verdict::kCorrected);
+  EXPECT_EQ(step.effect, UpdateEffect::kCorrected);
   const v1::SessionEvent& event = step.events.at(0).event;
   EXPECT_EQ(event.type(), v1::SESSION_EVENT_TYPE_CORRECTED);
   EXPECT_EQ(event.event_id(), "gevt_PM1_s1_corrected_1");
@@ -346,7 +346,7 @@ TEST(SessionState, TellsOfACorrectionThatIsNotASecondEnd) {
   // The same read again is nothing new.
   const Step again = Advance(
       step.record, Answer(v1::SESSION_STATUS_FINALIZED, v1::SESSION_EVENT_SOURCE_RECONCILIATION));
-  EXPECT_EQ(again.verdict, Verdict::kRepeated);
+  EXPECT_EQ(again.effect, UpdateEffect::kRepeated);
   EXPECT_TRUE(again.events.empty());
 }
 
@@ -358,18 +358,18 @@ TEST(SessionState, KeepsAnUnknownStatusWordUntilItKnowsBetter) {
   EXPECT_EQ(step.record->session.status_raw(), "");
   step = Advance(Advance({}, Webhook(v1::SESSION_EVENT_TYPE_ACTIVATED)).record,
                  Answer(v1::SESSION_STATUS_UNSPECIFIED));
-  EXPECT_EQ(step.verdict, Verdict::kCompleted);
+  EXPECT_EQ(step.effect, UpdateEffect::kCompleted);
   EXPECT_EQ(step.record->session.status(), v1::SESSION_STATUS_ACTIVE);
   EXPECT_EQ(step.record->session.status_raw(), "");
   EXPECT_EQ(step.record->session.device_id(), "d1");
 }
 
 TEST(SessionState, LearnsTheOrderFromARepeatedWebhook) {
-  News bare = Webhook(v1::SESSION_EVENT_TYPE_FINALIZED);
+  SessionUpdate bare = Webhook(v1::SESSION_EVENT_TYPE_FINALIZED);
   bare.order_id = "";
   const Known known = Advance({}, bare).record;
   const Step step = Advance(known, Webhook(v1::SESSION_EVENT_TYPE_FINALIZED));
-  EXPECT_EQ(step.verdict, Verdict::kCompleted);
+  EXPECT_EQ(step.effect, UpdateEffect::kCompleted);
   EXPECT_EQ(step.record->session.order_id(), "o1");
 }
 

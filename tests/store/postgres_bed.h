@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
-#include "server/store/postgres_store.h"
+#include "server/store/postgres/store.h"
 #include "tests/store/store_contract.h"
 #include "tests/support/postgres_server.h"
 

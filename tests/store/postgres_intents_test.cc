@@ -7,7 +7,7 @@
 
 #include "absl/strings/ascii.h"
 #include "gmock/gmock.h"
-#include "server/store/postgres_schema.h"
+#include "server/store/postgres/schema.h"
 #include "tests/store/intents.h"
 #include "tests/store/postgres_bed.h"
 

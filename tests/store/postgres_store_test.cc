@@ -1,12 +1,12 @@
-#include "server/store/postgres_store.h"
+#include "server/store/postgres/store.h"
 
 #include <random>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "gmock/gmock.h"
-#include "server/store/postgres_reader.h"
-#include "server/store/postgres_writer.h"
+#include "server/store/postgres/reader.h"
+#include "server/store/postgres/writer.h"
 #include "tests/store/postgres_bed.h"
 
 namespace ipp::store {
@@ -253,7 +253,7 @@ TEST_F(PostgresStoreTest, PlansWithIndexesFromTheFirstRowOn) {
         PostgresConnection::Open(ReadTargets({database_.options.dsn_file, ""}, role).value(),
                                  std::chrono::seconds(1), &stop)
             .value();
-    ASSERT_TRUE(SetUpSession(*connection, role, limits).ok());
+    ASSERT_TRUE(SetUpConnection(*connection, role, limits).ok());
     ASSERT_TRUE(connection->Prepare(statements, limits.answer).ok());
     for (const PostgresStatement& statement : statements) {
       if (!absl::StrContains(statement.sql, "ipp_gateway.")) continue;

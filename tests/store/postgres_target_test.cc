@@ -1,4 +1,4 @@
-#include "server/store/postgres_target.h"
+#include "server/store/postgres/target.h"
 
 #include <fstream>
 

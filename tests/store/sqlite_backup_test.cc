@@ -1,4 +1,4 @@
-#include "server/store/sqlite_backup.h"
+#include "server/store/sqlite/backup.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,8 +8,8 @@
 #include <fstream>
 #include <thread>
 
-#include "server/store/sqlite_database.h"
-#include "server/store/sqlite_store.h"
+#include "server/store/sqlite/database.h"
+#include "server/store/sqlite/store.h"
 #include "tests/store/store_contract.h"
 
 namespace ipp::store::contract {

@@ -1,4 +1,4 @@
-#include "server/store/sqlite_store.h"
+#include "server/store/sqlite/store.h"
 
 #include <sqlite3.h>
 #include <sys/wait.h>
@@ -13,8 +13,8 @@
 #include "absl/strings/ascii.h"
 #include "gmock/gmock.h"
 #include "server/base/log.h"
-#include "server/store/sqlite_database.h"
-#include "server/store/sqlite_schema.h"
+#include "server/store/sqlite/database.h"
+#include "server/store/sqlite/schema.h"
 #include "tests/store/failing_vfs.h"
 #include "tests/store/store_contract.h"
 

@@ -2,8 +2,8 @@
 
 #include <fstream>
 
-#include "server/store/postgres_store.h"
-#include "server/store/sqlite_store.h"
+#include "server/store/postgres/store.h"
+#include "server/store/sqlite/store.h"
 #include "tests/store/failing_vfs.h"
 #include "tests/store/store_contract.h"
 #include "tests/support/fake_store.h"

@@ -6,9 +6,9 @@
 #include <filesystem>
 #include <fstream>
 
-#include "server/store/postgres_store.h"
-#include "server/store/sqlite_database.h"
-#include "server/store/sqlite_store.h"
+#include "server/store/postgres/store.h"
+#include "server/store/sqlite/database.h"
+#include "server/store/sqlite/store.h"
 #include "tests/store/intents.h"
 #include "tests/store/store_contract.h"
 #include "tests/support/postgres_server.h"

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/sessions/session_book.h"
+#include "server/sessions/session_recorder.h"
 #include "server/web/web_listener.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_store.h"
@@ -36,12 +36,12 @@ class FrontTest : public testing::Test {
   FakeClock clock_{kExampleTime};
   Metrics metrics_;
   store::FakeStore store_{&clock_};
-  sessions::SessionBook book_{&store_, &clock_, &metrics_};
+  sessions::SessionRecorder recorder_{&store_, &clock_, &metrics_};
   Receiver receiver_{[] {
                        return std::vector<SigningKey>{{"DM00000001", ExampleKey()}};
                      },
                      absl::Minutes(5),
-                     &book_,
+                     &recorder_,
                      NoOwner(),
                      &clock_,
                      &metrics_};

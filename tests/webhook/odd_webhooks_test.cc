@@ -17,7 +17,7 @@ namespace ipp::webhook {
 namespace {
 
 using google::protobuf::FieldDescriptor;
-using sessions::News;
+using sessions::SessionUpdate;
 using testing::ElementsAre;
 namespace v1 = kustom::ipp::v1;
 
@@ -25,10 +25,10 @@ const absl::Time kNow = absl::FromUnixSeconds(1'790'000'100);
 constexpr char kMerchant[] = "DM00000001";
 
 struct Reading {
-  std::variant<News, Ignored, Malformed, WrongMerchant> read;
+  std::variant<SessionUpdate, Ignored, Malformed, WrongMerchant> read;
   std::vector<std::string> left_out;
 
-  const News* news() const { return std::get_if<News>(&read); }
+  const SessionUpdate* news() const { return std::get_if<SessionUpdate>(&read); }
 };
 
 Reading Take(absl::string_view body, const std::set<std::string>& signers = {kMerchant},
@@ -53,7 +53,7 @@ WebhookEvent Sample() {
 void ExpectTaken(const std::string& body, const WebhookEvent& sample) {
   const Reading reading = Take(body);
   ASSERT_NE(reading.news(), nullptr) << body;
-  const News& news = *reading.news();
+  const SessionUpdate& news = *reading.news();
   EXPECT_EQ(news.merchant_id, kMerchant) << body;
   EXPECT_EQ(news.type, v1::SESSION_EVENT_TYPE_PAYMENT_FAILED) << body;
   EXPECT_FALSE(news.event_id.empty()) << body;

@@ -13,7 +13,7 @@
 #include "absl/strings/str_replace.h"
 #include "google/protobuf/util/time_util.h"
 #include "server/base/mutex.h"
-#include "server/sessions/session_book.h"
+#include "server/sessions/session_recorder.h"
 #include "server/store/keepable.h"
 #include "server/webhook/signature.h"
 #include "tests/support/fake_clock.h"
@@ -62,14 +62,14 @@ class ReceiverTest : public testing::Test {
   FakeClock clock_{kExampleTime};
   Metrics metrics_;
   store::FakeStore store_{&clock_, store::FakeStore::Mode::kManual};
-  sessions::SessionBook book_{&store_, &clock_, &metrics_};
+  sessions::SessionRecorder recorder_{&store_, &clock_, &metrics_};
   // What a search for an owner ends with; the merchants that it was to choose from.
   absl::StatusOr<std::string> owner_ = absl::InternalError("asked for an owner");
   std::vector<std::string> candidates_;
   std::vector<SigningKey> keys_ = {{kMerchant, ExampleKey()}, {kOther, "other key"}};
   Receiver receiver_{[this] { return keys_; },
                      absl::Minutes(5),
-                     &book_,
+                     &recorder_,
                      [this](std::vector<std::string> merchants, const std::string&, auto done) {
                        candidates_ = std::move(merchants);
                        std::move(done)(owner_);
@@ -296,12 +296,12 @@ TEST(Receiver, TakesDeliveriesFromManyThreads) {
   FakeClock clock(kExampleTime);
   Metrics metrics;
   store::FakeStore store(&clock);
-  sessions::SessionBook book(&store, &clock, &metrics);
+  sessions::SessionRecorder recorder(&store, &clock, &metrics);
   Receiver receiver(
       [] {
         return std::vector<SigningKey>{{kMerchant, ExampleKey()}};
       },
-      absl::Minutes(5), &book, NoOwner(), &clock, &metrics);
+      absl::Minutes(5), &recorder, NoOwner(), &clock, &metrics);
   Mutex mutex;
   CondVar changed;
   int accepted = 0;

@@ -12,7 +12,7 @@
 #include "server/base/log.h"
 #include "server/base/metrics.h"
 #include "server/json/scalars.h"
-#include "server/sessions/session_book.h"
+#include "server/sessions/session_recorder.h"
 #include "server/webhook/receiver.h"
 #include "server/webhook/signature.h"
 #include "server/webhook/webhook_event.pb.h"
@@ -61,12 +61,12 @@ class Intake {
   Metrics metrics_;
   const std::shared_ptr<store::FakeDisk> disk_ = std::make_shared<store::FakeDisk>();
   store::FakeStore store_{&clock_, store::FakeStore::Mode::kManual, disk_};
-  sessions::SessionBook book_{&store_, &clock_, &metrics_};
+  sessions::SessionRecorder recorder_{&store_, &clock_, &metrics_};
   Receiver receiver_{[] {
                        return std::vector<SigningKey>{{kMerchant, kKey}};
                      },
                      absl::Minutes(5),
-                     &book_,
+                     &recorder_,
                      NoOwner(),
                      &clock_,
                      &metrics_};

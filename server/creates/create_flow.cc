@@ -1,0 +1,331 @@
+#include "server/creates/create_flow.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/backoff.h"
+#include "server/base/error.h"
+#include "server/base/log.h"
+#include "server/creates/create_ledger.h"
+#include "server/creates/request_difference.h"
+#include "server/creates/restore_hold.h"
+#include "server/store/store_error.h"
+
+namespace ipp::creates {
+namespace {
+
+using google::protobuf::Message;
+using store::IntentState;
+
+constexpr absl::Duration kFirstPause = absl::Milliseconds(50);
+constexpr absl::Duration kLongestPause = absl::Seconds(1);
+// Left for the answer to reach the caller; a quarter of its time, if that is less.
+constexpr absl::Duration kAnswerTime = absl::Milliseconds(100);
+
+Outcome OutcomeOf(IntentState state) {
+  switch (state) {
+    case IntentState::kNotSent:
+      return Outcome::kNotSent;
+    case IntentState::kRejected:
+      return Outcome::kRejected;
+    case IntentState::kExecuted:
+      return Outcome::kExecuted;
+    case IntentState::kUnderWay:
+    case IntentState::kUnknown:
+      break;
+  }
+  return Outcome::kUnknown;
+}
+
+// What the ledger knows of the create under this id, for an error that is not about that create.
+std::map<std::string, std::string> WithEarlier(const store::IntentRecord& known,
+                                               std::map<std::string, std::string> metadata) {
+  metadata["earlier_outcome"] = std::string(OutcomeName(OutcomeOf(known.state)));
+  if (!known.session_id.empty()) metadata["session_id"] = known.session_id;
+  return metadata;
+}
+
+// The answer of a create that was done is no longer kept, and what it made has no id by which it
+// could be found.
+absl::Status AnswerNotKept() {
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition,
+      "this create was done long ago; its answer is no longer kept",
+      {.reason = "ANSWER_NOT_KEPT", .metadata = {{"outcome", "EXECUTED"}, {"retry_safe", "true"}}});
+}
+
+absl::Status Reused(const Message& request, const std::string& rpc,
+                    const store::IntentRecord& known) {
+  std::vector<FieldViolation> violations;
+  if (known.rpc == rpc && !known.trimmed) {
+    for (std::string& field : DifferingFields(request, known.request)) {
+      violations.push_back({std::move(field), "differs from the request first sent with this id"});
+    }
+  }
+  if (violations.empty()) {
+    violations.push_back({"request_id", absl::StrCat("was used for another ", known.rpc)});
+  }
+  std::string message = "request_id: was used for another request; it differs in ";
+  absl::StrAppend(&message, violations[0].field, violations.size() > 1 ? " and more" : "");
+  return MakeError(absl::StatusCode::kInvalidArgument, message,
+                   {.reason = "REQUEST_ID_REUSED",
+                    .metadata = WithEarlier(known, {{"retry_safe", "false"}}),
+                    .violations = std::move(violations)});
+}
+
+absl::Status Unsettled() {
+  return MakeError(
+      absl::StatusCode::kUnknown,
+      "it is not known whether the upstream did it; ask again with this request_id",
+      {.reason = "OUTCOME_UNKNOWN", .metadata = {{"outcome", "UNKNOWN"}, {"retry_safe", "false"}}});
+}
+
+// Refusals of the request itself. Others (a key, a limit) pass, and say nothing of the request.
+bool IsFinalRefusal(const absl::Status& status) {
+  return absl::IsInvalidArgument(status) || absl::IsNotFound(status) ||
+         absl::IsFailedPrecondition(status);
+}
+
+class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
+ public:
+  CreateFlow(const CreateTools& tools, Creation creation, CreateShape shape)
+      : tools_(tools),
+        creation_(std::move(creation)),
+        call_(creation_.call),
+        request_(*creation_.request),
+        response_(creation_.response),
+        context_(creation_.context),
+        shape_(std::move(shape)),
+        rpc_(creation_.route->method()->name()),
+        answer_by_(context_.deadline - std::min(kAnswerTime, (context_.deadline - Now()) / 4)),
+        send_until_(std::min(answer_by_, Now() + tools.send_for)) {}
+
+  void Begin() {
+    ledger().Begin({.merchant_id = context_.merchant_id,
+                    .request_id = creation_.id.request_id,
+                    .rpc = rpc_,
+                    .caller = creation_.caller,
+                    .trace = call_->trace(),
+                    .request = Fingerprint(request_),
+                    .turns_up = shape_.settle_wait > absl::ZeroDuration()},
+                   answer_by_, Wanted(), [self = shared_from_this()](absl::StatusOr<Begun> begun) {
+                     self->GotBegun(std::move(begun));
+                   });
+  }
+
+ private:
+  CreateLedger& ledger() { return *tools_.ledger; }
+  absl::Time Now() const { return tools_.clock->Now(); }
+  std::function<bool()> Wanted() {
+    return [self = shared_from_this()] { return !self->call_->cancelled(); };
+  }
+
+  void GotBegun(absl::StatusOr<Begun> begun) {
+    if (!begun.ok()) return FinishWithoutLedger(begun.status());
+    // What differs is another create: of it the error says what is known, and no more.
+    if (begun->what != Begun::kDiffers) call_->set_ledger_asked();
+    switch (begun->what) {
+      case Begun::kSend:
+        begun_ = std::move(begun->known);
+        if (call_->cancelled()) return GiveBack(Gone());
+        outgoing_ = shape_.outgoing ? shape_.outgoing() : nullptr;
+        return Send();
+      case Begun::kReplay:
+        if (begun->known.trimmed && begun->known.answer.empty()) {
+          return call_->Finish(AnswerNotKept());
+        }
+        return Replay(begun->known.answer, true);
+      case Begun::kRefuse:
+        return call_->Finish(WithMetadata(ParseError(begun->known.answer), {{"replayed", "true"}}));
+      case Begun::kDiffers:
+        return call_->Finish(Reused(request_, rpc_, begun->known));
+      case Begun::kUnsettled:
+        return call_->Finish(Unsettled());
+    }
+  }
+
+  // The ledger cannot be read. Nothing was sent now; but under an id that the caller made, who
+  // knows what was before.
+  void FinishWithoutLedger(const absl::Status& trouble) {
+    absl::Status status = store::ForCallers(trouble);
+    if (!creation_.id.is_callers) {
+      status = WithMetadata(std::move(status),
+                            {{"outcome", std::string(OutcomeName(Outcome::kNotSent))}});
+    }
+    call_->Finish(status);
+  }
+
+  static absl::Status Gone() {
+    return MakeError(
+        absl::StatusCode::kCancelled, "the caller has gone",
+        {.reason = "CANCELLED", .metadata = {{"outcome", "NOT_SENT"}, {"retry_safe", "true"}}});
+  }
+
+  void Send() {
+    upstream::CallContext context = context_;
+    context.deadline = send_until_;
+    call_->Start(*creation_.route, outgoing_ ? *outgoing_ : request_, response_, context,
+                 [self = shared_from_this()](upstream::CallResult result) {
+                   self->Answered(std::move(result));
+                 });
+  }
+
+  void Answered(upstream::CallResult result) {
+    if (result.status.ok() && shape_.has_resource_id && !shape_.has_resource_id(*response_)) {
+      result.outcome = Outcome::kUnknown;
+      result.status =
+          MakeError(absl::StatusCode::kInternal, "the upstream's answer does not say what was made",
+                    {.reason = "UPSTREAM_MALFORMED",
+                     .metadata = {{"outcome", "UNKNOWN"}, {"retry_safe", "false"}}});
+    }
+    switch (result.outcome) {
+      case Outcome::kExecuted:
+        return Record();
+      case Outcome::kNotSent:
+        return SendAgain(std::move(result.status));
+      case Outcome::kRejected:
+        if (!IsFinalRefusal(result.status)) return GiveBack(std::move(result.status));
+        return Refuse(std::move(result.status));
+      case Outcome::kUnknown:
+        return Settle(std::move(result.status));
+    }
+  }
+
+  void SendAgain(absl::Status status) {
+    const absl::Duration pause = backoff_.Next();
+    if (!absl::IsUnavailable(status) || call_->cancelled() || Now() + pause >= send_until_) {
+      return GiveBack(std::move(status));
+    }
+    response_->Clear();
+    tools_.scheduler->RunAfter(pause, [self = shared_from_this()] {
+      if (self->call_->cancelled()) return self->GiveBack(Gone());
+      self->Send();
+    });
+  }
+
+  void Refuse(absl::Status status) {
+    std::string kept = SerializeError(status);
+    Close(IntentState::kRejected, std::move(kept), std::move(status));
+  }
+
+  // It was not done: the same id may be sent again, by anybody.
+  void GiveBack(absl::Status status) { Close(IntentState::kNotSent, "", std::move(status)); }
+
+  void Close(IntentState state, std::string answer, absl::Status status) {
+    Keep(Closing(state, std::move(answer)),
+         [self = shared_from_this(), status = std::move(status)] { self->call_->Finish(status); });
+  }
+
+  // What the upstream has done is done: a store that fails must not turn it into an error.
+  void Record() {
+    Keep(shape_.record ? shape_.record(*response_)
+                       : Closing(IntentState::kExecuted, response_->SerializeAsString()),
+         [self = shared_from_this()] { self->call_->Finish(absl::OkStatus()); });
+  }
+
+  // What it made may turn up: then it was done, and that is the answer.
+  void Settle(absl::Status status) {
+    Keep(Closing(IntentState::kUnknown, ""),
+         [self = shared_from_this(), status = std::move(status)]() mutable {
+           self->AwaitSettled(std::move(status));
+         });
+  }
+
+  CreateLedger::Write Closing(IntentState state, std::string answer) {
+    return ledger().Closing(begun_, state, std::move(answer));
+  }
+
+  void Keep(CreateLedger::Write write, absl::AnyInvocable<void() &&> then) {
+    ledger().Keep(std::move(write), [self = shared_from_this(),
+                                     then = std::move(then)](const absl::Status& status) mutable {
+      self->LogUnlessWritten(status);
+      std::move(then)();
+    });
+  }
+
+  void AwaitSettled(absl::Status status) {
+    const absl::Time until = std::min(answer_by_, Now() + shape_.settle_wait);
+    if (until <= Now()) return call_->Finish(status);
+    ledger().Await(
+        context_.merchant_id, creation_.id.request_id, until, Wanted(),
+        [self = shared_from_this(), status = std::move(status)](absl::StatusOr<Begun> begun) {
+          if (!begun.ok() || begun->what != Begun::kReplay) {
+            return self->call_->Finish(status);
+          }
+          self->Replay(begun->known.answer, false);
+        });
+  }
+
+  void Replay(const std::string& answer, bool replayed) {
+    response_->Clear();
+    if (!response_->ParseFromString(answer)) {
+      LogError("the kept answer of a create cannot be read",
+               {{"request_id", creation_.id.request_id},
+                {"trace_id", std::string(call_->trace().trace_id())}});
+      return call_->Finish(Unsettled());
+    }
+    const auto* field = response_->GetDescriptor()->FindFieldByName("replayed");
+    response_->GetReflection()->SetBool(response_, field, replayed);
+    call_->Finish(absl::OkStatus());
+  }
+
+  void LogUnlessWritten(const absl::Status& status) {
+    if (status.ok()) return;
+    LogError("what became of a create could not be written down",
+             {{"rpc", rpc_},
+              {"merchant", context_.merchant_id},
+              {"request_id", creation_.id.request_id},
+              {"status", status.ToString()},
+              {"trace_id", std::string(call_->trace().trace_id())}});
+  }
+
+  const CreateTools tools_;
+  const Creation creation_;
+  // Lives until Finish, and is finished last.
+  CreateCall* const call_;
+  const Message& request_;
+  Message* const response_;
+  const upstream::CallContext& context_;
+  const CreateShape shape_;
+  const std::string rpc_;
+  const absl::Time answer_by_;
+  const absl::Time send_until_;
+  store::IntentRecord begun_;
+  std::unique_ptr<Message> outgoing_;
+  Backoff backoff_{kFirstPause, kLongestPause};
+};
+
+// Whether the ledger may have forgotten a create: it was restored not long ago.
+bool MayHaveForgotten(const CreateTools& tools) {
+  return tools.restore_hold != nullptr && tools.restore_hold->Left() > absl::ZeroDuration();
+}
+
+}  // namespace
+
+void CreateOnce(const CreateTools& tools, Creation creation, CreateShape shape) {
+  CreateCall* const call = creation.call;
+  const CreateId id = creation.id;
+  auto flow = std::make_shared<CreateFlow>(tools, std::move(creation), std::move(shape));
+  if (!id.is_callers || !MayHaveForgotten(tools)) return flow->Begin();
+  tools.restore_hold->Admit(id.merchant_id, id.request_id,
+                            [call, flow = std::move(flow)](const absl::Status& admitted) {
+                              admitted.ok() ? flow->Begin() : call->Finish(admitted);
+                            });
+}
+
+void RefuseCreation(const CreateTools& tools, CreateCall* call, const CreateId& id,
+                    absl::Status status) {
+  if (!id.is_callers) return call->Finish(status);
+  tools.store->FindIntent(
+      id.merchant_id, id.request_id,
+      [tools, call, status = std::move(status)](absl::StatusOr<store::IntentRecord> known) {
+        if (known.ok()) return call->Finish(WithMetadata(status, WithEarlier(*known, {})));
+        // The ledger has no other call with this id, and this one was not sent.
+        if (absl::IsNotFound(known.status()) && !MayHaveForgotten(tools)) call->set_ledger_asked();
+        call->Finish(status);
+      });
+}
+
+}  // namespace ipp::creates

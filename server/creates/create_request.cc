@@ -1,0 +1,75 @@
+#include "server/creates/create_request.h"
+
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "google/protobuf/message.h"
+#include "server/base/error.h"
+#include "server/base/identifiers.h"
+#include "server/store/retention.h"
+
+namespace ipp::creates {
+namespace {
+
+namespace v1 = kustom::ipp::v1;
+
+// The request with its identifiers in lower case; as it is when its type is not known.
+std::string WithCanonicalIds(const std::string& rpc, const std::string& request) {
+  const auto* type = google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
+      absl::StrCat("kustom.ipp.v1.", rpc, "Request"));
+  if (type == nullptr) return request;
+  const std::unique_ptr<google::protobuf::Message> message(
+      google::protobuf::MessageFactory::generated_factory()->GetPrototype(type)->New());
+  if (!message->ParseFromString(request)) return request;
+  IdentifierFields(type).Canonicalize(message.get());
+  std::string bytes;
+  google::protobuf::io::StringOutputStream stream(&bytes);
+  google::protobuf::io::CodedOutputStream coded(&stream);
+  coded.SetSerializationDeterministic(true);
+  message->SerializeToCodedStream(&coded);
+  coded.Trim();
+  return bytes;
+}
+
+template <typename T>
+bool Agree(const T& asked, const T& told) {
+  return told == T() || asked == told;
+}
+
+}  // namespace
+
+bool IsSameRequest(const store::IntentRecord& known, const std::string& request) {
+  if (known.trimmed) return known.request == store::RequestDigest(request);
+  return known.request == request || WithCanonicalIds(known.rpc, known.request) == request;
+}
+
+bool MayHaveMade(const store::IntentRecord& create, const v1::Session& session) {
+  if (create.rpc != "CreateSession") return false;
+  v1::CreateSessionRequest request;
+  // Of a tombstone nothing is left to compare with; its session is known by its id.
+  if (create.trimmed) return create.session_id == session.session_id();
+  if (!request.ParseFromString(create.request)) return true;  // nothing to compare with
+  IdentifierFields::Of<v1::CreateSessionRequest>().Canonicalize(&request);
+  return Agree(request.device_id(), session.device_id()) &&
+         Agree(request.order_amount(), session.order_amount()) &&
+         Agree(request.purchase_currency(), session.purchase_currency());
+}
+
+absl::Status RefusalOf(const store::IntentRecord& create) {
+  if (!create.trimmed) return ParseError(create.answer);
+  return MakeError(absl::StatusCode::kFailedPrecondition,
+                   "the upstream refused this create; why it did is no longer kept",
+                   {.reason = "UPSTREAM_REFUSED",
+                    .metadata = {{"outcome", "REJECTED"}, {"retry_safe", "true"}}});
+}
+
+std::string AnswerOf(const v1::Session& session) {
+  v1::CreateSessionResponse answer;
+  *answer.mutable_session() = session;
+  return answer.SerializeAsString();
+}
+
+}  // namespace ipp::creates

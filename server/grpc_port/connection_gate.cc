@@ -1,0 +1,284 @@
+#include "server/grpc_port/connection_gate.h"
+
+#include <fcntl.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/log.h"
+#include "server/base/log_rate_limiter.h"
+#include "server/base/mutex.h"
+#include "server/base/status_macros.h"
+#include "server/grpc_port/listening_sockets.h"
+
+namespace ipp::grpc_port {
+namespace {
+
+// How often every connection is looked at for what it sent unanswered.
+constexpr std::chrono::milliseconds kLook{100};
+// Accepting fails while file descriptors are short; trying again at once would spin.
+constexpr std::chrono::milliseconds kAcceptPause{100};
+
+using Steady = std::chrono::steady_clock;
+
+// What went each way, by the kernel's count.
+struct Traffic {
+  uint64_t received = 0;
+  uint64_t sent = 0;
+};
+
+// False when there is no such connection any more.
+bool Look(int fd, Traffic* traffic) {
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return false;
+  *traffic = {info.tcpi_bytes_received, info.tcpi_bytes_sent};
+  return true;
+}
+
+class Gate final : public ConnectionGate {
+ public:
+  Gate(const GateOptions& options, ListeningSockets sockets, Metrics* metrics)
+      : options_(options),
+        listening_(std::move(sockets)),
+        epoll_(epoll_create1(EPOLL_CLOEXEC)),
+        wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+        open_(metrics->gauge("ipp_connections", "Open connections, by port.", {{"port", "grpc"}})),
+        too_many_(Refused(metrics, "too_many")),
+        no_descriptors_(Refused(metrics, "no_descriptors")),
+        unanswered_(Refused(metrics, "unanswered")) {}
+
+  ~Gate() override {
+    if (thread_.joinable()) {
+      Tell([this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { stopping_ = true; });
+      thread_.join();
+    }
+    StopListening();
+    for (const auto& [fd, traffic] : connections_) close(fd);
+    open_.Add(-static_cast<double>(connections_.size()));
+    close(wake_);
+    close(epoll_);
+  }
+
+  int port() const override { return listening_.port; }
+
+  void Open(std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor) override {
+    acceptor_ = std::move(acceptor);
+    Watch(wake_, EPOLLIN);
+    for (const int fd : listening_.fds) Watch(fd, EPOLLIN);
+    thread_ = std::thread([this] { Run(); });
+  }
+
+  void Close() override {
+    if (!thread_.joinable()) return;
+    Tell([this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { closing_ = true; });
+    MutexLock lock(&mutex_);
+    while (!closed_) changed_.Wait(&mutex_);
+  }
+
+ private:
+  static Counter& Refused(Metrics* metrics, const std::string& why) {
+    return metrics->counter("ipp_connections_refused_total",
+                            "Connections that were not taken, or cut off, by port and reason.",
+                            {{"port", "grpc"}, {"reason", why}});
+  }
+
+  void Watch(int fd, uint32_t events) const {
+    epoll_event event{.events = events, .data = {.fd = fd}};
+    epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
+  }
+
+  template <typename Change>
+  void Tell(Change change) ABSL_LOCKS_EXCLUDED(mutex_) {
+    {
+      MutexLock lock(&mutex_);
+      change();
+    }
+    const uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = write(wake_, &one, sizeof(one));
+  }
+
+  void Run() {
+    std::array<epoll_event, 64> events;
+    Steady::time_point look = Steady::now() + kLook;
+    while (Obey()) {
+      // With nobody there, nobody is looked at.
+      const int wait = connections_.empty() && !paused_ ? -1 : static_cast<int>(kLook.count());
+      const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), wait);
+      for (int i = 0; i < count; ++i) Handle(events[static_cast<size_t>(i)].data.fd);
+      const Steady::time_point now = Steady::now();
+      if (paused_ && now >= resume_) PauseListening(false);
+      if (now < look) continue;
+      LookAtAll();
+      look = now + kLook;
+    }
+  }
+
+  // False when it is time to end.
+  bool Obey() {
+    MutexLock lock(&mutex_);
+    if ((closing_ || stopping_) && !closed_) {
+      StopListening();
+      closed_ = true;
+      changed_.SignalAll();
+    }
+    return !stopping_;
+  }
+
+  void Handle(int fd) {
+    if (fd == wake_) {
+      uint64_t count = 0;
+      [[maybe_unused]] const ssize_t taken = read(wake_, &count, sizeof(count));
+      return;
+    }
+    for (const int listening : listening_.fds) {
+      if (fd == listening) return Accept(fd);
+    }
+    // gRPC has shut the connection down, or its peer has reset it.
+    Forget(fd);
+  }
+
+  void Accept(int listening) {
+    // A few at a time, so that a flood of connections does not keep the others from being looked
+    // at.
+    for (int i = 0; i < 64; ++i) {
+      const int fd = accept4(listening, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (fd >= 0) {
+        Admit(listening, fd);
+        continue;
+      }
+      if (errno == EINTR || errno == ECONNABORTED) continue;
+      if (errno == EAGAIN) return;
+      return NoDescriptors(strerror(errno));
+    }
+  }
+
+  void Admit(int listening, int fd) {
+    if (connections_.size() >= static_cast<size_t>(options_.max_connections)) {
+      too_many_.Add();
+      Warn("a connection too many to the gRPC port",
+           absl::StrCat("limit ", options_.max_connections));
+      close(fd);
+      return;
+    }
+    const int duplicate = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (duplicate < 0) {
+      const std::string why = strerror(errno);
+      close(fd);
+      return NoDescriptors(why);
+    }
+    connections_[duplicate] = {};
+    open_.Add(1);
+    // Only what is always reported: EPOLLHUP when both directions are shut down, EPOLLERR.
+    Watch(duplicate, 0);
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+    connection.listener_fd = listening;
+    connection.fd = fd;
+    acceptor_->HandleNewConnection(&connection);
+  }
+
+  void NoDescriptors(const std::string& why) {
+    no_descriptors_.Add();
+    Warn("cannot accept a connection to the gRPC port", why);
+    resume_ = Steady::now() + kAcceptPause;
+    PauseListening(true);
+  }
+
+  void PauseListening(bool pause) {
+    paused_ = pause;
+    for (const int fd : listening_.fds) {
+      epoll_event event{.events = pause ? 0u : EPOLLIN, .data = {.fd = fd}};
+      epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event);
+    }
+  }
+
+  void StopListening() {
+    for (const int fd : listening_.fds) close(fd);
+    listening_.fds.clear();
+    paused_ = false;
+  }
+
+  void LookAtAll() {
+    std::vector<int> gone;
+    for (auto& [fd, last] : connections_) {
+      Traffic now;
+      if (!Look(fd, &now)) {
+        gone.push_back(fd);
+      } else if (now.sent != last.sent) {
+        last = now;
+      } else if (now.received - last.received > static_cast<uint64_t>(options_.most_unanswered)) {
+        unanswered_.Add();
+        Warn("a connection to the gRPC port is cut off",
+             absl::StrCat("sent ", now.received - last.received, " bytes that ask for no answer"));
+        CutOff(fd);
+        gone.push_back(fd);
+      }
+    }
+    for (const int fd : gone) Forget(fd);
+  }
+
+  // gRPC reads the end of it.
+  static void CutOff(int fd) {
+    // What the peer has yet to send is of no use to anybody.
+    const linger now{.l_onoff = 1, .l_linger = 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    shutdown(fd, SHUT_RDWR);
+  }
+
+  void Forget(int fd) {
+    if (connections_.erase(fd) == 0) return;
+    close(fd);
+    open_.Add(-1);
+  }
+
+  void Warn(absl::string_view message, const std::string& why) {
+    if (const auto left_out = allowance_.Take()) {
+      LogWarning(message, {{"why", why}, {"left_out", absl::StrCat(*left_out)}});
+    }
+  }
+
+  const GateOptions options_;
+  ListeningSockets listening_;  // the thread's, once there is one
+  const int epoll_;
+  const int wake_;
+  Gauge& open_;
+  Counter& too_many_;
+  Counter& no_descriptors_;
+  Counter& unanswered_;
+  LogRateLimiter allowance_{1, 5};
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
+  // The thread's. By the duplicate: what had gone each way when something was last sent.
+  std::unordered_map<int, Traffic> connections_;
+  bool paused_ = false;
+  Steady::time_point resume_;
+  std::thread thread_;
+
+  Mutex mutex_;
+  CondVar changed_;
+  bool closing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ConnectionGate>> ConnectionGate::Listen(const GateOptions& options,
+                                                                       Metrics* metrics) {
+  IPP_ASSIGN_OR_RETURN(ListeningSockets sockets, ListenOn(options.listen, options.unacknowledged));
+  return std::make_unique<Gate>(options, std::move(sockets), metrics);
+}
+
+}  // namespace ipp::grpc_port

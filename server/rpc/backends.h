@@ -1,0 +1,56 @@
+#pragma once
+
+#include "absl/time/time.h"
+#include "server/auth/caller_table.h"
+#include "server/base/clock.h"
+#include "server/base/metrics.h"
+#include "server/base/scheduler.h"
+#include "server/creates/create_ledger.h"
+#include "server/creates/restore_hold.h"
+#include "server/events/event_hub.h"
+#include "server/routes/route_table.h"
+#include "server/sessions/read_observer.h"
+#include "server/sessions/reconciler.h"
+#include "server/sessions/session_recorder.h"
+#include "server/store/store.h"
+#include "server/upstream/correlation.h"
+#include "server/upstream/device_directory.h"
+#include "server/upstream/upstream_client.h"
+
+namespace ipp::rpc {
+
+struct RpcOptions {
+  absl::Duration default_deadline = absl::Seconds(30);  // for a call that came without one
+  absl::Duration heartbeat_interval = absl::Seconds(15);
+  absl::Duration max_write_stall = absl::Seconds(30);
+  absl::Duration max_stream_age = absl::Minutes(30);
+  upstream::CorrelationField correlation = upstream::CorrelationField::kFirstEmpty;
+  absl::Duration create_send_for = absl::Seconds(30);  // a create that cannot leave is tried
+  bool client_certificates = false;                    // callers may show one
+  // Streams open at once, watches too: of all, and of one caller, so that a caller that leaks
+  // streams takes the places of nobody else. Where no callers are configured everyone is the same
+  // one, and the second limit does not count.
+  int max_subscribers = 10000;
+  int max_subscribers_per_caller = 1000;
+};
+
+// What the RPCs stand on; all borrowed, all outlive the server.
+struct Backends {
+  const routes::RouteTable* routes;
+  upstream::UpstreamClient* upstream;
+  upstream::DeviceDirectory* devices;
+  sessions::SessionRecorder* recorder;
+  sessions::ReadObserver* observer;
+  sessions::Reconciler* reconciler;
+  creates::CreateLedger* ledger;
+  store::Store* store;
+  events::EventHub* hub;
+  const auth::CallerTable* callers;
+  Clock* clock;
+  Scheduler* scheduler;
+  Metrics* metrics;
+  RpcOptions options;
+  creates::RestoreHold* restore_hold = nullptr;  // absent: no create is ever held
+};
+
+}  // namespace ipp::rpc

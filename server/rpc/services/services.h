@@ -1,0 +1,24 @@
+#pragma once
+
+#include <grpcpp/impl/codegen/service_type.h>
+
+#include <memory>
+#include <vector>
+
+#include "server/rpc/service_context.h"
+#include "server/rpc/stream_registry.h"
+
+namespace ipp::rpc {
+
+// The contract's services over the gateway; `service` and `streams` outlive them.
+std::unique_ptr<grpc::Service> NewDeviceService(const ServiceContext* service);
+std::unique_ptr<grpc::Service> NewEnrollmentService(const ServiceContext* service);
+std::unique_ptr<grpc::Service> NewLocationService(const ServiceContext* service);
+std::unique_ptr<grpc::Service> NewSessionService(const ServiceContext* service,
+                                                 StreamRegistry* streams);
+std::unique_ptr<grpc::Service> NewSessionEventService(const ServiceContext* service,
+                                                      StreamRegistry* streams);
+std::unique_ptr<grpc::Service> NewSimulationService(const ServiceContext* service);
+std::unique_ptr<grpc::Service> NewOutcomeService(const ServiceContext* service);
+
+}  // namespace ipp::rpc

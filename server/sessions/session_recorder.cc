@@ -1,0 +1,244 @@
+#include "server/sessions/session_recorder.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "server/base/log.h"
+#include "server/creates/create_request.h"
+
+namespace ipp::sessions {
+namespace {
+
+using kustom::ipp::v1::SessionEventSource;
+using kustom::ipp::v1::SessionEventType;
+
+constexpr UpdateEffect kVerdicts[] = {
+    UpdateEffect::kAdvanced, UpdateEffect::kAttempt,   UpdateEffect::kRecorded,
+    UpdateEffect::kHeld,     UpdateEffect::kCompleted, UpdateEffect::kRepeated,
+    UpdateEffect::kLate,     UpdateEffect::kDisagrees, UpdateEffect::kCorrected};
+
+// "SESSION_EVENT_SOURCE_WEBHOOK" → "webhook".
+std::string Label(absl::string_view name, absl::string_view prefix) {
+  return absl::AsciiStrToLower(absl::StripPrefix(name, prefix));
+}
+
+// What the news of a whole session means for the create that it names.
+std::optional<store::IntentRecord> Settle(const std::optional<store::IntentRecord>& intent,
+                                          const SessionUpdate& news) {
+  if (!intent || !news.session || intent->state == store::IntentState::kExecuted) return {};
+  store::IntentRecord settled = *intent;
+  settled.state = store::IntentState::kExecuted;
+  settled.session_id = news.session_id;
+  settled.updated_at = news.heard_at;
+  kustom::ipp::v1::Session session = *news.session;
+  session.set_session_id(news.session_id);
+  settled.answer = creates::AnswerOf(session);
+  return settled;
+}
+
+}  // namespace
+
+// What the last run of `decide` came to; both it and `done` run on the store's thread.
+struct SessionRecorder::Told {
+  UpdateEffect effect = UpdateEffect::kRepeated;
+  std::vector<SessionEventType> events = {};
+  bool closed = false;   // a create that was under way
+  bool settled = false;  // a create whose outcome was not known
+  std::string first;     // of two sessions of one create; this one is the second
+  bool foreign = false;  // it carries the mark of a create that did not make it
+};
+
+absl::string_view UpdateEffectName(UpdateEffect effect) {
+  switch (effect) {
+    case UpdateEffect::kAdvanced:
+      return "advanced";
+    case UpdateEffect::kAttempt:
+      return "attempt";
+    case UpdateEffect::kRecorded:
+      return "recorded";
+    case UpdateEffect::kHeld:
+      return "held";
+    case UpdateEffect::kCompleted:
+      return "completed";
+    case UpdateEffect::kRepeated:
+      return "repeated";
+    case UpdateEffect::kLate:
+      return "late";
+    case UpdateEffect::kDisagrees:
+      return "disagrees";
+    case UpdateEffect::kCorrected:
+      return "corrected";
+  }
+  return "unknown";
+}
+
+SessionRecorder::SessionRecorder(store::Store* store, Clock* clock, Metrics* metrics,
+                                 CheckTimes times)
+    : store_(store),
+      clock_(clock),
+      times_(times),
+      closed_(metrics->counter("ipp_creates_closed_total", "Creates by what became of them.",
+                               {{"rpc", "CreateSession"}, {"outcome", "executed"}})),
+      settled_(metrics->counter("ipp_creates_settled_total",
+                                "Creates with an unknown outcome whose session turned up.")),
+      doubled_(metrics->counter("ipp_creates_doubled_total",
+                                "Sessions that name a create which made another one; must be 0.")),
+      foreign_(metrics->counter("ipp_creates_foreign_total",
+                                "Sessions that carry the mark of a create which did not make "
+                                "them: another device, amount or currency.")) {
+  for (int s = 0; s < kustom::ipp::v1::SessionEventSource_ARRAYSIZE; ++s) {
+    const auto source = static_cast<SessionEventSource>(s);
+    const std::string source_label =
+        Label(kustom::ipp::v1::SessionEventSource_Name(source), "SESSION_EVENT_SOURCE_");
+    for (const UpdateEffect effect : kVerdicts) {
+      news_[{source, effect}] = &metrics->counter(
+          "ipp_session_news_total", "SessionUpdate of sessions written down, by what they did.",
+          {{"source", source_label}, {"verdict", std::string(UpdateEffectName(effect))}});
+    }
+    for (int t = 0; t < kustom::ipp::v1::SessionEventType_ARRAYSIZE; ++t) {
+      const auto type = static_cast<SessionEventType>(t);
+      events_[{source, type}] = &metrics->counter(
+          "ipp_session_events_total", "Events of sessions appended to the log.",
+          {{"source", source_label},
+           {"type", Label(kustom::ipp::v1::SessionEventType_Name(type), "SESSION_EVENT_TYPE_")}});
+    }
+  }
+}
+
+void SessionRecorder::Record(SessionUpdate news,
+                             absl::AnyInvocable<void(absl::StatusOr<Recorded>) &&> done) {
+  if (news.heard_at == absl::Time()) news.heard_at = clock_->Now();
+  const SessionEventSource source = news.source;
+  store::Transaction transaction;
+  if (!news.event_id.empty()) {
+    transaction.dedup_key = absl::StrCat(news.merchant_id, "/", news.event_id);
+  }
+  transaction.merchant_id = news.merchant_id;
+  transaction.session_id = news.session_id;
+  if (news.session) transaction.request_id = news.request_id;
+  transaction.ask_creating =
+      !news.session && news.type == kustom::ipp::v1::SESSION_EVENT_TYPE_CREATED;
+  auto told = std::make_shared<Told>();
+  const auto heard = std::make_shared<const SessionUpdate>(std::move(news));
+  transaction.decide = [times = times_, heard, told](const store::Snapshot& snapshot) {
+    *told = {};
+    if (snapshot.already_seen) return store::Writes{};
+    SessionUpdate news = *heard;
+    news.hold = snapshot.creating;
+    // The create made another session: this one is known by its own id only.
+    if (snapshot.intent && snapshot.intent->session_id != news.session_id) {
+      told->first = snapshot.intent->session_id;
+    }
+    const bool doubled = !told->first.empty();
+    told->foreign = snapshot.intent && !doubled && !news.answers_create && news.session &&
+                    !creates::MayHaveMade(*snapshot.intent, *news.session);
+    const bool other = doubled || told->foreign;
+    if (other) news.request_id.clear();
+    if (snapshot.intent && !other) news.trace = snapshot.intent->trace;
+    std::optional<store::IntentRecord> settled;
+    if (!other) settled = Settle(snapshot.intent, news);
+    // The end of a create that was not known to be done was not told before.
+    if (settled) news.overheard = false;
+    Step step = Advance(snapshot.session, news, times);
+    told->effect = step.effect;
+    for (const store::NewEvent& event : step.events) told->events.push_back(event.event.type());
+    store::Writes writes{.session = std::move(step.record), .events = std::move(step.events)};
+    writes.intent = std::move(settled);
+    told->closed = writes.intent && snapshot.intent->state == store::IntentState::kUnderWay;
+    told->settled = writes.intent && snapshot.intent->state == store::IntentState::kUnknown;
+    return writes;
+  };
+  store_->Commit(std::move(transaction),
+                 [this, source, heard, told = std::move(told),
+                  done = std::move(done)](absl::StatusOr<store::Committed> committed) mutable {
+                   if (absl::IsAlreadyExists(committed.status()) && !heard->request_id.empty()) {
+                     // Another session bears this request_id, of a create that is forgotten.
+                     SessionUpdate alone = *heard;
+                     alone.request_id.clear();
+                     return Record(std::move(alone), std::move(done));
+                   }
+                   if (!committed.ok()) return std::move(done)(committed.status());
+                   Count(source, *told);
+                   Recorded recorded{.effect = told->effect, .trace = {}, .session = {}};
+                   if (committed->session) {
+                     recorded.trace = std::move(committed->session->trace);
+                     recorded.session = std::move(committed->session->session);
+                   }
+                   if (told->foreign) {
+                     LogWarning("a session carries the mark of a create that did not make it",
+                                {{"merchant", heard->merchant_id},
+                                 {"request_id", heard->request_id},
+                                 {"session", heard->session_id},
+                                 {"trace_id", std::string(heard->trace.trace_id())}});
+                   }
+                   if (!told->first.empty()) {
+                     LogError("one create made two sessions",
+                              {{"merchant", heard->merchant_id},
+                               {"request_id", heard->request_id},
+                               {"session", told->first},
+                               {"second", heard->session_id},
+                               {"trace_id", std::string(recorded.trace.trace_id())}});
+                   }
+                   std::move(done)(std::move(recorded));
+                 });
+}
+
+void SessionRecorder::Release(std::string merchant_id, std::string session_id,
+                              absl::AnyInvocable<void(absl::Status) &&> done) {
+  Change(
+      std::move(merchant_id), std::move(session_id),
+      [times = times_, now = clock_->Now()](const store::SessionRecord& known) {
+        return known.held_event.empty() ? Step{} : sessions::Release(known, now, times);
+      },
+      std::move(done));
+}
+
+void SessionRecorder::Miss(std::string merchant_id, std::string session_id,
+                           absl::AnyInvocable<void(absl::Status) &&> done) {
+  Change(
+      std::move(merchant_id), std::move(session_id),
+      [times = times_, now = clock_->Now()](const store::SessionRecord& known) {
+        return sessions::Miss(known, now, times);
+      },
+      std::move(done));
+}
+
+void SessionRecorder::Change(std::string merchant_id, std::string session_id,
+                             std::function<Step(const store::SessionRecord&)> change,
+                             absl::AnyInvocable<void(absl::Status) &&> done) {
+  store::Transaction transaction;
+  transaction.merchant_id = std::move(merchant_id);
+  transaction.session_id = std::move(session_id);
+  auto told = std::make_shared<std::vector<kustom::ipp::v1::SessionEvent>>();
+  transaction.decide = [told, change = std::move(change)](const store::Snapshot& snapshot) {
+    told->clear();
+    if (!snapshot.session) return store::Writes{};
+    Step step = change(*snapshot.session);
+    for (const store::NewEvent& event : step.events) told->push_back(event.event);
+    return store::Writes{.session = std::move(step.record), .events = std::move(step.events)};
+  };
+  store_->Commit(std::move(transaction), [this, told, done = std::move(done)](
+                                             absl::StatusOr<store::Committed> committed) mutable {
+    if (committed.ok()) {
+      for (const auto& event : *told) {
+        events_.at({event.source(), event.type()})->Add();
+      }
+    }
+    std::move(done)(committed.status());
+  });
+}
+
+void SessionRecorder::Count(SessionEventSource source, const Told& told) {
+  news_.at({source, told.effect})->Add();
+  for (const SessionEventType type : told.events) events_.at({source, type})->Add();
+  if (told.closed) closed_.Add();
+  if (told.settled) settled_.Add();
+  if (!told.first.empty()) doubled_.Add();
+  if (told.foreign) foreign_.Add();
+}
+
+}  // namespace ipp::sessions

@@ -1,0 +1,253 @@
+#include "server/store/postgres/schema.h"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/log.h"
+#include "server/base/status_macros.h"
+
+namespace ipp::store {
+namespace {
+
+// Another replica may be at it; a step may build an index.
+constexpr std::chrono::minutes kLimit{10};
+
+// "ippg": told apart from other programs' advisory locks in the same database by chance and by
+// this number only, as is the custom.
+constexpr int64_t kMigrationLock = 0x69707067'00000001;
+
+// Text is kept as bytea: what comes from outside may hold any byte, also 0, and the order of bytes
+// does not change with the server's locale, under which an index of text breaks. To read it:
+// convert_from(session_id, 'UTF8'). Times are nanoseconds since 1970: a timestamptz would cut them.
+//
+// An identifier as text, a UUID that has a capital letter in it, and its one spelling: releases
+// before 0.2 kept identifiers as they came.
+#define IPP_TEXT(column) "encode(" column ", 'escape')"
+#define IPP_ODD(column) \
+  IPP_TEXT(column)      \
+  " ~ '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$' AND " IPP_TEXT(column) " ~ '[A-F]'"
+#define IPP_LOWER(column) "decode(lower(" IPP_TEXT(column) "), 'escape')"
+#define IPP_ODD_IDS(table, column) \
+  "SELECT merchant_id, " IPP_LOWER(column) " FROM ipp_gateway." table " WHERE " IPP_ODD(column)
+#define IPP_ONE_SPELLING(table, column) \
+  "UPDATE ipp_gateway." table " SET " column " = " IPP_LOWER(column) " WHERE " IPP_ODD(column)
+
+constexpr const char* kMigrations[] = {
+    R"sql(
+-- One row. Who commits holds its lock, so that positions have no gaps and are in commit order.
+CREATE TABLE ipp_gateway.log (
+  id text NOT NULL,                   -- the log's identity
+  last_position bigint NOT NULL,
+  last_recorded_at bigint NOT NULL,   -- never falls
+  commits bigint NOT NULL             -- counts up: a commit that changed nothing would wait for no standby
+);
+-- 16 hexadecimal digits of a random UUID.
+INSERT INTO ipp_gateway.log VALUES (replace(left(gen_random_uuid()::text, 18), '-', ''), 0, 0, 0);
+
+-- One row, apart from the log's so that trimming does not wait for commits, nor they for it.
+CREATE TABLE ipp_gateway.log_start (
+  trimmed_through bigint NOT NULL     -- last position that was removed
+);
+INSERT INTO ipp_gateway.log_start VALUES (0);
+
+-- `recorded_at` never falls along the positions, so a time is found by halving and needs no index.
+CREATE TABLE ipp_gateway.events (
+  position bigint PRIMARY KEY,
+  recorded_at bigint NOT NULL,
+  merchant_id bytea NOT NULL,
+  session_id bytea NOT NULL,
+  device_id bytea NOT NULL,
+  type bigint NOT NULL,
+  merchant_reference1 bytea NOT NULL,
+  payload bytea NOT NULL
+);
+
+CREATE TABLE ipp_gateway.seen (
+  key bytea PRIMARY KEY,
+  seen_at bigint NOT NULL
+);
+CREATE INDEX seen_by_age ON ipp_gateway.seen (seen_at);
+
+CREATE TABLE ipp_gateway.sessions (
+  merchant_id bytea NOT NULL,
+  session_id bytea NOT NULL,
+  request_id bytea,                   -- NULL: not made here
+  complete boolean NOT NULL,
+  open boolean NOT NULL,
+  created_at bigint NOT NULL,
+  updated_at bigint NOT NULL,
+  next_check_at bigint,               -- NULL: never
+  checks bigint NOT NULL,
+  session bytea NOT NULL,
+  PRIMARY KEY (merchant_id, session_id)
+);
+CREATE UNIQUE INDEX sessions_by_request ON ipp_gateway.sessions (merchant_id, request_id)
+  WHERE request_id IS NOT NULL;
+CREATE INDEX sessions_due ON ipp_gateway.sessions (next_check_at) WHERE next_check_at IS NOT NULL;
+CREATE INDEX sessions_final ON ipp_gateway.sessions (updated_at) WHERE NOT open;
+CREATE INDEX sessions_open ON ipp_gateway.sessions (created_at) WHERE open;
+)sql",
+    R"sql(
+-- At the end and with a default: the release before inserts rows without it.
+ALTER TABLE ipp_gateway.sessions ADD COLUMN held_event bytea NOT NULL DEFAULT '';
+
+-- Not a sequence: whoever commits has the row anyway, and knows each id before it writes.
+ALTER TABLE ipp_gateway.log ADD COLUMN last_intent bigint NOT NULL DEFAULT 0;
+
+CREATE TABLE ipp_gateway.intents (
+  id bigint PRIMARY KEY,
+  merchant_id bytea NOT NULL,
+  request_id bytea NOT NULL,
+  rpc bytea NOT NULL,
+  caller bytea NOT NULL,
+  request bytea NOT NULL,
+  state bigint NOT NULL,              -- 1 under way, 2 not sent, 3 rejected, 4 executed, 5 unknown
+  owner bytea NOT NULL,
+  under_way_until bigint NOT NULL,
+  settle_by bigint NOT NULL,
+  answer bytea NOT NULL,
+  session_id bytea NOT NULL,          -- empty: none
+  created_at bigint NOT NULL,
+  updated_at bigint NOT NULL,
+  UNIQUE (merchant_id, request_id)
+);
+CREATE INDEX intents_under_way ON ipp_gateway.intents (under_way_until) WHERE state = 1;
+CREATE INDEX intents_open ON ipp_gateway.intents (merchant_id, settle_by) WHERE state IN (1, 5);
+CREATE INDEX intents_old ON ipp_gateway.intents (updated_at);
+)sql",
+    R"sql(
+-- W3C Trace Context of the call; empty: none.
+ALTER TABLE ipp_gateway.sessions ADD COLUMN traceparent bytea NOT NULL DEFAULT '',
+  ADD COLUMN tracestate bytea NOT NULL DEFAULT '';
+ALTER TABLE ipp_gateway.intents ADD COLUMN traceparent bytea NOT NULL DEFAULT '',
+  ADD COLUMN tracestate bytea NOT NULL DEFAULT '';
+)sql",
+    R"sql(
+-- Tombstones.
+ALTER TABLE ipp_gateway.sessions ADD COLUMN trimmed boolean NOT NULL DEFAULT false;
+ALTER TABLE ipp_gateway.intents ADD COLUMN trimmed boolean NOT NULL DEFAULT false;
+DROP INDEX ipp_gateway.sessions_final;
+CREATE INDEX sessions_final ON ipp_gateway.sessions (trimmed, updated_at) WHERE NOT open;
+DROP INDEX ipp_gateway.intents_old;
+CREATE INDEX intents_old ON ipp_gateway.intents (trimmed, updated_at);
+)sql",
+    // One spelling for each identifier. Of two rows that were the same session the one that has
+    // ended stays; of two creates the one of which more is known.
+    "DELETE FROM ipp_gateway.sessions WHERE ctid IN (SELECT row FROM (SELECT ctid AS row, "
+    "row_number() OVER (PARTITION BY merchant_id, " IPP_LOWER("session_id") " ORDER BY open, "
+    "complete DESC, updated_at DESC) AS place FROM ipp_gateway.sessions WHERE "
+    "(merchant_id, " IPP_LOWER("session_id") ") IN (" IPP_ODD_IDS("sessions", "session_id") ")) "
+    "AS twins WHERE place > 1);"
+    IPP_ONE_SPELLING("sessions", "session_id") ";"
+    "UPDATE ipp_gateway.sessions SET request_id = NULL WHERE ctid IN (SELECT row FROM (SELECT ctid "
+    "AS row, row_number() OVER (PARTITION BY merchant_id, " IPP_LOWER("request_id") " ORDER BY "
+    "created_at) AS place FROM ipp_gateway.sessions WHERE "
+    "(merchant_id, " IPP_LOWER("request_id") ") IN (" IPP_ODD_IDS("sessions", "request_id") ")) "
+    "AS twins WHERE place > 1);"
+    IPP_ONE_SPELLING("sessions", "request_id") ";"
+    "DELETE FROM ipp_gateway.intents WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER "
+    "(PARTITION BY merchant_id, " IPP_LOWER("request_id") " ORDER BY CASE state WHEN 4 THEN 0 WHEN "
+    "1 THEN 1 WHEN 5 THEN 2 WHEN 3 THEN 3 ELSE 4 END, created_at, id) AS place FROM "
+    "ipp_gateway.intents WHERE (merchant_id, " IPP_LOWER("request_id") ") IN ("
+    IPP_ODD_IDS("intents", "request_id") ")) AS twins WHERE place > 1);"
+    IPP_ONE_SPELLING("intents", "request_id") ";"
+    IPP_ONE_SPELLING("intents", "session_id") ";"
+    IPP_ONE_SPELLING("events", "session_id") ";"
+    IPP_ONE_SPELLING("events", "device_id"),
+    R"sql(
+ALTER TABLE ipp_gateway.sessions ADD COLUMN revision bigint NOT NULL DEFAULT 0,
+  ADD COLUMN missing_since bigint;    -- NULL: the upstream knows it
+CREATE INDEX sessions_held ON ipp_gateway.sessions (created_at) WHERE held_event <> '';
+)sql",
+    R"sql(
+-- Breaks in the history of the log: see log_bounds.h. Written under the lock of the log's row.
+CREATE TABLE ipp_gateway.log_epochs (
+  sequence bigint PRIMARY KEY,
+  label bigint NOT NULL UNIQUE,
+  starts_after bigint NOT NULL
+);
+INSERT INTO ipp_gateway.log_epochs VALUES (0, 0, 0);
+ALTER TABLE ipp_gateway.log ADD COLUMN creates_held_until bigint NOT NULL DEFAULT 0;
+)sql",
+};
+
+absl::StatusOr<int64_t> ReadNumber(PostgresConnection* connection, const std::string& sql) {
+  IPP_ASSIGN_OR_RETURN(const PostgresRows rows, connection->Execute(sql, kLimit));
+  int64_t number = 0;
+  if (rows.size() != 1 || !absl::SimpleAtoi(rows.Bytes(0, 0), &number)) {
+    return absl::DataLossError("not a number");
+  }
+  return number;
+}
+
+// 0 when there is nothing yet.
+absl::StatusOr<int64_t> ReadVersion(PostgresConnection* connection) {
+  // "Is the schema there, and is it ours?" in one: 0 nothing, 1 another's, 2 ours.
+  IPP_ASSIGN_OR_RETURN(
+      const int64_t owner,
+      ReadNumber(connection,
+                 "SELECT CASE WHEN to_regclass('ipp_gateway.schema_version') IS NOT NULL THEN 2 "
+                 "WHEN EXISTS (SELECT FROM pg_class WHERE relnamespace = "
+                 "to_regnamespace('ipp_gateway')) THEN 1 ELSE 0 END"));
+  if (owner == 0) return 0;
+  if (owner == 1) {
+    return absl::FailedPreconditionError("its schema ipp_gateway is another program's");
+  }
+  return ReadNumber(connection, "SELECT version FROM ipp_gateway.schema_version");
+}
+
+absl::Status Migrate(PostgresConnection* connection, absl::Span<const char* const> migrations) {
+  const auto newest = static_cast<int64_t>(migrations.size());
+  // Again, now that nobody else can change it.
+  IPP_ASSIGN_OR_RETURN(int64_t version, ReadVersion(connection));
+  if (version >= newest) return absl::OkStatus();
+  std::string sql;
+  if (version == 0) {
+    // A database administrator may have made the schema for a role that cannot; "IF NOT EXISTS"
+    // asks for the right first.
+    IPP_ASSIGN_OR_RETURN(
+        const int64_t schemas,
+        ReadNumber(connection, "SELECT count(*) FROM pg_namespace WHERE nspname = 'ipp_gateway'"));
+    if (schemas == 0) sql += "CREATE SCHEMA ipp_gateway;";
+    sql +=
+        "CREATE TABLE ipp_gateway.schema_version (version bigint NOT NULL);"
+        "INSERT INTO ipp_gateway.schema_version VALUES (0);";
+  }
+  for (; version < newest; ++version) absl::StrAppend(&sql, migrations[version], ";");
+  absl::StrAppend(&sql, "UPDATE ipp_gateway.schema_version SET version = ", newest);
+  IPP_RETURN_IF_ERROR(connection->Execute(sql, kLimit).status());
+  LogInfo("store schema migrated", {{"version", absl::StrCat(newest)}});
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Span<const char* const> PostgresMigrations() { return kMigrations; }
+
+absl::Status MigratePostgres(PostgresConnection* connection,
+                             absl::Span<const char* const> migrations) {
+  const auto newest = static_cast<int64_t>(migrations.size());
+  IPP_ASSIGN_OR_RETURN(const int64_t version, ReadVersion(connection));
+  if (version > newest) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("it was written by a newer release: its schema has version ", version,
+                     ", this release knows up to ", newest));
+  }
+  if (version == newest) return absl::OkStatus();
+  // READ COMMITTED: what is read after the lock was waited for is what its last holder left.
+  IPP_RETURN_IF_ERROR(connection
+                          ->Execute(absl::StrCat("BEGIN ISOLATION LEVEL READ COMMITTED;"
+                                                 "SELECT pg_advisory_xact_lock(",
+                                                 kMigrationLock, ")"),
+                                    kLimit)
+                          .status());
+  absl::Status status = Migrate(connection, migrations);
+  if (status.ok()) status = connection->Execute("COMMIT", kLimit).status();
+  if (!status.ok()) connection->Execute("ROLLBACK", kLimit).IgnoreError();
+  return status;
+}
+
+}  // namespace ipp::store

@@ -1,0 +1,180 @@
+#include "server/store/sqlite/database.h"
+
+#include <sqlite3.h>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/status_macros.h"
+
+namespace ipp::store {
+namespace {
+
+// How long a statement waits for a lock. Only a foreign program can hold one (a backup, the shell).
+constexpr int kBusyTimeoutMs = 200;
+
+absl::Status ErrorOf(sqlite3* database) {
+  const int code = sqlite3_extended_errcode(database);
+  const std::string message = absl::StrCat("sqlite: ", sqlite3_errmsg(database), " (", code, ")");
+  switch (code & 0xff) {
+    case SQLITE_CONSTRAINT:
+      return code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY
+                 ? absl::AlreadyExistsError(message)
+                 : absl::InvalidArgumentError(message);
+    // What one statement asked to be written, not the file.
+    case SQLITE_TOOBIG:
+    case SQLITE_MISMATCH:
+    case SQLITE_RANGE:
+      return absl::InvalidArgumentError(message);
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return absl::DataLossError(message);
+    default:
+      return absl::UnavailableError(message);
+  }
+}
+
+}  // namespace
+
+void SqliteFinalizer::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+
+SqliteQuery::~SqliteQuery() { sqlite3_reset(statement_); }
+
+SqliteQuery& SqliteQuery::Bind(int64_t value) {
+  sqlite3_bind_int64(statement_, ++bound_, value);
+  return *this;
+}
+
+SqliteQuery& SqliteQuery::Bind(const std::string& text) {
+  sqlite3_bind_text(statement_, ++bound_, text.data(), static_cast<int>(text.size()),
+                    SQLITE_STATIC);
+  return *this;
+}
+
+SqliteQuery& SqliteQuery::BindBlob(const std::string& bytes) {
+  sqlite3_bind_blob(statement_, ++bound_, bytes.data(), static_cast<int>(bytes.size()),
+                    SQLITE_STATIC);
+  return *this;
+}
+
+SqliteQuery& SqliteQuery::BindNull() {
+  sqlite3_bind_null(statement_, ++bound_);
+  return *this;
+}
+
+absl::StatusOr<bool> SqliteQuery::Step() {
+  switch (sqlite3_step(statement_)) {
+    case SQLITE_ROW:
+      return true;
+    case SQLITE_DONE:
+      return false;
+    default:
+      return ErrorOf(sqlite3_db_handle(statement_));
+  }
+}
+
+absl::Status SqliteQuery::Run() { return Step().status(); }
+
+bool SqliteQuery::IsNull(int column) const {
+  return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+}
+
+int64_t SqliteQuery::Int(int column) const { return sqlite3_column_int64(statement_, column); }
+
+absl::string_view SqliteQuery::Bytes(int column) const {
+  const void* data = sqlite3_column_blob(statement_, column);  // before the size, says the manual
+  const int size = sqlite3_column_bytes(statement_, column);
+  return size == 0 ? absl::string_view()
+                   : absl::string_view(static_cast<const char*>(data), static_cast<size_t>(size));
+}
+
+void SqliteDatabase::Closer::operator()(sqlite3* database) const { sqlite3_close_v2(database); }
+
+absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::string& path,
+                                                                     int flags) {
+  sqlite3* handle = nullptr;
+  const int code = sqlite3_open_v2(path.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+  // The handle is there, and to be closed, also after an error.
+  std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(handle));
+  if (code != SQLITE_OK) return ErrorOf(handle);
+  sqlite3_extended_result_codes(handle, 1);
+  sqlite3_busy_timeout(handle, kBusyTimeoutMs);
+  return database;
+}
+
+absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::string& path) {
+  return Open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+}
+
+absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::OpenReadOnly(
+    const std::string& path) {
+  IPP_ASSIGN_OR_RETURN(std::unique_ptr<SqliteDatabase> database, Open(path, SQLITE_OPEN_READONLY));
+  sqlite3_db_config(database->database_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  return database;
+}
+
+absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::OpenImmutable(
+    const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    // What has a meaning in a URI.
+    if (c == '?' || c == '#' || c == '%') {
+      absl::StrAppend(&uri, "%", absl::Hex(c, absl::kZeroPad2));
+    } else {
+      uri.push_back(c);
+    }
+  }
+  return Open(uri + "?immutable=1", SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
+}
+
+absl::Status SqliteDatabase::CopyTo(SqliteDatabase* target) {
+  sqlite3* const to = target->database_.get();
+  sqlite3_backup* const backup = sqlite3_backup_init(to, "main", database_.get(), "main");
+  if (backup == nullptr) return ErrorOf(to);
+  int code = SQLITE_OK;
+  // In one step, so that it is one state. Busy: the file is locked for a moment, as when a gateway
+  // recovers its log at a start.
+  for (int tries = 0; tries < 50; ++tries) {
+    code = sqlite3_backup_step(backup, -1);
+    if (code != SQLITE_BUSY && code != SQLITE_LOCKED) break;
+    sqlite3_sleep(kBusyTimeoutMs);
+  }
+  sqlite3_backup_finish(backup);
+  if (code == SQLITE_DONE) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("sqlite: ", sqlite3_errstr(code), " (", code, ")"));
+}
+
+absl::Status SqliteDatabase::Execute(const std::string& sql) {
+  if (sqlite3_exec(database_.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
+    return ErrorOf(database_.get());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SqliteStatement> SqliteDatabase::Prepare(absl::string_view sql) {
+  sqlite3_stmt* statement = nullptr;
+  if (sqlite3_prepare_v3(database_.get(), sql.data(), static_cast<int>(sql.size()),
+                         SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK) {
+    return ErrorOf(database_.get());
+  }
+  return SqliteStatement(statement);
+}
+
+absl::StatusOr<std::string> SqliteDatabase::ReadOne(absl::string_view sql) {
+  IPP_ASSIGN_OR_RETURN(const SqliteStatement statement, Prepare(sql));
+  SqliteQuery query(statement);
+  IPP_ASSIGN_OR_RETURN(const bool found, query.Step());
+  return found ? query.String(0) : std::string();
+}
+
+absl::Status SqliteDatabase::InTransaction(absl::FunctionRef<absl::Status()> body) {
+  IPP_RETURN_IF_ERROR(Execute("BEGIN IMMEDIATE"));
+  absl::Status status = body();
+  if (status.ok()) status = Execute("COMMIT");
+  // Some errors have rolled back already; an error of ROLLBACK itself leaves nothing open either.
+  if (!status.ok() && sqlite3_get_autocommit(database_.get()) == 0)
+    Execute("ROLLBACK").IgnoreError();
+  return status;
+}
+
+int64_t SqliteDatabase::changes() const { return sqlite3_changes64(database_.get()); }
+
+}  // namespace ipp::store

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/store/sqlite/database.h"
+#include "server/store/store.h"
+
+namespace ipp::store {
+
+// A connection that only reads, with its statements prepared. For one thread; never waits for the
+// writer. Sees what was committed when a call begins.
+class SqliteReader {
+ public:
+  // The file must have been opened by a SqliteWriter before.
+  static absl::StatusOr<std::unique_ptr<SqliteReader>> Open(const std::string& path);
+
+  absl::StatusOr<SessionRecord> FindSession(const std::string& merchant_id,
+                                            const std::string& session_id);
+  absl::StatusOr<SessionRecord> FindSessionByRequest(const std::string& merchant_id,
+                                                     const std::string& request_id);
+  absl::StatusOr<IntentRecord> FindIntent(const std::string& merchant_id,
+                                          const std::string& request_id);
+  absl::StatusOr<std::vector<IntentRecord>> ListIntents(const IntentQuery& query);
+  absl::StatusOr<IntentCounts> CountIntents();
+  absl::StatusOr<OpenSessions> CountOpen(absl::Time overdue_before);
+  absl::StatusOr<std::vector<StoredEvent>> ReadEvents(int64_t after, int limit);
+  absl::StatusOr<int64_t> FindPosition(absl::Time time, const LogBounds& bounds);
+  absl::StatusOr<LogBounds> ReadBounds();
+
+ private:
+  explicit SqliteReader(std::unique_ptr<SqliteDatabase> database)
+      : database_(std::move(database)) {}
+
+  const std::unique_ptr<SqliteDatabase> database_;
+  SqliteStatement by_session_, by_request_, intent_, count_intents_, open_, events_, recorded_at_;
+  SqliteStatement bounds_;
+};
+
+}  // namespace ipp::store

@@ -1,0 +1,197 @@
+#include "server/store/sqlite/schema.h"
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/log.h"
+#include "server/base/status_macros.h"
+
+namespace ipp::store {
+namespace {
+
+// "ippg", in PRAGMA application_id: tells our files from others.
+constexpr int64_t kApplicationId = 0x69707067;
+
+// Times are nanoseconds since 1970. Positions have no gaps and `recorded_at` never falls along
+// them, so a time is found by halving and needs no index. The same holds for `seen.id` and
+// `seen_at`.
+//
+// A UUID that has a capital letter in it: releases before 0.2 kept identifiers as they came.
+#define IPP_ODD(column)                                               \
+  "length(" column ") = 36 AND " column " GLOB '*[A-F]*' AND " column \
+  " LIKE "                                                            \
+  "'________-____-____-____-____________' AND " column " NOT GLOB '*[^0-9A-Fa-f-]*'"
+// The identifiers of a table that have such a twin or are one, each spelling in lower case once.
+#define IPP_ODD_IDS(table, column) \
+  "SELECT merchant_id, lower(" column ") FROM " table " WHERE " IPP_ODD(column)
+
+constexpr const char* kMigrations[] = {
+    R"sql(
+CREATE TABLE log (
+  id TEXT NOT NULL,                  -- the log's identity; one row
+  trimmed_through INTEGER NOT NULL,  -- last position that was removed
+  trimmed_at INTEGER NOT NULL,       -- its recorded_at
+  probes INTEGER NOT NULL            -- counts up when the store tries whether it can write
+);
+INSERT INTO log VALUES (lower(hex(randomblob(8))), 0, 0, 0);
+
+CREATE TABLE events (
+  position INTEGER PRIMARY KEY,
+  recorded_at INTEGER NOT NULL,
+  merchant_id TEXT NOT NULL,
+  session_id TEXT NOT NULL,
+  device_id TEXT NOT NULL,
+  type INTEGER NOT NULL,
+  merchant_reference1 TEXT NOT NULL,
+  payload BLOB NOT NULL
+);
+
+CREATE TABLE seen (
+  id INTEGER PRIMARY KEY,
+  key TEXT NOT NULL UNIQUE,
+  seen_at INTEGER NOT NULL
+);
+
+CREATE TABLE sessions (
+  merchant_id TEXT NOT NULL,
+  session_id TEXT NOT NULL,
+  request_id TEXT,        -- NULL: not made here
+  complete INTEGER NOT NULL,
+  open INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  next_check_at INTEGER,  -- NULL: never
+  checks INTEGER NOT NULL,
+  session BLOB NOT NULL,
+  PRIMARY KEY (merchant_id, session_id)
+);
+CREATE UNIQUE INDEX sessions_by_request ON sessions (merchant_id, request_id)
+  WHERE request_id IS NOT NULL;
+CREATE INDEX sessions_due ON sessions (next_check_at) WHERE next_check_at IS NOT NULL;
+CREATE INDEX sessions_final ON sessions (updated_at) WHERE open = 0;
+)sql",
+    "CREATE INDEX sessions_open ON sessions (created_at) WHERE open = 1",
+    R"sql(
+ALTER TABLE sessions ADD COLUMN held_event BLOB NOT NULL DEFAULT x'';
+
+CREATE TABLE intents (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  merchant_id TEXT NOT NULL,
+  request_id TEXT NOT NULL,
+  rpc TEXT NOT NULL,
+  caller TEXT NOT NULL,
+  request BLOB NOT NULL,
+  state INTEGER NOT NULL,
+  owner TEXT NOT NULL,
+  under_way_until INTEGER NOT NULL,
+  settle_by INTEGER NOT NULL,
+  answer BLOB NOT NULL,
+  session_id TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  UNIQUE (merchant_id, request_id)
+);
+CREATE INDEX intents_under_way ON intents (under_way_until) WHERE state = 1;
+CREATE INDEX intents_open ON intents (merchant_id, settle_by) WHERE state IN (1, 5);
+CREATE INDEX intents_old ON intents (updated_at);
+)sql",
+    // W3C Trace Context of the call; empty: none.
+    R"sql(
+ALTER TABLE sessions ADD COLUMN traceparent TEXT NOT NULL DEFAULT '';
+ALTER TABLE sessions ADD COLUMN tracestate TEXT NOT NULL DEFAULT '';
+ALTER TABLE intents ADD COLUMN traceparent TEXT NOT NULL DEFAULT '';
+ALTER TABLE intents ADD COLUMN tracestate TEXT NOT NULL DEFAULT '';
+)sql",
+    // Tombstones, and when the store was last in use.
+    R"sql(
+ALTER TABLE sessions ADD COLUMN trimmed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE intents ADD COLUMN trimmed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE log ADD COLUMN last_used INTEGER NOT NULL DEFAULT 0;
+DROP INDEX sessions_final;
+CREATE INDEX sessions_final ON sessions (trimmed, updated_at) WHERE open = 0;
+DROP INDEX intents_old;
+CREATE INDEX intents_old ON intents (trimmed, updated_at);
+)sql",
+    // One spelling for each identifier. Of two rows that were the same session the one that has
+    // ended stays; of two creates the one of which more is known.
+    "DELETE FROM sessions WHERE rowid IN (SELECT row FROM (SELECT rowid AS row, row_number() OVER "
+    "(PARTITION BY merchant_id, lower(session_id) ORDER BY open, complete DESC, updated_at DESC) "
+    "AS place FROM sessions WHERE (merchant_id, lower(session_id)) IN "
+    "(" IPP_ODD_IDS("sessions", "session_id") ")) WHERE place > 1);"
+    "UPDATE sessions SET session_id = lower(session_id) WHERE " IPP_ODD("session_id") ";"
+    "UPDATE sessions SET request_id = NULL WHERE rowid IN (SELECT row FROM (SELECT rowid AS row, "
+    "row_number() OVER (PARTITION BY merchant_id, lower(request_id) ORDER BY created_at, rowid) AS "
+    "place FROM sessions WHERE (merchant_id, lower(request_id)) IN "
+    "(" IPP_ODD_IDS("sessions", "request_id") ")) WHERE place > 1);"
+    "UPDATE sessions SET request_id = lower(request_id) WHERE " IPP_ODD("request_id") ";"
+    "DELETE FROM intents WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER "
+    "(PARTITION BY merchant_id, lower(request_id) ORDER BY CASE state WHEN 4 THEN 0 WHEN 1 THEN 1 "
+    "WHEN 5 THEN 2 WHEN 3 THEN 3 ELSE 4 END, created_at, id) AS place FROM intents WHERE "
+    "(merchant_id, lower(request_id)) IN (" IPP_ODD_IDS("intents", "request_id") ")) WHERE place > "
+    "1);"
+    "UPDATE intents SET request_id = lower(request_id) WHERE " IPP_ODD("request_id") ";"
+    "UPDATE intents SET session_id = lower(session_id) WHERE " IPP_ODD("session_id") ";"
+    "UPDATE events SET session_id = lower(session_id) WHERE " IPP_ODD("session_id") ";"
+    "UPDATE events SET device_id = lower(device_id) WHERE " IPP_ODD("device_id"),
+    R"sql(
+ALTER TABLE sessions ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN missing_since INTEGER;  -- NULL: the upstream knows it
+CREATE INDEX sessions_held ON sessions (created_at) WHERE held_event <> x'';
+)sql",
+    // Breaks in the history of the log: see log_bounds.h.
+    R"sql(
+CREATE TABLE log_epochs (
+  sequence INTEGER PRIMARY KEY,
+  label INTEGER NOT NULL UNIQUE,
+  starts_after INTEGER NOT NULL
+);
+INSERT INTO log_epochs VALUES (0, 0, 0);
+ALTER TABLE log ADD COLUMN creates_held_until INTEGER NOT NULL DEFAULT 0;
+)sql",
+};
+
+absl::StatusOr<int64_t> ReadNumber(SqliteDatabase* database, absl::string_view sql) {
+  IPP_ASSIGN_OR_RETURN(const std::string text, database->ReadOne(sql));
+  int64_t number = 0;
+  if (!absl::SimpleAtoi(text, &number)) return absl::DataLossError("not a number");
+  return number;
+}
+
+}  // namespace
+
+absl::Span<const char* const> SqliteMigrations() { return kMigrations; }
+
+absl::Status CheckSqliteOwner(SqliteDatabase* database) {
+  IPP_ASSIGN_OR_RETURN(const int64_t owner, ReadNumber(database, "PRAGMA application_id"));
+  if (owner == kApplicationId) return absl::OkStatus();
+  return absl::FailedPreconditionError("it is not the store of a gateway");
+}
+
+absl::Status MigrateSqlite(SqliteDatabase* database, absl::Span<const char* const> migrations) {
+  IPP_ASSIGN_OR_RETURN(const int64_t tables,
+                       ReadNumber(database, "SELECT count(*) FROM sqlite_schema"));
+  IPP_ASSIGN_OR_RETURN(const int64_t owner, ReadNumber(database, "PRAGMA application_id"));
+  IPP_ASSIGN_OR_RETURN(int64_t version, ReadNumber(database, "PRAGMA user_version"));
+  if (tables > 0 && owner != kApplicationId) {
+    return absl::FailedPreconditionError("it is the database of another program");
+  }
+  const auto newest = static_cast<int64_t>(migrations.size());
+  if (version > newest) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("it was written by a newer release: its schema has version ", version,
+                     ", this release knows up to ", newest));
+  }
+  for (; version < newest; ++version) {
+    IPP_RETURN_IF_ERROR(database->InTransaction([&]() -> absl::Status {
+      IPP_RETURN_IF_ERROR(database->Execute(migrations[version]));
+      return database->Execute(absl::StrCat("PRAGMA application_id = ", kApplicationId,
+                                            "; PRAGMA user_version = ", version + 1));
+    }));
+    LogInfo("store schema migrated", {{"version", absl::StrCat(version + 1)}});
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace ipp::store
