@@ -18,6 +18,7 @@
 #include "server/http/curl_transport.h"
 #include "server/rpc/rpc_server.h"
 #include "server/sessions/restore_hold.h"
+#include "server/sessions/session_owner.h"
 #include "server/store/postgres_store.h"
 #include "server/store/sqlite_store.h"
 #include "server/upstream/session_reader.h"
@@ -48,7 +49,9 @@ class AppImpl final : public App {
     if (reconciler_ != nullptr) {
       reconciler_->Stop();
       reader_->CancelAll();
-      reconciler_.reset();  // once its reads have ended
+      // Both wait until their reads have ended.
+      owner_.reset();
+      reconciler_.reset();
     }
     transport_.reset();
     ledger_.reset();
@@ -165,8 +168,10 @@ class AppImpl final : public App {
     options.loops = upstream.loops();
     options.connections = upstream.connections();
     options.max_in_flight = static_cast<size_t>(upstream.max_in_flight());
-    // A create that outlives its caller must not outlive a drain by much.
-    options.mutation_limit = config::ToDuration(config_.drain_timeout());
+    // A create that outlives its caller must not outlive a drain by much; but its answer is waited
+    // for as long as any other.
+    options.mutation_limit = std::max(config::ToDuration(config_.drain_timeout()),
+                                      config::ToDuration(upstream.timeout()));
     options.user_agent = "ipp-gateway/" IPP_VERSION;
     options.clock = &clock_;
     IPP_ASSIGN_OR_RETURN(transport_, http::NewCurlTransport(std::move(options), &metrics_));
@@ -188,6 +193,18 @@ class AppImpl final : public App {
     return times;
   }
 
+  sessions::ReadSession ReadsOfSessions() {
+    return [this](const std::string& merchant_id, const std::string& session_id,
+                  const TraceContext& trace, auto done) {
+      reader_->Read(merchant_id, session_id, trace,
+                    [done = std::move(done)](absl::StatusOr<upstream::SessionRead> read) mutable {
+                      if (!read.ok()) return std::move(done)(read.status());
+                      std::move(done)(sessions::SessionAnswer(std::move(read->session),
+                                                              std::move(read->request_id)));
+                    });
+    };
+  }
+
   void StartReconciler() {
     const config::Reconcile& reconcile = config_.reconcile();
     const config::Upstream& upstream = config_.upstream();
@@ -206,18 +223,7 @@ class AppImpl final : public App {
     options.reads_per_second = reconcile.reads_per_second();
     options.overdue = config::ToDuration(reconcile.overdue());
     reconciler_ = std::make_unique<sessions::Reconciler>(
-        store_.get(), book_.get(),
-        [this](const std::string& merchant_id, const std::string& session_id,
-               const TraceContext& trace, auto done) {
-          reader_->Read(
-              merchant_id, session_id, trace,
-              [done = std::move(done)](absl::StatusOr<upstream::SessionRead> read) mutable {
-                if (!read.ok()) return std::move(done)(read.status());
-                std::move(done)(
-                    sessions::SessionAnswer(std::move(read->session), std::move(read->request_id)));
-              });
-        },
-        &clock_, &scheduler_, &metrics_, options);
+        store_.get(), book_.get(), ReadsOfSessions(), &clock_, &scheduler_, &metrics_, options);
   }
 
   void StartLedger() {
@@ -307,9 +313,14 @@ class AppImpl final : public App {
   }
 
   absl::Status StartWebhooks() {
+    owner_ = std::make_unique<sessions::SessionOwner>(store_.get(), ReadsOfSessions());
     receiver_ = std::make_unique<webhook::Receiver>(
         [this] { return SigningKeys(secrets_); },
-        config::ToDuration(config_.webhooks().tolerance()), book_.get(), &clock_, &metrics_);
+        config::ToDuration(config_.webhooks().tolerance()), book_.get(),
+        [owner = owner_.get()](auto merchants, auto session_id, auto done) {
+          owner->Find(std::move(merchants), std::move(session_id), std::move(done));
+        },
+        &clock_, &metrics_);
     web::WebOptions options = WebOptionsOf("webhooks", config_.webhooks());
     options.max_body_bytes = static_cast<size_t>(config_.webhooks().max_body_bytes());
     IPP_ASSIGN_OR_RETURN(
@@ -364,6 +375,7 @@ class AppImpl final : public App {
   std::unique_ptr<sessions::Reconciler> reconciler_;
   std::unique_ptr<sessions::CreateLedger> ledger_;
   std::unique_ptr<rpc::RpcServer> rpc_;
+  std::unique_ptr<sessions::SessionOwner> owner_;
   std::unique_ptr<webhook::Receiver> receiver_;
   std::unique_ptr<web::WebListener> webhooks_;
   std::unique_ptr<admin::AdminPages> pages_;

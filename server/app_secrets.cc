@@ -15,13 +15,11 @@ absl::Status At(const std::string& key, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(key, ": ", status.message()));
 }
 
-absl::Status CheckSigningSecrets(SecretFile* file) {
-  int line = 0;
-  for (const std::string& secret : file->lines()) {
-    ++line;
-    if (const auto key = webhook::DecodeSecret(secret); !key.ok()) {
+absl::Status CheckSigningSecrets(const std::vector<std::string>& lines) {
+  for (size_t i = 0; i < lines.size(); ++i) {
+    if (const auto key = webhook::DecodeSecret(lines[i]); !key.ok()) {
       return absl::InvalidArgumentError(
-          absl::StrCat(file->path(), ": secret ", line, ": ", key.status().message()));
+          absl::StrCat("secret ", i + 1, ": ", key.status().message()));
     }
   }
   return absl::OkStatus();
@@ -36,11 +34,8 @@ absl::Status AddMerchant(const config::Merchant& merchant, int index, Clock* clo
     return At(key + "api_key_file", status);
   }
   if (merchant.webhook_secrets_file().empty()) return absl::OkStatus();
-  auto file = SecretFile::Open(merchant.webhook_secrets_file(), clock);
+  auto file = SecretFile::Open(merchant.webhook_secrets_file(), clock, &CheckSigningSecrets);
   if (!file.ok()) return At(key + "webhook_secrets_file", file.status());
-  if (absl::Status status = CheckSigningSecrets(file->get()); !status.ok()) {
-    return At(key + "webhook_secrets_file", status);
-  }
   secrets->webhook_secrets.emplace_back(merchant.id(), *std::move(file));
   return absl::OkStatus();
 }
@@ -60,11 +55,8 @@ absl::StatusOr<auth::CallerEntry> OpenCaller(const config::CallerConfig& caller,
   }
   if (caller.token_sha256_file().empty()) return entry;
   const std::string key = path + "token_sha256_file";
-  auto file = SecretFile::Open(caller.token_sha256_file(), clock);
+  auto file = SecretFile::Open(caller.token_sha256_file(), clock, &auth::ValidateTokenDigests);
   if (!file.ok()) return At(key, file.status());
-  if (absl::Status status = auth::ValidateTokenDigests((*file)->lines()); !status.ok()) {
-    return At(absl::StrCat(key, ": ", (*file)->path()), status);
-  }
   entry.token_sha256 = [file = file->get()] { return file->lines(); };
   secrets->token_files.push_back(*std::move(file));
   return entry;
@@ -121,12 +113,9 @@ std::vector<webhook::SigningKey> SigningKeys(const Secrets& secrets) {
   std::vector<webhook::SigningKey> keys;
   for (const auto& [merchant_id, file] : secrets.webhook_secrets) {
     for (const std::string& secret : file->lines()) {
+      // The file's check lets no other line in.
       absl::StatusOr<std::string> key = webhook::DecodeSecret(secret);
-      if (key.ok()) {
-        keys.push_back({merchant_id, *std::move(key)});
-      } else {
-        LogError("a webhook secret cannot be used", {{"file", file->path()}});
-      }
+      if (key.ok()) keys.push_back({merchant_id, *std::move(key)});
     }
   }
   return keys;

@@ -50,6 +50,9 @@ client::Error WithVerdict(client::Error error, const Attempt& attempt) {
       case grpc::StatusCode::UNKNOWN:
       case grpc::StatusCode::DEADLINE_EXCEEDED:
       case grpc::StatusCode::INTERNAL:
+      // The connection may have broken after the request, and an earlier call with the same id may
+      // have been sent.
+      case grpc::StatusCode::UNAVAILABLE:
         error.outcome = Outcome::kUnknown;
         break;
       default:

@@ -26,7 +26,7 @@ struct Attempt {
 };
 
 // Fills in what the gateway could not say: an at-most-once call that ended without an answer
-// (deadline, broken off) has an unknown outcome.
+// (deadline, broken off, not available) has an unknown outcome.
 client::Error WithVerdict(client::Error error, const Attempt& attempt);
 
 ExitCode ExitCodeOf(const client::Error& error);

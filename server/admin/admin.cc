@@ -47,6 +47,9 @@ Page AdminPages::Get(absl::string_view path) const {
   if (path == "/livez") return {.body = "ok\n"};
   if (path == "/readyz") return Readiness(checks_);
   if (path == "/metrics") {
+    for (const Check& check : checks_) {
+      if (check.note) check.note();
+    }
     return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics_->Text()};
   }
   if (path == "/configz") {

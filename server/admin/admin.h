@@ -23,7 +23,8 @@ class AdminPages {
   struct Check {
     std::string name;
     std::function<absl::Status()> ready;  // quick, from memory
-    // What there is to say while it is ready, if anything.
+    // What there is to say while it is ready, if anything. Also called before /metrics is written,
+    // for gauges that change because time passes.
     std::function<std::string()> note = nullptr;
   };
 

@@ -51,10 +51,14 @@ absl::Time GuardedClock::Now() {
 
 bool GuardedClock::plausible() {
   Now();
-  const bool is =
-      !jumped_.load() && absl::ToInt64Nanoseconds(machine_->Monotonic()) >= probation_until_.load();
+  const bool is = Plausible();
   plausible_.Set(is ? 1 : 0);
   return is;
+}
+
+bool GuardedClock::Plausible() const {
+  return !jumped_.load() &&
+         absl::ToInt64Nanoseconds(machine_->Monotonic()) >= probation_until_.load();
 }
 
 void GuardedClock::Agree() {
@@ -95,7 +99,7 @@ absl::Time GuardedClock::NowAfterJump(const Reading& reading) {
 
 void GuardedClock::Show() {
   jump_.Set(absl::ToDoubleSeconds(off_by_));
-  plausible_.Set(!jumped_.load() && probation_until_.load() == 0 ? 1 : 0);
+  plausible_.Set(Plausible() ? 1 : 0);
 }
 
 }  // namespace ipp

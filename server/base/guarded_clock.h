@@ -52,6 +52,8 @@ class GuardedClock final : public Clock {
   };
   // Both clocks at one moment: again when the thread was interrupted in between.
   Reading Read();
+  // As far as is known from the last Now().
+  bool Plausible() const;
   absl::Time NowAfterJump(const Reading& reading) ABSL_LOCKS_EXCLUDED(mutex_);
   void Agree() ABSL_LOCKS_EXCLUDED(mutex_);
   void Show() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -31,8 +31,9 @@ std::vector<std::string> MeaningfulLines(absl::string_view text) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<SecretFile>> SecretFile::Open(std::string path, Clock* clock) {
-  std::unique_ptr<SecretFile> file(new SecretFile(std::move(path), clock));
+absl::StatusOr<std::unique_ptr<SecretFile>> SecretFile::Open(std::string path, Clock* clock,
+                                                             Check check) {
+  std::unique_ptr<SecretFile> file(new SecretFile(std::move(path), clock, check));
   MutexLock lock(&file->mutex_);
   file->next_look_ = clock->Now() + kLookEvery;
   if (absl::Status loaded = file->Load(); !loaded.ok()) return loaded;
@@ -94,6 +95,9 @@ absl::Status SecretFile::Load() {
   if (length > kMaxBytes) return error("larger than 64 KiB");
   std::vector<std::string> lines = MeaningfulLines(absl::string_view(text.data(), length));
   if (lines.empty()) return error("empty");
+  if (check_ != nullptr) {
+    if (const absl::Status refused = check_(lines); !refused.ok()) return error(refused.message());
+  }
   lines_ = std::move(lines);
   stamp_ = stamp_of(info);
   return absl::OkStatus();

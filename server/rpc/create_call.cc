@@ -60,7 +60,7 @@ absl::Status AnswerNotKept() {
 absl::Status Reused(const Message& request, const std::string& rpc,
                     const store::IntentRecord& known) {
   std::vector<FieldViolation> violations;
-  if (known.rpc == rpc) {
+  if (known.rpc == rpc && !known.trimmed) {
     for (std::string& field : DifferingFields(request, known.request)) {
       violations.push_back({std::move(field), "differs from the request first sent with this id"});
     }

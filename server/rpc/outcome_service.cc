@@ -58,6 +58,9 @@ void GetBySession(UnaryCall* call, v1::GetCreateOutcomeResponse* response) {
       merchant_id, call->request_id(),
       [call, response](absl::StatusOr<store::SessionRecord> record) {
         if (absl::IsNotFound(record.status())) {
+          sessions::RestoreHold* const hold = call->edge().gateway.restore_hold;
+          const absl::Status held = hold == nullptr ? absl::OkStatus() : hold->Unanswerable();
+          if (!held.ok()) return call->Finish(held);
           return call->Finish(MakeError(absl::StatusCode::kNotFound,
                                         "the gateway knows no create with this request_id",
                                         {.reason = "CREATE_NOT_FOUND"}));

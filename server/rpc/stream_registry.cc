@@ -93,6 +93,7 @@ void StreamRegistry::CountCutOff(const CutOff& cut_off) {
        {"limit", "events.max_write_stall"},
        {"unread_for", absl::FormatDuration(absl::Trunc(cut_off.unread_for, absl::Milliseconds(1)))},
        {"position", absl::StrCat(cut_off.position)},
+       {"trace_id", cut_off.trace_id},
        {"left_out", absl::StrCat(*left_out)}});
 }
 

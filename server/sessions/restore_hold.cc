@@ -53,6 +53,11 @@ absl::Duration RestoreHold::Left() {
   return left;
 }
 
+absl::Status RestoreHold::Unanswerable() {
+  const absl::Duration left = Left();
+  return left == absl::ZeroDuration() ? absl::OkStatus() : Held(left);
+}
+
 void RestoreHold::Admit(std::string merchant_id, std::string request_id,
                         absl::AnyInvocable<void(absl::Status) &&> done) {
   store_->FindIntent(merchant_id, request_id,

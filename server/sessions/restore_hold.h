@@ -31,6 +31,10 @@ class RestoreHold {
   // How long creates are still held; zero: they are not.
   absl::Duration Left() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // UNAVAILABLE / RESTORED_HOLDING when creates are still held: what is asked about a create that
+  // the store does not know cannot be answered now. Otherwise OK.
+  absl::Status Unanswerable();
+
   // Whether the create of this id may go on, asked while Left() is not zero. `done` gets OK, or
   // UNAVAILABLE / RESTORED_HOLDING, or the store's error for callers; it runs once, on the store's
   // thread.

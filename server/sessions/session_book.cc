@@ -169,7 +169,8 @@ void SessionBook::Record(News news, absl::AnyInvocable<void(absl::StatusOr<Recor
                      LogWarning("a session carries the mark of a create that did not make it",
                                 {{"merchant", heard->merchant_id},
                                  {"request_id", heard->request_id},
-                                 {"session", heard->session_id}});
+                                 {"session", heard->session_id},
+                                 {"trace_id", std::string(heard->trace.trace_id())}});
                    }
                    if (!told->first.empty()) {
                      LogError("one create made two sessions",

@@ -189,6 +189,9 @@ Step AdvanceByWebhook(const std::optional<SessionRecord>& known, const News& new
     return {.verdict = Verdict::kHeld, .record = std::move(record), .events = {}};
   }
   Settle(record, news.heard_at, times);
+  if (told == kustom::ipp::v1::SESSION_STATUS_FINALIZED && record.session.order_id().empty()) {
+    record.next_check_at = std::min(record.next_check_at, news.heard_at + times.complete);
+  }
   Step step{.verdict = Verdict::kAdvanced, .record = {}, .events = {}};
   step.events.push_back(Tell(WebhookEvent(news), record));
   step.record = std::move(record);

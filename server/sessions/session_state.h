@@ -90,10 +90,11 @@ struct Step {
 //   What the reconciling read says then is the truth; where it is the other status, the record
 //   takes it and a CORRECTED event, which is not a terminal one, tells of it.
 // * When the record learns what the events told so far had to leave out (the whole session, the
-//   create's request_id, or the order_id of a session that went out as FINALIZED), and
-//   the news makes no event that carries it, a DETAILS event does. It is no step.
-// * Ids of CORRECTED and DETAILS end with the record's `revision`, so no two of a session are
-// equal.
+//   create's request_id, or the order_id of a session that went out as FINALIZED), and the news
+//   makes no event that carries it, a DETAILS event does. It is no step. A webhook that says
+//   FINALIZED without an order_id makes the session due for a read, which may know it.
+// * Ids of CORRECTED and DETAILS end with the record's `revision`, so no two of a session
+//   are equal.
 // * An event of a webhook keeps the upstream's id, word and time. One that a whole session proves
 //   has an id made of merchant, session and type, the same whenever it is computed again, and
 //   occurred when it was heard; FINALIZED at `purchase_completed_at` where the session tells it.

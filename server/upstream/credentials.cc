@@ -1,6 +1,8 @@
 #include "server/upstream/credentials.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -8,10 +10,21 @@
 
 namespace ipp::upstream {
 
+namespace {
+
+// It goes into a header field.
+absl::Status CheckKey(const std::vector<std::string>& lines) {
+  const auto visible = [](unsigned char c) { return c > ' ' && c < 0x7f; };
+  if (std::all_of(lines[0].begin(), lines[0].end(), visible)) return absl::OkStatus();
+  return absl::InvalidArgumentError("the key has characters other than visible ASCII ones");
+}
+
+}  // namespace
+
 absl::Status Credentials::Add(std::string merchant_id, std::string username, std::string key_file,
                               Clock* clock) {
   IPP_ASSIGN_OR_RETURN(std::unique_ptr<SecretFile> key,
-                       SecretFile::Open(std::move(key_file), clock));
+                       SecretFile::Open(std::move(key_file), clock, &CheckKey));
   entries_[std::move(merchant_id)] = Entry{std::move(username), std::move(key)};
   return absl::OkStatus();
 }

@@ -64,10 +64,7 @@ std::variant<sessions::News, Ignored, Malformed, WrongMerchant> ReadEvent(
   if (session_id.empty()) return Malformed{"data.session_id is missing"};
   if (event.id().empty() && IsEventId(delivery_id)) event.set_id(std::string(delivery_id));
   if (event.id().empty()) return Malformed{"id is missing"};
-  if (event.merchant_id().empty()) {
-    if (signers.size() != 1) return Malformed{"merchant_id is missing, and several have the key"};
-    event.set_merchant_id(*signers.begin());
-  }
+  if (event.merchant_id().empty() && signers.size() == 1) event.set_merchant_id(*signers.begin());
   for (const std::string& path : left_out) unreadable(path);
 
   sessions::News news;

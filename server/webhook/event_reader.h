@@ -24,7 +24,8 @@ struct WrongMerchant {};
 // else may be missing or of any form:
 //  * without an id in the body, `delivery_id` (the webhook-id header, which is signed too) is the
 //    event's;
-//  * without a merchant it is the one whose key signed it, if it is only one;
+//  * without a merchant it is the one whose key signed it; when several merchants have the key, the
+//    `merchant_id` of the result is empty;
 //  * without a time that can be read it happened now.
 // `signers`: the merchants whose keys have signed the body. `unreadable` is called with the path of
 // each field that was left out (json::ReadOptions).

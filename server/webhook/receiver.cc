@@ -61,10 +61,12 @@ absl::StatusOr<std::set<std::string>> Signers(const Delivery& delivery,
 }  // namespace
 
 Receiver::Receiver(std::function<std::vector<SigningKey>()> keys, absl::Duration tolerance,
-                   sessions::SessionBook* book, Clock* clock, Metrics* metrics)
+                   sessions::SessionBook* book, FindOwner find_owner, Clock* clock,
+                   Metrics* metrics)
     : keys_(std::move(keys)),
       tolerance_(tolerance),
       book_(book),
+      find_owner_(std::move(find_owner)),
       clock_(clock),
       unreadable_fields_(metrics, "ipp_upstream_unreadable_fields_total",
                          "Values of the upstream that could not be read and were left out.",
@@ -116,6 +118,35 @@ void Receiver::Take(Delivery delivery, absl::AnyInvocable<void(Answer) &&> done)
   }
 
   sessions::News& news = std::get<sessions::News>(read);
+  if (!news.merchant_id.empty()) return Record(std::move(news), std::move(done));
+  FindMerchant(std::move(news), {signers->begin(), signers->end()}, std::move(done));
+}
+
+void Receiver::FindMerchant(sessions::News news, std::vector<std::string> signers, Done done) {
+  std::string session_id = news.session_id;
+  find_owner_(
+      std::move(signers), std::move(session_id),
+      [this, news = std::move(news),
+       done = std::move(done)](absl::StatusOr<std::string> owner) mutable {
+        if (owner.ok()) {
+          news.merchant_id = *std::move(owner);
+          return Record(std::move(news), std::move(done));
+        }
+        const bool none = absl::IsNotFound(owner.status());
+        LogWarning("webhook names no merchant, and several have its key",
+                   {{"event_id", news.event_id},
+                    {"session_id", news.session_id},
+                    {"error", std::string(owner.status().message())}});
+        const Result result = none ? kMalformed : kStoreFailed;
+        counters_[result]->Add();
+        std::move(done)(
+            Say(result, none ? "merchant_id is missing, and no merchant that has the key has "
+                               "the session"
+                             : "whose session it is cannot be found out now, deliver it again"));
+      });
+}
+
+void Receiver::Record(sessions::News news, Done done) {
   const std::string event_id = news.event_id;
   const std::string type = news.upstream_type;
   book_->Record(std::move(news), [counters = counters_, event_id, type, done = std::move(done)](

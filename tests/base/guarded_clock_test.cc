@@ -76,6 +76,21 @@ TEST_P(GuardedClockJump, IsTakenOverWhenItStaysAndIsOnProbationForAnHour) {
   ExpectFollows();
 }
 
+// A scrape shows it although nothing has asked for plausible() since.
+TEST_F(GuardedClockTest, ShowsThatItIsPlausibleAgainAfterAJumpBehindAProbation) {
+  Jump(absl::Hours(1));
+  clock_.Now();
+  machine_.Advance(GuardedClock::kAdopt);
+  clock_.Now();
+  machine_.Advance(GuardedClock::kProbation);
+  Jump(absl::Hours(1));
+  clock_.Now();
+  EXPECT_NE(metrics_.Text().find("ipp_clock_plausible 0"), std::string::npos);
+  Jump(-absl::Hours(1));
+  clock_.Now();
+  EXPECT_NE(metrics_.Text().find("ipp_clock_plausible 1"), std::string::npos);
+}
+
 TEST_F(GuardedClockTest, LooksAtEachJumpAnew) {
   const absl::Time before = clock_.Now();
   for (int minute = 0; minute < 60; ++minute) {

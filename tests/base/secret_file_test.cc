@@ -11,6 +11,7 @@
 #include <ostream>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "tests/support/fake_clock.h"
 
@@ -54,6 +55,25 @@ TEST_F(SecretFileTest, GivesTheLinesThatMeanSomething) {
   EXPECT_THAT(file->lines(), ElementsAre("whsec_a", "whsec_b"));
   EXPECT_EQ(file->value(), "whsec_a");
   EXPECT_EQ(file->path(), Path());
+}
+
+absl::Status EvenLines(const std::vector<std::string>& lines) {
+  return lines.size() % 2 == 0 ? absl::OkStatus() : absl::InvalidArgumentError("odd");
+}
+
+// What would be refused at the start is not taken later either.
+TEST_F(SecretFileTest, KeepsTheOldValueWhereTheCheckRefusesTheNewOne) {
+  Write("one");
+  EXPECT_EQ(std::string(SecretFile::Open(Path(), &clock_, &EvenLines).status().message()),
+            Path() + ": odd");
+  Write("one\ntwo");
+  const auto file = SecretFile::Open(Path(), &clock_, &EvenLines).value();
+  Replace("three");
+  clock_.Advance(absl::Seconds(2));
+  EXPECT_THAT(file->lines(), ElementsAre("one", "two"));
+  Replace("four\nfive");
+  clock_.Advance(absl::Seconds(2));
+  EXPECT_THAT(file->lines(), ElementsAre("four", "five"));
 }
 
 struct UnusableRow {

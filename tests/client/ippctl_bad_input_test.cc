@@ -293,6 +293,13 @@ INSTANTIATE_TEST_SUITE_P(
          "ippctl: PERMISSION_DENIED (PERMISSION): it failed\nrequest id: r-1\n"},
         {"Anonymous", absl::StatusCode::kUnauthenticated, Detail("NO_TOKEN", {}), 5,
          "ippctl: UNAUTHENTICATED (NO_TOKEN): it failed\nrequest id: r-1\n"},
+        // An earlier call with the id may have been sent.
+        {"NotAsked", absl::StatusCode::kUnavailable,
+         Detail("STORE_UNAVAILABLE", {{"retry_safe", "true"}}, {}, absl::Seconds(3)), 7,
+         "ippctl: UNAVAILABLE (STORE_UNAVAILABLE): it failed\n"
+         "outcome: UNKNOWN, it may or may not have been done\n"
+         "retry: safe after 3s\n"
+         "request id: r-1\n"},
         {"NotSent", absl::StatusCode::kUnavailable,
          Detail("UPSTREAM_UNAVAILABLE", {{"outcome", "NOT_SENT"}, {"retry_safe", "true"}}, {},
                 absl::Seconds(3)),

@@ -68,6 +68,9 @@ curl -sf "http://$ADMIN/readyz" | grep -q 'restored; creates' || fail "/readyz d
 timeout 20 "$BUILD/client/ippctl" --address "$GRPC" sessions create --device "$device" --amount 100 --currency SEK \
   --request-id 22222222-2222-4222-8222-222222222222 >"$WORK/held" 2>&1 && fail "a create was not held: $(cat "$WORK/held")"
 grep -q 'RESTORED_HOLDING' "$WORK/held" || fail "$(cat "$WORK/held")"
+# Nor is it said that there was none.
+ctl sessions outcomes --request-id 22222222-2222-4222-8222-222222222222 >"$WORK/held" 2>&1 && fail "$(cat "$WORK/held")"
+grep -q 'RESTORED_HOLDING' "$WORK/held" || fail "$(cat "$WORK/held")"
 
 # Moved to PostgreSQL.
 stop_gateway

@@ -53,4 +53,8 @@ absl::Status Database::Revive() {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::string> Database::BackUp() { return primary_->Dump(name_, "ipp_gateway"); }
+
+absl::Status Database::Restore(const std::string& file) { return primary_->LoadDump(name_, file); }
+
 }  // namespace ipp::faults

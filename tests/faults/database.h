@@ -28,6 +28,11 @@ class Database {
   // a standby of its own.
   absl::Status Revive();
 
+  // pg_dump of the gateway's schema; the file's path.
+  absl::StatusOr<std::string> BackUp();
+  // pg_restore of it, while no gateway runs.
+  absl::Status Restore(const std::string& file);
+
  private:
   Database(const WorkDirectory& directory) : directory_(directory) {}
   absl::Status AddStandby();

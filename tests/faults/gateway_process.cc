@@ -45,8 +45,9 @@ GatewayProcess::GatewayProcess(Options options, const SimulatorProcess& simulato
                    // As impatient as it may be, and without a budget that a test would feel.
                    "reconcile: {first: 200ms, max: 1s, watched: 200ms, max_in_flight: 4, "
                    "reads_per_second: 1000}\n",
-                   "events: {max_subscribers_per_caller: 10000}\n", "creates: {send_for: ",
-                   options_.send_for, "}\n", "drain_timeout: ", options_.drain_timeout, "\n"));
+                   "events: {max_subscribers_per_caller: 10000}\n",
+                   "creates: {send_for: ", options_.send_for, ", settle: ", options_.settle, "}\n",
+                   "drain_timeout: ", options_.drain_timeout, "\n"));
   log_ = directory.File(absl::StrCat("gateway-", options_.name, ".log"));
 }
 
@@ -58,21 +59,33 @@ std::string GatewayProcess::webhook_url() const {
   return absl::StrCat("http://127.0.0.1:", webhooks_.number(), "/webhooks/kustom");
 }
 
-absl::Status GatewayProcess::Start() {
-  if (absl::Status launched = Launch(); !launched.ok()) return launched;
+absl::Status GatewayProcess::Start(const std::string& flag) {
+  if (absl::Status launched = Launch(flag); !launched.ok()) return launched;
   return WaitUntilReady();
 }
 
 absl::Status GatewayProcess::StartInVain(absl::Duration life) {
-  if (absl::Status launched = Launch(); !launched.ok()) return launched;
+  if (absl::Status launched = Launch(""); !launched.ok()) return launched;
   if (process_->Wait(life).ok()) return Failed("has ended by itself");
   Kill();
   return absl::OkStatus();
 }
 
-absl::Status GatewayProcess::Launch() {
+absl::Status GatewayProcess::RunTool(const std::vector<std::string>& flags) {
+  std::vector<std::string> arguments = {options_.program, "--config", config_};
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  auto process = ChildProcess::Start(arguments, log_);
+  if (!process.ok()) return process.status();
+  const absl::StatusOr<int> code = (*process)->Wait(kReadyLimit);
+  if (code.ok() && *code == 0) return absl::OkStatus();
+  return Failed(absl::StrCat("as a tool: ", code.ok() ? absl::StrCat("exit ", *code)
+                                                      : std::string(code.status().message())));
+}
+
+absl::Status GatewayProcess::Launch(const std::string& flag) {
   started_at_ = absl::Now();
   std::vector<std::string> arguments = {options_.program, "--config", config_};
+  if (!flag.empty()) arguments.push_back(flag);
   if (!options_.clock_file.empty()) {
     absl::Status found = PrefixWithClock(options_.clock_file, &arguments);
     if (!found.ok()) return found;

@@ -28,6 +28,8 @@ class GatewayProcess {
     std::string drain_timeout = "5s";
     // How long a create that cannot leave is tried; the sooner one whose gateway died is found.
     std::string send_for = "30s";
+    // How long creates are held after a restore.
+    std::string settle = "10m";
     // The file of its wall clock (see ClockSteps); empty: it sees the machine's.
     std::string clock_file = "";
   };
@@ -40,13 +42,16 @@ class GatewayProcess {
   std::string webhook_url() const;
   int admin_port() const { return admin_.number(); }
 
-  // Returns once it is ready.
-  absl::Status Start();
+  // Returns once it is ready. `flag`: one more, as --restored; empty: none.
+  absl::Status Start(const std::string& flag = "");
   // Starts it and kills it so soon that it may not have finished starting.
   absl::Status StartInVain(absl::Duration life);
   // Until it answers /readyz with 200. UNAVAILABLE: it does not, or has ended; the log's end is in
   // the message.
   absl::Status WaitUntilReady();
+  // Runs the program with this configuration and these flags to its end, beside the one that
+  // serves: --backup. An error when it does not exit with 0.
+  absl::Status RunTool(const std::vector<std::string>& flags);
   // SIGKILL.
   void Kill();
   // SIGTERM; OK when it ended with 0.
@@ -61,7 +66,7 @@ class GatewayProcess {
   const std::string& log() const { return log_; }
 
  private:
-  absl::Status Launch();
+  absl::Status Launch(const std::string& flag);
   absl::Status Failed(const std::string& what) const;
 
   const Options options_;

@@ -124,7 +124,9 @@ class LogJudge {
       Wrong(event, absl::StrCat("it shows the session as ", Name(shown.status())));
     }
     const bool paid = event.type() == v1::SESSION_EVENT_TYPE_FINALIZED;
-    if (event.order_id() != (paid ? session.order_id : "")) {
+    if (paid && event.order_id().empty()) {
+      JudgeLateOrder(id, session, event);
+    } else if (event.order_id() != (paid ? session.order_id : "")) {
       Wrong(event, absl::StrCat("its order is '", event.order_id(), "', true is '",
                                 session.order_id, "'"));
     }
@@ -138,6 +140,16 @@ class LogJudge {
     if (shown.device_id().empty() || shown.merchant_reference1() != session.reference) {
       Wrong(event, "it does not show the whole session");
     }
+  }
+
+  // A webhook may leave the order out; then an event of its own tells of it.
+  void JudgeLateOrder(const std::string& id, const TrueSession& session,
+                      const v1::SessionEvent& event) {
+    for (const v1::SessionEvent* other : by_session_.at(id)) {
+      if (IsDetails(other->type()) && other->order_id() == session.order_id) return;
+    }
+    out_.missing.push_back(absl::StrCat(Describe(event), ": no event tells its order, true is '",
+                                        session.order_id, "'"));
   }
 
   // May come at any time, also after the end, and more than once; never empty-handed.

@@ -1,5 +1,7 @@
 #include "tests/faults/plan.h"
 
+#include "absl/strings/str_format.h"
+
 namespace ipp::faults {
 namespace {
 
@@ -44,6 +46,13 @@ std::vector<Plan> DrawPlans(int count, int merchants, std::mt19937_64* random) {
     DrawEnd(&plan, random);
   }
   return plans;
+}
+
+std::string DrawUuid(std::mt19937_64* random) {
+  const uint64_t a = (*random)();
+  const uint64_t b = (*random)();
+  return absl::StrFormat("%08x-%04x-4%03x-8%03x-%012x", a >> 32, (a >> 16) & 0xffff, a & 0xfff,
+                         (b >> 48) & 0xfff, b & 0xffffffffffff);
 }
 
 }  // namespace ipp::faults

@@ -39,5 +39,7 @@ std::vector<Plan> DrawPlans(int count, int merchants, std::mt19937_64* random);
 
 // Uniform in [0, below); the same on every machine, which std's distributions are not.
 uint64_t Draw(std::mt19937_64* random, uint64_t below);
+// A request_id.
+std::string DrawUuid(std::mt19937_64* random);
 
 }  // namespace ipp::faults

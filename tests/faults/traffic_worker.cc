@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "ippclient/error.h"
 #include "tests/faults/fresh_channel.h"
 #include "tests/faults/letter_case.h"
@@ -94,7 +93,7 @@ std::string TrafficWorker::CreateThroughGateway(const NamedPlan& named) {
   CreateCall create;
   create.merchant_id = merchant.id;
   create.reference = named.reference;
-  create.request_id = Uuid();
+  create.request_id = DrawUuid(&random_);
   if (named.plan.watch == WatchBy::kRequest) {
     watches_->WatchRequest(merchant.id, Respell(create.request_id, &random_));
   }
@@ -204,13 +203,6 @@ bool TrafficWorker::Explained(const grpc::Status& status, const std::string& cal
 TrafficWorker::Stub* TrafficWorker::StubFor(const MerchantKey& merchant) {
   const auto& stubs = stubs_[static_cast<size_t>(&merchant - merchants_.data())];
   return stubs[Draw(&random_, stubs.size())].get();
-}
-
-std::string TrafficWorker::Uuid() {
-  const uint64_t a = random_();
-  const uint64_t b = random_();
-  return absl::StrFormat("%08x-%04x-4%03x-8%03x-%012x", a >> 32, (a >> 16) & 0xffff, a & 0xfff,
-                         (b >> 48) & 0xfff, b & 0xffffffffffff);
 }
 
 }  // namespace ipp::faults

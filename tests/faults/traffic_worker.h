@@ -40,7 +40,6 @@ class TrafficWorker {
   bool Explained(const grpc::Status& status, const std::string& call);
   // At any gateway, by chance.
   Stub* StubFor(const MerchantKey& merchant);
-  std::string Uuid();
 
   const std::vector<MerchantKey>& merchants_;
   Watches* const watches_;

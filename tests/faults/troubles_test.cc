@@ -111,6 +111,21 @@ TEST(Details, MayComeAtAnyTime) {
   }
 }
 
+TEST(Details, TellTheOrderThatTheEndDidNot) {
+  Story story = GoodStory();
+  const v1::SessionEvent details = DetailsOfPaid(story);
+  for (auto& event : story.log) {
+    if (event.session_id() == details.session_id()) event.clear_order_id();
+  }
+  story.Spread();
+  EXPECT_THAT(Judge(Tell(story)).missing, Contains(HasSubstr("no event tells its order")));
+  story.log.push_back(details);
+  story.Spread();
+  const Verdict verdict = Judge(Tell(story));
+  EXPECT_THAT(verdict.wrong, IsEmpty());
+  EXPECT_THAT(verdict.missing, IsEmpty());
+}
+
 TEST(Details, AreTrueAndWhole) {
   const auto wrong = [](void (*spoil)(v1::SessionEvent&)) {
     Story story = GoodStory();

@@ -24,7 +24,7 @@ struct Verdict {
 // webhooks were all lost; such sessions are in the truth only, and nothing is asked of them.
 //
 // * Each session that is known and final in the truth has exactly one terminal event, the true one,
-//   with the true order; nothing follows it.
+//   with the true order; nothing follows it. A DETAILS event may tell the order instead.
 // * An event tells a step that was taken; a session goes forwards only; a step is told once, but
 //   for failed payments; event ids and cursors are unique.
 // * A webhook that was taken is in the log under its id, or something that may have come before it

@@ -263,6 +263,18 @@ TEST_F(SilentUpstream, LetsACreateEndAfterItsCallerHasGone) {
   EXPECT_EQ(page.response.events_size(), 1);
 }
 
+// Not the drain's patience, which an operator may well set to nothing.
+TEST(Upstream, IsWaitedForWithACreateHoweverShortADrainIs) {
+  GatedGateway world(
+      [](const GateRequest&, GatePeer& peer) {
+        peer.Respond(201, R"({"session_id": "33333333-3333-4333-8333-333333333333",
+                              "status": "CREATED"})");
+      },
+      [](config::Config& config) { *config.mutable_drain_timeout() = {}; });
+  const RpcRow& create = Creates()[1];
+  EXPECT_EQ(create.rpc(world.gateway->channel(), create.request, {}).code, StatusCode::OK);
+}
+
 TEST(Upstream, IsAskedForNoMoreThanMaxInFlight) {
   Event let_go;
   GatedGateway world(

@@ -114,6 +114,36 @@ TEST(SessionDetails, TellTheOrderThatCameAfterTheEnd) {
   EXPECT_TRUE(step.record->session.has_purchase_completed_at());
 }
 
+// A webhook need not say the order: a read may know it, and one that does not is enough.
+TEST(SessionDetails, AreReadForWhenTheEndToldNoOrder) {
+  const Known whole = Advance({}, CreatesAnswer()).record;
+  News end = Webhook(v1::SESSION_EVENT_TYPE_FINALIZED);
+  end.order_id.clear();
+  const Known ended = Advance(whole, end).record;
+  ASSERT_TRUE(ended.has_value());
+  EXPECT_FALSE(ended->open);
+  EXPECT_EQ(ended->next_check_at, end.heard_at + CheckTimes().complete);
+
+  const Step told = Advance(ended, Read(v1::SESSION_STATUS_FINALIZED));
+  ASSERT_EQ(told.events.size(), 1u);
+  EXPECT_EQ(told.events[0].event.type(), kDetails);
+  EXPECT_EQ(told.events[0].event.order_id(), "o1");
+  EXPECT_EQ(told.record->next_check_at, absl::InfiniteFuture());
+
+  News without = Read(v1::SESSION_STATUS_FINALIZED);
+  without.session->clear_order_id();
+  const Step silent = Advance(ended, without);
+  EXPECT_TRUE(silent.events.empty());
+  ASSERT_TRUE(silent.record.has_value());
+  EXPECT_EQ(silent.record->next_check_at, absl::InfiniteFuture());
+
+  // With the order nothing is to be found out, nor at another end.
+  EXPECT_EQ(Advance(whole, Webhook(v1::SESSION_EVENT_TYPE_FINALIZED)).record->next_check_at,
+            absl::InfiniteFuture());
+  EXPECT_EQ(Advance(whole, Webhook(v1::SESSION_EVENT_TYPE_CANCELLED)).record->next_check_at,
+            absl::InfiniteFuture());
+}
+
 TEST(SessionDetails, LearnTheCreateAlsoWhereFinalStatusesDisagree) {
   const Known known = Advance({}, Webhook(v1::SESSION_EVENT_TYPE_CANCELLED)).record;
   News read = Answer(v1::SESSION_STATUS_FINALIZED);

@@ -301,6 +301,23 @@ absl::StatusOr<std::string> PostgresServer::Execute(const std::string& database,
   return Query(conninfo(database), sql);
 }
 
+absl::StatusOr<std::string> PostgresServer::Dump(const std::string& database,
+                                                 const std::string& schema) {
+  IPP_ASSIGN_OR_RETURN(const std::string programs, Programs());
+  const std::string file = absl::StrCat(directory_, "/dump-", ++dumps_);
+  IPP_RETURN_IF_ERROR(Run({programs + "/pg_dump", "--format=custom", "--schema=" + schema,
+                           "--file=" + file, "--dbname=" + conninfo(database)},
+                          directory_ + "/dump.log"));
+  return file;
+}
+
+absl::Status PostgresServer::LoadDump(const std::string& database, const std::string& file) {
+  IPP_ASSIGN_OR_RETURN(const std::string programs, Programs());
+  return Run({programs + "/pg_restore", "--clean", "--if-exists", "--exit-on-error",
+              "--dbname=" + conninfo(database), file},
+             directory_ + "/restore.log");
+}
+
 // ---- Ends. ----
 
 absl::Status PostgresServer::SignalAll(int signal) {

@@ -53,6 +53,11 @@ class PostgresServer {
   // empty when there is none.
   absl::StatusOr<std::string> Execute(const std::string& database, const std::string& sql);
 
+  // Writes the schema and its rows to a file of this server's directory, with pg_dump; its path.
+  absl::StatusOr<std::string> Dump(const std::string& database, const std::string& schema);
+  // Puts what Dump() wrote in the place of what the database has, with pg_restore.
+  absl::Status LoadDump(const std::string& database, const std::string& file);
+
   // SIGKILL to all of its processes at once; waits until they are gone.
   absl::Status Kill();
   // Ends it in order, without waiting for clients.
@@ -89,6 +94,7 @@ class PostgresServer {
   int port_ = 0;
   pid_t pid_ = -1;  // of the postmaster
   int databases_ = 0;
+  int dumps_ = 0;
 };
 
 }  // namespace ipp

@@ -63,6 +63,14 @@ TEST_F(CredentialsTest, RefusesAMissingFileByItsPath) {
   EXPECT_FALSE(credentials_.Find("PM1").ok());
 }
 
+TEST_F(CredentialsTest, RefusesAKeyThatNoHeaderFieldCarries) {
+  for (const char* key : {"a b", "a\tb", "k\xc3\xa9y", "a\x01"}) {
+    const absl::Status status = credentials_.Add("PM1", "", files_.Write("key", key), &clock_);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("visible ASCII")) << key;
+    EXPECT_THAT(std::string(status.message()), testing::Not(HasSubstr(key)));
+  }
+}
+
 TEST_F(CredentialsTest, RefusesAnEmptyFile) {
   EXPECT_FALSE(credentials_.Add("PM1", "", files_.Write("key", "\n"), &clock_).ok());
 }

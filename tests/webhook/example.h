@@ -1,8 +1,11 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "server/webhook/receiver.h"
 #include "server/webhook/signature.h"
 
 // A delivery that was signed by another program.
@@ -20,5 +23,10 @@ inline constexpr char kExampleBody[] =
 inline constexpr char kExampleSignature[] = "v1,8z9mtFqdlOMp0s3dfzdz2zjTjKLyHGOsevAnQObEECY=";
 
 inline std::string ExampleKey() { return DecodeSecret(kExampleSecret).value(); }
+
+// For tests in which every event names its merchant: an event that does not is the test's fault.
+inline FindOwner NoOwner() {
+  return [](auto, auto, auto done) { std::move(done)(absl::InternalError("asked for an owner")); };
+}
 
 }  // namespace ipp::webhook

@@ -40,7 +40,11 @@ class FrontTest : public testing::Test {
   Receiver receiver_{[] {
                        return std::vector<SigningKey>{{"DM00000001", ExampleKey()}};
                      },
-                     absl::Minutes(5), &book_, &clock_, &metrics_};
+                     absl::Minutes(5),
+                     &book_,
+                     NoOwner(),
+                     &clock_,
+                     &metrics_};
   std::unique_ptr<web::WebListener> listener_;
 };
 

@@ -63,8 +63,19 @@ class ReceiverTest : public testing::Test {
   Metrics metrics_;
   store::FakeStore store_{&clock_, store::FakeStore::Mode::kManual};
   sessions::SessionBook book_{&store_, &clock_, &metrics_};
+  // What a search for an owner ends with; the merchants that it was to choose from.
+  absl::StatusOr<std::string> owner_ = absl::InternalError("asked for an owner");
+  std::vector<std::string> candidates_;
   std::vector<SigningKey> keys_ = {{kMerchant, ExampleKey()}, {kOther, "other key"}};
-  Receiver receiver_{[this] { return keys_; }, absl::Minutes(5), &book_, &clock_, &metrics_};
+  Receiver receiver_{[this] { return keys_; },
+                     absl::Minutes(5),
+                     &book_,
+                     [this](std::vector<std::string> merchants, const std::string&, auto done) {
+                       candidates_ = std::move(merchants);
+                       std::move(done)(owner_);
+                     },
+                     &clock_,
+                     &metrics_};
 };
 
 std::string Event(absl::string_view type, absl::string_view data) {
@@ -259,6 +270,28 @@ TEST_F(ReceiverTest, LooksAtTheSignatureBeforeTheBody) {
   EXPECT_EQ(Take(delivery).http_code, 401);
 }
 
+// Several merchants may have one key; what an event does not need to say, it need not say then.
+TEST_F(ReceiverTest, AsksWhoseSessionItIsWhereSeveralHaveTheKey) {
+  constexpr char kThin[] =
+      R"({"id":"kevt_1","type":"ipp.session.created","data":{"session_id":"11111111-1111-4111-8111-111111111111"}})";
+  keys_ = {{kOther, ExampleKey()}, {kMerchant, ExampleKey()}};
+  owner_ = absl::UnavailableError("the upstream does not answer");
+  EXPECT_EQ(Take(kThin).http_code, 503);
+  owner_ = absl::NotFoundError("none");
+  EXPECT_EQ(Take(kThin).http_code, 400);
+  EXPECT_THAT(store_.events(), IsEmpty());
+  owner_ = std::string(kOther);
+  EXPECT_EQ(Take(kThin).http_code, 200);
+  EXPECT_THAT(candidates_, testing::ElementsAre(kMerchant, kOther));
+  store_.RunAll();
+  candidates_.clear();
+  EXPECT_EQ(Take(kThin).text, "known already");
+  keys_ = {{kOther, ExampleKey()}};
+  candidates_.clear();
+  EXPECT_EQ(Take(kThin).text, "known already");
+  EXPECT_THAT(candidates_, IsEmpty());
+}
+
 TEST(Receiver, TakesDeliveriesFromManyThreads) {
   FakeClock clock(kExampleTime);
   Metrics metrics;
@@ -268,7 +301,7 @@ TEST(Receiver, TakesDeliveriesFromManyThreads) {
       [] {
         return std::vector<SigningKey>{{kMerchant, ExampleKey()}};
       },
-      absl::Minutes(5), &book, &clock, &metrics);
+      absl::Minutes(5), &book, NoOwner(), &clock, &metrics);
   Mutex mutex;
   CondVar changed;
   int accepted = 0;

@@ -20,6 +20,7 @@
 #include "tests/support/fake_store.h"
 #include "tests/support/odd_json.h"
 #include "tests/support/require.h"
+#include "tests/webhook/example.h"
 
 namespace ipp::webhook {
 namespace {
@@ -64,7 +65,11 @@ class Intake {
   Receiver receiver_{[] {
                        return std::vector<SigningKey>{{kMerchant, kKey}};
                      },
-                     absl::Minutes(5), &book_, &clock_, &metrics_};
+                     absl::Minutes(5),
+                     &book_,
+                     NoOwner(),
+                     &clock_,
+                     &metrics_};
 };
 
 void CheckKept(Intake* intake, Delivery delivery) {
