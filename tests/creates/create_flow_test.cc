@@ -56,7 +56,7 @@ class CreateFlowTest : public testing::Test {
   void Run(Try& one, CreateShape shape = {}, bool is_callers = true) {
     CreateOnce(tools_,
                {.call = &one.call,
-                .route = routes_->Find("kustom.ipp.v1.EnrollmentService.CreateEnrollment"),
+                .route = routes_->Find("kustom.ipp.v1.EnrollmentService/CreateEnrollment"),
                 .context = {.merchant_id = "PM1",
                             .trace = {},
                             .deadline = clock_.Now() + absl::Seconds(10)},
@@ -310,7 +310,7 @@ TEST(CreateFlow, IsDoneOnceForManyThreads) {
     threads.emplace_back([&tools, &routes, &clock, caller = callers.back().get()] {
       CreateOnce(tools,
                  {.call = caller,
-                  .route = routes->Find("kustom.ipp.v1.EnrollmentService.CreateEnrollment"),
+                  .route = routes->Find("kustom.ipp.v1.EnrollmentService/CreateEnrollment"),
                   .context = {.merchant_id = "PM1",
                               .trace = {},
                               .deadline = clock.Now() + absl::Seconds(10)},

@@ -117,6 +117,10 @@ INSTANTIATE_TEST_SUITE_P(
                   [](uint32_t) { return Frame(http2::kSettings, 0, 0, http2::Setting(4, 65535)); },
                   10'000, false, ""},
             Flood{"OfResets", Reset, 2'000, false, ""},
+            // CVE-2023-32732: gRPC 1.51 ends the whole connection for it, at its next call.
+            Flood{"OfMalformedBinaryFields",
+                  [](uint32_t round) { return Begin(Stream(round), Field("a-bin", "!")); }, kMost,
+                  true, ""},
             Flood{"OfCallsMoreThanAllowed", [](uint32_t round) { return Begin(Stream(round)); },
                   kMost, true, ""})),
     [](const auto& info) {
@@ -215,8 +219,12 @@ INSTANTIATE_TEST_SUITE_P(
             LargeHead{"OfAHugeField", [] { return Field("k", std::string(100'000, 'v')); }},
             LargeHead{"OfAHugeToken",
                       [] { return Field("authorization", "Bearer " + std::string(9'000, 't')); }},
-            LargeHead{"OfAHugePath", [] { return std::string(); },
-                      "/" + std::string(12'000, 'p')})),
+            LargeHead{"OfAHugePath", [] { return std::string(); }, "/" + std::string(12'000, 'p')},
+            // CVE-2023-1428: such a field before too many others made some versions of gRPC abort.
+            LargeHead{"WithAnOddTe", [] { return Field("te", "x") + ManyFields(); }},
+            LargeHead{"WithAnOddScheme", [] { return Field(":scheme", "x") + ManyFields(); }},
+            LargeHead{"WithBalancerStatistics",
+                      [] { return Field("grpclb_client_stats", "x") + ManyFields(); }})),
     [](const auto& info) {
       return absl::StrCat(std::get<1>(info.param).name, std::get<0>(info.param) ? "Tls" : "");
     });

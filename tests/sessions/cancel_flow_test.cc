@@ -61,8 +61,8 @@ class CancelFlowTest : public testing::Test {
   }
   void Run() {
     request_.set_session_id(kSession);
-    CancelAndConfirm({.cancel = routes_->Find("kustom.ipp.v1.SessionService.CancelSession"),
-                      .get = routes_->Find("kustom.ipp.v1.SessionService.GetSession"),
+    CancelAndConfirm({.cancel = routes_->Find("kustom.ipp.v1.SessionService/CancelSession"),
+                      .get = routes_->Find("kustom.ipp.v1.SessionService/GetSession"),
                       .recorder = &recorder_,
                       .clock = &clock_,
                       .scheduler = &scheduler_},
