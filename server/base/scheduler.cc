@@ -1,4 +1,5 @@
 #include "server/base/scheduler.h"
+#include "server/base/thread_name.h"
 
 #include <algorithm>
 
@@ -10,7 +11,11 @@ constexpr absl::Duration kLongestDelay = absl::Hours(24 * 365);
 
 }  // namespace
 
-ThreadScheduler::ThreadScheduler() : thread_([this] { Run(); }) {}
+ThreadScheduler::ThreadScheduler()
+    : thread_([this] {
+        NameThisThread("scheduler");
+        Run();
+      }) {}
 
 ThreadScheduler::~ThreadScheduler() {
   {

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
+#include "server/base/thread_name.h"
 #include "server/events/cursor.h"
 #include "server/events/hub_reader.h"
 #include "server/events/store_answer.h"
@@ -50,7 +51,10 @@ EventHub::EventHub(store::Store* store, HubOptions options, Metrics* metrics)
   store_->SetListener(listener);
   // What another replica appended before there was a listener.
   listener(store_->bounds().latest);
-  thread_ = std::thread([this] { Run(); });
+  thread_ = std::thread([this] {
+    NameThisThread("hub");
+    Run();
+  });
 }
 
 EventHub::~EventHub() {

@@ -22,6 +22,7 @@
 #include "server/base/log_rate_limiter.h"
 #include "server/base/mutex.h"
 #include "server/base/status_macros.h"
+#include "server/base/thread_name.h"
 #include "server/grpc_port/listening_sockets.h"
 
 namespace ipp::grpc_port {
@@ -79,7 +80,10 @@ class Gate final : public ConnectionGate {
     acceptor_ = std::move(acceptor);
     Watch(wake_, EPOLLIN);
     for (const int fd : listening_.fds) Watch(fd, EPOLLIN);
-    thread_ = std::thread([this] { Run(); });
+    thread_ = std::thread([this] {
+      NameThisThread("gate");
+      Run();
+    });
   }
 
   void Close() override {

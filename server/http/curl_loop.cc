@@ -1,4 +1,5 @@
 #include "server/http/curl_loop.h"
+#include "server/base/thread_name.h"
 
 #include <algorithm>
 #include <utility>
@@ -16,7 +17,10 @@ CurlLoop::CurlLoop(CurlShared* shared)
     : shared_(shared),
       multi_(curl_multi_init()),
       inbox_(std::make_shared<CurlInbox>(multi_)),
-      thread_([this] { Run(); }) {}
+      thread_([this] {
+        NameThisThread("curl");
+        Run();
+      }) {}
 
 CurlLoop::~CurlLoop() {
   thread_.join();

@@ -12,6 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "server/base/metrics.h"
 #include "server/base/mutex.h"
+#include "server/base/thread_name.h"
 
 namespace ipp::store {
 
@@ -30,10 +31,10 @@ class Inbox {
 
   // `refuse` must be quick.
   Inbox(size_t limit, Gauge* depth, std::function<void(T& work)> refuse)
-      : limit_(limit),
-        depth_(depth),
-        refuse_(std::move(refuse)),
-        refuser_([this] { RefuseAll(); }) {}
+      : limit_(limit), depth_(depth), refuse_(std::move(refuse)), refuser_([this] {
+          NameThisThread("store-refusals");
+          RefuseAll();
+        }) {}
   ~Inbox() {
     Stop();
     refuser_.join();

@@ -21,6 +21,7 @@
 #include "server/base/log_rate_limiter.h"
 #include "server/base/mutex.h"
 #include "server/base/status_macros.h"
+#include "server/base/thread_name.h"
 #include "server/web/connection.h"
 #include "server/web/loop_gate.h"
 
@@ -106,7 +107,10 @@ class Listener final : public WebListener, public ConnectionOwner {
     }
     port_ = acceptor_.local_endpoint(error).port();
     Accept();
-    thread_ = std::thread([this] { loop_.run(); });
+    thread_ = std::thread([this] {
+      NameThisThread(options_.name.c_str());
+      loop_.run();
+    });
     return absl::OkStatus();
   }
 

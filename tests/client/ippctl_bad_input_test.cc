@@ -298,7 +298,7 @@ INSTANTIATE_TEST_SUITE_P(
          Detail("STORE_UNAVAILABLE", {{"retry_safe", "true"}}, {}, absl::Seconds(3)), 7,
          "ippctl: UNAVAILABLE (STORE_UNAVAILABLE): it failed\n"
          "outcome: UNKNOWN, it may or may not have been done\n"
-         "retry: safe after 3s\n"
+         "retry: with --request-id r-1 only, which never does it twice\n"
          "request id: r-1\n"},
         {"NotSent", absl::StatusCode::kUnavailable,
          Detail("UPSTREAM_UNAVAILABLE", {{"outcome", "NOT_SENT"}, {"retry_safe", "true"}}, {},

@@ -2,13 +2,18 @@
 
 #include <grpcpp/generic/generic_stub.h>
 
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
+#include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/empty.pb.h"
 #include "google/protobuf/unknown_field_set.h"
@@ -151,6 +156,22 @@ TEST(Reflection, ListsTheServices) {
                          "kustom.ipp.v1.LocationService", "kustom.ipp.v1.OutcomeService",
                          "kustom.ipp.v1.SessionService", "kustom.ipp.v1.SessionEventService",
                          "kustom.ipp.v1.SimulationService"));
+}
+
+// What `top -H` and a debugger show. A thread takes its name when it first runs.
+TEST(Threads, HaveNames) {
+  GatewayBed bed;
+  std::set<std::string> missing = {"curl", "store-writer", "store-reader", "store-refusals", "gate",
+                                   "hub",  "scheduler",    "webhooks",     "admin"};
+  const absl::Time end = absl::Now() + absl::Seconds(30);
+  while (!missing.empty() && absl::Now() < end) {
+    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+      std::string name;
+      std::getline(std::ifstream(task.path() / "comm") >> std::ws, name);
+      missing.erase(name);
+    }
+  }
+  EXPECT_THAT(missing, testing::IsEmpty());
 }
 
 TEST(MetricsPage, CountsCallsRequestsWebhooksAndEvents) {

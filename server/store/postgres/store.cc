@@ -14,6 +14,7 @@
 #include "server/base/log.h"
 #include "server/base/mutex.h"
 #include "server/base/status_macros.h"
+#include "server/base/thread_name.h"
 #include "server/store/inbox.h"
 #include "server/store/keepable.h"
 #include "server/store/log_view.h"
@@ -198,9 +199,18 @@ PostgresStore::PostgresStore(const PostgresOptions& options, Clock* clock, Metri
       reads_(options.max_queue,
              &metrics->gauge("ipp_store_queue_depth", "Calls that wait for the store.",
                              {{"queue", "read"}})) {
-  write_thread_ = std::thread([this] { WriteLoop(); });
-  read_thread_ = std::thread([this] { reads_.Run(&reader_); });
-  listen_thread_ = std::thread([this] { ListenLoop(); });
+  write_thread_ = std::thread([this] {
+    NameThisThread("store-writer");
+    WriteLoop();
+  });
+  read_thread_ = std::thread([this] {
+    NameThisThread("store-reader");
+    reads_.Run(&reader_);
+  });
+  listen_thread_ = std::thread([this] {
+    NameThisThread("store-listener");
+    ListenLoop();
+  });
 }
 
 PostgresStore::~PostgresStore() {

@@ -12,6 +12,7 @@
 #include "server/base/log.h"
 #include "server/base/mutex.h"
 #include "server/base/status_macros.h"
+#include "server/base/thread_name.h"
 #include "server/store/file_lock.h"
 #include "server/store/inbox.h"
 #include "server/store/keepable.h"
@@ -144,8 +145,14 @@ SqliteStore::SqliteStore(const SqliteOptions& options, Clock* clock, Metrics* me
       reads_(options.max_queue,
              &metrics->gauge("ipp_store_queue_depth", "Calls that wait for the store.",
                              {{"queue", "read"}})) {
-  write_thread_ = std::thread([this] { WriteLoop(); });
-  read_thread_ = std::thread([this] { reads_.Run(reader_.get()); });
+  write_thread_ = std::thread([this] {
+    NameThisThread("store-writer");
+    WriteLoop();
+  });
+  read_thread_ = std::thread([this] {
+    NameThisThread("store-reader");
+    reads_.Run(reader_.get());
+  });
 }
 
 SqliteStore::~SqliteStore() {
