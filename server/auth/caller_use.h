@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "server/base/mutex.h"
+#include "server/base/token_bucket.h"
 
 namespace ipp::auth {
 
@@ -19,7 +20,8 @@ struct CallerLimits {
 // What one caller uses now. Thread-safe.
 class CallerUse {
  public:
-  explicit CallerUse(CallerLimits limits) : limits_(limits) {}
+  explicit CallerUse(CallerLimits limits)
+      : limits_(limits), requests_(limits.requests_per_second, limits.requests_per_second) {}
 
   const CallerLimits& limits() const { return limits_; }
 
@@ -37,8 +39,7 @@ class CallerUse {
   const CallerLimits limits_;
   Mutex mutex_;
   int in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
-  double tokens_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::Duration filled_at_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();
+  TokenBucket requests_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace ipp::auth

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -9,6 +8,7 @@
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/base/mutex.h"
+#include "server/base/token_bucket.h"
 
 namespace ipp {
 
@@ -17,29 +17,22 @@ namespace ipp {
 class LogRateLimiter {
  public:
   LogRateLimiter(double per_second, int at_once, Clock* clock = Clock::Real())
-      : per_second_(per_second), at_once_(at_once), clock_(clock), left_(at_once) {}
+      : clock_(clock), lines_(per_second, at_once) {}
 
   // A line may be written: how many were left out since the last one that was.
   std::optional<int64_t> Take() {
     MutexLock lock(&mutex_);
-    const absl::Duration now = clock_->Monotonic();
-    left_ = std::min<double>(at_once_, left_ + absl::ToDoubleSeconds(now - last_) * per_second_);
-    last_ = now;
-    if (left_ < 1) {
+    if (!lines_.Take(clock_->Monotonic())) {
       ++left_out_;
       return std::nullopt;
     }
-    left_ -= 1;
     return std::exchange(left_out_, 0);
   }
 
  private:
-  const double per_second_;
-  const double at_once_;
   Clock* const clock_;
   Mutex mutex_;
-  double left_ ABSL_GUARDED_BY(mutex_);
-  absl::Duration last_ ABSL_GUARDED_BY(mutex_);
+  TokenBucket lines_ ABSL_GUARDED_BY(mutex_);
   int64_t left_out_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -15,7 +15,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
-#include "server/config/address.h"
+#include "server/base/host_port.h"
 #include "server/config/config.h"
 
 namespace ipp::config {

@@ -10,35 +10,20 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "server/base/host_port.h"
 #include "server/base/status_macros.h"
 
 namespace ipp::grpc_port {
 namespace {
 
-struct HostPort {
-  std::string host;
-  int port;
-};
-
 absl::Status Cannot(const std::string& address, absl::string_view why) {
   return absl::UnavailableError(absl::StrCat("cannot listen on ", address, ": ", why));
-}
-
-absl::StatusOr<HostPort> Split(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  int port = 0;
-  if (colon == std::string::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port) ||
-      port < 0 || port > 65535) {
-    return Cannot(address, "it is not host:port");
-  }
-  absl::string_view host = absl::string_view(address).substr(0, colon);
-  if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
-  return HostPort{std::string(host), port};
 }
 
 using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
@@ -97,8 +82,9 @@ int Open(const addrinfo& at, absl::Duration unacknowledged, int* port) {
 
 absl::StatusOr<ListeningSockets> ListenOn(const std::string& address,
                                           absl::Duration unacknowledged) {
-  IPP_ASSIGN_OR_RETURN(const HostPort wanted, Split(address));
-  ListeningSockets sockets{.fds = {}, .port = wanted.port};
+  const std::optional<HostPort> wanted = ParseHostPort(address);
+  if (!wanted) return Cannot(address, "it is not host:port, or [v6]:port");
+  ListeningSockets sockets{.fds = {}, .port = wanted->port};
   int error = 0;
   const auto listen_on = [&](const std::string& host) -> absl::Status {
     IPP_ASSIGN_OR_RETURN(const Addresses found, Resolve(address, host));
@@ -112,11 +98,11 @@ absl::StatusOr<ListeningSockets> ListenOn(const std::string& address,
     }
     return absl::OkStatus();
   };
-  const bool everywhere = wanted.host == "0.0.0.0" || wanted.host == "::";
+  const bool everywhere = wanted->host == "0.0.0.0" || wanted->host == "::";
   if (everywhere) IPP_RETURN_IF_ERROR(listen_on("::"));
   // Otherwise there is no IPv6, or it is taken.
   if (sockets.fds.empty() && error != EADDRINUSE) {
-    IPP_RETURN_IF_ERROR(listen_on(everywhere ? "0.0.0.0" : wanted.host));
+    IPP_RETURN_IF_ERROR(listen_on(everywhere ? "0.0.0.0" : wanted->host));
   }
   if (!sockets.fds.empty() && error != EADDRINUSE) return sockets;
   for (const int fd : sockets.fds) close(fd);

@@ -17,6 +17,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "server/base/host_port.h"
 #include "server/base/log.h"
 #include "server/base/log_rate_limiter.h"
 #include "server/base/mutex.h"
@@ -38,25 +39,6 @@ constexpr size_t kMostHeaderBytes = 64'000;
 constexpr size_t kTurningAway = 64;
 // Accepting fails while file descriptors are short; trying again at once would spin.
 constexpr std::chrono::milliseconds kAcceptPause{100};
-
-struct HostPort {
-  std::string host;
-  std::string port;
-};
-
-absl::StatusOr<HostPort> SplitAddress(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  uint32_t port = 0;
-  if (colon == std::string::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port) ||
-      port > 65535) {
-    return absl::InvalidArgumentError(absl::StrCat("address '", address, "' is not host:port"));
-  }
-  absl::string_view host(address.data(), colon);
-  if (absl::ConsumePrefix(&host, "[") != absl::ConsumeSuffix(&host, "]")) {
-    return absl::InvalidArgumentError(absl::StrCat("address '", address, "' is not [host]:port"));
-  }
-  return HostPort{std::string(host), absl::StrCat(port)};
-}
 
 class Listener final : public WebListener, public ConnectionOwner {
  public:
@@ -92,11 +74,16 @@ class Listener final : public WebListener, public ConnectionOwner {
       return absl::InvalidArgumentError(
           absl::StrCat("max_header_bytes is more than ", kMostHeaderBytes));
     }
-    IPP_ASSIGN_OR_RETURN(const HostPort address, SplitAddress(options_.address));
+    const std::optional<HostPort> address = ParseHostPort(options_.address);
+    if (!address) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("address '", options_.address, "' is not host:port, or [v6]:port"));
+    }
     error_code error;
     tcp::resolver resolver(loop_);
-    const auto found = resolver.resolve(
-        address.host, address.port, tcp::resolver::passive | tcp::resolver::numeric_service, error);
+    const auto found =
+        resolver.resolve(address->host, absl::StrCat(address->port),
+                         tcp::resolver::passive | tcp::resolver::numeric_service, error);
     for (auto entry = found.begin(); entry != found.end(); ++entry) {
       error = Bind(entry->endpoint());
       if (!error) break;

@@ -5,8 +5,8 @@
 
 #include "absl/strings/string_view.h"
 
-// Addresses as the configuration writes them. Nothing here asks a name server.
-namespace ipp::config {
+// Addresses as the configuration writes them. Nothing here asks a name server. Pure.
+namespace ipp {
 
 struct HostPort {
   std::string host;  // an IPv6 address without its brackets
@@ -21,4 +21,4 @@ std::optional<HostPort> ParseHostPort(absl::string_view text);
 // is not, whatever it resolves to.
 bool IsLoopback(absl::string_view host);
 
-}  // namespace ipp::config
+}  // namespace ipp
