@@ -40,7 +40,7 @@ Scheduler::TaskId ThreadScheduler::RunAfter(absl::Duration delay,
 }
 
 bool ThreadScheduler::Cancel(TaskId id) {
-  // Dropped outside the lock: what a task owns may call back.
+  // Destroyed outside the lock, since what the task owns may call back.
   absl::AnyInvocable<void() &&> dropped;
   MutexLock lock(&mutex_);
   const auto it = deadlines_.find(id);
