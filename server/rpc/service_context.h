@@ -13,7 +13,7 @@
 
 namespace ipp::rpc {
 
-// What every service implementation holds.
+// The context that every service implementation uses.
 struct ServiceContext {
   explicit ServiceContext(const Backends& g)
       : backends(g), methods(*g.routes, g.metrics), strangers(new LogRateLimiter(10, 50)) {}
