@@ -96,15 +96,15 @@ class AppImpl final : public App {
         .Set(1);
     metrics_.gauge("process_start_time_seconds", "When the gateway started, in seconds since 1970.")
         .Set(absl::ToDoubleSeconds(clock_.Now() - absl::UnixEpoch()));
-    metrics_.gauge("ipp_upstream_in_flight_limit", "The most that ipp_upstream_in_flight may be.")
+    metrics_.gauge("ipp_upstream_in_flight_limit", "The upper limit of ipp_upstream_in_flight.")
         .Set(config_.upstream().max_in_flight());
-    metrics_.gauge("ipp_events_subscribers_limit", "The most that ipp_events_subscribers may be.")
+    metrics_.gauge("ipp_events_subscribers_limit", "The upper limit of ipp_events_subscribers.")
         .Set(config_.events().max_subscribers());
     for (const auto& [port, most] : {std::pair{"grpc", config_.connections().max()},
                                      {"webhooks", config_.webhooks().max_connections()},
                                      {"admin", config_.admin().max_connections()}}) {
       metrics_
-          .gauge("ipp_connections_limit", "The most that ipp_connections may be.", {{"port", port}})
+          .gauge("ipp_connections_limit", "The upper limit of ipp_connections.", {{"port", port}})
           .Set(most);
     }
   }

@@ -37,7 +37,7 @@ struct Evidence {
 
 // What a caller must present.
 enum class Proof {
-  kAny,   // a token or a certificate; when both name a caller, the same one
+  kAny,   // a token or a certificate; if both name a caller, it must be the same
   kBoth,  // a token and a certificate of the same caller
 };
 

@@ -17,12 +17,12 @@ namespace ipp {
 // Value of ErrorInfo.domain in every error that the gateway makes.
 inline constexpr char kErrorDomain[] = "ipp.kustom.co";
 
-// What became of a call upstream, in ErrorInfo.metadata["outcome"].
+// Whether an upstream call was executed, in ErrorInfo.metadata["outcome"].
 enum class Outcome {
   kNotSent,   // No byte of it left the gateway: sending it (again) is safe.
-  kRejected,  // The upstream refused it (4xx): nothing was done.
-  kExecuted,  // The upstream did it.
-  kUnknown,   // It may or may not have been done.
+  kRejected,  // The upstream refused it (4xx): it was not executed.
+  kExecuted,  // The upstream executed it.
+  kUnknown,   // It may or may not have been executed.
 };
 absl::string_view OutcomeName(Outcome outcome);  // "NOT_SENT", …
 

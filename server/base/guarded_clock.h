@@ -62,10 +62,10 @@ class GuardedClock final : public Clock {
   Gauge& plausible_;
   Gauge& jump_;
   Counter& jumps_;
-  // Wall minus monotonic, in nanoseconds, as Now() takes it to be.
+  // The offset that Now() uses: wall minus monotonic, in nanoseconds.
   std::atomic<int64_t> offset_;
   std::atomic<bool> jumped_{false};
-  // Monotonic nanoseconds until which a time that was taken over is on probation.
+  // Monotonic nanoseconds until which an adopted time is on probation.
   std::atomic<int64_t> probation_until_{0};
 
   Mutex mutex_;

@@ -6,7 +6,7 @@
 namespace ipp {
 namespace {
 
-// An infinite delay, added to the time now, would overflow.
+// The upper limit of a delay: adding an infinite delay to the current time would overflow.
 constexpr absl::Duration kLongestDelay = absl::Hours(24 * 365);
 
 }  // namespace

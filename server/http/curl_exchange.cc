@@ -112,7 +112,7 @@ void CurlExchange::SetUp() {
   set(CURLOPT_READDATA, this);
   set(CURLOPT_SEEKFUNCTION, &CurlExchange::SeekBody);
   set(CURLOPT_SEEKDATA, this);
-  set(CURLOPT_UPLOAD_BUFFERSIZE, 16L * 1024);  // 64 KiB a handle otherwise
+  set(CURLOPT_UPLOAD_BUFFERSIZE, 16L * 1024);  // the default is 64 KiB per handle
   set(CURLOPT_HEADERFUNCTION, &CurlExchange::OnHeader);
   set(CURLOPT_HEADERDATA, this);
   set(CURLOPT_WRITEFUNCTION, &CurlExchange::OnBody);

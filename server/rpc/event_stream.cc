@@ -79,7 +79,7 @@ EventStream::EventStream(const ServiceContext& service, StreamRegistry* streams,
 }
 
 absl::Status EventStream::Admit(const auth::Caller& caller) {
-  // Without configured callers, the clients cannot be told apart.
+  // Without configured callers, the clients cannot be distinguished.
   if (caller.use == nullptr) return streams_->Add(shared_from_this(), "");
   caller_ = caller.name;
   IPP_RETURN_IF_ERROR(caller.use->BeginStream(service_.backends.clock->Monotonic()));

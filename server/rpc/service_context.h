@@ -23,7 +23,7 @@ struct ServiceContext {
   bool MayLogStranger() const {
     const auto left_out = strangers->Take();
     if (left_out && *left_out > 0) {
-      LogWarning("changes that strangers asked for are missing in the audit",
+      LogWarning("audit lines of unauthenticated requests were left out",
                  {{"count", absl::StrCat(*left_out)}});
     }
     return left_out.has_value();

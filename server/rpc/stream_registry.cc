@@ -32,7 +32,7 @@ StreamRegistry::StreamRegistry(Limits limits, Clock* clock, Scheduler* scheduler
       clock_(clock),
       scheduler_(scheduler),
       slow_readers_(metrics->counter("ipp_events_slow_readers_total",
-                                     "Streams ended because nobody read them.")),
+                                     "Streams ended because the client did not read.")),
       cut_offs_(10, 50, clock) {
   MutexLock lock(&mutex_);
   tick_ = scheduler_->RunAfter(kTick, [this] { Tick(); });

@@ -92,7 +92,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public creates::CreateC
   // by validation: they may come from a stranger and contain anything, such as a token in place of
   // an id.
   void Show(const absl::Status& status) const;
-  // Writes one audit line per requested change, whoever the caller is.
+  // Writes one audit line per requested change; rate-limited if the client is not authenticated.
   void Audit(const absl::Status& status) const;
   void OnCancel() override;
   void OnDone() override;

@@ -18,7 +18,7 @@ namespace ipp::upstream {
 struct Failure {
   absl::Status status;
   Outcome outcome = Outcome::kUnknown;
-  bool retriable = false;                     // a read may be tried again
+  bool retriable = false;                     // a read may be retried
   std::optional<absl::Duration> retry_after;  // the wait that the upstream asked for
 };
 

@@ -100,13 +100,13 @@ RouteRow::RouteRow(const routes::Route& route, Metrics* metrics)
   const std::string operation(route.method()->name());
   for (size_t i = 0; i < kEndingNames.size(); ++i) {
     endings[i] = &metrics->counter("ipp_upstream_requests_total",
-                                   "Requests to the upstream, each try counted.",
+                                   "Requests to the upstream, each attempt counted.",
                                    {{"operation", operation}, {"result", kEndingNames[i]}});
   }
   seconds = &metrics->histogram("ipp_upstream_request_seconds",
                                 "From handing a request to the transport to its end.",
                                 {{"operation", operation}});
-  retries = &metrics->counter("ipp_upstream_retries_total", "Reads that were tried again.",
+  retries = &metrics->counter("ipp_upstream_retries_total", "Retries of reads.",
                               {{"operation", operation}});
 }
 

@@ -342,7 +342,8 @@ void Connection::OnDeadline() {
       owner_->TimedOut();
       return Refuse({408, "the request took too long"});
     case Phase::kWriting: {
-      // The peer does not read: a plain close would leave the kernel to hold the answer for it.
+      // The peer does not read. Reset the connection, since after a plain close the kernel would
+      // keep the answer.
       error_code ignored;
       socket_.set_option(asio::socket_base::linger(true, 0), ignored);
       return Close();
