@@ -55,8 +55,8 @@ struct WebOptions {
   // request.
   absl::Duration idle_timeout = absl::Seconds(75);
   absl::Duration write_timeout = absl::Seconds(10);
-  // When another connection arrives, the connection that has been idle for longest is closed. If
-  // none is idle, the new one is accepted, answered 503 and closed.
+  // At the limit, a new connection closes the one that has been idle for longest. If none is idle,
+  // the new one is accepted, answered 503 and closed.
   int max_connections = 1024;
   std::string server_name = "ipp-gateway";
   std::string name = "web";      // names the port in metrics and logs
