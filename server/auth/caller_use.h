@@ -10,14 +10,14 @@
 
 namespace ipp::auth {
 
-// How much one caller may ask for; 0: no limit of its own.
+// Limits for one caller. 0: no limit for this caller.
 struct CallerLimits {
-  int requests_per_second = 0;  // calls and new streams; a second's worth may come at once
+  int requests_per_second = 0;  // calls and new streams; the burst is one second's worth
   int in_flight = 0;            // unary calls
   int subscribers = 0;          // streams
 };
 
-// What one caller uses now. Thread-safe.
+// The current use by one caller. Thread-safe.
 class CallerUse {
  public:
   explicit CallerUse(CallerLimits limits)
@@ -25,12 +25,12 @@ class CallerUse {
 
   const CallerLimits& limits() const { return limits_; }
 
-  // One more request at `now` (Clock::Monotonic()). RESOURCE_EXHAUSTED / CALLER_LIMIT with
-  // RetryInfo and metadata `scope` (requests_per_second, in_flight) and `limit`; it is not counted
-  // then.
+  // Registers one more request at `now` (Clock::Monotonic()). RESOURCE_EXHAUSTED / CALLER_LIMIT
+  // with RetryInfo and metadata `scope` (requests_per_second, in_flight) and `limit`; the request
+  // is then not counted.
   absl::Status BeginStream(absl::Duration now);
   absl::Status BeginCall(absl::Duration now);
-  // Of a BeginCall that was OK.
+  // Must be called once after each BeginCall that returned OK.
   void EndCall();
 
  private:

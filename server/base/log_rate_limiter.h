@@ -12,14 +12,15 @@
 
 namespace ipp {
 
-// How many lines of a kind that a stranger can cause are written: some at once, then so many a
-// second; the rest is counted. Thread-safe.
+// Limits how often a log line that strangers can cause is written: `at_once` lines in a burst, then
+// `per_second`. The lines that are left out are counted. Thread-safe.
 class LogRateLimiter {
  public:
   LogRateLimiter(double per_second, int at_once, Clock* clock = Clock::Real())
       : clock_(clock), lines_(per_second, at_once) {}
 
-  // A line may be written: how many were left out since the last one that was.
+  // Returns nothing if the line must be left out. Otherwise it may be written, and the result is
+  // how many lines were left out since the last one.
   std::optional<int64_t> Take() {
     MutexLock lock(&mutex_);
     if (!lines_.Take(clock_->Monotonic())) {

@@ -53,13 +53,13 @@ void Set(int fd, int level, int option, int value) {
   setsockopt(fd, level, option, &value, sizeof(value));
 }
 
-// The listening socket, and its port in `*port`; else -1, and errno says why.
+// Returns the listening socket and stores its port in `*port`; -1 with errno on failure.
 int Open(const addrinfo& at, absl::Duration unacknowledged, int* port) {
   const int fd = socket(at.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
   Set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   if (at.ai_family == AF_INET6) Set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
-  // What is accepted has these too.
+  // Accepted connections inherit these options.
   Set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   Set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
       static_cast<int>(absl::ToInt64Milliseconds(unacknowledged)));
@@ -100,7 +100,8 @@ absl::StatusOr<ListeningSockets> ListenOn(const std::string& address,
   };
   const bool everywhere = wanted->host == "0.0.0.0" || wanted->host == "::";
   if (everywhere) IPP_RETURN_IF_ERROR(listen_on("::"));
-  // Otherwise there is no IPv6, or it is taken.
+  // For all addresses: use IPv4 only if the host has no IPv6. A port that is in use remains an
+  // error.
   if (sockets.fds.empty() && error != EADDRINUSE) {
     IPP_RETURN_IF_ERROR(listen_on(everywhere ? "0.0.0.0" : wanted->host));
   }
