@@ -151,8 +151,7 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
   void FinishWithoutLedger(const absl::Status& trouble) {
     absl::Status status = store::ForCallers(trouble);
     if (!creation_.id.is_callers) {
-      status = WithMetadata(std::move(status),
-                            {{"outcome", std::string(OutcomeName(Outcome::kNotSent))}});
+      status = WithMetadata(status, {{"outcome", std::string(OutcomeName(Outcome::kNotSent))}});
     }
     call_->Finish(status);
   }
