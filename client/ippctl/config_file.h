@@ -31,8 +31,8 @@ absl::StatusOr<ConfigFile> ParseConfigFile(absl::string_view text, const std::st
 absl::StatusOr<ConfigFile> FindConfigFile(const FlagValues& given, const GetEnv& getenv,
                                           const std::vector<Flag>& known);
 
-// The context that counts: --context, IPPCTL_CONTEXT or the file's own word, with where it is from;
-// empty when none is asked for. NOT_FOUND when the file has no such section.
+// The selected context (--context, IPPCTL_CONTEXT or the file's `context`) and where it was
+// selected; empty when none is. NOT_FOUND when the file has no such section.
 struct Context {
   std::string name;
   std::string where;

@@ -18,8 +18,8 @@ namespace ipp::ippctl {
 std::vector<std::string> EnumChoices(const google::protobuf::EnumDescriptor* type);
 // The value of one of EnumChoices' words, in any case and with `_` or `-`; 0 for any other.
 int EnumNumber(const google::protobuf::EnumDescriptor* type, absl::string_view choice);
-// What a person reads: SESSION_STATUS_ACTIVE → "ACTIVE". The upstream's own word when the contract
-// does not know it (`raw`), "?" when that is empty too.
+// The text for a person: SESSION_STATUS_ACTIVE → "ACTIVE". The upstream's own value (`raw`) when
+// the contract does not know it, "?" when that is empty too.
 std::string EnumText(const google::protobuf::EnumDescriptor* type, int number,
                      absl::string_view raw = "");
 

@@ -29,8 +29,8 @@ absl::StatusOr<std::unique_ptr<WebhookSender>> WebhookSender::Create(Options opt
   curl.connections = 1;
   curl.max_response_bytes = kMaxAnswerBytes;
   curl.connect_timeout = options.timeout;
-  // Servers under development close idle connections soon. A webhook that is sent on one at that
-  // moment would look like a failed one.
+  // Servers under development close idle connections soon. A webhook sent on a connection at that
+  // moment would appear as a failed one.
   curl.max_connection_idle = absl::Seconds(1);
   curl.user_agent = absl::StrCat("ippctl/", client::Version());
   std::unique_ptr<WebhookSender> sender(new WebhookSender(std::move(options)));
@@ -65,7 +65,8 @@ WebhookSender::Attempt WebhookSender::SendOnce(const Webhook& webhook) {
   request.target = options_.url.target;
   request.headers = WebhookHeaders(webhook, options_.keys, attempt.sent_at);
   request.body = webhook.body;
-  // libcurl must not repeat it behind our back: each attempt is told. Unlike kNo it can be ended.
+  // libcurl must not retry on its own, since each attempt is reported. Unlike kNo, this mode can be
+  // cancelled.
   request.repeatable = http::Repeatable::kHarmless;
   request.deadline = attempt.sent_at + options_.timeout;
   const http::HttpResult result = Exchange(std::move(request));
