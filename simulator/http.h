@@ -13,7 +13,7 @@ namespace ipp::simulator {
 
 struct FaultRule;
 
-// What a request came by, in ALPN's names.
+// The protocol of a request, by its ALPN name.
 inline constexpr std::string_view kHttp11 = "http/1.1";
 inline constexpr std::string_view kHttp2 = "h2";
 
@@ -34,7 +34,7 @@ struct Request {
   std::string_view RawQuery() const;
 };
 
-// How an answer leaves.
+// How an answer is sent.
 enum class Ending {
   kWhole,
   kReset,     // nothing is sent, the connection is reset
@@ -64,7 +64,7 @@ using Responder = std::function<void(Response)>;
 // Runs on the loop's thread.
 using Handler = std::function<void(Request&, Responder)>;
 
-// What becomes of a request once its head is read.
+// What to do with a request once its head is read.
 enum class Admission {
   kRead,      // it is read and handled
   kReadLast,  // so is this one, but none that begins later on the connection (HTTP/2 only)

@@ -15,10 +15,11 @@
 
 namespace ipp::simulator {
 
-// HTTP/2 on one connection: moves the bytes of an Http2Session, has its requests answered, and ends
-// as the answers say. While the peer does not take what it is sent, nothing more is read from it.
+// HTTP/2 on one connection: moves the bytes of an Http2Session, passes its requests to the handler,
+// and ends as the answers say. While the peer does not read what it is sent, nothing more is read
+// from it.
 //
-// Requests whose peer has gone stay with their handlers, and keep nothing but themselves alive.
+// Requests whose peer has gone stay with their handlers, and keep only themselves alive.
 class Http2Connection final : public ServerConnection,
                               private Http2Session::Host,
                               public std::enable_shared_from_this<Http2Connection> {
