@@ -35,11 +35,11 @@ class Http2Connection final : public ServerConnection,
   using ErrorCode = boost::system::error_code;
   using Stream = Http2Session::Stream;
 
-  // On the way to its end, in this order.
+  // The stages of a connection, in this order.
   enum class Stage {
     kServing,
-    kFlushing,  // what the session has to say is sent, then the connection is closed
-    kStopping,  // what is being written is the last
+    kFlushing,  // pending bytes of the session are sent, then the connection is closed
+    kStopping,  // the write under way is the last
     kOver,      // closed on our side, or gone
   };
 
@@ -65,7 +65,8 @@ class Http2Connection final : public ServerConnection,
   std::array<char, 16 * 1024> input_;
   std::string output_;
   std::unordered_map<int32_t, boost::asio::steady_timer> pacers_;  // of slow answers, by stream
-  size_t in_hand_ = 0;  // requests with a handler, also of streams that are gone, and silent ones
+  size_t in_hand_ =
+      0;  // requests with a handler, including those of ended streams, and silent ones
   Stage stage_ = Stage::kServing;
   bool reading_ = false;
   bool writing_ = false;

@@ -44,7 +44,7 @@ std::string LowerCaseName(std::string name) {
 
 }  // namespace
 
-// What nghttp2 calls, as it calls it.
+// The callbacks of nghttp2, in its own signatures.
 struct Http2Callbacks {
   static Http2Session& Of(void* session) { return *static_cast<Http2Session*>(session); }
 

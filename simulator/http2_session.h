@@ -28,14 +28,14 @@ class Http2Session {
     Request request;  // its views look into `fields`
     std::deque<std::pair<std::string, std::string>> fields;
     size_t header_bytes = 0;
-    size_t body_bytes = 0;  // that have come
-    bool answered = false;  // or refused; what still comes of the request is thrown away
-    bool last = false;      // none that began later counts
-    bool silent = false;    // it will never be answered; the host's
+    size_t body_bytes = 0;  // received
+    bool answered = false;  // or refused; the rest of the request is discarded
+    bool last = false;      // later streams are not handled
+    bool silent = false;    // it will never be answered; set by the host
     std::string body;       // of the answer
     size_t sent = 0;        // of it
-    size_t released = 0;    // what of it may be sent by now
-    bool cut = false;       // nothing comes after what is released
+    size_t released = 0;    // bytes of it that may be sent so far
+    bool cut = false;       // the stream ends after the released bytes
   };
 
   // The receiver of the session's events. From its methods it may call all of Http2Session except
@@ -71,11 +71,11 @@ class Http2Session {
   void Answer(Stream& stream, Response response);
   // More of the body of an answer with Ending::kSlowBody, which begins without any.
   void Release(Stream& stream, size_t bytes);
-  // RST_STREAM: nothing was done about the request.
+  // RST_STREAM: the request was not handled.
   void Refuse(Stream& stream);
   // GOAWAY without an error, for a connection that is about to close. Covers what was read.
   void GoAway();
-  // The same, and the stream and those after it are not covered: nothing was done about them.
+  // The same, but the stream and those after it are not covered: they were not handled.
   void GoAwayBefore(const Stream& stream);
   // From now on no request is accepted, neither new ones nor incomplete ones.
   void StopListening() { listening_ = false; }
@@ -103,7 +103,7 @@ class Http2Session {
   nghttp2_session* session_ = nullptr;
   std::unordered_map<int32_t, std::shared_ptr<Stream>> streams_;
   bool listening_ = true;
-  int32_t last_request_ = std::numeric_limits<int32_t>::max();  // streams beyond do not count
+  int32_t last_request_ = std::numeric_limits<int32_t>::max();  // later streams are not handled
   int reset_budget_;
 };
 

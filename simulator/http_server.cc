@@ -150,7 +150,7 @@ void HttpServer::Core::Accept() {
 
 void HttpServer::Core::OnAccept(error_code error, tcp::socket socket) {
   if (error) {
-    // Out of file descriptors, most likely: trying again at once would spin.
+    // Probably out of file descriptors: accepting again at once would spin.
     pause_.expires_after(kAcceptPause);
     pause_.async_wait([self = shared_from_this()](error_code stopped) {
       if (!stopped) self->Accept();

@@ -52,8 +52,8 @@ class WebhookQueue {
 
   void Enqueue(WebhookEvent event);
 
-  // Sends a known event once more to every destination, where it is still on its way after that.
-  // False: no such event.
+  // Sends a known event again to every destination, after its current delivery if that is still
+  // under way. False: no such event.
   bool Resend(const std::string& event_id);
 
   // Events with a sequence number above `after`, at most `limit`, of those that have a delivery in

@@ -38,7 +38,7 @@ class Printer final : public client::EventHandler {
     if (!status_.ok() || --left_ == 0) subscription_->Cancel();
   }
   void OnCursor(absl::string_view cursor) override {
-    if (!status_.ok()) return;  // the event before it was not printed
+    if (!status_.ok()) return;  // the previous event was not printed
     status_ = file_.Keep(cursor);
     if (!status_.ok()) return subscription_->Cancel();
     cursor_ = std::string(cursor);

@@ -10,7 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "client/ippctl/flags.h"
 
-// Between words of the command line and fields of the contract.
+// Conversions between words of the command line and fields of the contract.
 namespace ipp::ippctl {
 
 // Choices for a flag from an enum of the contract, without the prefix and the unspecified value:

@@ -10,8 +10,8 @@
 
 namespace ipp::ippctl {
 
-// Sends events on as webhooks: a line on standard output for each, and one on standard error for
-// each attempt that failed. One thread.
+// Forwards events as webhooks: prints a line on standard output for each, and one on standard error
+// for each failed attempt. One thread.
 class WebhookForwarder {
  public:
   // Both must outlive it. --on-failure says what happens to a webhook that could not be delivered.

@@ -15,7 +15,7 @@ namespace {
 constexpr absl::Duration kLongestPause = absl::Seconds(30);
 constexpr size_t kMaxAnswerBytes = 1 << 20;
 
-// The transport speaks of an upstream, which is not what the user has.
+// The transport's messages say "upstream", which a user of ippctl does not have.
 std::string TransportWords(const http::HttpResult& result) {
   return std::string(absl::StripPrefix(result.status.message(), "upstream: "));
 }
@@ -77,7 +77,7 @@ WebhookSender::Attempt WebhookSender::SendOnce(const Webhook& webhook) {
 }
 
 http::HttpResult WebhookSender::Exchange(http::HttpRequest request) {
-  // Shared: the answer may be taken, and this be over, before set_value has returned.
+  // Shared, because this function may return before set_value() has returned.
   const auto promise = std::make_shared<std::promise<http::HttpResult>>();
   std::future<http::HttpResult> answer = promise->get_future();
   auto call = transport_->Send(std::move(request), [promise](http::HttpResult result) {

@@ -62,7 +62,7 @@ class WebhookSender {
   Pause pause_;
   Mutex mutex_;
   std::shared_ptr<http::HttpTransport::Call> call_ ABSL_GUARDED_BY(mutex_);  // under way
-  std::unique_ptr<http::HttpTransport> transport_;  // goes first: its end ends what is under way
+  std::unique_ptr<http::HttpTransport> transport_;  // destroyed first, which ends calls under way
 };
 
 }  // namespace ipp::ippctl
