@@ -65,8 +65,7 @@ class Http2Connection final : public ServerConnection,
   std::array<char, 16 * 1024> input_;
   std::string output_;
   std::unordered_map<int32_t, boost::asio::steady_timer> pacers_;  // of slow answers, by stream
-  size_t in_hand_ =
-      0;  // requests with a handler, including those of ended streams, and silent ones
+  size_t in_hand_ = 0;  // requests with a handler (also of ended streams), and silent ones
   Stage stage_ = Stage::kServing;
   bool reading_ = false;
   bool writing_ = false;

@@ -18,8 +18,7 @@ constexpr int kReleased = 100;  // most held events in one lease
 // The longest Retry-After that is respected: the end of a session must not stay unnoticed for a
 // day.
 constexpr absl::Duration kLongestPatience = absl::Minutes(5);
-constexpr size_t kExpedited =
-    100;  // sessions per tick, so that thousands of watchers cause no burst
+constexpr size_t kExpedited = 100;  // sessions per tick, to spread a burst
 
 // Jitter of a tenth, so that sessions created together are not read together forever.
 absl::Duration Jittered(absl::Duration pause) {

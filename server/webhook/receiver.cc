@@ -45,8 +45,7 @@ absl::StatusOr<std::set<std::string>> Signers(const Delivery& delivery,
                                               absl::Duration tolerance) {
   const SignedHeaders headers{delivery.id, delivery.timestamp, delivery.signature};
   std::set<std::string> signers;
-  absl::Status refused =
-      Verify(headers, delivery.body, {}, now, tolerance);  // the result if there are no keys
+  absl::Status refused = Verify(headers, delivery.body, {}, now, tolerance);  // if there are none
   for (const SigningKey& key : keys) {
     absl::Status verified = Verify(headers, delivery.body, {key.key}, now, tolerance);
     if (verified.ok()) {
