@@ -39,9 +39,9 @@ class AppImpl final : public App {
   }
 
   ~AppImpl() override {
-    // First whoever takes work in; then the transport, whose last completions still need all the
-    // rest; then whoever reads the store on a thread of its own, and the store, whose last commits
-    // still tell the recorder, the observer and the receiver.
+    // First the parts that accept work; then the transport, whose last completions still need all
+    // other parts; then the parts that read the store on a thread of their own; last the store,
+    // whose final commits still call the recorder, the observer and the receiver.
     rpc_.reset();
     webhooks_.reset();
     admin_.reset();
@@ -49,7 +49,7 @@ class AppImpl final : public App {
     if (reconciler_ != nullptr) {
       reconciler_->Stop();
       reader_->CancelAll();
-      // Both wait until their reads have ended.
+      // Both destructors wait until their reads have ended.
       owner_.reset();
       reconciler_.reset();
     }
@@ -67,7 +67,8 @@ class AppImpl final : public App {
     IPP_RETURN_IF_ERROR(StartUpstream());
     StartReconciler();
     StartLedger();
-    // Before the first call can begin a create: what is under way now has no process any more.
+    // Before a call can begin a create: creates that are recorded as in progress now belong to a
+    // process that has ended.
     ledger_->Start();
     IPP_RETURN_IF_ERROR(StartRpc());
     IPP_RETURN_IF_ERROR(StartWebhooks());
@@ -89,21 +90,21 @@ class AppImpl final : public App {
   }
 
  private:
-  // What the metrics are held against.
+  // Exports the version and the start time, to which other metrics relate.
   void SayWhatRuns() {
     metrics_.gauge("ipp_build_info", "1; the version is in the label.", {{"version", IPP_VERSION}})
         .Set(1);
     metrics_.gauge("process_start_time_seconds", "When the gateway started, in seconds since 1970.")
         .Set(absl::ToDoubleSeconds(clock_.Now() - absl::UnixEpoch()));
-    metrics_.gauge("ipp_upstream_in_flight_limit", "The most that ipp_upstream_in_flight may be.")
+    metrics_.gauge("ipp_upstream_in_flight_limit", "The upper limit of ipp_upstream_in_flight.")
         .Set(config_.upstream().max_in_flight());
-    metrics_.gauge("ipp_events_subscribers_limit", "The most that ipp_events_subscribers may be.")
+    metrics_.gauge("ipp_events_subscribers_limit", "The upper limit of ipp_events_subscribers.")
         .Set(config_.events().max_subscribers());
     for (const auto& [port, most] : {std::pair{"grpc", config_.connections().max()},
                                      {"webhooks", config_.webhooks().max_connections()},
                                      {"admin", config_.admin().max_connections()}}) {
       metrics_
-          .gauge("ipp_connections_limit", "The most that ipp_connections may be.", {{"port", port}})
+          .gauge("ipp_connections_limit", "The upper limit of ipp_connections.", {{"port", port}})
           .Set(most);
     }
   }
@@ -127,7 +128,7 @@ class AppImpl final : public App {
     return store::OpenSqliteStore(std::move(options), &clock_, &metrics_);
   }
 
-  // Before anything reads the log or takes a create.
+  // Must run before anything reads the log or accepts a create.
   absl::Status NoteRestore() {
     const absl::Time now = clock_.Now();
     std::promise<absl::StatusOr<store::LogBounds>> begun;
@@ -169,8 +170,8 @@ class AppImpl final : public App {
     options.loops = upstream.loops();
     options.connections = upstream.connections();
     options.max_in_flight = static_cast<size_t>(upstream.max_in_flight());
-    // A create that outlives its caller must not outlive a drain by much; but its answer is waited
-    // for as long as any other.
+    // A create that outlives its caller must not outlive a drain by much, but has as much time for
+    // its answer as any other request.
     options.mutation_limit = std::max(config::ToDuration(config_.drain_timeout()),
                                       config::ToDuration(upstream.timeout()));
     options.user_agent = "ipp-gateway/" IPP_VERSION;
@@ -216,7 +217,8 @@ class AppImpl final : public App {
     options.max = config::ToDuration(reconcile.max());
     options.watched = config::ToDuration(reconcile.watched());
     options.max_in_flight = reconcile.max_in_flight();
-    // An upstream that answers slowly must leave room to callers, over HTTP/1.1 a connection.
+    // Leave connections to callers if the upstream answers slowly; over HTTP/1.1 each read occupies
+    // one.
     options.room = [transport = transport_.get()] {
       const int all = transport->concurrency();
       return std::max(1, all - std::max(1, all / 4));
@@ -230,7 +232,8 @@ class AppImpl final : public App {
   void StartLedger() {
     creates::LedgerOptions options;
     options.settle = config::ToDuration(config_.creates().settle());
-    // Tried to be sent, then one try to its end; and the replicas' clocks may differ.
+    // The time for sending, one attempt to its end, and a margin for differences between the
+    // replicas' clocks.
     options.under_way = config::ToDuration(config_.creates().send_for()) +
                         config::ToDuration(config_.upstream().timeout()) +
                         config::ToDuration(config_.drain_timeout()) + absl::Seconds(10);
@@ -281,7 +284,7 @@ class AppImpl final : public App {
     options.verified_for = gateway.options.max_stream_age;
     options.reflection = config_.reflection();
     SetLimits(config_.connections(), &options);
-    // A stream ends by itself, with its cursor, before its connection does.
+    // A stream must end by itself, with its cursor, before its connection does.
     options.longest_call = 1.1 * gateway.options.max_stream_age + gateway.options.max_write_stall +
                            config::ToDuration(config_.upstream().timeout());
     IPP_ASSIGN_OR_RETURN(rpc_, rpc::RpcServer::Start(options, gateway));
@@ -299,7 +302,7 @@ class AppImpl final : public App {
     options->max_age = config::ToDuration(connections.max_age());
   }
 
-  // What the two HTTP ports have in common. `name`: in metrics and logs.
+  // Settings that the two HTTP ports share. `name` appears in metrics and logs.
   template <typename Section>
   web::WebOptions WebOptionsOf(const std::string& name, const Section& section) {
     web::WebOptions options;

@@ -9,28 +9,28 @@
 
 namespace ipp {
 
-// The whole gateway: builds every part in order, connects them, takes them down in order. No logic
-// of its own, and no process state (signals, flags): main and the tests both run it.
+// The whole gateway: builds every part in order, connects them, and destroys them in order.
+// Contains no logic of its own and no process state (signals, flags), so that both main and the
+// tests can run it.
 class App {
  public:
   virtual ~App() = default;
 
-  // What is no configuration.
+  // Options that are not part of the configuration.
   struct Options {
     absl::Duration certificate_refresh = absl::Seconds(30);  // for tests
-    // The store was restored from a backup: see --help.
+    // The store was restored from a backup; see --help.
     bool restored = false;
   };
 
-  // Listens on all three ports when it returns. The error's message is one line for whoever starts
-  // the process.
+  // Listens on all three ports when it returns. The error's message is one line for the operator.
   static absl::StatusOr<std::unique_ptr<App>> Start(const config::Config& config,
                                                     const Options& options);
   static absl::StatusOr<std::unique_ptr<App>> Start(const config::Config& config) {
     return Start(config, Options());
   }
 
-  // Everything that Start looks at before it opens a port or the store: routes, key files,
+  // Every check that Start makes before it opens a port or the store: routes, key files,
   // certificates, callers.
   static absl::Status Check(const config::Config& config);
 
@@ -38,8 +38,8 @@ class App {
   virtual int webhook_port() const = 0;
   virtual int admin_port() const = 0;
 
-  // Not ready any more, streams get their goodbye, what is under way finishes within drain_timeout.
-  // Once; then destroy it.
+  // Makes the gateway not ready, sends streams a goodbye, and lets calls in progress finish within
+  // drain_timeout. Call it once, then destroy the App.
   virtual void Drain() = 0;
 };
 

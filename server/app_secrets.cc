@@ -113,7 +113,7 @@ std::vector<webhook::SigningKey> SigningKeys(const Secrets& secrets) {
   std::vector<webhook::SigningKey> keys;
   for (const auto& [merchant_id, file] : secrets.webhook_secrets) {
     for (const std::string& secret : file->lines()) {
-      // The file's check lets no other line in.
+      // The file's check accepts no other lines.
       absl::StatusOr<std::string> key = webhook::DecodeSecret(secret);
       if (key.ok()) keys.push_back({merchant_id, *std::move(key)});
     }

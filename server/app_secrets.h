@@ -16,7 +16,7 @@
 
 namespace ipp {
 
-// What the configuration's files hold; re-read when they change.
+// The secrets in the configuration's files; re-read when they change.
 struct Secrets {
   upstream::Credentials credentials;
   std::vector<std::pair<std::string, std::unique_ptr<SecretFile>>> webhook_secrets;  // by merchant
@@ -24,17 +24,18 @@ struct Secrets {
   std::unique_ptr<auth::CallerTable> callers;
 };
 
-// That the gRPC port can begin with these files: gRPC itself would start, and refuse every client.
-// FAILED_PRECONDITION naming key and file. That a certificate has expired is no reason: it may be
-// replaced.
+// Checks that the gRPC port can use these files; gRPC itself would start and then refuse every
+// client. FAILED_PRECONDITION naming the key and the file. An expired certificate is accepted,
+// since it may be replaced.
 absl::Status CheckTlsFiles(const config::Tls& tls);
 
-// Opens every file and checks what is in it. Errors name the configuration key and the file, never
+// Opens every file and checks its content. Errors name the configuration key and the file, never
 // the content.
 absl::StatusOr<Secrets> OpenSecrets(const config::Config& config,
                                     const std::vector<std::string>& permissions, Clock* clock);
 
-// The keys that sign webhooks now. A line that became wrong while we run is left out and logged.
+// The current keys for webhook signatures. If a file becomes invalid while the process runs, its
+// previous keys stay in use and the problem is logged (SecretFile).
 std::vector<webhook::SigningKey> SigningKeys(const Secrets& secrets);
 
 }  // namespace ipp

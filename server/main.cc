@@ -55,7 +55,7 @@ struct Flags {
   std::optional<std::string> log_level;
 };
 
-// The exit code, when the process ends here.
+// Returns an exit code if the process must end here.
 std::optional<int> ParseFlags(int argc, char** argv, Flags* flags) {
   for (int i = 1; i < argc; ++i) {
     std::string name = argv[i];
@@ -104,14 +104,14 @@ std::optional<int> ParseFlags(int argc, char** argv, Flags* flags) {
 }
 
 absl::StatusOr<ipp::config::Config> LoadConfig(const Flags& flags) {
-  // A flag is one more layer over the environment.
+  // Flags override the environment.
   std::map<std::string, std::string> overrides = ipp::config::IppEnvironment();
   if (flags.listen) overrides["IPP_LISTEN"] = *flags.listen;
   if (flags.log_level) overrides["IPP_LOG_LEVEL"] = *flags.log_level;
   return ipp::config::Load(flags.config, overrides);
 }
 
-// The soft limit is often 1,024, for programs that use select(); none here does.
+// The soft limit is often 1,024, for programs that use select(). Nothing here uses select().
 void RaiseFileLimit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -127,7 +127,8 @@ int FailStart(const absl::Status& status) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // Before any thread is: all inherit the mask, and only sigwait below takes the signal.
+  // Before any thread is started: all threads inherit the mask, and only sigwait below takes the
+  // signal.
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
@@ -135,7 +136,7 @@ int main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   RaiseFileLimit();
-  signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is an error of the write, as a full disk is
+  signal(SIGXFSZ, SIG_IGN);  // at the file size limit a write fails, as on a full disk
 
   Flags flags;
   if (const std::optional<int> code = ParseFlags(argc, argv, &flags)) return *code;
@@ -161,7 +162,7 @@ int main(int argc, char** argv) {
   options.restored = flags.restored;
   absl::StatusOr<std::unique_ptr<ipp::App>> app = ipp::App::Start(*config, options);
   if (!app.ok()) return FailStart(app.status());
-  // For whoever started it with port 0, and for a person.
+  // For a script that started the process with port 0, and for a person.
   std::printf("listening grpc=%d webhooks=%d admin=%d\n", (*app)->grpc_port(),
               (*app)->webhook_port(), (*app)->admin_port());
   std::fflush(stdout);
@@ -170,7 +171,7 @@ int main(int argc, char** argv) {
   int signal_number = 0;
   sigwait(&signals, &signal_number);
   ipp::LogInfo("draining", {{"signal", strsignal(signal_number)}});
-  // A second signal does not wait.
+  // A second signal ends the process at once.
   signal(SIGTERM, SIG_DFL);
   signal(SIGINT, SIG_DFL);
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);

@@ -1,5 +1,6 @@
 #include "simulator/json_writer.h"
 
+#include <boost/json/serialize.hpp>
 #include <charconv>
 
 namespace ipp::simulator {
@@ -55,32 +56,7 @@ JsonWriter& JsonWriter::StringMap(const std::map<std::string, std::string>& map)
 }
 
 void JsonWriter::Quote(std::string_view value) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  text_.push_back('"');
-  size_t start = 0;
-  for (size_t i = 0; i < value.size(); ++i) {
-    const auto c = static_cast<unsigned char>(value[i]);
-    if (c >= 0x20 && c != '"' && c != '\\') continue;
-    text_.append(value.substr(start, i - start));
-    start = i + 1;
-    switch (c) {
-      case '"':
-        text_.append("\\\"");
-        break;
-      case '\\':
-        text_.append("\\\\");
-        break;
-      case '\n':
-        text_.append("\\n");
-        break;
-      default:
-        text_.append("\\u00");
-        text_.push_back(kHex[c >> 4]);
-        text_.push_back(kHex[c & 15]);
-    }
-  }
-  text_.append(value.substr(start));
-  text_.push_back('"');
+  text_ += boost::json::serialize(boost::json::string_view(value.data(), value.size()));
 }
 
 }  // namespace ipp::simulator

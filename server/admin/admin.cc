@@ -25,7 +25,7 @@ Page Readiness(const std::vector<AdminPages::Check>& checks) {
     if (const std::string note = check.note ? check.note() : ""; status.ok() && !note.empty()) {
       absl::StrAppend(&said, " (", note, ")");
     }
-    // One line a check, whatever a message holds.
+    // One line per check, even if a message contains line breaks.
     absl::StrAppend(&page.body, check.name, ": ",
                     absl::StrReplaceAll(said, {{"\r", " "}, {"\n", " "}}), "\n");
   }

@@ -16,26 +16,26 @@ struct Page {
   std::string body;
 };
 
-// The operator's pages: / (lists them), /livez, /readyz, /metrics, /configz. Knows no HTTP library.
-// Thread-safe.
+// The operator's pages: / (lists the others), /livez, /readyz, /metrics, /configz. Does not depend
+// on an HTTP library. Thread-safe.
 class AdminPages {
  public:
   struct Check {
     std::string name;
-    std::function<absl::Status()> ready;  // quick, from memory
-    // What there is to say while it is ready, if anything. Also called before /metrics is written,
-    // for gauges that change because time passes.
+    std::function<absl::Status()> ready;  // must be quick and not do I/O
+    // A remark to print while the check passes, or empty. Also called before /metrics is written,
+    // to update gauges that change as time passes.
     std::function<std::string()> note = nullptr;
   };
 
   // `config_text`: the configuration in force as YAML, secrets masked.
   AdminPages(Metrics* metrics, std::vector<Check> checks, std::function<std::string()> config_text);
 
-  // Every page's path.
+  // The paths of all pages.
   static std::vector<std::string> Paths();
 
-  // 404 for other paths. /readyz is 200 when every check passes, else 503, and lists each check on
-  // a line ("store: ok"), with its note.
+  // 404 for an unknown path. /readyz is 200 if every check passes, else 503; it lists each check on
+  // a line of its own ("store: ok"), with its note.
   Page Get(absl::string_view path) const;
 
  private:

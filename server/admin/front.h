@@ -5,8 +5,8 @@
 
 namespace ipp::admin {
 
-// What the admin port serves: GET and HEAD of every page. Thread-safe; `pages` must outlive the
-// listener that runs it.
+// The routes of the admin port: GET and HEAD of every page. Thread-safe; `pages` must outlive the
+// listener that uses the router.
 web::Router Front(const AdminPages* pages);
 
 }  // namespace ipp::admin

@@ -20,7 +20,7 @@ namespace {
 constexpr char kScheme[] = "bearer";
 constexpr size_t kHexLength = 2 * SHA256_DIGEST_LENGTH;
 
-// Refusals happen here, before anything is sent upstream.
+// Every refusal here happens before anything is sent upstream, so the outcome is NOT_SENT.
 absl::Status Refuse(absl::StatusCode code, std::string reason, absl::string_view message,
                     std::map<std::string, std::string> more = {}) {
   more.emplace("outcome", OutcomeName(Outcome::kNotSent));
@@ -43,15 +43,16 @@ absl::Status Unknown(std::string reason, absl::string_view message) {
   return Refuse(absl::StatusCode::kUnauthenticated, std::move(reason), message);
 }
 
-// "*" and "sessions.*" grant more than themselves.
+// Whether the granted permission, which may be "*" or a pattern such as "sessions.*", includes
+// `permission`.
 bool Grants(absl::string_view granted, absl::string_view permission) {
   if (granted == permission || granted == "*") return true;
   return absl::ConsumeSuffix(&granted, ".*") && absl::ConsumePrefix(&permission, granted) &&
          absl::StartsWith(permission, ".");
 }
 
-// The token of "Bearer <token>"; empty when it is not of that form. RFC 9110, section 11.1: the
-// scheme's case does not matter.
+// The token of "Bearer <token>"; empty if the text is not of that form. The scheme is not
+// case-sensitive (RFC 9110, section 11.1).
 absl::string_view BearerToken(absl::string_view authorization) {
   authorization = absl::StripAsciiWhitespace(authorization);
   const size_t space = authorization.find(' ');
@@ -112,13 +113,13 @@ absl::StatusOr<std::unique_ptr<CallerTable>> CallerTable::Create(
   return table;
 }
 
-// nullptr: no token was shown.
+// Returns nullptr if the call carries no token.
 absl::StatusOr<const CallerEntry*> CallerTable::ByToken(absl::string_view authorization) const {
   const absl::string_view token = BearerToken(authorization);
   if (token.empty()) return nullptr;
   const std::string digest = Sha256Hex(token);
   const CallerEntry* match = nullptr;
-  // To the end whatever matches: the time must not tell which caller it was.
+  // Always compares with every entry, so that the time taken does not reveal which caller matched.
   for (const CallerEntry& entry : entries_) {
     if (!entry.token_sha256) continue;
     for (const std::string& configured : entry.token_sha256()) {
@@ -129,7 +130,8 @@ absl::StatusOr<const CallerEntry*> CallerTable::ByToken(absl::string_view author
   return match;
 }
 
-// nullptr: it names none. A certificate with the names of two callers is neither's.
+// Returns nullptr if the certificate names no caller. A certificate that names two callers is
+// refused.
 absl::StatusOr<const CallerEntry*> CallerTable::ByCertificate(
     const std::vector<std::string>& names) const {
   const CallerEntry* match = nullptr;

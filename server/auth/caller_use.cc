@@ -1,7 +1,5 @@
 #include "server/auth/caller_use.h"
 
-#include <algorithm>
-
 #include "absl/strings/str_cat.h"
 #include "server/base/error.h"
 
@@ -22,19 +20,8 @@ absl::Status TooMuch(const char* scope, int limit, absl::Duration wait) {
 }  // namespace
 
 absl::Status CallerUse::TakeToken(absl::Duration now) {
-  const double rate = limits_.requests_per_second;
-  if (rate == 0) return absl::OkStatus();
-  if (now > filled_at_) {
-    const double since = absl::ToDoubleSeconds(now - filled_at_);
-    tokens_ = std::min(rate, tokens_ + since * rate);
-    filled_at_ = now;
-  }
-  if (tokens_ < 1) {
-    return TooMuch("requests_per_second", limits_.requests_per_second,
-                   absl::Seconds((1 - tokens_) / rate));
-  }
-  tokens_ -= 1;
-  return absl::OkStatus();
+  if (limits_.requests_per_second == 0 || requests_.Take(now)) return absl::OkStatus();
+  return TooMuch("requests_per_second", limits_.requests_per_second, requests_.Wait(now));
 }
 
 absl::Status CallerUse::BeginStream(absl::Duration now) {

@@ -6,29 +6,31 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "server/base/mutex.h"
+#include "server/base/token_bucket.h"
 
 namespace ipp::auth {
 
-// How much one caller may ask for; 0: no limit of its own.
+// Limits for one caller. 0: no limit for this caller.
 struct CallerLimits {
-  int requests_per_second = 0;  // calls and new streams; a second's worth may come at once
+  int requests_per_second = 0;  // calls and new streams; the burst is one second's worth
   int in_flight = 0;            // unary calls
   int subscribers = 0;          // streams
 };
 
-// What one caller uses now. Thread-safe.
+// The current use by one caller. Thread-safe.
 class CallerUse {
  public:
-  explicit CallerUse(CallerLimits limits) : limits_(limits) {}
+  explicit CallerUse(CallerLimits limits)
+      : limits_(limits), requests_(limits.requests_per_second, limits.requests_per_second) {}
 
   const CallerLimits& limits() const { return limits_; }
 
-  // One more request at `now` (Clock::Monotonic()). RESOURCE_EXHAUSTED / CALLER_LIMIT with
-  // RetryInfo and metadata `scope` (requests_per_second, in_flight) and `limit`; it is not counted
-  // then.
+  // Registers one more request at `now` (Clock::Monotonic()). RESOURCE_EXHAUSTED / CALLER_LIMIT
+  // with RetryInfo and metadata `scope` (requests_per_second, in_flight) and `limit`; the request
+  // is then not counted.
   absl::Status BeginStream(absl::Duration now);
   absl::Status BeginCall(absl::Duration now);
-  // Of a BeginCall that was OK.
+  // Must be called once after each BeginCall that returned OK.
   void EndCall();
 
  private:
@@ -37,8 +39,7 @@ class CallerUse {
   const CallerLimits limits_;
   Mutex mutex_;
   int in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
-  double tokens_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::Duration filled_at_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();
+  TokenBucket requests_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace ipp::auth

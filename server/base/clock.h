@@ -9,17 +9,17 @@ class Clock {
  public:
   virtual ~Clock() = default;
   virtual absl::Time Now() = 0;
-  // Time passed since some moment before the process' work began. Never goes back and never jumps,
-  // whatever an operator sets the time to: what intervals, ages and stalls are measured with.
+  // Time passed since some moment before the process started. It never goes back and never jumps,
+  // even when an operator changes the system time. Use it to measure intervals, ages and stalls.
   virtual absl::Duration Monotonic() = 0;
 
-  // The machine's wall clock as it stands, right or wrong (GuardedClock): for what comes with a
-  // time that somebody outside has just written, and for gRPC, whose deadlines are wall time.
+  // The host's wall clock, whether it is right or wrong (see GuardedClock). Use it to compare with
+  // a timestamp that another system has just written, and for gRPC, whose deadlines are wall time.
   virtual absl::Time Wall() { return Now(); }
-  // False while Now() may be far off: then nothing is removed for its age.
+  // False while Now() may be far off. Nothing may be removed because of its age then.
   virtual bool plausible() { return true; }
 
-  // The machine's clock; lives for ever.
+  // The host's clock; lives forever.
   static Clock* Real();
 };
 

@@ -11,18 +11,18 @@
 #include "absl/time/time.h"
 
 // Rich errors: an absl::Status that carries google.rpc.ErrorInfo, BadRequest and RetryInfo as
-// payloads. The gRPC edge packs them into google.rpc.Status unchanged.
+// payloads. The gRPC layer packs them into google.rpc.Status unchanged.
 namespace ipp {
 
-// Value of ErrorInfo.domain on everything that the gateway says.
+// Value of ErrorInfo.domain in every error that the gateway makes.
 inline constexpr char kErrorDomain[] = "ipp.kustom.co";
 
-// What became of a call upstream, in ErrorInfo.metadata["outcome"].
+// Whether an upstream call was executed, in ErrorInfo.metadata["outcome"].
 enum class Outcome {
-  kNotSent,   // No byte of it left: sending it (again) is safe.
-  kRejected,  // The upstream refused it (4xx): nothing was done.
-  kExecuted,  // The upstream did it.
-  kUnknown,   // It may or may not have been done.
+  kNotSent,   // No byte of it left the gateway: sending it (again) is safe.
+  kRejected,  // The upstream refused it (4xx): it was not executed.
+  kExecuted,  // The upstream executed it.
+  kUnknown,   // It may or may not have been executed.
 };
 absl::string_view OutcomeName(Outcome outcome);  // "NOT_SENT", …
 
@@ -41,25 +41,27 @@ struct ErrorDetail {
 
 absl::Status MakeError(absl::StatusCode code, absl::string_view message, const ErrorDetail& detail);
 
-// INVALID_ARGUMENT / INVALID_REQUEST with one BadRequest violation a row. `violations` is not
-// empty.
+// INVALID_ARGUMENT / INVALID_REQUEST with one BadRequest violation per row. `violations` must not
+// be empty.
 absl::Status InvalidRequest(std::vector<FieldViolation> violations);
 
-// What MakeError put in; an empty reason when `status` carries no ErrorInfo.
+// The detail that was given to MakeError. The reason is empty if `status` carries no ErrorInfo.
 ErrorDetail GetErrorDetail(const absl::Status& status);
 
-// The status with more in it: metadata added (existing keys win).
+// A copy of the status with `metadata` added. A key that the status already has keeps its value.
 absl::Status WithMetadata(const absl::Status& status,
                           const std::map<std::string, std::string>& metadata);
 
-// The status with another outcome in its metadata, in place of the one that it may have.
+// A copy of the status whose outcome is `outcome`, in place of any outcome that it had.
 absl::Status WithOutcome(const absl::Status& status, Outcome outcome);
-// The status without an outcome: of what it is about, no attempt is known to the speaker.
+// A copy of the status without an outcome, for a caller that does not know whether the operation
+// was ever attempted.
 absl::Status WithoutOutcome(const absl::Status& status);
 
-// The status with all that it carries as a serialized google.rpc.Status, and back.
+// SerializeError returns the status with its payloads as a serialized google.rpc.Status; ParseError
+// reads it back.
 std::string SerializeError(const absl::Status& status);
-// INTERNAL / INTERNAL when `bytes` are none.
+// INTERNAL / INTERNAL if `bytes` are not a google.rpc.Status.
 absl::Status ParseError(const std::string& bytes);
 
 }  // namespace ipp

@@ -13,8 +13,8 @@
 
 namespace ipp {
 
-// Counts by field what others send and we do not take, in a counter with the label `field`, and
-// writes one line of log for each field. Thread-safe.
+// Counts fields that a peer sends and the gateway does not use, in a counter with the label
+// `field`, and logs the first occurrence of each field. Thread-safe.
 class FieldCounter {
  public:
   // `metric` is the counter's name. Borrows `metrics`.
@@ -26,11 +26,13 @@ class FieldCounter {
         level_(level),
         line_(std::move(line)) {}
 
-  // `path` is no secret and not longer than a label may be. `trace_id` may be empty.
+  // `path` must not be secret, and must be short enough for a metric label. `trace_id` may be
+  // empty.
   void Count(absl::string_view path, absl::string_view trace_id);
 
  private:
-  // Others may send any names: from then on they are counted as `other`.
+  // The peer chooses the names. Once so many different ones were seen, further ones are counted as
+  // `other`, to bound the number of series.
   static constexpr size_t kMaxFields = 200;
 
   Metrics* const metrics_;

@@ -16,13 +16,11 @@ int64_t OffsetOf(absl::Time wall, absl::Duration monotonic) {
 
 GuardedClock::GuardedClock(Clock* machine, Metrics* metrics)
     : machine_(machine),
-      plausible_(metrics->gauge("ipp_clock_plausible",
-                                "1; 0 while the wall clock is not to be relied on.")),
+      plausible_(metrics->gauge("ipp_clock_plausible", "1; 0 while the wall clock may be wrong.")),
       jump_(metrics->gauge("ipp_clock_jump_seconds",
-                           "How far the machine's wall clock is ahead of the gateway's time, after "
+                           "How far the host's wall clock is ahead of the gateway's time, after "
                            "a jump; 0 when there was none.")),
-      jumps_(metrics->counter("ipp_clock_jumps_total",
-                              "Times that the machine's wall clock jumped.")) {
+      jumps_(metrics->counter("ipp_clock_jumps_total", "Jumps of the host's wall clock.")) {
   const Reading reading = Read();
   offset_.store(OffsetOf(reading.wall, reading.monotonic));
   plausible_.Set(1);
@@ -81,7 +79,7 @@ absl::Time GuardedClock::NowAfterJump(const Reading& reading) {
     jumps_.Add();
     off_by_ = off;
     off_since_ = reading.monotonic;
-    LogError("the wall clock has jumped; it is not followed for now, and nothing is removed",
+    LogError("the wall clock has jumped; it is ignored for now, and nothing is removed",
              {{"by", absl::FormatDuration(off)}});
     Show();
   } else if (reading.monotonic - off_since_ >= kAdopt) {
@@ -89,7 +87,7 @@ absl::Time GuardedClock::NowAfterJump(const Reading& reading) {
     probation_until_.store(absl::ToInt64Nanoseconds(reading.monotonic + kProbation));
     jumped_.store(false);
     off_by_ = absl::ZeroDuration();
-    LogWarning("the wall clock's new time is taken over; nothing is removed for a while yet",
+    LogWarning("the wall clock's new time is adopted; nothing is removed for some time",
                {{"by", absl::FormatDuration(off)}, {"while", absl::FormatDuration(kProbation)}});
     Show();
     return reading.wall;

@@ -12,26 +12,26 @@
 namespace ipp {
 
 // A wall clock that does not follow a jump at once. An operator or a time service may set the
-// machine's clock by days, and set it right again a moment later; what was removed, swept or put
-// off in between would stay so. So the machine's wall clock is compared with its monotonic one each
-// time that somebody asks:
+// host's clock wrong by days and correct it a moment later; what was removed, swept or postponed in
+// between would stay so. Each call to Now() or plausible() therefore compares the host's wall clock
+// with its monotonic clock:
 //
-// * They agree to kTolerance: Now() is the wall clock. Slow corrections are followed.
-// * They do not: Now() goes on by the monotonic clock, plausible() is false, and the metrics and
-//   one log line say so. When they agree again, all is as before.
-// * They disagree by the same amount for kAdopt: the wall clock was set right, or wrong for good.
-//   Now() takes it over, and plausible() stays false for kProbation more, in which an operator can
-//   act on the alarm.
+//  * They agree to within kTolerance: Now() is the wall clock. Slow corrections are followed.
+//  * They disagree: Now() advances with the monotonic clock, plausible() is false, and the metrics
+//    and one log line report it. If they agree again, the gateway continues as before.
+//  * They disagree by the same amount for kAdopt: either the wall clock was corrected, or it is
+//    wrong permanently. Now() adopts it, and plausible() stays false for another kProbation, so
+//    that an operator has time to act on the alarm.
 //
-// What was wrong already when the process began cannot be seen here: the stores compare with what
-// they last saw (store/retention.h), PostgreSQL's also with the database's own clock.
+// An error that was there when the process started cannot be detected here. The stores compare the
+// time with what they last saw (store/retention.h); PostgreSQL's also with the database's clock.
 //
-// A machine that was suspended looks like one whose clock was set ahead, since CLOCK_MONOTONIC
-// stands still meanwhile.
+// A host that was suspended looks like one whose clock was set ahead, since CLOCK_MONOTONIC does
+// not advance during a suspend.
 //
-// Metrics: ipp_clock_plausible (1 or 0), ipp_clock_jump_seconds (by how much the wall clock is off
-// what Now() says), ipp_clock_jumps_total. Thread-safe; without a lock while the clocks agree.
-// Borrows what it is given.
+// Metrics: ipp_clock_plausible (1 or 0), ipp_clock_jump_seconds (difference between the wall clock
+// and Now()), ipp_clock_jumps_total. Thread-safe; takes no lock while the clocks agree. Borrows its
+// constructor's arguments.
 class GuardedClock final : public Clock {
  public:
   static constexpr absl::Duration kTolerance = absl::Seconds(5);
@@ -50,9 +50,9 @@ class GuardedClock final : public Clock {
     absl::Time wall;
     absl::Duration monotonic;
   };
-  // Both clocks at one moment: again when the thread was interrupted in between.
+  // Both clocks at one moment. Reads again if the thread was interrupted between the two.
   Reading Read();
-  // As far as is known from the last Now().
+  // As of the last Now().
   bool Plausible() const;
   absl::Time NowAfterJump(const Reading& reading) ABSL_LOCKS_EXCLUDED(mutex_);
   void Agree() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -62,14 +62,14 @@ class GuardedClock final : public Clock {
   Gauge& plausible_;
   Gauge& jump_;
   Counter& jumps_;
-  // Wall minus monotonic, in nanoseconds, as Now() takes it to be.
+  // The offset that Now() uses: wall minus monotonic, in nanoseconds.
   std::atomic<int64_t> offset_;
   std::atomic<bool> jumped_{false};
-  // Monotonic nanoseconds until which a time that was taken over is on probation.
+  // Monotonic nanoseconds until which an adopted time is on probation.
   std::atomic<int64_t> probation_until_{0};
 
   Mutex mutex_;
-  absl::Duration off_by_ ABSL_GUARDED_BY(mutex_);     // the jump that is looked at
+  absl::Duration off_by_ ABSL_GUARDED_BY(mutex_);     // the jump under observation
   absl::Duration off_since_ ABSL_GUARDED_BY(mutex_);  // monotonic
 };
 

@@ -23,7 +23,8 @@ bool NeedsChange(const std::string& text) {
 }  // namespace
 
 bool IsIdentifier(const FieldDescriptor& field) {
-  // By its name, so that this module need not know the contract; every message of it brings it.
+  // The option is found by name, so that this module does not depend on the contract. Any message
+  // of the contract that is linked in brings the option along.
   static const FieldDescriptor* const mark =
       google::protobuf::DescriptorPool::generated_pool()->FindExtensionByName(
           "kustom.ipp.v1.identifier");
@@ -37,7 +38,7 @@ IdentifierFields::IdentifierFields(const Descriptor* type) {
     if (field->cpp_type() == FieldDescriptor::CPPTYPE_STRING && IsIdentifier(*field)) {
       strings_.push_back(field);
     } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !field->is_map()) {
-      // The contract has no message that holds itself.
+      // The recursion ends, since no message of the contract contains itself.
       auto fields = std::make_unique<IdentifierFields>(field->message_type());
       if (!fields->empty()) nested_.push_back({field, std::move(fields)});
     }

@@ -9,20 +9,22 @@
 namespace ipp {
 
 // The fields of one message type that hold a UUID: those that the contract marks with the option
-// `identifier` (annotations.proto), also in nested messages. Canonicalize brings them into the one
-// form in which identifiers are kept and compared (base/uuid.h).
+// `identifier` (annotations.proto), also in nested messages. Canonicalize brings them into the form
+// in which identifiers are stored and compared (base/uuid.h).
 //
-// It runs where a message comes in: a caller's request, an answer of the upstream. Behind that no
-// code has to think of letter case. Immutable, so thread-safe; make one per message type and keep
-// it. A message whose identifiers are in lower case already costs one look at each, no allocation.
+// It runs wherever a message enters the gateway: on a caller's request and on an answer of the
+// upstream. No other code has to consider letter case. Immutable, so thread-safe; make one per
+// message type and keep it. If the identifiers are in lower case already, it only reads them and
+// allocates nothing.
 class IdentifierFields {
  public:
   explicit IdentifierFields(const google::protobuf::Descriptor* type);
 
-  // `message` is of the type given to the constructor. A value that is no UUID stays as it is.
+  // `message` must be of the type given to the constructor. A value that is not a UUID stays as it
+  // is.
   void Canonicalize(google::protobuf::Message* message) const;
 
-  // The one for `Message`, made at its first use.
+  // The instance for `Message`, made at the first use.
   template <typename Message>
   static const IdentifierFields& Of() {
     static const IdentifierFields* const fields = new IdentifierFields(Message::descriptor());

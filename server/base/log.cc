@@ -26,7 +26,7 @@ spdlog::logger& Logger() {
   return *logger;
 }
 
-// Without a level to be turned off by.
+// The audit logger has no level, so it cannot be turned off.
 spdlog::logger& AuditLogger() {
   static const std::shared_ptr<spdlog::logger> logger = MakeLogger("audit");
   return *logger;
@@ -34,7 +34,7 @@ spdlog::logger& AuditLogger() {
 
 void Append(LogFields fields, std::string* line) {
   for (const auto& [key, value] : fields) {
-    // Quoted where needed, so that a value can neither end the line nor pretend to be another key.
+    // Quoted where needed, so that a value can neither end the line nor look like another key.
     const std::string escaped = absl::CHexEscape(value);
     const bool quote =
         escaped.empty() || escaped != value || escaped.find(' ') != std::string::npos;
@@ -79,7 +79,7 @@ absl::Status SetLogLevel(absl::string_view level) {
 
 void Log(LogLevel level, absl::string_view message, LogFields fields) {
   if (!Logger().should_log(ToSpdlog(level))) return;
-  // A message from elsewhere must not begin another entry either.
+  // Neither may a message that comes from outside begin a new entry.
   const bool control = std::any_of(message.begin(), message.end(), absl::ascii_iscntrl);
   std::string line = control ? absl::CHexEscape(message) : std::string(message);
   Append(fields, &line);

@@ -7,8 +7,9 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
-// Structured logs on stderr, one line an entry: time, level, message, key=value pairs. Thread-safe.
-// Never hand a secret (API key, token, webhook secret, enrollment code) to any of these.
+// Structured logs on stderr, one line per entry: time, level, message, key=value pairs.
+// Thread-safe. Never pass a secret (API key, token, webhook secret, enrollment code) to any of
+// these functions.
 namespace ipp {
 
 enum class LogLevel { kDebug, kInfo, kWarning, kError, kOff };
@@ -24,10 +25,11 @@ inline void LogInfo(absl::string_view m, LogFields f = {}) { Log(LogLevel::kInfo
 inline void LogWarning(absl::string_view m, LogFields f = {}) { Log(LogLevel::kWarning, m, f); }
 inline void LogError(absl::string_view m, LogFields f = {}) { Log(LogLevel::kError, m, f); }
 
-// Whether a message of that level is written: for one that is costly to make.
+// Whether a message of that level is written. Ask before building a message that is costly to make.
 bool LogEnabled(LogLevel level);
 
-// Who changed what: a line with "audit" in place of the level, written whatever the level is.
+// An audit line (who changed what): it has "audit" in place of the level and is written at every
+// log level.
 void LogAudit(LogFields fields);
 
 }  // namespace ipp

@@ -15,7 +15,8 @@ using google::protobuf::Message;
 using google::protobuf::Reflection;
 
 bool IsSensitive(const FieldDescriptor& field) {
-  // By its name, so that this module need not know the contract; every message of it brings it.
+  // The option is found by name, so that this module does not depend on the contract. Any message
+  // of the contract that is linked in brings the option along.
   static const FieldDescriptor* const mark =
       google::protobuf::DescriptorPool::generated_pool()->FindExtensionByName(
           "kustom.ipp.v1.sensitive");

@@ -15,8 +15,8 @@
 namespace ipp {
 namespace {
 
-// Seconds. Dense where an RPC through the gateway and a commit to disk are expected, 1 ms to 250
-// ms.
+// In seconds. Dense from 1 ms to 250 ms, where an RPC through the gateway and a commit to disk are
+// expected.
 const prometheus::Histogram::BucketBoundaries& Buckets() {
   static const prometheus::Histogram::BucketBoundaries buckets = {
       0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
@@ -60,15 +60,15 @@ class HistogramSeries final : public Histogram {
   Kind& series_;
 };
 
-// All families of one kind. Families are found by name alone: prometheus-cpp would make a second
-// family of the same name for another help text, and the page would be invalid.
+// All families of one kind. Families are found by name alone: for a second help text prometheus-cpp
+// would make a second family of the same name, and the page would be invalid.
 template <typename Series>
 class Families {
  public:
   using Kind = typename Series::Kind;
 
-  // A name of another kind or with a character that Prometheus does not allow is a mistake in our
-  // own code: prometheus-cpp throws, and noexcept makes that the end of the process.
+  // A name that another kind already has, or that contains a character which Prometheus does not
+  // allow, is a bug in our code: prometheus-cpp throws, and noexcept then ends the process.
   template <typename Build>
   Series& Get(absl::string_view name, const Labels& labels, Build build) noexcept {
     MutexLock lock(&mutex_);

@@ -7,9 +7,10 @@
 
 #include "absl/strings/string_view.h"
 
-// Metrics in Prometheus' text format. Everything is thread-safe; Counter, Gauge and Histogram live
-// as long as the Metrics that made them. Looking a series up by labels takes a lock: do it once
-// where the labels are known at start-up. Never use an unbounded value (ids, messages) as a label.
+// Metrics in Prometheus' text format. Everything is thread-safe; a Counter, Gauge or Histogram
+// lives as long as the Metrics that made it. Finding a series by its labels takes a lock: if the
+// labels are known at start-up, find it once. Never use an unbounded value (ids, messages) as a
+// label.
 namespace ipp {
 
 class Counter {
@@ -40,10 +41,11 @@ class Metrics {
   Metrics();
   ~Metrics();
 
-  // The series of a family; the same object for the same labels. `help` counts on the first call.
+  // The series of a family; always the same object for the same labels. The `help` of a family's
+  // first call is used.
   Counter& counter(absl::string_view name, absl::string_view help, const Labels& labels = {});
   Gauge& gauge(absl::string_view name, absl::string_view help, const Labels& labels = {});
-  // Seconds, 100 µs to 10 s.
+  // Observations are in seconds, in buckets from 100 µs to 10 s.
   Histogram& histogram(absl::string_view name, absl::string_view help, const Labels& labels = {});
 
   // The page for Prometheus (text format 0.0.4).

@@ -8,8 +8,8 @@
 
 namespace ipp {
 
-// std::mutex with clang's thread-safety annotations. Not absl::Mutex: in Debian's uninstrumented
-// build that one gives false reports under the thread sanitizer.
+// std::mutex with clang's thread-safety annotations. Not absl::Mutex: Debian's build of Abseil is
+// not instrumented, so absl::Mutex causes false reports of the thread sanitizer.
 class ABSL_LOCKABLE Mutex {
  public:
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { mutex_.lock(); }
@@ -33,7 +33,7 @@ class ABSL_SCOPED_LOCKABLE MutexLock {
   Mutex* mutex_;
 };
 
-// Waits may wake without cause: always wait in a loop on the condition.
+// A wait may wake up spuriously: always wait in a loop that checks the condition.
 class CondVar {
  public:
   void Wait(Mutex* mutex) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
@@ -41,7 +41,7 @@ class CondVar {
     condition_.wait(lock);
     lock.release();
   }
-  // False when the time passed first.
+  // False if the time ran out first.
   bool WaitFor(Mutex* mutex, std::chrono::nanoseconds limit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     std::unique_lock<std::mutex> lock(mutex->mutex_, std::adopt_lock);
     const bool signalled = condition_.wait_for(lock, limit) == std::cv_status::no_timeout;

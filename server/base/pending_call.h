@@ -10,20 +10,20 @@
 
 namespace ipp {
 
-// The asynchronous call that its owner has under way, so that it can be cancelled from another
-// thread. The difficulty that it settles: a call that was started may complete, and its completion
-// may start the next call, before the first start has returned its handle. So the handles may
-// arrive in another order than the calls began, and a cancellation may come at any moment between.
+// The asynchronous call that its owner has in progress, so that another thread can cancel it. The
+// problem that it solves: a call may complete, and its completion may start the next call, before
+// the first start has returned its handle. So handles may arrive in a different order than the
+// calls began, and a cancellation may come at any moment in between.
 //
-// `Call` has one verb, Cancel(), which is harmless once the call has ended. Thread-safe. Must live
-// until every Start has returned; a completion that may destroy its owner keeps the owner alive by
-// other means until then (a reference, a shared_ptr).
+// `Call` has one method, Cancel(), which is harmless once the call has ended. Thread-safe. Must
+// live until every Start has returned. If a completion may destroy the owner, something else (a
+// reference count, a shared_ptr) must keep the owner alive until then.
 template <typename Call>
 class PendingCall {
  public:
-  // Runs `start`, which begins a call and returns its handle, and keeps the handle unless a call
-  // that began later has left its own. After Cancel() the call is cancelled as soon as its handle
-  // is there. Never runs `start` nor Cancel() under a lock.
+  // Runs `start`, which begins a call and returns its handle. Keeps the handle, unless a call that
+  // began later has already left its own. If Cancel() was called, the call is cancelled as soon as
+  // its handle is available. No lock is held while `start` or Cancel() runs.
   void Start(absl::FunctionRef<std::shared_ptr<Call>()> start) {
     uint64_t number = 0;
     {
@@ -31,7 +31,7 @@ class PendingCall {
       number = ++begun_;
     }
     std::shared_ptr<Call> call = start();
-    std::shared_ptr<Call> before;  // let go of outside the lock
+    std::shared_ptr<Call> before;  // released outside the lock
     bool cancelled = false;
     {
       MutexLock lock(&mutex_);
@@ -44,7 +44,7 @@ class PendingCall {
     if (cancelled && call != nullptr) call->Cancel();
   }
 
-  // Cancels the call that is under way, and every call that begins after this.
+  // Cancels the call in progress and every call that begins later.
   void Cancel() {
     std::shared_ptr<Call> call;
     {

@@ -6,7 +6,7 @@
 namespace ipp {
 namespace {
 
-// An infinite delay, added to the time now, would overflow.
+// The upper limit of a delay: adding an infinite delay to the current time would overflow.
 constexpr absl::Duration kLongestDelay = absl::Hours(24 * 365);
 
 }  // namespace
@@ -40,7 +40,7 @@ Scheduler::TaskId ThreadScheduler::RunAfter(absl::Duration delay,
 }
 
 bool ThreadScheduler::Cancel(TaskId id) {
-  // Dropped outside the lock: what a task owns may call back.
+  // Destroyed outside the lock, since what the task owns may call back.
   absl::AnyInvocable<void() &&> dropped;
   MutexLock lock(&mutex_);
   const auto it = deadlines_.find(id);

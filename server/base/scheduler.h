@@ -14,20 +14,21 @@
 
 namespace ipp {
 
-// Runs short work later. Thread-safe. Work must not block.
+// Runs short tasks later. Thread-safe. A task must not block.
 class Scheduler {
  public:
   using TaskId = uint64_t;  // never 0
   virtual ~Scheduler() = default;
 
   // Runs `task` once after `delay` (0 or less: as soon as possible), on the scheduler's thread,
-  // never inside this call. Tasks that are still waiting when the scheduler ends are dropped.
+  // never inside this call. Tasks that are still waiting when the scheduler is destroyed are
+  // dropped.
   virtual TaskId RunAfter(absl::Duration delay, absl::AnyInvocable<void() &&> task) = 0;
-  // True when the task will not run. False when it has run, runs now, or is unknown.
+  // True if the task will not run. False if it has run, is running, or is unknown.
   virtual bool Cancel(TaskId id) = 0;
 };
 
-// One thread, monotonic time.
+// A scheduler with one thread of its own; it uses monotonic time.
 class ThreadScheduler final : public Scheduler {
  public:
   ThreadScheduler();

@@ -43,7 +43,7 @@ absl::StatusOr<std::unique_ptr<SecretFile>> SecretFile::Open(std::string path, C
 std::vector<std::string> SecretFile::lines() {
   const absl::Time now = clock_->Now();
   MutexLock lock(&mutex_);
-  // The second half: a clock that was set back must not stop us from looking.
+  // The second condition: if the clock was set back, the file must still be checked.
   if (now < next_look_ && now >= next_look_ - kLookEvery) return lines_;
   next_look_ = now + kLookEvery;
   const absl::Status loaded = Load();
@@ -75,11 +75,11 @@ absl::Status SecretFile::Load() {
   if (stat(path_.c_str(), &info) != 0) return system_error(errno);
   if (!lines_.empty() && stamp_of(info) == stamp_) return absl::OkStatus();
 
-  // Without O_NONBLOCK a named pipe would hold us here for ever.
+  // Without O_NONBLOCK, opening a named pipe would block forever.
   const int fd = open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return system_error(errno);
   const absl::Cleanup close_file = [fd] { close(fd); };
-  // Of the file that is open, which by now may be another than the one above.
+  // Checks the file that is now open: it may be a different one from the file that stat() saw.
   if (fstat(fd, &info) != 0) return system_error(errno);
   if (!S_ISREG(info.st_mode)) return error("not a regular file");
 

@@ -12,22 +12,22 @@
 
 namespace ipp {
 
-// A secret that lives in a file and may be replaced while we run. Thread-safe. The value never
-// appears in an error.
+// A secret that is stored in a file and may be replaced while the process runs. Thread-safe. The
+// value never appears in an error.
 class SecretFile {
  public:
-  // Whether the lines can be used; the error never quotes them.
+  // Decides whether the lines can be used. Its error must never quote them.
   using Check = absl::Status (*)(const std::vector<std::string>& lines);
 
-  // Reads the file; NOT_FOUND or FAILED_PRECONDITION naming the path when it is missing, empty, or
-  // larger than 64 KiB; what `check` says when it refuses the lines.
+  // Reads the file. NOT_FOUND or FAILED_PRECONDITION, naming the path, if the file is missing,
+  // empty or larger than 64 KiB, or if `check` refuses the lines.
   static absl::StatusOr<std::unique_ptr<SecretFile>> Open(std::string path, Clock* clock,
                                                           Check check = nullptr);
 
-  // The lines of the file, white space around them and empty lines left out, lines that begin with
-  // '#' too. Looks at the file at most once a second and reads it again when it has changed (time,
-  // size or inode: Kubernetes swaps a symlink); keeps the old value and logs, once, when the new
-  // one cannot be read, is empty, or is refused by the check.
+  // The lines of the file, without surrounding white space, empty lines, and lines that begin with
+  // '#'. Checks the file at most once a second and reads it again if it has changed (time, size or
+  // inode: Kubernetes swaps a symlink). If the new content cannot be read, is empty, or is refused
+  // by the check, the old value stays in use and the problem is logged once.
   std::vector<std::string> lines();
   // The first line.
   std::string value();

@@ -5,7 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-// Returns from the function when `expr`, an absl::Status, is not OK.
+// Returns from the enclosing function if `expr`, an absl::Status, is not OK.
 #define IPP_RETURN_IF_ERROR(expr)                                              \
   do {                                                                         \
     if (absl::Status ipp_status = (expr); !ipp_status.ok()) return ipp_status; \

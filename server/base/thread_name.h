@@ -4,7 +4,7 @@
 
 namespace ipp {
 
-// Names the calling thread, for `top -H` and debuggers. Linux keeps 15 characters.
+// Names the calling thread, for `top -H` and debuggers. Linux accepts at most 15 characters.
 inline void NameThisThread(const char* name) { pthread_setname_np(pthread_self(), name); }
 
 }  // namespace ipp

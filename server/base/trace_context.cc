@@ -27,7 +27,7 @@ bool IsId(absl::string_view text) {
   return IsHex(text) && text.find_first_not_of('0') != absl::string_view::npos;
 }
 
-// version "-" trace-id "-" parent-id "-" flags; newer versions may go on after another "-".
+// version "-" trace-id "-" parent-id "-" flags. Newer versions may append more after another "-".
 bool IsTraceparent(absl::string_view text) {
   if (text.size() < kTraceparentSize || text[2] != '-' || text[35] != '-' || text[52] != '-') {
     return false;
@@ -40,7 +40,7 @@ bool IsTraceparent(absl::string_view text) {
   return IsId(text.substr(3, 32)) && IsId(text.substr(36, 16)) && IsHex(text.substr(53, 2));
 }
 
-// Of the flags of a newer version only "sampled" is known to mean the same.
+// A newer version may define other flags; only "sampled" is certain to mean the same.
 std::string AsVersion00(absl::string_view traceparent) {
   if (absl::StartsWith(traceparent, "00")) return std::string(traceparent);
   const char last = traceparent[54];

@@ -6,30 +6,30 @@
 
 namespace ipp {
 
-// Where a call stands in a distributed trace: W3C Trace Context, Recommendation of 23 November 2021
-// (https://www.w3.org/TR/trace-context-1/), as its two headers say it.
+// The place of a call in a distributed trace: W3C Trace Context, Recommendation of 23 November 2021
+// (https://www.w3.org/TR/trace-context-1/), as its two headers.
 //
-// The gateway records no spans of its own, so it hands on what it got: a parent id that it made
-// would name a span that nobody has.
+// The gateway records no spans, so it forwards the context that it received. If it made a parent id
+// of its own, that id would name a span that does not exist.
 struct TraceContext {
   // "00-<trace id>-<parent id>-<flags>"; empty: no trace.
   std::string traceparent = {};
-  // What the vendors on the way left there; often empty.
+  // Entries of the tracing systems that the call has passed; often empty.
   std::string tracestate = {};
 
-  // 32 hexadecimal digits; "-" without a trace, as logs have it. Of this object's life.
+  // 32 hexadecimal digits; "-" if there is no trace, as in the logs. Valid as long as this object.
   absl::string_view trace_id() const;
 
   bool operator==(const TraceContext&) const = default;
 };
 
-// A trace that begins here, not sampled. Thread-safe.
+// A new trace, not sampled. Thread-safe.
 TraceContext NewTrace();
 
-// What a caller sent, made fit to be sent on; a new trace when `traceparent` is absent or malformed
-// (`tracestate` means nothing then). Of a version that is newer than 00 the part that 00 knows is
-// kept. A malformed `tracestate` is left out, of one that is longer than 512 characters the end.
-// Neither can hold a line break or any other control character afterwards.
+// The context that a caller sent, made safe to forward; a new trace if `traceparent` is absent or
+// malformed (`tracestate` has no meaning then). A version newer than 00 is reduced to the fields of
+// version 00. A malformed `tracestate` is dropped; one longer than 512 characters loses its last
+// entries. The result contains no line breaks or other control characters.
 TraceContext TraceFrom(absl::string_view traceparent, absl::string_view tracestate);
 
 }  // namespace ipp

@@ -5,8 +5,8 @@
 #include "absl/strings/string_view.h"
 
 // UUIDs as text (RFC 9562): 8-4-4-4-12 hexadecimal digits. The RFC lets a writer choose the letter
-// case and asks a reader to take either, so two texts that differ in case alone are the same UUID.
-// Everything that is kept or compared here is in lower case; CanonicalUuid makes it so.
+// case and requires a reader to accept both, so two texts that differ only in case are the same
+// UUID. The gateway stores and compares UUIDs in lower case; CanonicalUuid converts them.
 // Thread-safe.
 namespace ipp {
 
@@ -15,7 +15,7 @@ std::string NewUuid();
 
 bool IsUuid(absl::string_view text);
 
-// The UUID in lower case. Text that is not a UUID is returned as it is.
+// The UUID in lower case. Text that is not a UUID is returned unchanged.
 std::string CanonicalUuid(std::string text);
 
 }  // namespace ipp

@@ -41,7 +41,7 @@ absl::Status Unreadable(absl::StatusCode code, absl::string_view path, absl::str
   return MakeError(code, absl::StrCat(path, ": ", why), {.reason = "CONFIG_UNREADABLE"});
 }
 
-// Of the field, or of what should have had it.
+// Where the field was read, or else the nearest parent that should have contained it.
 std::string SourceOf(std::string field, const Sources& sources, absl::string_view otherwise) {
   while (true) {
     if (const auto found = sources.find(field); found != sources.end()) return found->second;
@@ -60,10 +60,11 @@ absl::StatusOr<Config> Parse(absl::string_view yaml, absl::string_view file_name
   Reading reading;
   ReadYaml(yaml, file_name, &config, &reading);
   ReadEnvironment(environment, defaults, &config, &reading);
-  // A value that was not understood would only be missed a second time by the rules.
+  // Do not validate after a read error: a value that was not understood would be reported twice.
   if (!reading.problems.empty()) return InvalidConfig(std::move(reading.problems));
 
-  // A default must not be a mistake: events that are kept for longer make it longer.
+  // The default must not conflict with what the operator chose: if events are kept for longer, the
+  // default of creates.memory grows with them.
   if (!reading.sources.contains("creates.memory") &&
       ToDuration(config.events().retention()) > ToDuration(config.creates().memory()) &&
       ToDuration(config.events().retention()) <= absl::Hours(24 * 366)) {

@@ -6,8 +6,8 @@
 
 namespace ipp::config {
 
-// Insertions, deletions and replacements that turn one word into the other; two neighbours swapped
-// count as two.
+// The number of insertions, deletions and replacements that turn one word into the other. Swapping
+// two neighbouring letters counts as two.
 size_t EditDistance(absl::string_view a, absl::string_view b);
 
 }  // namespace ipp::config

@@ -4,7 +4,7 @@
 
 namespace ipp::config {
 
-// Written as one scalar in YAML, although it is a message.
+// A google.protobuf.Duration is written as one scalar in YAML, although it is a message.
 inline bool IsDuration(const google::protobuf::FieldDescriptor* field) {
   return field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE &&
          field->message_type()->full_name() == "google.protobuf.Duration";

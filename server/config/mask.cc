@@ -20,7 +20,7 @@ std::string WithoutUserinfo(const std::string& text) {
   const size_t scheme = text.find("://");
   if (scheme == std::string::npos) return text;
   const size_t begin = scheme + 3;
-  // The last '@' before the path: a password may hold one that was not escaped.
+  // Uses the last '@' before the path: a password may contain one that was not escaped.
   const absl::string_view authority =
       absl::string_view(text).substr(begin, text.find_first_of("/?#", begin) - begin);
   const size_t at = authority.rfind('@');
@@ -30,7 +30,7 @@ std::string WithoutUserinfo(const std::string& text) {
 
 void EmitMapping(const Message& message, YAML::Emitter* out);
 
-// `index` -1: a field that is not repeated.
+// `index` is -1 for a field that is not repeated.
 void EmitValue(const Message& message, const FieldDescriptor* field, int index,
                YAML::Emitter* out) {
   const google::protobuf::Reflection* reflection = message.GetReflection();
@@ -55,7 +55,7 @@ void EmitValue(const Message& message, const FieldDescriptor* field, int index,
       *out << reflection->GetInt32(message, field);
       return;
     default:
-      // The reader knows no other type either.
+      // The reader supports no other type either.
       *out << YAML::Null;
   }
 }
@@ -73,7 +73,7 @@ void EmitMapping(const Message& message, YAML::Emitter* out) {
       continue;
     }
     const int size = reflection->FieldSize(message, field);
-    // An empty list in block style would read as null.
+    // In block style an empty list would be read back as null.
     *out << (size == 0 ? YAML::Flow : YAML::Block) << YAML::BeginSeq;
     for (int item = 0; item < size; ++item) EmitValue(message, field, item, out);
     *out << YAML::EndSeq;

@@ -37,12 +37,12 @@ std::string Join(absl::string_view path, absl::string_view key) {
 
 std::string NoSuchKey(const Descriptor* type, absl::string_view key) {
   const FieldDescriptor* best = nullptr;
-  // Further away than this it is another word.
+  // A word that is further away than this is not a misspelling.
   size_t best_distance = std::max<size_t>(1, key.size() / 3) + 1;
   for (int i = 0; i < type->field_count(); ++i) {
     const absl::string_view name = type->field(i)->name();
     if (std::max(key.size(), name.size()) - std::min(key.size(), name.size()) >= best_distance) {
-      continue;  // what one is longer must be deleted
+      continue;  // the distance is at least the difference in length
     }
     const size_t distance = EditDistance(key, name);
     if (distance < best_distance) {
@@ -54,7 +54,7 @@ std::string NoSuchKey(const Descriptor* type, absl::string_view key) {
   return absl::StrCat("no such key (did you mean ", best->name(), "?)");
 }
 
-// Sets or appends one scalar. What `text` should have been when it is not that.
+// Sets or appends one scalar. Returns null, or a description of what `text` should have been.
 const char* SetScalar(const std::string& text, const FieldDescriptor* field, Message* message) {
   const google::protobuf::Reflection* reflection = message->GetReflection();
   const auto put = [&](auto set, auto add, auto value) {
@@ -99,8 +99,8 @@ const char* SetScalar(const std::string& text, const FieldDescriptor* field, Mes
   }
 }
 
-// Ends the reading of a text that begins with a comma, say: yaml-cpp 0.7 finds one empty document
-// after another there and never moves on.
+// Stops yaml-cpp 0.7 from looping forever: on a text that begins with a comma, for example, it
+// finds one empty document after another without advancing.
 class ProgressCheck final : public YAML::EventHandler {
  public:
   void OnDocumentStart(const YAML::Mark& mark) override {
@@ -136,23 +136,23 @@ std::vector<YAML::Node> LoadDocuments(const std::string& yaml) {
 // Reads one text: a file, or the value of a variable.
 class Reader {
  public:
-  // `with_lines`: sources are "name:line", else the name alone.
+  // `with_lines`: sources are "name:line"; otherwise the name alone.
   Reader(absl::string_view name, bool with_lines, Reading* reading)
       : name_(name), with_lines_(with_lines), reading_(*reading) {}
 
-  // All documents of the text; none when it is not YAML, which is then noted.
+  // All documents of the text. If it is not YAML, notes a problem and returns none.
   std::vector<YAML::Node> Documents(absl::string_view yaml, const std::string& path) {
     try {
       return LoadDocuments(std::string(yaml));
     } catch (const YAML::Exception& e) {
-      // Behind a colon there are words of the text.
+      // The part after a colon quotes the text, which may contain a secret.
       Note(Source(e.mark), path,
            absl::StrCat("not valid YAML: ", absl::string_view(e.msg).substr(0, e.msg.find(':'))));
       return {};
     }
   }
 
-  // The keys of one message that were seen, where, and which kind of a oneof.
+  // The keys of one message that were seen and where, and which member of each oneof was set.
   struct Seen {
     std::map<std::string, std::string> keys;
     std::map<const OneofDescriptor*, std::string> kinds;
@@ -179,8 +179,9 @@ class Reader {
   }
 
  private:
-  // Whether there is work left in one more node. By aliases of aliases a short text has more than
-  // anybody could wait for, and each of them can be wrong.
+  // Counts one more node; false once there are too many nodes or problems. With aliases of aliases
+  // a short text can expand to a practically endless number of nodes, and each of them can be
+  // wrong.
   bool Admit(const YAML::Node& node) {
     if (nodes_ == kMaxNodes || reading_.problems.size() > kMaxProblems) return false;
     if (++nodes_ == kMaxNodes) Note(Source(node.Mark()), "", "too many values");
@@ -237,8 +238,8 @@ class Reader {
   int nodes_ = 0;
 };
 
-// Kubernetes sets these for every Service whose name begins with "ipp-", in every pod beside it:
-// IPP_GATEWAY_SERVICE_HOST, IPP_GATEWAY_PORT, IPP_GATEWAY_PORT_50051_TCP_ADDR, ….
+// Kubernetes sets these for every Service whose name begins with "ipp-", in every pod of the same
+// namespace: IPP_GATEWAY_SERVICE_HOST, IPP_GATEWAY_PORT, IPP_GATEWAY_PORT_50051_TCP_ADDR, ….
 bool IsServiceLink(absl::string_view variable) {
   if (absl::EndsWith(variable, "_SERVICE_HOST") || absl::EndsWith(variable, "_PORT") ||
       absl::StrContains(variable, "_SERVICE_PORT")) {
@@ -267,7 +268,7 @@ void ReadVariable(const std::string& variable, const std::string& value, const M
   const std::vector<std::string> parts = absl::StrSplit(keys, "__");
   const std::string path = absl::StrJoin(parts, ".");
 
-  // All of the way is checked before anything is made on it.
+  // The whole path is checked before any message on it is created.
   const Descriptor* type = config->GetDescriptor();
   std::vector<const FieldDescriptor*> way;
   for (const std::string& part : parts) {
@@ -324,7 +325,8 @@ void ReadYaml(absl::string_view yaml, absl::string_view file_name, Message* mess
 
 void ReadEnvironment(const std::map<std::string, std::string>& environment, const Message& defaults,
                      Message* message, Reading* reading) {
-  // In the order of the names, so that IPP_UPSTREAM comes before IPP_UPSTREAM__TIMEOUT.
+  // In the order of the names: IPP_UPSTREAM comes before IPP_UPSTREAM__TIMEOUT, so that the more
+  // specific variable wins.
   for (const auto& [variable, value] : environment) {
     ReadVariable(absl::CHexEscape(variable), value, defaults, message, reading);
   }

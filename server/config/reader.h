@@ -8,9 +8,9 @@
 #include "google/protobuf/message.h"
 #include "server/base/error.h"
 
-// YAML and environment variables into any message, by reflection. A key is a field name; a
-// google.protobuf.Duration is written "1m30s"; null is as if the key were not there. What is not
-// mentioned keeps the value that the message already has.
+// Reads YAML and environment variables into any message, by reflection. A key is a field name; a
+// google.protobuf.Duration is written "1m30s"; null means that the key is absent. A field that is
+// not mentioned keeps the value that the message already has.
 namespace ipp::config {
 
 // Where the value of a field was read, by the field's path: "upstream.timeout" → "gateway.yaml:7".
@@ -21,10 +21,10 @@ struct Problem {
   FieldViolation violation;
 };
 
-// More are not listed, nor looked for.
+// Reading stops after so many problems.
 inline constexpr size_t kMaxProblems = 100;
 
-// What has been read so far, and what was wrong with it.
+// What has been read so far, and the problems found.
 struct Reading {
   Sources sources;
   std::vector<Problem> problems;
@@ -34,8 +34,9 @@ struct Reading {
 void ReadYaml(absl::string_view yaml, absl::string_view file_name,
               google::protobuf::Message* message, Reading* reading);
 
-// IPP_A__B=… sets field `b` of field `a`. A scalar is taken literally; a list or a message is YAML
-// text and replaces all of the value that was there, by what `defaults` has and then the text.
+// IPP_A__B=… sets field `b` of field `a`. A scalar is taken literally. A list or a message is YAML
+// text and replaces the whole previous value: the field is first reset to its value in `defaults`,
+// then the text is applied.
 void ReadEnvironment(const std::map<std::string, std::string>& environment,
                      const google::protobuf::Message& defaults, google::protobuf::Message* message,
                      Reading* reading);

@@ -15,7 +15,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
-#include "server/config/address.h"
+#include "server/base/host_port.h"
 #include "server/config/config.h"
 
 namespace ipp::config {
@@ -40,7 +40,7 @@ class Validator {
     Between("creates.settle", config.creates().settle(), absl::Seconds(1), absl::Hours(24));
     Between("creates.send_for", config.creates().send_for(), absl::Milliseconds(100),
             absl::Minutes(5));
-    // A retention that is out of its own range is one violation, not two.
+    // A retention that is out of its own range is reported once, not twice.
     const absl::Duration retention = ToDuration(config.events().retention());
     Between("creates.memory", config.creates().memory(),
             retention <= absl::Hours(24 * 366) ? retention : absl::ZeroDuration(),
@@ -117,7 +117,7 @@ class Validator {
     Between("upstream.read_attempts", upstream.read_attempts(), 1, 10);
   }
 
-  // The value is never repeated: it could have a password in it.
+  // The value is never quoted: it could contain a password.
   void CheckBaseUrl(absl::string_view url) {
     const std::string field = "upstream.base_url";
     if (url.empty()) return Required(field, url);
@@ -226,7 +226,7 @@ class Validator {
       const std::string field = absl::StrCat(path, "tls_san[", s, "]");
       if (!AllVisibleAscii(caller.tls_san(s))) Add(field, "must be a URI or a DNS name");
       if (absl::StrContains(caller.tls_san(s), '*')) Add(field, "must be a whole name, without *");
-      // As they are compared: the case of a DNS name does not matter.
+      // Compared in the same way as at run time: the case of a DNS name does not matter.
       const bool uri = absl::StrContains(caller.tls_san(s), "://");
       Unique(field, uri ? caller.tls_san(s) : absl::AsciiStrToLower(caller.tls_san(s)), sans);
     }
@@ -284,7 +284,7 @@ class Validator {
     }
   }
 
-  // What the two HTTP ports have in common.
+  // The settings that the two HTTP ports share.
   template <typename Section>
   void CheckWeb(const std::string& path, const Section& section) {
     Between(path + "max_connections", section.max_connections(), 1, 100'000);

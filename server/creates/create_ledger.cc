@@ -1,6 +1,7 @@
 #include "server/creates/create_ledger.h"
 
 #include <algorithm>
+#include <any>
 #include <limits>
 #include <utility>
 
@@ -81,6 +82,32 @@ void AnswerForTombstone(const std::optional<store::SessionRecord>& created, Inte
 Begun Settled(IntentRecord known) {
   const Begun::What what = known.state == IntentState::kExecuted ? Begun::kReplay : Begun::kRefuse;
   return {what, std::move(known)};
+}
+
+// What is to be done with a create that is asked for, decided inside the transaction.
+store::Writes DecideBegin(const IntentRecord& fresh, const store::Snapshot& snapshot) {
+  const std::optional<IntentRecord>& known = snapshot.intent;
+  if (!known && snapshot.created) {
+    // The ledger has lost it, in a restored backup for example; its session is an answer too.
+    Begun begun = KnownBySession(fresh, snapshot.created->session);
+    if (begun.what != Begun::kReplay) return {.decided = std::move(begun)};
+    IntentRecord kept = begun.known;
+    return {.intent = std::move(kept), .decided = std::move(begun)};
+  }
+  if (known && (known->rpc != fresh.rpc || !IsSameRequest(*known, fresh.request))) {
+    return {.decided = Begun{Begun::kDiffers, *known}};
+  }
+  if (known && known->state == IntentState::kUnderWay && known->owner == fresh.owner) {
+    return {.decided = Begun{Begun::kSend, *known}};
+  }
+  if (known && known->state != IntentState::kNotSent) {
+    Begun begun = IsSettled(known->state) ? Settled(*known) : Begun{Begun::kUnsettled, *known};
+    if (known->trimmed) AnswerForTombstone(snapshot.created, &begun.known);
+    return {.decided = std::move(begun)};
+  }
+  Begun begun{Begun::kSend, fresh};
+  if (known) begun.known.created_at = known->created_at;
+  return {.intent = begun.known, .decided = begun};
 }
 
 }  // namespace
@@ -190,41 +217,18 @@ void CreateLedger::Begin(std::shared_ptr<Waiter> waiter) {
   transaction.merchant_id = fresh.merchant_id;
   transaction.request_id = fresh.request_id;
   transaction.ask_created = fresh.rpc == kCreateSession;
-  auto begun = std::make_shared<Begun>();
-  transaction.decide = [begun, fresh](const store::Snapshot& snapshot) {
-    *begun = {};
-    const std::optional<IntentRecord>& known = snapshot.intent;
-    if (!known && snapshot.created) {
-      // The ledger has lost the create, for example after a restore; its session answers it.
-      *begun = KnownBySession(fresh, snapshot.created->session);
-      if (begun->what != Begun::kReplay) return store::Writes{};
-      return store::Writes{.session = {}, .events = {}, .intent = begun->known};
-    }
-    if (known && (known->rpc != fresh.rpc || !IsSameRequest(*known, fresh.request))) {
-      *begun = {Begun::kDiffers, *known};
-      return store::Writes{};
-    }
-    if (known && known->state == IntentState::kUnderWay && known->owner == fresh.owner) {
-      begun->known = *known;
-      return store::Writes{};
-    }
-    if (known && known->state != IntentState::kNotSent) {
-      *begun = IsSettled(known->state) ? Settled(*known) : Begun{Begun::kUnsettled, *known};
-      if (known->trimmed) AnswerForTombstone(snapshot.created, &begun->known);
-      return store::Writes{};
-    }
-    begun->known = fresh;
-    if (known) begun->known.created_at = known->created_at;
-    return store::Writes{.session = {}, .events = {}, .intent = begun->known};
+  transaction.decide = [fresh](const store::Snapshot& snapshot) {
+    return DecideBegin(fresh, snapshot);
   };
   store_->Commit(std::move(transaction),
-                 [this, waiter, begun, fresh](absl::StatusOr<store::Committed> committed) mutable {
+                 [this, waiter, fresh](absl::StatusOr<store::Committed> committed) mutable {
                    if (!committed.ok()) {
                      Later({clock_->Monotonic() + options_.settle, Forgetting(fresh)});
                      return std::move(waiter->done)(committed.status());
                    }
                    const std::string& rpc = waiter->create.rpc;
-                   switch (begun->what) {
+                   auto begun = std::any_cast<Begun>(std::move(committed->decided));
+                   switch (begun.what) {
                      case Begun::kSend:
                        Told(rpc, "sent").Add();
                        break;
@@ -239,9 +243,9 @@ void CreateLedger::Begin(std::shared_ptr<Waiter> waiter) {
                        break;
                      case Begun::kUnsettled:
                        Told(rpc, "joined").Add();
-                       return Looked(std::move(waiter), std::move(begun->known));
+                       return Looked(std::move(waiter), std::move(begun.known));
                    }
-                   std::move(waiter->done)(std::move(*begun));
+                   std::move(waiter->done)(std::move(begun));
                  });
 }
 
@@ -292,25 +296,24 @@ CreateLedger::Write CreateLedger::Closing(const IntentRecord& begun, IntentState
     store::Transaction transaction;
     transaction.merchant_id = merchant_id;
     transaction.request_id = request_id;
-    auto closed = std::make_shared<std::string>();  // the RPC, if this write closed the create
-    transaction.decide = [closed, state, answer, owner, now](const store::Snapshot& snapshot) {
-      closed->clear();
-      // Settled meanwhile, or reserved by another attempt: do not overwrite that.
+    // Decides the RPC when the create is closed now.
+    transaction.decide = [state, answer, owner, now](const store::Snapshot& snapshot) {
+      // Settled meanwhile, or another's now: an outcome that is known is better than none.
       if (!snapshot.intent || IsSettled(snapshot.intent->state) ||
           snapshot.intent->owner != owner) {
         return store::Writes{};
       }
-      *closed = snapshot.intent->rpc;
       IntentRecord intent = *snapshot.intent;
       intent.state = state;
       intent.answer = answer;
       intent.updated_at = now;
-      return store::Writes{.session = {}, .events = {}, .intent = std::move(intent)};
+      std::any rpc = intent.rpc;
+      return store::Writes{.intent = std::move(intent), .decided = std::move(rpc)};
     };
-    store_->Commit(std::move(transaction), [this, state, closed, done = std::move(done)](
+    store_->Commit(std::move(transaction), [this, state, done = std::move(done)](
                                                absl::StatusOr<store::Committed> committed) mutable {
-      if (committed.ok() && !closed->empty()) {
-        Closed(*closed, state).Add();
+      if (committed.ok() && committed->decided.has_value()) {
+        Closed(std::any_cast<const std::string&>(committed->decided), state).Add();
       }
       std::move(done)(committed.status());
     });

@@ -28,20 +28,20 @@
 namespace ipp::grpc_port {
 namespace {
 
-// How often every connection is looked at for what it sent unanswered.
+// How often every connection is checked for unanswered bytes.
 constexpr std::chrono::milliseconds kLook{100};
-// Accepting fails while file descriptors are short; trying again at once would spin.
+// accept() fails while file descriptors are exhausted; retrying at once would spin.
 constexpr std::chrono::milliseconds kAcceptPause{100};
 
 using Steady = std::chrono::steady_clock;
 
-// What went each way, by the kernel's count.
+// Bytes in each direction, as counted by the kernel.
 struct Traffic {
   uint64_t received = 0;
   uint64_t sent = 0;
 };
 
-// False when there is no such connection any more.
+// False if the connection does not exist any more.
 bool Look(int fd, Traffic* traffic) {
   tcp_info info{};
   socklen_t size = sizeof(info);
@@ -119,7 +119,7 @@ class Gate final : public ConnectionGate {
     std::array<epoll_event, 64> events;
     Steady::time_point look = Steady::now() + kLook;
     while (Obey()) {
-      // With nobody there, nobody is looked at.
+      // Without connections there is nothing to check, so wait without a timeout.
       const int wait = connections_.empty() && !paused_ ? -1 : static_cast<int>(kLook.count());
       const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), wait);
       for (int i = 0; i < count; ++i) Handle(events[static_cast<size_t>(i)].data.fd);
@@ -131,7 +131,7 @@ class Gate final : public ConnectionGate {
     }
   }
 
-  // False when it is time to end.
+  // Carries out Close() and the destructor's request to stop. False if the thread must end.
   bool Obey() {
     MutexLock lock(&mutex_);
     if ((closing_ || stopping_) && !closed_) {
@@ -156,8 +156,8 @@ class Gate final : public ConnectionGate {
   }
 
   void Accept(int listening) {
-    // A few at a time, so that a flood of connections does not keep the others from being looked
-    // at.
+    // Accepts a limited number at a time, so that a flood of connections does not delay the checks
+    // of the existing ones.
     for (int i = 0; i < 64; ++i) {
       const int fd = accept4(listening, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd >= 0) {
@@ -186,7 +186,7 @@ class Gate final : public ConnectionGate {
     }
     connections_[duplicate] = {};
     open_.Add(1);
-    // Only what is always reported: EPOLLHUP when both directions are shut down, EPOLLERR.
+    // Asks for no event: EPOLLHUP (both directions are shut down) and EPOLLERR are always reported.
     Watch(duplicate, 0);
     grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
     connection.listener_fd = listening;
@@ -234,9 +234,9 @@ class Gate final : public ConnectionGate {
     for (const int fd : gone) Forget(fd);
   }
 
-  // gRPC reads the end of it.
+  // Ends the connection; gRPC notices when it reads.
   static void CutOff(int fd) {
-    // What the peer has yet to send is of no use to anybody.
+    // Discards unsent data and resets the connection.
     const linger now{.l_onoff = 1, .l_linger = 0};
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
     shutdown(fd, SHUT_RDWR);
@@ -255,7 +255,7 @@ class Gate final : public ConnectionGate {
   }
 
   const GateOptions options_;
-  ListeningSockets listening_;  // the thread's, once there is one
+  ListeningSockets listening_;  // owned by the thread, once there is one
   const int epoll_;
   const int wake_;
   Gauge& open_;
@@ -264,7 +264,8 @@ class Gate final : public ConnectionGate {
   Counter& unanswered_;
   LogRateLimiter allowance_{1, 5};
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
-  // The thread's. By the duplicate: what had gone each way when something was last sent.
+  // Used by the thread only. By the duplicate descriptor: the counters when something was last
+  // sent.
   std::unordered_map<int, Traffic> connections_;
   bool paused_ = false;
   Steady::time_point resume_;

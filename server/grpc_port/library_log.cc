@@ -13,7 +13,7 @@
 namespace ipp::grpc_port {
 namespace {
 
-// What a library calls an error is mostly what peers do.
+// Most of what a library calls an error is caused by peers, so it is only a warning here.
 LogLevel LevelOf(bool error) { return error ? LogLevel::kWarning : LogLevel::kDebug; }
 
 void Say(absl::string_view who, bool error, absl::string_view text, absl::string_view file,
@@ -27,7 +27,7 @@ void Say(absl::string_view who, bool error, absl::string_view text, absl::string
   }
 }
 
-// The allowances live as long as the libraries speak: to the very end.
+// The rate limiters are never destroyed, since the libraries may log until the process ends.
 void GrpcSays(gpr_log_func_args* said) {
   static auto* const allowance = new LogRateLimiter(1, 5);
   Say("gRPC", said->severity == GPR_LOG_SEVERITY_ERROR, said->message, said->file, said->line,
@@ -43,7 +43,7 @@ void ProtobufSays(google::protobuf::LogLevel level, const char* file, int line,
 }  // namespace
 
 void TakeOverLibraryLogs() {
-  // Neither setter may run beside one of its own calls.
+  // Neither setter may run concurrently with itself.
   [[maybe_unused]] static const bool once = [] {
     gpr_set_log_function(&GrpcSays);
     google::protobuf::SetLogHandler(&ProtobufSays);

@@ -10,35 +10,20 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "server/base/host_port.h"
 #include "server/base/status_macros.h"
 
 namespace ipp::grpc_port {
 namespace {
 
-struct HostPort {
-  std::string host;
-  int port;
-};
-
 absl::Status Cannot(const std::string& address, absl::string_view why) {
   return absl::UnavailableError(absl::StrCat("cannot listen on ", address, ": ", why));
-}
-
-absl::StatusOr<HostPort> Split(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  int port = 0;
-  if (colon == std::string::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port) ||
-      port < 0 || port > 65535) {
-    return Cannot(address, "it is not host:port");
-  }
-  absl::string_view host = absl::string_view(address).substr(0, colon);
-  if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
-  return HostPort{std::string(host), port};
 }
 
 using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
@@ -68,13 +53,13 @@ void Set(int fd, int level, int option, int value) {
   setsockopt(fd, level, option, &value, sizeof(value));
 }
 
-// The listening socket, and its port in `*port`; else -1, and errno says why.
+// Returns the listening socket and stores its port in `*port`; -1 with errno on failure.
 int Open(const addrinfo& at, absl::Duration unacknowledged, int* port) {
   const int fd = socket(at.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
   Set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   if (at.ai_family == AF_INET6) Set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
-  // What is accepted has these too.
+  // Accepted connections inherit these options.
   Set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   Set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
       static_cast<int>(absl::ToInt64Milliseconds(unacknowledged)));
@@ -97,8 +82,9 @@ int Open(const addrinfo& at, absl::Duration unacknowledged, int* port) {
 
 absl::StatusOr<ListeningSockets> ListenOn(const std::string& address,
                                           absl::Duration unacknowledged) {
-  IPP_ASSIGN_OR_RETURN(const HostPort wanted, Split(address));
-  ListeningSockets sockets{.fds = {}, .port = wanted.port};
+  const std::optional<HostPort> wanted = ParseHostPort(address);
+  if (!wanted) return Cannot(address, "it is not host:port, or [v6]:port");
+  ListeningSockets sockets{.fds = {}, .port = wanted->port};
   int error = 0;
   const auto listen_on = [&](const std::string& host) -> absl::Status {
     IPP_ASSIGN_OR_RETURN(const Addresses found, Resolve(address, host));
@@ -112,11 +98,12 @@ absl::StatusOr<ListeningSockets> ListenOn(const std::string& address,
     }
     return absl::OkStatus();
   };
-  const bool everywhere = wanted.host == "0.0.0.0" || wanted.host == "::";
+  const bool everywhere = wanted->host == "0.0.0.0" || wanted->host == "::";
   if (everywhere) IPP_RETURN_IF_ERROR(listen_on("::"));
-  // Otherwise there is no IPv6, or it is taken.
+  // For all addresses: use IPv4 only if the host has no IPv6. A port that is in use remains an
+  // error.
   if (sockets.fds.empty() && error != EADDRINUSE) {
-    IPP_RETURN_IF_ERROR(listen_on(everywhere ? "0.0.0.0" : wanted.host));
+    IPP_RETURN_IF_ERROR(listen_on(everywhere ? "0.0.0.0" : wanted->host));
   }
   if (!sockets.fds.empty() && error != EADDRINUSE) return sockets;
   for (const int fd : sockets.fds) close(fd);

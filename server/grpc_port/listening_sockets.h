@@ -9,14 +9,15 @@
 namespace ipp::grpc_port {
 
 struct ListeningSockets {
-  std::vector<int> fds;  // the caller's to close
+  std::vector<int> fds;  // the caller must close them
   int port = 0;
 };
 
-// One for each address that the host has; 0.0.0.0 and [::] are every address of either kind. None
-// blocks; what they accept sends without delay and gives up what stays unacknowledged for so long.
-// A second gateway on the same port is an error, not a way to share it. UNAVAILABLE with the
-// address and the system's reason.
+// Opens one socket for each address of the host; 0.0.0.0 and [::] mean every address of either
+// family. The sockets are non-blocking. The connections that they accept send without delay
+// (TCP_NODELAY) and fail if sent data stays unacknowledged for `unacknowledged`. A second gateway
+// on the same port is an error; the port is not shared. UNAVAILABLE with the address and the
+// system's reason.
 absl::StatusOr<ListeningSockets> ListenOn(const std::string& address,
                                           absl::Duration unacknowledged);
 

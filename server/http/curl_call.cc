@@ -42,8 +42,9 @@ bool CurlInbox::Close() {
   return closed_;
 }
 
-// Under the lock, since a Cancel() may come while the transport ends: the handle must not go away
-// between the look at closed_ and the wakeup. It is one write to a socket that never blocks.
+// Called under the lock, since a Cancel() may come while the transport ends: the handle must not be
+// destroyed between the check of closed_ and the wakeup. The wakeup is one write to a socket that
+// never blocks.
 void CurlInbox::Wake() {
   if (!asleep_) return;
   asleep_ = false;

@@ -12,12 +12,12 @@
 #include "server/http/curl_transport.h"
 #include "server/http/http_transport.h"
 
-// Inside the curl transport: what crosses from the threads that send to the loops.
+// Internal to the curl transport: what passes from the sending threads to the loops.
 namespace ipp::http {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
 
-// What all loops of one transport have in common. Lives as long as the transport.
+// The state that all loops of one transport share. Lives as long as the transport.
 struct CurlShared {
   const CurlOptions options;
   const bool tls;
@@ -32,8 +32,8 @@ struct CurlShared {
 class CurlExchange;
 class CurlInbox;
 
-// One request and its completion. The fields belong to the loop once it is posted; only Cancel() is
-// for others.
+// One request and its completion. Once posted, the fields belong to the loop; other threads may
+// only call Cancel().
 class CurlCall final : public HttpTransport::Call, public std::enable_shared_from_this<CurlCall> {
  public:
   void Cancel() override;
@@ -41,15 +41,15 @@ class CurlCall final : public HttpTransport::Call, public std::enable_shared_fro
   HttpRequest request;
   HttpTransport::Done done;
   SteadyTime deadline;
-  CurlExchange* exchange = nullptr;  // while it is under way
-  bool refused = false;              // too many in flight: only to be told so
+  CurlExchange* exchange = nullptr;  // while the request is in progress
+  bool refused = false;              // too many in flight: only `done` is to run
   std::shared_ptr<CurlInbox> inbox;  // shared: the handle may outlive the transport
   std::atomic<bool> cancelled{false};
   std::atomic<bool> over{false};
 };
 
-// The way into a loop. Thread-safe. Wakes the loop only when it sleeps, so a burst costs one wakeup
-// and what the loop posts to itself costs none.
+// The queue into a loop. Thread-safe. Wakes the loop only if it sleeps, so a burst costs one
+// wakeup, and what the loop posts to itself costs none.
 class CurlInbox {
  public:
   struct Item {
@@ -60,14 +60,14 @@ class CurlInbox {
   // `multi` (a CURLM) must live until Close().
   explicit CurlInbox(void* multi) : multi_(multi) {}
 
-  // False when closed.
+  // False if the inbox is closed.
   bool Post(Item item);
-  // Fills `batch` with what came since; false once Stop() was called.
+  // Moves all waiting items into `batch`. False once Stop() was called.
   bool Take(std::vector<Item>* batch);
-  // True when nothing waits: from now on Post() wakes the loop.
+  // True if no item waits; from then on Post() wakes the loop.
   bool MaySleep();
   void Stop();
-  // Closes, unless something waits: then false.
+  // Closes the inbox and returns true, or returns false if an item waits.
   bool Close();
 
  private:

@@ -7,7 +7,8 @@ namespace ipp::http {
 absl::Status CurlStatus(CURLcode code, absl::string_view words) {
   const std::string message = absl::StrCat("upstream: ", words, " (curl ", code, ")");
   switch (code) {
-    // Whom we talk to, or whom we trust, has to be put right by a person: trying again is no use.
+    // A person must correct the peer's identity or the trusted certificates, so a retry does not
+    // help.
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:

@@ -7,8 +7,8 @@
 
 namespace ipp::http {
 
-// What a libcurl code other than CURLE_OK means to the caller of HttpTransport. `words` is for a
-// person.
+// The status that the caller of HttpTransport gets for a libcurl code other than CURLE_OK. `words`
+// is text for a person.
 absl::Status CurlStatus(CURLcode code, absl::string_view words);
 
 }  // namespace ipp::http

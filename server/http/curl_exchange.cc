@@ -22,8 +22,8 @@ using std::chrono::steady_clock;
 constexpr size_t kMaxHeaderBytes = 64 * 1024;
 constexpr size_t kExpectThreshold = 1024 * 1024;  // libcurl asks for 100-continue above this
 
-// A peer that vanished without a word would keep an HTTP/2 connection in use until the kernel gives
-// up, a quarter of an hour by default; every request meanwhile joins it and times out.
+// If a peer disappears without closing, the kernel would keep an HTTP/2 connection in use until it
+// gives up, by default after 15 minutes; every request in the meantime would join it and time out.
 int OnSocket(void*, curl_socket_t fd, curlsocktype) {
   const unsigned int limit_ms = 20'000;
   setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof(limit_ms));
@@ -44,7 +44,7 @@ bool IsTarget(absl::string_view text) {
          });
 }
 
-// Of an answer whose body could not be decoded.
+// The error text for an answer whose body could not be decoded.
 std::string CodingTrouble(absl::string_view codings) {
   std::string named;
   for (const char c : codings.substr(0, 64)) {
@@ -72,7 +72,7 @@ void CurlExchange::SetUp() {
   set(CURLOPT_PRIVATE, this);
   set(CURLOPT_ERRORBUFFER, error_);
   set(CURLOPT_NOSIGNAL, 1L);
-  set(CURLOPT_QUICK_EXIT, 1L);  // else ending a request waits for its DNS thread
+  set(CURLOPT_QUICK_EXIT, 1L);  // otherwise ending a request waits for its DNS thread
   set(CURLOPT_PROTOCOLS_STR, shared_.tls ? "https" : "http");
   set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
   set(CURLOPT_PATH_AS_IS, 1L);
@@ -80,8 +80,9 @@ void CurlExchange::SetUp() {
   set(CURLOPT_FOLLOWLOCATION, 0L);
   set(CURLOPT_USERAGENT, options.user_agent.c_str());
 
-  // PIPEWAIT: rather wait for a connection that others opened than open one each. Without TLS there
-  // is no HTTP/2 to wait for (and reuse with prior knowledge is broken before libcurl 8.0.0).
+  // PIPEWAIT: wait for a connection that is being opened rather than open one per request. Without
+  // TLS there is no HTTP/2 to wait for (and reuse with prior knowledge is broken before libcurl
+  // 8.0.0).
   set(CURLOPT_HTTP_VERSION,
       static_cast<long>(shared_.tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
   set(CURLOPT_PIPEWAIT, shared_.tls ? 1L : 0L);
@@ -99,7 +100,7 @@ void CurlExchange::SetUp() {
   };
   set(CURLOPT_MAXLIFETIME_CONN, seconds(options.max_connection_age));
   set(CURLOPT_MAXAGE_CONN, seconds(options.max_connection_idle));
-  set(CURLOPT_DNS_CACHE_TIMEOUT, 30L);  // libcurl does not look at the record's own time to live
+  set(CURLOPT_DNS_CACHE_TIMEOUT, 30L);  // libcurl ignores the record's own time to live
   set(CURLOPT_TCP_KEEPALIVE, 1L);
   set(CURLOPT_TCP_KEEPIDLE, 30L);
   set(CURLOPT_TCP_KEEPINTVL, 10L);
@@ -111,13 +112,13 @@ void CurlExchange::SetUp() {
   set(CURLOPT_READDATA, this);
   set(CURLOPT_SEEKFUNCTION, &CurlExchange::SeekBody);
   set(CURLOPT_SEEKDATA, this);
-  set(CURLOPT_UPLOAD_BUFFERSIZE, 16L * 1024);  // 64 KiB a handle otherwise
+  set(CURLOPT_UPLOAD_BUFFERSIZE, 16L * 1024);  // the default is 64 KiB per handle
   set(CURLOPT_HEADERFUNCTION, &CurlExchange::OnHeader);
   set(CURLOPT_HEADERDATA, this);
   set(CURLOPT_WRITEFUNCTION, &CurlExchange::OnBody);
   set(CURLOPT_WRITEDATA, this);
-  // What is sent in one of these is decoded; OnBody counts the decoded bytes, so that a small
-  // answer cannot grow without limit. libcurl also decodes what it knows and was not asked for.
+  // Bodies with these codings are decoded. OnBody counts the decoded bytes, so that a small answer
+  // cannot expand without limit. libcurl also decodes other codings that it knows.
   set(CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
   set(CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(options.max_response_bytes));
   set(CURLOPT_HTTPGET, 1L);
@@ -135,10 +136,10 @@ absl::Status CurlExchange::Begin(std::shared_ptr<CurlCall> call) {
   return SetHeaders(request);
 }
 
-// Never CURLOPT_POSTFIELDS: libcurl would be free to send such a body again.
+// Never CURLOPT_POSTFIELDS: libcurl could send such a body a second time.
 void CurlExchange::SetMethod(const HttpRequest& request) {
   const bool get = request.method == "GET" && request.body.empty();
-  // A POST or PUT says `Content-Length: 0` when it has no body (RFC 9110, 8.6); a DELETE does not.
+  // A POST or PUT without a body sends `Content-Length: 0` (RFC 9110, 8.6); a DELETE does not.
   const bool upload = !get && !(request.method == "DELETE" && request.body.empty());
   if (upload != with_upload_) {
     curl_easy_setopt(easy_, upload ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
@@ -164,7 +165,7 @@ absl::Status CurlExchange::SetHeaders(const HttpRequest& request) {
       return absl::InvalidArgumentError("not a header");
     }
     header_starts_.push_back(header_text_.size());
-    // libcurl takes "Name:" as "leave it out" and "Name;" as "send it empty".
+    // To libcurl "Name:" means "remove this header" and "Name;" means "send it empty".
     if (value.empty()) {
       absl::StrAppend(&header_text_, name, ";");
     } else {
@@ -173,7 +174,7 @@ absl::Status CurlExchange::SetHeaders(const HttpRequest& request) {
     header_text_.push_back('\0');
     has_type = has_type || absl::EqualsIgnoreCase(name, "content-type");
   }
-  if (with_upload_ && !has_type) AddHeaderLine("Content-Type:");  // else it says "form"
+  if (with_upload_ && !has_type) AddHeaderLine("Content-Type:");  // libcurl's default is a form
   if (request.body.size() >= kExpectThreshold) AddHeaderLine("Expect:");
 
   header_list_.resize(header_starts_.size());
@@ -191,12 +192,12 @@ void CurlExchange::AddHeaderLine(absl::string_view line) {
   header_text_.push_back('\0');
 }
 
-// libcurl calls this each time that it has a connection and is about to send the request on it. The
-// second time for one request is the silent repeat ("Connection died, retrying a fresh connect",
-// and after REFUSED_STREAM): a change is stopped here. The failing seek below would stop the same,
-// yet only where a body was handed out; a change without one would need a connection of its own,
-// which costs a TLS handshake a call, and is not enough with HTTP/2: once another request joins the
-// new connection it counts as reused.
+// libcurl calls this each time it has a connection and is about to send the request on it. A second
+// call for one request is libcurl's silent retry ("Connection died, retrying a fresh connect", and
+// after REFUSED_STREAM): a change is stopped here. The failing seek below also stops it, but only
+// if a part of the body was handed out. Protecting a change without a body would need a connection
+// of its own, which costs a TLS handshake per call, and would not suffice with HTTP/2: once another
+// request joins the new connection, that one counts as reused.
 int CurlExchange::BeforeRequest(void* self, char*, char*, int, int) {
   auto& x = *static_cast<CurlExchange*>(self);
   if (x.handed_out_ && x.call_->request.repeatable != Repeatable::kYes) {
@@ -244,7 +245,7 @@ bool CurlExchange::ParseHeaderLine(absl::string_view line) {
   }
   line = absl::StripTrailingAsciiWhitespace(line);
   if (absl::StartsWith(line, "HTTP/") && (headers_complete_ || !answer_began_)) {
-    // An interim answer (1xx) may come before; only the last one counts.
+    // An interim answer (1xx) may precede it; only the last one counts.
     response_.headers.clear();
     response_.headers.reserve(12);
     headers_complete_ = false;
@@ -261,7 +262,7 @@ bool CurlExchange::ParseHeaderLine(absl::string_view line) {
     return true;
   }
   const size_t colon = line.find(':');
-  // Trailers, and lines folded in the way that RFC 9112 forbids, are left out.
+  // Ignore trailers and folded lines, which RFC 9112 forbids.
   if (headers_complete_ || colon == line.npos || absl::ascii_isspace(line.front())) return true;
   response_.headers.emplace_back(
       absl::AsciiStrToLower(line.substr(0, colon)),
@@ -287,10 +288,10 @@ SteadyTime CurlExchange::due() const {
   return handed_out_at_ + absl::ToChronoMicroseconds(limit);
 }
 
-// Handed out once is handed out, whatever the code says afterwards: "could not connect" may be of
-// libcurl's second attempt. CURLINFO_REQUEST_SIZE == 0 would be a little sharper, for a connection
-// that breaks at the very first write; but libcurl adds to it only once a write has succeeded, and
-// with HTTP/2 a failed one may have left something behind.
+// Once libcurl may have sent the request, it counts as sent whatever the code says later: "could
+// not connect" may refer to libcurl's second attempt. CURLINFO_REQUEST_SIZE == 0 would be slightly
+// more exact, for a connection that breaks at the very first write; but libcurl increases it only
+// after a successful write, and with HTTP/2 a failed write may have sent something.
 RequestFate CurlExchange::fate() const {
   if (!handed_out_) return RequestFate::kNotSent;
   return answer_began_ ? RequestFate::kSent : RequestFate::kUnknown;
@@ -306,14 +307,15 @@ HttpResult CurlExchange::Result(CURLcode code) {
   if (too_large_ || code == CURLE_FILESIZE_EXCEEDED) {
     return Ended(absl::OutOfRangeError("the upstream's answer is larger than allowed"));
   }
-  // The code and the headers are there, and mostly decide.
+  // The code and the headers arrived, and they mostly suffice.
   if (code == CURLE_BAD_CONTENT_ENCODING && answer_began_) {
     response_.body.clear();
     response_.body_trouble = CodingTrouble(response_.header("content-encoding"));
     return {absl::OkStatus(), RequestFate::kSent, std::move(response_)};
   }
   if (resend_refused_) return Ended(absl::UnavailableError("the connection to the upstream broke"));
-  // libcurl's own words name host and port before the request, and might quote the answer after it.
+  // Before the request is sent, libcurl's own text names host and port. Afterwards it might quote
+  // the answer, so it is not used.
   const char* words = !handed_out_ && error_[0] != '\0' ? error_ : curl_easy_strerror(code);
   return Ended(CurlStatus(code, words));
 }

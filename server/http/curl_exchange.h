@@ -12,35 +12,35 @@
 
 namespace ipp::http {
 
-// One easy handle and the request that it carries; used again and again by one loop, on its thread.
-// What is the same for all requests is set once.
+// One easy handle and the request that it carries. One loop reuses it for many requests, on the
+// loop's thread. Options that are the same for all requests are set once.
 class CurlExchange {
  public:
-  // `earliest_due` is lowered when a request gets a nearer end than it had.
+  // `earliest_due` is lowered if a request becomes due earlier than before.
   CurlExchange(const CurlShared& shared, SteadyTime* earliest_due);
   ~CurlExchange();
   CurlExchange(const CurlExchange&) = delete;
   CurlExchange& operator=(const CurlExchange&) = delete;
 
-  // Sets the handle up; not OK when the request cannot be put on the wire.
+  // Sets up the handle. Not OK if the request cannot be sent in valid HTTP.
   absl::Status Begin(std::shared_ptr<CurlCall> call);
-  // What came of it, after libcurl said `code`.
+  // The result after libcurl has finished the transfer with `code`.
   HttpResult Result(CURLcode code);
-  // The end that we made of it.
+  // The result if the gateway itself ends the request with `status`.
   HttpResult Ended(absl::Status status) const;
-  // Makes it ready for another request; hands the old one back.
+  // Resets the exchange for another request and returns the finished call.
   std::shared_ptr<CurlCall> Release();
 
   CURL* easy() const { return easy_; }
   const CurlCall& call() const { return *call_; }
-  // When it is to be ended.
+  // The time at which the request must be ended.
   SteadyTime due() const;
-  // Whether Cancel() and the deadline are to be ignored.
+  // Whether the request continues in spite of Cancel() and its deadline.
   bool goes_on() const { return handed_out_ && call_->request.repeatable == Repeatable::kNo; }
   long connections_opened() const;
-  bool over_http2() const;  // the answer came
+  bool over_http2() const;  // whether the answer came over HTTP/2
 
-  size_t index = 0;  // its place in the loop's list
+  size_t index = 0;  // position in the loop's list
 
  private:
   static int BeforeRequest(void* self, char*, char*, int, int);
@@ -59,11 +59,11 @@ class CurlExchange {
   const CurlShared& shared_;
   SteadyTime* const earliest_due_;
   CURL* const easy_;
-  std::string method_;        // as the handle is set up, to leave out what is the same again
+  std::string method_;        // as set in the handle, to skip setting it again
   bool with_upload_ = false;  // likewise
   std::string url_;
-  // The list that libcurl reads: nodes of our own into one text, since curl_slist_append would
-  // allocate twice a header.
+  // The header list that libcurl reads: its nodes point into one text, since curl_slist_append
+  // would allocate twice per header.
   std::string header_text_;
   std::vector<size_t> header_starts_;
   std::vector<curl_slist> header_list_;
@@ -74,8 +74,8 @@ class CurlExchange {
   SteadyTime handed_out_at_;
   size_t body_sent_ = 0;
   size_t header_bytes_ = 0;
-  bool handed_out_ = false;      // libcurl had a connection and was let send
-  bool resend_refused_ = false;  // … and wanted to do it again
+  bool handed_out_ = false;      // libcurl was allowed to send on a connection
+  bool resend_refused_ = false;  // … and was stopped when it wanted to send again
   bool late_ = false;            // the deadline passed while it waited for a connection
   bool too_large_ = false;
   bool answer_began_ = false;  // the status line of a final answer came

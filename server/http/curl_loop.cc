@@ -36,7 +36,7 @@ bool CurlLoop::Post(const std::shared_ptr<CurlCall>& call) {
 void CurlLoop::Run() {
   const auto connections = static_cast<long>(shared_->options.connections);
   curl_multi_setopt(multi_, CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_MULTIPLEX));
-  // Not a question of taste: without it 500 calls at once open 400 connections.
+  // Without this limit 500 concurrent calls open 400 connections.
   curl_multi_setopt(multi_, CURLMOPT_MAX_HOST_CONNECTIONS, connections);
   curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, connections);
 
@@ -51,7 +51,7 @@ void CurlLoop::Run() {
         static_cast<double>(shared_->in_flight.load(std::memory_order_relaxed)));
     if (inbox_->MaySleep()) Poll();
   }
-  // A `done` may send again: go on until there is nothing left to say no to.
+  // A `done` may send another request: continue until none is left to refuse.
   do {
     Heed(&batch);
     EndAll();
@@ -120,7 +120,7 @@ void CurlLoop::EndDue() {
   const SteadyTime now = steady_clock::now();
   if (now < earliest_due_) return;
   earliest_due_ = SteadyTime::max();
-  // Backwards: Finish() moves the last one, already seen, into the gap.
+  // Backwards: Finish() moves the last element, which was already checked, into the gap.
   for (size_t i = active_.size(); i-- > 0;) {
     CurlExchange* exchange = active_[i];
     if (now >= exchange->due()) {
@@ -139,7 +139,7 @@ void CurlLoop::EndAll() {
 }
 
 void CurlLoop::Poll() {
-  // libcurl shortens this by its own timers.
+  // libcurl shortens this according to its own timers.
   int timeout_ms = 60'000;
   if (earliest_due_ != SteadyTime::max()) {
     const auto left =

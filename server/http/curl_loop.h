@@ -12,21 +12,22 @@
 
 namespace ipp::http {
 
-// One thread and one multi handle. Everything but Post() and Stop() happens on that thread.
+// One thread with one multi handle. Everything except Post() and Stop() happens on that thread.
 class CurlLoop {
  public:
   explicit CurlLoop(CurlShared* shared);
-  // Stop() must have been called. Waits until each `done` has run.
+  // Stop() must have been called before. Waits until each `done` has run.
   ~CurlLoop();
   CurlLoop(const CurlLoop&) = delete;
   CurlLoop& operator=(const CurlLoop&) = delete;
 
-  // False when the loop has ended.
+  // False if the loop has ended.
   bool Post(const std::shared_ptr<CurlCall>& call);
   void Stop() { inbox_->Stop(); }
 
  private:
   void Run();
+  // Starts or cancels the calls of `batch`, then clears it.
   void Heed(std::vector<CurlInbox::Item>* batch);
   void Start(std::shared_ptr<CurlCall> call);
   void Cancel(const CurlCall& call);
@@ -34,7 +35,7 @@ class CurlLoop {
   void EndDue();
   void EndAll();
   void Poll();
-  // Takes it out of libcurl and runs its `done`.
+  // Removes the exchange from libcurl and runs its `done`.
   void Finish(CurlExchange* exchange, HttpResult result);
   void Complete(const std::shared_ptr<CurlCall>& call, HttpResult result);
 
@@ -44,8 +45,8 @@ class CurlLoop {
   std::vector<std::unique_ptr<CurlExchange>> all_;
   std::vector<CurlExchange*> free_;
   std::vector<CurlExchange*> active_;
-  // No request of active_ is due before this. Only ever too early, never too late: so requests that
-  // end in time, nearly all, cost nothing here.
+  // No request in active_ is due before this time. The value may be too early but never too late,
+  // so requests that end in time, as nearly all do, cost nothing here.
   SteadyTime earliest_due_ = SteadyTime::max();
   std::thread thread_;
 };

@@ -19,8 +19,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// Of one HTTP/2 connection, at least: RFC 9113 tells servers to allow no fewer, and libcurl opens
-// no more by default.
+// Concurrent requests on one HTTP/2 connection, at least: RFC 9113 recommends servers to allow no
+// fewer, and libcurl opens no more by default.
 constexpr int kStreams = 100;
 
 class CurlTransport final : public HttpTransport {
@@ -58,7 +58,8 @@ class CurlTransport final : public HttpTransport {
       shared_.in_flight.fetch_sub(1, std::memory_order_relaxed);
       call->refused = true;
     }
-    // While the transport ends, a `done` may still send: its own loop takes it, if no other does.
+    // While the transport ends, a `done` may still send a request: the loop that runs the `done`
+    // accepts it, even if all others have ended.
     for (size_t tries = 0; tries < loops_.size(); ++tries) {
       const size_t next = next_loop_.fetch_add(1, std::memory_order_relaxed);
       if (loops_[next % loops_.size()]->Post(call)) break;
@@ -75,7 +76,7 @@ class CurlTransport final : public HttpTransport {
   }
 
  private:
-  // The wall clock may jump; once here, a deadline is a span of time.
+  // The wall clock may jump, so a deadline is converted to a time span as soon as it arrives.
   SteadyTime ToSteady(absl::Time deadline) const {
     if (deadline == absl::InfiniteFuture()) return SteadyTime::max();
     const absl::Duration left = std::clamp(deadline - shared_.options.clock->Now(),
@@ -105,7 +106,7 @@ absl::StatusOr<bool> CheckBaseUrl(const std::string& base_url) {
   if (scheme != "http" && scheme != "https") {
     return absl::InvalidArgumentError("base_url begins with neither http:// nor https://");
   }
-  // libcurl gives "/" for no path.
+  // libcurl returns "/" if there is no path.
   if (part(CURLUPART_PATH) != "/" || base_url.back() == '/' || !part(CURLUPART_QUERY).empty() ||
       !part(CURLUPART_FRAGMENT).empty() || !part(CURLUPART_USER).empty()) {
     return absl::InvalidArgumentError("base_url holds more than scheme, host and port");
@@ -123,7 +124,7 @@ absl::StatusOr<std::unique_ptr<HttpTransport>> NewCurlTransport(CurlOptions opti
   if (options.loops < 1 || options.connections < 1 || options.max_in_flight < 1) {
     return absl::InvalidArgumentError("loops, connections and max_in_flight must be at least 1");
   }
-  // libcurl would say so only at the first request.
+  // libcurl would report it only with the first request.
   if (!options.ca_file.empty() && access(options.ca_file.c_str(), R_OK) != 0) {
     return absl::FailedPreconditionError(absl::StrCat("cannot read ca_file ", options.ca_file));
   }

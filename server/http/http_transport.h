@@ -15,10 +15,10 @@ namespace ipp::http {
 
 using Header = std::pair<std::string, std::string>;
 
-// What would come of sending a request twice; decides how carefully it is sent.
+// What happens if a request is sent twice; decides how carefully it is sent.
 enum class Repeatable {
   kYes,       // a read
-  kHarmless,  // a change that is the same when done twice, yet is not to be repeated without need
+  kHarmless,  // an idempotent change; still not repeated without need
   kNo,        // must reach the upstream at most once
 };
 
@@ -35,31 +35,31 @@ struct HttpResponse {
   int code = 0;
   std::vector<Header> headers;  // names in lower case
   std::string body;             // decoded: never gzip or the like
-  // Why there is no body although one came: its content coding is not known, or broken. Empty
-  // otherwise. For a person; no part of the body.
+  // Why the body is missing although one arrived: its content coding is unknown or broken. Empty
+  // otherwise. Text for a person; contains nothing of the body.
   std::string body_trouble = {};
 
-  // The first value of a header, by its name in lower case; empty when there is none.
+  // The first value of a header, by its name in lower case; empty if there is none.
   absl::string_view header(absl::string_view name) const;
 };
 
-// What is known of a request that got no answer.
+// What is known about a request that got no complete answer.
 enum class RequestFate {
-  kNotSent,  // no byte left: it was not done
-  kSent,     // it was read as far as can be told: an answer came, perhaps cut or too large
-  kUnknown,  // some of it may have left: it may or may not have been done
+  kNotSent,  // no byte left the gateway: it was not executed
+  kSent,     // an answer began to arrive, perhaps cut off or too large
+  kUnknown,  // some of it may have left: it may have been executed
 };
 
-// The end of a request. `status` is OK when a whole response arrived, whatever its code: that a 404
-// is an error is for the caller to say. Otherwise:
+// The end of a request. `status` is OK if a whole response arrived, whatever its code: the caller
+// decides that a 404 is an error. Otherwise:
 //   DEADLINE_EXCEEDED    the deadline, or the request's own time limit, passed
-//   CANCELLED            Cancel() was heeded, or the transport ended
+//   CANCELLED            Cancel() took effect, or the transport ended
 //   RESOURCE_EXHAUSTED   too many requests in flight
-//   UNAVAILABLE          the connection failed or broke, or what came was not HTTP
+//   UNAVAILABLE          the connection failed or broke, or the answer was not HTTP
 //   OUT_OF_RANGE         the response is larger than allowed
-//   FAILED_PRECONDITION  TLS: not who we want to talk to
-//   INVALID_ARGUMENT     a target or header that cannot be put on the wire
-// The message is for a person: no URL query, no header, no body in it.
+//   FAILED_PRECONDITION  TLS: the peer is not the expected one
+//   INVALID_ARGUMENT     the target or a header cannot be sent in valid HTTP
+// The message is for a person: it contains no URL query, no header and no body.
 struct HttpResult {
   absl::Status status;
   RequestFate fate = RequestFate::kNotSent;
@@ -71,10 +71,10 @@ class HttpTransport {
  public:
   using Done = absl::AnyInvocable<void(HttpResult) &&>;
 
-  // Asks a request to end early; harmless when it has ended, and when the handle outlives
-  // everything. A request with Repeatable::kNo, once a byte of it was handed to the network, is not
-  // ended by this nor by its deadline: it goes on to its own time limit, and `done` tells what came
-  // of it.
+  // Asks a request to end early; harmless if the request has ended, and if the handle outlives the
+  // transport. Once a byte of a request with Repeatable::kNo was handed to the network, neither
+  // this nor its deadline ends it: it continues to its own time limit, and `done` reports the
+  // result.
   class Call {
    public:
     virtual ~Call() = default;  // does not cancel
@@ -87,8 +87,8 @@ class HttpTransport {
   // block.
   virtual std::shared_ptr<Call> Send(HttpRequest request, Done done) = 0;
 
-  // How many requests can be under way at once, as far as is known now, before one waits for
-  // another: over HTTP/1.1 one a connection, over HTTP/2 many. At least 1.
+  // The number of requests that can be in progress at once, as far as is known now, before one
+  // waits for another: one per connection over HTTP/1.1, many over HTTP/2. At least 1.
   virtual int concurrency() const = 0;
 };
 

@@ -13,7 +13,7 @@ std::string CompactJson(absl::string_view json) {
     if (!quoted && (c == ' ' || c == '\t' || c == '\n' || c == '\r')) continue;
     out += c;
     if (c == '"') quoted = !quoted;
-    if (c == '\\') out += json[++i];  // only inside strings: whatever it is, it ends none
+    if (c == '\\') out += json[++i];  // an escape; only strings have them
   }
   return out;
 }

@@ -6,7 +6,7 @@
 
 namespace ipp::json {
 
-// JSON text that is known to be valid, without the white space between its tokens.
+// Removes the white space between the tokens of `json`, which must be valid JSON.
 std::string CompactJson(absl::string_view json);
 
 }  // namespace ipp::json

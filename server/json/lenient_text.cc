@@ -10,7 +10,7 @@
 namespace ipp::json {
 namespace {
 
-// The UTF-16 unit behind "\u" at the front, or -1.
+// The UTF-16 unit of an escape "\uXXXX" at the front, or -1.
 int EscapedUnit(absl::string_view text) {
   int unit = 0;
   if (text.size() < 6 || text[0] != '\\' || text[1] != 'u') return -1;
@@ -40,7 +40,7 @@ void TurnLoneHalves(char* text, size_t size) {
 }
 
 bool IsUtf8(absl::string_view text) {
-  const std::string copy(text);  // ends in a zero, which no character goes on with
+  const std::string copy(text);  // ends in a zero, which no UTF-8 tail matches
   size_t at = 0;
   while (at < copy.size()) {
     const auto* byte = reinterpret_cast<const unsigned char*>(copy.data() + at);

@@ -4,14 +4,15 @@
 
 #include "absl/strings/string_view.h"
 
-// What others put into JSON text that a strict reader stops at.
+// Repairs of JSON text that others write and that a strict reader rejects.
 namespace ipp::json {
 
 inline constexpr char kByteOrderMark[] = "\xef\xbb\xbf";
 
-// RapidJSON gives up at the first half of a surrogate pair without the second one, as is left when
-// a name is cut inside an emoji. A second half alone it passes over, and InPlaceText knows that the
-// string is spoilt: makes those of them, in place.
+// RapidJSON stops with an error at the first half of a surrogate pair that has no second half, as
+// is left when a name is cut inside an emoji. It accepts a second half without a first, and
+// InPlaceText marks that string as spoilt. This function therefore replaces each lone first half by
+// a second half, in place.
 void TurnLoneHalves(char* text, size_t size);
 
 bool IsUtf8(absl::string_view text);

@@ -5,13 +5,13 @@
 #include "google/protobuf/message.h"
 #include "server/json/plan.h"
 
-// Reflection's public face of a map is a list of entries, in which a key can occur more than once.
+// Through reflection a map is a list of entries, in which a key can occur more than once.
 namespace ipp::json {
 
-// The entry's key as JSON has it, a string.
+// The entry's key as JSON has it, that is, as a string.
 std::string MapKeyText(const MessagePlan& entry_plan, const google::protobuf::Message& entry);
 
-// Leaves the last entry of each key.
+// Keeps only the last entry of each key.
 void DropRepeatedKeys(const FieldPlan& map, const MessagePlan& plan,
                       google::protobuf::Message* message);
 

@@ -13,7 +13,7 @@ namespace {
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
-// RapidJSON counts in 32 bits.
+// RapidJSON's lengths have 32 bits.
 constexpr size_t kLongestText = size_t{1} << 31;
 
 absl::Status CheckSize(absl::string_view text, const ReadOptions& options) {

@@ -25,7 +25,7 @@ NumberError ParseDigits(absl::string_view text, Int* value) {
   return error == std::errc() ? NumberError::kNone : NumberError::kNotWhole;
 }
 
-// The exponent's value, or something that is just as hopeless when it does not fit.
+// The exponent's value. If it does not fit in 64 bits, a value that is out of range as well.
 int64_t Exponent(absl::string_view text) {
   if (!text.empty() && text[0] == '+') text.remove_prefix(1);
   int64_t exponent = 0;
@@ -35,7 +35,7 @@ int64_t Exponent(absl::string_view text) {
   return text[0] == '-' ? -(int64_t{1} << 40) : int64_t{1} << 40;
 }
 
-// Appends a JSON number without fraction and exponent, if its value is whole.
+// Appends the number without fraction and exponent, if its value is whole.
 NumberError Expand(absl::string_view number, std::string* plain) {
   const bool negative = number[0] == '-';
   if (negative) number.remove_prefix(1);
@@ -51,7 +51,7 @@ NumberError Expand(absl::string_view number, std::string* plain) {
   }
   const size_t dot = number.find('.');
   if (dot != absl::string_view::npos) exponent -= static_cast<int64_t>(number.size() - dot - 1);
-  digits.erase(0, digits.find_first_not_of('0'));  // all of it when there is nothing else
+  digits.erase(0, digits.find_first_not_of('0'));  // erases all if there are only zeros
   while (!digits.empty() && digits.back() == '0') {
     digits.pop_back();
     ++exponent;
@@ -85,7 +85,8 @@ NumberError ParseWhole(absl::string_view text, bool quoted, Int* value) {
   std::string plain;
   const NumberError error = Expand(text, &plain);
   if (error != NumberError::kNone) return error;
-  // Whole by now, so what is left to complain of is a minus before an unsigned number or its size.
+  // The number is whole here, so the only remaining errors are a minus sign on an unsigned type and
+  // the size.
   return ParseDigits(plain, value) == NumberError::kNone ? NumberError::kNone
                                                          : NumberError::kOutOfRange;
 }
@@ -93,7 +94,7 @@ NumberError ParseWhole(absl::string_view text, bool quoted, Int* value) {
 template <typename Float>
 bool ParseReal(absl::string_view text, Float* value) {
   const auto [stop, error] = absl::from_chars(text.data(), text.data() + text.size(), *value);
-  // "Out of range" also means too small, and then the nearest value is right.
+  // "Out of range" can also mean too small; the nearest value is correct then.
   return error != std::errc::invalid_argument && stop == text.data() + text.size() &&
          std::abs(*value) < std::numeric_limits<Float>::infinity() &&
          (error == std::errc() || std::abs(*value) < 1);

@@ -28,7 +28,7 @@ size_t Hash(absl::string_view name) {
   return name.size() * 31 + byte(0) * 7 + byte(name.size() / 2) * 13 + byte(name.size() - 1) * 3;
 }
 
-// SessionStatus -> SESSION_STATUS_
+// "SessionStatus" becomes "SESSION_STATUS_".
 std::string Prefix(const EnumDescriptor* type) {
   std::string prefix;
   for (const char c : type->name()) {
@@ -99,7 +99,8 @@ class PlanTable {
     if (type->file()->pool() != DescriptorPool::generated_pool()) return nullptr;
     MutexLock lock(&mutex_);
     const MessagePlan* plan = Build(type);
-    // Readers may still be in the table before: it is kept. There are as many as message types.
+    // The previous table is kept, since readers may still use it. There are no more tables than
+    // message types.
     auto view = std::make_unique<View>();
     for (const auto& [known, owned] : plans_) view->emplace(known, owned.get());
     view_.store(view.get(), std::memory_order_release);
@@ -117,7 +118,8 @@ class PlanTable {
     return it == view->end() ? nullptr : it->second;
   }
 
-  // With everything that it can reach; a type that contains itself finds the plan under way.
+  // Also builds the plans of all message types that it can reach. A type that contains itself finds
+  // the plan that is being built.
   const MessagePlan* Build(const Descriptor* type) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     std::unique_ptr<MessagePlan>& owned = plans_[type];
     if (owned != nullptr) return owned.get();
@@ -140,7 +142,8 @@ class PlanTable {
       }
       FieldPlan& added = plan->fields.emplace_back();
       added.field = field;
-      // A json_name that protoc derived by itself is not in a generated descriptor.
+      // A generated descriptor has a json_name only if the proto sets one; a name that protoc
+      // derives is not stored.
       added.name = field->has_json_name() ? field->json_name() : field->name();
       added.kind = KindOf(field);
       if (field->is_map()) {

@@ -13,17 +13,17 @@
 
 #include "absl/strings/string_view.h"
 
-// RapidJSON 1.1.0 set up for bytes from outside; nothing else in the module includes it.
+// RapidJSON 1.1.0, configured for untrusted input. Nothing else in the module includes it.
 //
-// Its assertions (and what would be undefined behaviour without them) cannot be reached by input:
-//  * kParseNumbersAsStringsFlag: numbers never go through its own conversion, whose
+// Input cannot trigger its assertions, or the undefined behaviour that they guard against:
+//  * kParseNumbersAsStringsFlag: numbers never pass through its own conversion, whose
 //    full-precision variant overruns a buffer on hostile digits.
-//  * kParseIterativeFlag: nesting takes heap, not stack, and the handler refuses it at max_depth.
+//  * kParseIterativeFlag: nesting uses heap, not stack, and the handler rejects it at max_depth.
 //  * Its own UTF-8 validation reads up to three bytes past the end of a text that stops inside a
-//    character, and lets an escaped half of a surrogate pair through: Utf8 below replaces it.
-//  * The stream is handed on by reference (no StreamTraits): copies of it, as RapidJSON makes them
-//    around every token, cost more than the pointers in registers gain.
-//  * Lengths fit its 32-bit SizeType: Read refuses longer texts.
+//    character, and accepts an escaped half of a surrogate pair: Utf8 below replaces it.
+//  * The stream is passed by reference (no StreamTraits): the copies that RapidJSON makes around
+//    every token cost more than keeping the pointers in registers gains.
+//  * Lengths fit its 32-bit SizeType: Read rejects longer texts.
 namespace ipp::json {
 
 // Text that is parsed in place: strings are unescaped where they stand. It must be followed by
@@ -33,7 +33,8 @@ class InPlaceText {
   using Ch = char;
   static constexpr size_t kPadding = 8;
 
-  // `lenient`: bytes that are no UTF-8 are passed over too, and spoil the string that they are in.
+  // `lenient`: bytes that are not UTF-8 are accepted, and the string that contains them is marked
+  // as spoilt.
   InPlaceText(char* text, bool lenient) : src_(text), dst_(text), begin_(text), lenient_(lenient) {}
 
   char Peek() const { return *src_; }
@@ -49,14 +50,14 @@ class InPlaceText {
     if (dst_ != run) std::memmove(dst_, run, size);
     dst_ += size;
   }
-  // An escape that is no character was met. RapidJSON has no way to fail there.
+  // Called for an escape that is not a character. RapidJSON cannot report an error at this point.
   void SpoilCharacter() { spoilt_ = true; }
   bool PassBadByte() {
     spoilt_ = spoilt_ || lenient_;
     return lenient_;
   }
   bool spoilt() const { return spoilt_; }
-  // Whether a string since the last call was spoilt.
+  // Whether a string was spoilt since the last call; resets the mark.
   bool TakeSpoilt() { return std::exchange(spoilt_, false); }
 
   const char* src_;
@@ -68,8 +69,8 @@ class InPlaceText {
   bool spoilt_ = false;
 };
 
-// Where the writer puts its text: a buffer of its own, then the string. Nothing is lost as long as
-// Flush is called at the end.
+// The output of the writer: a buffer of its own, then the string. Flush must be called at the end,
+// or the rest is lost.
 class StringSink {
  public:
   using Ch = char;
@@ -104,13 +105,13 @@ class StringSink {
   char buffer_[1024];
 };
 
-// UTF-8 as RFC 3629 has it, a run of characters at a time. Both directions use it; both end in a
-// zero byte, so that nothing is read behind the end.
+// UTF-8 as defined by RFC 3629, a run of characters at a time. Used for reading and writing; both
+// texts end in a zero byte, so that nothing is read past the end.
 struct Utf8 : rapidjson::UTF8<char> {
-  // RapidJSON also compiles its way of parsing out of place, with a stream of its own as Out. That
-  // is never run, and the `requires` leave it empty.
+  // RapidJSON also compiles its out-of-place parsing, with a stream of its own as Out. That code is
+  // never run; the `requires` clauses make it empty.
 
-  // Writes a character that was escaped (\u00e5).
+  // Writes a character that was given as an escape (\u00e5).
   template <typename Out>
   static void Encode(Out& out, unsigned character) {
     if constexpr (requires { out.SpoilCharacter(); }) {
@@ -119,10 +120,10 @@ struct Utf8 : rapidjson::UTF8<char> {
     rapidjson::UTF8<char>::Encode(out, character);
   }
 
-  // Whether none of the eight bytes at `at` needs a closer look.
+  // True if all eight bytes at `at` are plain. False does not mean that one of them is special.
   static bool ArePlain8(const char* at);
 
-  // Copies at least one character, and all that follow up to one that JSON treats specially.
+  // Copies at least one character and all that follow, up to one that JSON treats specially.
   template <typename In, typename Out>
   static bool Validate(In& in, Out& out) {
     const char* const begin = in.src_;
@@ -154,8 +155,8 @@ struct Utf8 : rapidjson::UTF8<char> {
     return valid;
   }
 
-  // Length of the character of two to four bytes at `at`, 0 when it is none. Looks no further than
-  // a byte that does not belong to it.
+  // Length of the two- to four-byte character at `at`; 0 if it is not valid. Reads no further than
+  // the first byte that does not belong to it.
   static size_t Multibyte(const unsigned char* at);
 
  private:
@@ -174,8 +175,9 @@ inline constexpr PlainTable kPlain;
 
 inline bool Utf8::IsPlain(unsigned char c) { return internal::kPlain.plain[c]; }
 
-// Eight bytes at once: in each, the highest bit is left when it is set, below a space, a quote or a
-// backslash. A borrow can also mark a plain byte behind one of those, which costs nothing.
+// Eight bytes at once: in each byte, the highest bit remains set if it was set, or if the byte is
+// below a space, a quote or a backslash. A borrow can also mark a plain byte behind one of those,
+// which is harmless.
 inline bool Utf8::ArePlain8(const char* at) {
   constexpr uint64_t kEach = 0x0101010101010101;
   uint64_t bytes;
@@ -202,7 +204,7 @@ inline size_t Utf8::Multibyte(const unsigned char* at) {
   return 4;
 }
 
-// Nesting is kept in a buffer on the stack first: 32 levels need no allocation.
+// The nesting is stored in a buffer on the stack first: 32 levels need no allocation.
 using LevelAllocator = rapidjson::MemoryPoolAllocator<>;
 using SaxReader = rapidjson::GenericReader<Utf8, Utf8, LevelAllocator>;
 using SaxWriter = rapidjson::Writer<StringSink, Utf8, Utf8, LevelAllocator,
@@ -214,7 +216,7 @@ inline constexpr unsigned kReadFlags =
 
 }  // namespace ipp::json
 
-// RapidJSON's own place for copying the beginning of a string fast; Utf8 takes what is left.
+// RapidJSON's hook for copying the beginning of a string quickly; Utf8 handles the rest.
 template <>
 inline bool ipp::json::SaxWriter::ScanWriteUnescapedString(
     rapidjson::GenericStringStream<ipp::json::Utf8>& is, size_t length) {

@@ -17,7 +17,7 @@ namespace {
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 
-// Longer keys are cut in the path of an unknown field: it is a label.
+// Longer keys are cut in the path of an unknown field, since the path is a metric label.
 constexpr size_t kMaxUnknownKey = 64;
 
 constexpr char kNoText[] = "not UTF-8";
@@ -64,7 +64,7 @@ void Reader::SplitOff(absl::string_view items_key, const FieldPlan* items,
 absl::Status Reader::Run(absl::string_view text) {
   if (options_.lenient) absl::ConsumePrefix(&text, kByteOrderMark);
   text_ = text;
-  // Most answers fit; the larger ones can afford the allocation.
+  // Most answers fit here; for larger ones the cost of an allocation does not matter.
   char small[4096];
   std::unique_ptr<char[]> large;
   char* copy = small;
@@ -107,7 +107,8 @@ bool Reader::Null() {
 bool Reader::Bool(bool value) { return Scalar(Token::kBool, value ? "true" : "false"); }
 
 bool Reader::RawNumber(const char* text, rapidjson::SizeType size, bool) {
-  // The stream being shared, RapidJSON asks it for the number's begin when it stands at the end.
+  // The stream is shared, so RapidJSON asks for the begin of the number when the stream is already
+  // at its end.
   return Scalar(Token::kNumber, View(text - size, size));
 }
 
@@ -221,7 +222,7 @@ void Reader::Enter(const MessagePlan* plan, Message* message) {
   frames_.push_back({Shape::kSingular, message, plan, nullptr});
 }
 
-// RapidJSON announces a start before it steps over the bracket, and an end likewise.
+// RapidJSON reports a start, and an end, before it advances past the bracket.
 bool Reader::Skip(bool keep_text) {
   if (skip_depth_++ == 0) {
     keep_text_ = keep_text;
@@ -271,7 +272,7 @@ Message* Reader::AddEntry(Frame& map) {
   const MessagePlan& plan = *map.field->child;
   Message* entry = AddChild(*map.field, *map.plan, map.message);
   refused_ = false;
-  // JSON has no other keys than strings: a number or a boolean stands in quotes.
+  // JSON keys are always strings: a number or a boolean is written in quotes.
   Token token = Token::kString;
   if (plan.key().kind == Kind::kBool) {
     if (map.key != "true" && map.key != "false") {
@@ -307,13 +308,13 @@ bool Reader::Fail(absl::string_view problem) {
 
 bool Reader::Refuse(absl::string_view problem) {
   Frame& top = frames_.back();
-  // What a page consists of is not optional.
+  // The items of a page are not optional.
   if (!options_.lenient || (items_ != nullptr && top.field == items_)) return Fail(problem);
   ReportUnreadable();
   refused_ = true;
   if (top.shape == Shape::kRepeated) {
     top.plan->reflection->ClearField(top.message, top.field->field);
-    top.field = nullptr;  // passes over the other elements
+    top.field = nullptr;  // skips the other elements
   }
   return true;
 }
@@ -325,7 +326,7 @@ bool Reader::Expected(const FieldPlan& field) {
   return Refuse(absl::StrCat("expected ", WantedValue(field.kind)));
 }
 
-// Map keys are data and are left out.
+// Map keys are data, so they are left out.
 std::string Reader::Path(bool with_indexes, size_t from) const {
   std::string path;
   for (size_t i = from; i < frames_.size(); ++i) {
@@ -351,7 +352,7 @@ void Reader::ReportUnknown(absl::string_view key) {
 
 void Reader::ReportUnreadable() {
   if (options_.unreadable_field) options_.unreadable_field(Path(false));
-  // The nearest message around the value that keeps such paths.
+  // Find the nearest enclosing message that keeps such paths.
   for (size_t i = frames_.size(); i > 0; --i) {
     const Frame& frame = frames_[i - 1];
     if (frame.shape != Shape::kSingular || frame.plan->unreadable == nullptr) continue;

@@ -12,10 +12,10 @@
 
 namespace ipp::json {
 
-// Takes RapidJSON's tokens and puts them into message fields. One text, one thread.
+// Receives RapidJSON's tokens and stores them in message fields. For one text, on one thread.
 //
-// A token handler returns false to stop the parser; `status` then says why. Strings are borrowed
-// from the text, which must stay until the end.
+// A token handler returns false to stop the parser; `status` then holds the reason. Strings are
+// borrowed from the text, which must live until the end.
 class Reader {
  public:
   // The whole text is one message.
@@ -46,18 +46,18 @@ class Reader {
   bool Double(double) { return false; }
 
  private:
-  enum class Token { kString, kNumber, kBool, kSpoilt };  // kSpoilt: a string that is no text
+  enum class Token { kString, kNumber, kBool, kSpoilt };  // kSpoilt: a string that is not UTF-8
 
-  // An object or array whose end is not yet reached.
+  // An object or array whose end has not been reached.
   struct Frame {
     Shape shape;  // kSingular: an object that is a message; else the values of `field`
     google::protobuf::Message* message;
     const MessagePlan* plan;         // of `message`
-    const FieldPlan* field;          // null: the value under way belongs to no field
+    const FieldPlan* field;          // null: the current value belongs to no field
     size_t next = 0;                 // kSingular: hint for the next key
-    int index = -1;                  // kRepeated: element under way
-    absl::string_view key = {};      // kMap: key under way
-    const FieldPlan* map = nullptr;  // kMap: `field`, which is null while an entry is left out
+    int index = -1;                  // kRepeated: current element
+    absl::string_view key = {};      // kMap: current key
+    const FieldPlan* map = nullptr;  // kMap: `field`; that one is null while an entry is skipped
   };
 
   bool Scalar(Token token, absl::string_view text);
@@ -73,7 +73,7 @@ class Reader {
                absl::string_view word);
   bool SetTimestamp(const FieldPlan& field, const MessagePlan& plan,
                     google::protobuf::Message* message, absl::string_view text);
-  // The entry for the frame's key, or null when the key does not suit the map; then reading goes on
+  // The entry for the frame's key, or null if the key does not fit the map; then reading continues
   // if `status_` is OK.
   google::protobuf::Message* AddEntry(Frame& map);
   static void RemoveEntry(Frame& map);
@@ -84,14 +84,14 @@ class Reader {
   bool Skip(bool keep_text);
   bool EndSkipped();
 
-  // The text is of no use.
+  // Rejects the whole text.
   bool Fail(absl::string_view problem);
-  // The value under way does not suit its field. Fails; or, when reading leniently, leaves the
-  // value out (of a list: the list) and returns true. A value that has members is then still to be
+  // The current value does not fit its field. Fails; in lenient mode leaves the value out (for a
+  // list: the whole list) and returns true. The members of an object or array must then still be
   // skipped.
   bool Refuse(absl::string_view problem);
   bool Expected(const FieldPlan& field);
-  // From the frame with that index on.
+  // The path from the frame with index `from` on.
   std::string Path(bool with_indexes, size_t from = 0) const;
   void ReportUnknown(absl::string_view key);
   void ReportUnreadable();
@@ -107,13 +107,13 @@ class Reader {
 
   absl::InlinedVector<Frame, 6> frames_;
   int depth_ = 0;           // of the text
-  int skip_depth_ = 0;      // depth inside a value that no field takes
-  bool keep_text_ = false;  // … but a map of texts does
+  int skip_depth_ = 0;      // depth inside a value that is skipped
+  bool keep_text_ = false;  // the skipped value is stored as text in a map
   size_t kept_from_ = 0;
 
-  absl::string_view text_;         // as it came
-  InPlaceText* stream_ = nullptr;  // as it is being unescaped
-  bool refused_ = false;           // what AddEntry or Set took last
+  absl::string_view text_;         // the input
+  InPlaceText* stream_ = nullptr;  // the copy that is unescaped in place
+  bool refused_ = false;           // the last AddEntry or Set refused the value
   absl::Status status_;
 };
 

@@ -8,7 +8,7 @@
 #include "server/json/reader.h"
 #include "server/json/timestamp.h"
 
-// Reader's half that turns one scalar token into one field value.
+// The part of Reader that converts one scalar token into one field value.
 namespace ipp::json {
 namespace {
 
@@ -16,7 +16,7 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 
-// One name for Reflection's SetX of a singular field and AddX of a repeated one.
+// One interface for Reflection's SetX of a singular field and AddX of a repeated one.
 struct Store {
   const Reflection* reflection;
   Message* message;
@@ -65,7 +65,7 @@ bool IsTruth(absl::string_view text) {
   return absl::EqualsIgnoreCase(text, "true") || absl::EqualsIgnoreCase(text, "false");
 }
 
-// Null for a word that the enum does not have.
+// Null if the enum does not have the word.
 const EnumWordPlan* FindWord(const FieldPlan& field, absl::string_view word, bool any_case) {
   for (const EnumWordPlan& known : field.words) {
     if (word == known.word) return &known;
@@ -153,7 +153,7 @@ bool Reader::SetEnum(const FieldPlan& field, const MessagePlan& plan, Message* m
   const EnumWordPlan* known = FindWord(field, word, options_.lenient);
   if (known != nullptr) {
     StoreTo(field, plan, message).Enum(known->number);
-    // From an earlier value of the same key.
+    // Clears the value that an earlier occurrence of the key may have left.
     if (field.raw != nullptr) plan.reflection->ClearField(message, field.raw);
     return true;
   }

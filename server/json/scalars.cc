@@ -47,7 +47,7 @@ class Visitor {
     visit_(path_, value);
     return Came();
   }
-  // A value has come: the next one of an array stands behind it.
+  // Counts a value: if it is in an array, the index advances to the next one.
   bool Came() {
     if (!path_.empty() && path_.back().index >= 0) ++path_.back().index;
     return true;

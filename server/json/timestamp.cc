@@ -9,7 +9,7 @@ constexpr int64_t kFirst = -62135596800;  // 0001-01-01T00:00:00Z
 constexpr int64_t kLast = 253402300799;   // 9999-12-31T23:59:59Z
 constexpr int32_t kNanosInSecond = 1'000'000'000;
 
-// Takes pieces off the front; once something does not fit, everything fails.
+// Takes pieces off the front. Once a piece does not match, every later call fails.
 class Scanner {
  public:
   explicit Scanner(absl::string_view text) : at_(text.data()), end_(text.data() + text.size()) {}
@@ -56,7 +56,7 @@ int32_t Fraction(Scanner* scanner) {
   return nanos;
 }
 
-// Seconds east of Greenwich.
+// The offset, in seconds east of Greenwich.
 int64_t Offset(Scanner* scanner, TimeForm form) {
   if (scanner->Take('Z') || scanner->Take('z')) return 0;
   const int sign = scanner->Take('-') ? -1 : 1;
@@ -104,7 +104,7 @@ bool ParseTimestamp(absl::string_view text, int64_t* seconds, int32_t* nanos, Ti
   const int64_t offset = Offset(&scanner, form);
   if (!scanner.Done() || hour > 23 || minute > 59 || second > 59) return false;
   const absl::CivilDay date(year, month, day);
-  if (date.month() != month || date.day() != day) return false;  // it was normalised: no such day
+  if (date.month() != month || date.day() != day) return false;  // no such day: it was normalised
   *seconds =
       (date - absl::CivilDay(1970, 1, 1)) * 86400 + hour * 3600 + minute * 60 + second - offset;
   return *seconds >= kFirst && *seconds <= kLast;

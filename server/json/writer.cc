@@ -82,7 +82,7 @@ bool Writer::WriteRepeated(const FieldPlan& field, const MessagePlan& plan,
   return true;
 }
 
-// Sorted by key: the same message always gives the same text.
+// Sorted by key, so that the same message always gives the same text.
 bool Writer::WriteMap(const FieldPlan& field, const MessagePlan& plan, const Message& message) {
   const int size = plan.reflection->FieldSize(message, field.field);
   if (size == 0) return true;

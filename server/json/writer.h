@@ -11,9 +11,9 @@
 
 namespace ipp::json {
 
-// Walks a message and tells RapidJSON's writer what it finds. One message, one thread.
+// Walks a message and emits its fields through RapidJSON's writer. For one message, on one thread.
 //
-// The functions return false once something cannot be written; `status` then says what.
+// The functions return false once something cannot be written; `status` then holds the reason.
 class Writer {
  public:
   explicit Writer(std::string* out);
@@ -24,7 +24,7 @@ class Writer {
  private:
   bool WriteMessage(const MessagePlan& plan, const google::protobuf::Message& message,
                     const FieldFilter* filter);
-  // With its key, or not at all when the message does not have it.
+  // Writes the key and the value, or nothing if the message does not have the field.
   bool WriteField(const FieldPlan& field, const MessagePlan& plan,
                   const google::protobuf::Message& message);
   void WriteKey(const FieldPlan& field);
@@ -40,7 +40,7 @@ class Writer {
   bool WriteTimestamp(const google::protobuf::Message& message);
 
   bool Fail(absl::string_view problem);
-  // Puts a step before the path of the failure.
+  // Prepends a step to the path of the failure.
   bool FailedIn(absl::string_view step);
 
   alignas(8) char levels_[768];

@@ -10,7 +10,7 @@
 namespace ipp::routes {
 namespace {
 
-// What URL parsers on the way may resolve, even when it is encoded.
+// Segments that URL parsers between here and the upstream may resolve, even if they are encoded.
 bool IsDots(absl::string_view segment) { return segment == "." || segment == ".."; }
 
 bool NeedsNoEscape(absl::string_view segment) {

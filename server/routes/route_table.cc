@@ -82,7 +82,7 @@ void AppendQueryField(const Message& request, const FieldDescriptor* field, std:
     if (IsPresent(request, field)) AppendQuery(field->name(), ScalarText(request, field), target);
     return;
   }
-  // Sorted, so that the same request is always the same target.
+  // Sorted, so that the same request always gives the same target.
   std::map<std::string, std::string> pairs;
   const auto rows = request.GetReflection()->GetRepeatedFieldRef<Message>(request, field);
   const FieldDescriptor* key = field->message_type()->map_key();
@@ -319,7 +319,7 @@ absl::StatusOr<std::unique_ptr<RouteTable>> RouteTable::Compile(
 }
 
 absl::StatusOr<std::unique_ptr<RouteTable>> RouteTable::CompileContract() {
-  // Touching one message of each file links its descriptors in.
+  // Using one message of each file makes the linker include the file's descriptors.
   std::vector<const google::protobuf::ServiceDescriptor*> services;
   for (const google::protobuf::FileDescriptor* file :
        {v1::Device::descriptor()->file(), v1::Enrollment::descriptor()->file(),

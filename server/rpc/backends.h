@@ -20,21 +20,21 @@
 namespace ipp::rpc {
 
 struct RpcOptions {
-  absl::Duration default_deadline = absl::Seconds(30);  // for a call that came without one
+  absl::Duration default_deadline = absl::Seconds(30);  // for a call without a deadline
   absl::Duration heartbeat_interval = absl::Seconds(15);
   absl::Duration max_write_stall = absl::Seconds(30);
   absl::Duration max_stream_age = absl::Minutes(30);
   upstream::CorrelationField correlation = upstream::CorrelationField::kFirstEmpty;
-  absl::Duration create_send_for = absl::Seconds(30);  // a create that cannot leave is tried
-  bool client_certificates = false;                    // callers may show one
-  // Streams open at once, watches too: of all, and of one caller, so that a caller that leaks
-  // streams takes the places of nobody else. Where no callers are configured everyone is the same
-  // one, and the second limit does not count.
+  absl::Duration create_send_for = absl::Seconds(30);  // how long an unsent create is retried
+  bool client_certificates = false;                    // callers may present one
+  // Limits on open streams, including watches: in total, and per caller, so that a caller that
+  // leaks streams does not use up the streams of the others. Without configured callers all clients
+  // are the same caller, and the second limit does not apply.
   int max_subscribers = 10000;
   int max_subscribers_per_caller = 1000;
 };
 
-// What the RPCs stand on; all borrowed, all outlive the server.
+// What the RPCs depend on. All pointers are borrowed and must outlive the server.
 struct Backends {
   const routes::RouteTable* routes;
   upstream::UpstreamClient* upstream;
@@ -50,7 +50,7 @@ struct Backends {
   Scheduler* scheduler;
   Metrics* metrics;
   RpcOptions options;
-  creates::RestoreHold* restore_hold = nullptr;  // absent: no create is ever held
+  creates::RestoreHold* restore_hold = nullptr;  // null: no create is ever held
 };
 
 }  // namespace ipp::rpc

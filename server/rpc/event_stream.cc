@@ -13,17 +13,17 @@
 namespace ipp::rpc {
 namespace {
 
-// What gRPC may keep back of messages that are followed by another at once, so that a system call
-// takes many of them.
+// The bytes that gRPC may hold back of messages that are followed by another one at once, so that
+// one system call takes many messages.
 constexpr size_t kMostKeptBack = 16 * 1024;
 
-// A tenth either way, so that the streams of a fleet do not end together.
+// Plus or minus a tenth, so that the streams of many clients do not end at the same time.
 absl::Duration Jittered(absl::Duration age) {
   thread_local absl::BitGen random;
   return age * absl::Uniform<double>(random, 0.9, 1.1);
 }
 
-// Nobody is there to read it; it is for the metrics.
+// The caller cannot read this status; it is for the metrics.
 absl::Status CallerGone() {
   return MakeError(absl::StatusCode::kCancelled, "the caller has gone", {.reason = "CANCELLED"});
 }
@@ -79,7 +79,7 @@ EventStream::EventStream(const ServiceContext& service, StreamRegistry* streams,
 }
 
 absl::Status EventStream::Admit(const auth::Caller& caller) {
-  // Nobody can be told apart where there are no callers.
+  // Without configured callers, the clients cannot be distinguished.
   if (caller.use == nullptr) return streams_->Add(shared_from_this(), "");
   caller_ = caller.name;
   IPP_RETURN_IF_ERROR(caller.use->BeginStream(service_.backends.clock->Monotonic()));
@@ -100,7 +100,7 @@ void EventStream::Open(std::unique_ptr<events::Subscription> subscription,
     beginning_ = false;
     subscription_ = std::move(subscription);
     const bool last = subscription_ == nullptr;
-    if (writing_) {  // an early heartbeat: its end goes on
+    if (writing_) {  // an early heartbeat: its OnWriteDone continues
       Serialize(first, &ahead_);
       has_ahead_ = true;
       ahead_is_last_ = last;
@@ -120,7 +120,7 @@ void EventStream::Fail(const absl::Status& status) {
   {
     MutexLock lock(&mutex_);
     beginning_ = false;
-    if (writing_) {  // an early heartbeat: its end finishes
+    if (writing_) {  // an early heartbeat: its OnWriteDone finishes
       last_ = true;
       final_ = status;
     } else {
@@ -163,7 +163,7 @@ void EventStream::Do(Action action) {
   }
 }
 
-// Nothing is in flight and no event is waited for: what next?
+// Decides what comes next; no write is in flight and no event is awaited.
 EventStream::Action EventStream::Step() {
   if (cancelled_) return Finished(CallerGone());
   if (last_) return Finished(final_);
@@ -225,7 +225,7 @@ void EventStream::OnWriteDone(bool ok) {
       return;
     }
     writing_ = false;
-    if (beginning_) return;  // Open or Fail goes on
+    if (beginning_) return;  // Open or Fail continues
     action = ok ? Step() : Finished(CallerGone());
   }
   Do(std::move(action));
@@ -238,7 +238,8 @@ void EventStream::OnCancel() {
     MutexLock lock(&mutex_);
     cancelled_ = true;
     beginning = beginning_;
-    // In flight: the write's end finishes. About to get an event: GotEvent does.
+    // If a write is in flight, OnWriteDone finishes the stream. If an event is about to arrive,
+    // GotEvent does.
     if (!beginning && !writing_ && (!waiting_ || subscription_->Withdraw())) {
       waiting_ = false;
       action = Finished(CallerGone());
@@ -270,14 +271,15 @@ void EventStream::Tick(absl::Duration now) {
   {
     MutexLock lock(&mutex_);
     if (finished_ || cancelled_) return;
-    // Also while a write is in flight: a stream that never rests has an age too.
+    // Also checked while a write is in flight: a stream that is never idle must end at its age,
+    // too.
     if (!closing_ && now >= ends_) {
       closing_.emplace("stream_age", Ended("STREAM_AGE",
                                            "the stream has reached its age; reconnect "
                                            "with the last cursor"));
     }
     if (writing_) {
-      // gRPC ends a write of a reader that does not read only when the connection goes.
+      // If the reader does not read, gRPC ends the write only when the connection is closed.
       cancel = !stalled_ && now - last_write_ >= service_.backends.options.max_write_stall;
       stalled_ = stalled_ || cancel;
       cancelling_ = cancel;
@@ -329,7 +331,7 @@ void EventStream::OnDone() {
     ended = std::move(subscription_);
   }
   streams_->Remove(this);
-  // The last line: nothing of this is there afterwards, unless a tick still looks at it.
+  // Must be the last statement: it destroys this object, unless a tick still holds a reference.
   const std::shared_ptr<EventStream> self = std::move(self_);
 }
 

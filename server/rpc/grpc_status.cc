@@ -11,11 +11,11 @@
 namespace ipp::rpc {
 namespace {
 
-// gRPC takes 8 KiB of metadata by default, the details in base64 and the message with them. A
-// larger error reaches the caller as RESOURCE_EXHAUSTED with nothing in it.
+// gRPC clients accept 8 KiB of metadata by default, including the details in base64 and the
+// message. A larger error reaches the caller as RESOURCE_EXHAUSTED without details.
 constexpr size_t kMaxDetails = 4096;
-// A violation's field may quote a key of the request's, as long as the request itself. Each byte of
-// the message can take three in its header.
+// The message may quote a violation's field, which may quote a key that is as long as the request.
+// Each byte of the message can take three bytes in its header.
 constexpr size_t kMaxMessage = 600;
 
 std::string Cut(absl::string_view text) {

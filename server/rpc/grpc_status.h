@@ -6,10 +6,11 @@
 
 namespace ipp::rpc {
 
-// Code and message as they are; the payloads packed into a google.rpc.Status, of the violations
-// as many as a caller's gRPC takes. A status that nobody
-// made rich (a fault of ours) becomes INTERNAL / INTERNAL with its message kept out: it may hold
-// anything.
+// Converts a rich status to gRPC's form: the code, the message (shortened if it is long), and the
+// payloads packed into a google.rpc.Status. If the details are too large for the metadata that a
+// gRPC client accepts, the last violations of BadRequest are dropped. A status without ErrorInfo is
+// a bug of the gateway: it is logged and becomes INTERNAL / INTERNAL without its message, which
+// could contain anything.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
 }  // namespace ipp::rpc

@@ -16,8 +16,8 @@ namespace ipp::rpc {
 
 namespace {
 
-// The value of a metadata key; empty when absent. INVALID_ARGUMENT / METADATA_REPEATED when it is
-// there twice: whoever looked at the call before us may have judged it by the other one.
+// The value of a metadata key; empty if absent. INVALID_ARGUMENT / METADATA_REPEATED if the key
+// occurs more than once: a proxy before the gateway may have checked a different value.
 absl::StatusOr<absl::string_view> OnlyMetadata(const grpc::CallbackServerContext& context,
                                                const char* key) {
   const auto [begin, end] = context.client_metadata().equal_range(key);
@@ -30,7 +30,7 @@ absl::StatusOr<absl::string_view> OnlyMetadata(const grpc::CallbackServerContext
                                  {"retry_safe", "true"}}});
 }
 
-// All values of a metadata key as one list.
+// All values of a metadata key, joined into one list.
 std::string JoinedMetadata(const grpc::CallbackServerContext& context, const char* key) {
   std::string joined;
   const auto [begin, end] = context.client_metadata().equal_range(key);
@@ -41,8 +41,9 @@ std::string JoinedMetadata(const grpc::CallbackServerContext& context, const cha
   return joined;
 }
 
-// Each kind as what it must look like: an authority that may sign DNS names only must not make a
-// URI out of one, nor the other way round. E-mail addresses and the common name are not looked at.
+// Takes from each kind of name only those that have its form: an authority that may sign DNS names
+// only must not be able to produce a URI, or the other way round. E-mail addresses and the common
+// name are ignored.
 std::vector<std::string> CertificateNames(const grpc::CallbackServerContext& context) {
   std::vector<std::string> names;
   const auto peer = context.auth_context();
@@ -69,7 +70,7 @@ absl::StatusOr<auth::Caller> Identify(const Backends& backends, const Method& me
 }
 
 TraceContext TraceOf(const grpc::CallbackServerContext& context) {
-  // A second one makes both malformed, as a list in one header would be.
+  // A second header makes the context malformed, as a list in one header would.
   return TraceFrom(JoinedMetadata(context, "traceparent"), JoinedMetadata(context, "tracestate"));
 }
 
@@ -84,7 +85,7 @@ absl::StatusOr<upstream::CallContext> ContextOf(const Backends& backends,
   result.deadline =
       context.deadline() == std::chrono::system_clock::time_point::max()
           ? backends.clock->Now() + backends.options.default_deadline
-          // gRPC tells it by the machine's clock, right or wrong.
+          // gRPC's deadline refers to the host's clock, whether it is right or wrong.
           : backends.clock->Now() + (absl::FromChrono(context.deadline()) - backends.clock->Wall());
   return result;
 }

@@ -14,16 +14,18 @@
 
 namespace ipp::rpc {
 
-// Who calls, by token and client certificate. INVALID_ARGUMENT / METADATA_REPEATED for a second
-// token; the errors of auth/caller_table.h.
+// Identifies the caller by token and client certificate, and checks the permission for `method`.
+// INVALID_ARGUMENT / METADATA_REPEATED if there is more than one token; the errors of
+// auth/caller_table.h.
 absl::StatusOr<auth::Caller> Identify(const Backends& backends, const Method& method,
                                       const grpc::CallbackServerContext& context);
 
-// The trace that the caller's call is a part of, or a new one (server/base/trace_context.h).
+// The trace of the caller, or a new one (server/base/trace_context.h).
 TraceContext TraceOf(const grpc::CallbackServerContext& context);
 
-// For whom and how long: the merchant that the caller chose, the caller's deadline or the default.
-// INVALID_ARGUMENT / METADATA_REPEATED when it names two; the errors of auth/caller_table.h.
+// The merchant that the caller chose, and the caller's deadline or the default one.
+// INVALID_ARGUMENT / METADATA_REPEATED if the call names more than one merchant; the errors of
+// auth/caller_table.h.
 absl::StatusOr<upstream::CallContext> ContextOf(const Backends& backends,
                                                 const auth::Caller& caller,
                                                 const grpc::CallbackServerContext& context,

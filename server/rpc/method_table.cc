@@ -9,14 +9,14 @@
 namespace ipp::rpc {
 namespace {
 
-// google.rpc.Code by number, as metric labels spell them.
+// google.rpc.Code by number, in the spelling of metric labels.
 constexpr std::array<const char*, 17> kCodeNames = {
     "OK",       "Canceled",       "Unknown",          "InvalidArgument",   "DeadlineExceeded",
     "NotFound", "AlreadyExists",  "PermissionDenied", "ResourceExhausted", "FailedPrecondition",
     "Aborted",  "OutOfRange",     "Unimplemented",    "Internal",          "Unavailable",
     "DataLoss", "Unauthenticated"};
 
-// More than the server has.
+// Limits the number of series; the gateway has fewer reasons than this.
 constexpr size_t kMostReasons = 100;
 
 bool IsReason(absl::string_view text) {
@@ -71,7 +71,8 @@ MethodTable::MethodTable(const routes::RouteTable& routes, Metrics* metrics) {
 int64_t MethodTable::InFlight() const {
   double in_flight = 0;
   for (const auto& [request, method] : methods_) {
-    // Ends first: an RPC that starts and ends meanwhile must not make up for one that goes on.
+    // Read the ends before the starts: an RPC that starts and ends in between must not hide one
+    // that is still in flight.
     for (const Counter* handled : method.handled) in_flight -= handled->value();
     in_flight += method.started->value();
   }

@@ -17,13 +17,13 @@
 
 namespace ipp::rpc {
 
-// The errors that callers of one RPC get, by their reason. Thread-safe. There are as many reasons
-// as the server has words for (docs/when-a-call-fails.md); should something else ever be in that
-// place, it is counted as "other".
+// Counts the errors of one RPC by their reason. Thread-safe. The number of reasons is limited by
+// the gateway's code (docs/when-a-call-fails.md); any other text is counted as "other".
 class ErrorCounters {
  public:
   ErrorCounters(std::string rpc, Metrics* metrics) : rpc_(std::move(rpc)), metrics_(metrics) {}
-  // Nothing when it is none. `status` without a reason: INTERNAL, as the caller is told.
+  // No-op for an OK status. A `status` without a reason counts as INTERNAL, which is what the
+  // caller gets.
   void Count(const absl::Status& status);
 
  private:
@@ -33,7 +33,7 @@ class ErrorCounters {
   absl::flat_hash_map<std::string, Counter*> by_reason_ ABSL_GUARDED_BY(mutex_);
 };
 
-// An RPC as the services see it: its route and its metrics, under go-grpc-middleware's names.
+// An RPC as the services see it: its route and its metrics, with go-grpc-middleware's names.
 struct Method {
   const routes::Route* route;
   Counter* started;
@@ -44,7 +44,7 @@ struct Method {
   std::unique_ptr<ErrorCounters> errors;
 };
 
-// Immutable. Every RPC has its own request type, so that is the key.
+// The methods, by request type, since every RPC has a request type of its own. Immutable.
 class MethodTable {
  public:
   MethodTable(const routes::RouteTable& routes, Metrics* metrics);
@@ -54,7 +54,7 @@ class MethodTable {
     return methods_.at(Request::descriptor());
   }
 
-  // RPCs that have started and not ended.
+  // The number of RPCs that have started and not ended.
   int64_t InFlight() const;
 
  private:

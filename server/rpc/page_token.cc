@@ -11,7 +11,7 @@
 namespace ipp::rpc {
 namespace {
 
-// Digest of the request, number, perhaps more, checksum.
+// Digest of the request, number, `more` if not 0, checksum.
 constexpr size_t kTokenSize = 8 + 8 + 4;
 constexpr size_t kMoreSize = 8;
 
@@ -32,10 +32,10 @@ uint64_t Digest(const google::protobuf::Message& request, absl::string_view scop
   {
     google::protobuf::io::StringOutputStream stream(&bytes);
     google::protobuf::io::CodedOutputStream coded(&stream);
-    coded.SetSerializationDeterministic(true);  // maps in one order
+    coded.SetSerializationDeterministic(true);  // a fixed order for maps
     rest->SerializeToCodedStream(&coded);
   }
-  // The type too: requests of two lists can have the same bytes.
+  // Includes the type, since requests of two lists can have the same bytes.
   return Fnv(scope, Fnv(bytes, Fnv(request.GetDescriptor()->full_name())));
 }
 
@@ -62,14 +62,14 @@ absl::StatusOr<int64_t> DecodePageToken(const google::protobuf::Message& request
   if (token.empty()) return 0;
   std::string raw;
   int64_t number = 0;
-  // The second look: the decoder passes over spaces, padding and bits that mean nothing.
+  // Encode again and compare: the decoder accepts spaces, padding and unused bits.
   if (absl::WebSafeBase64Unescape(token, &raw) &&
       (raw.size() == kTokenSize || (more != nullptr && raw.size() == kTokenSize + kMoreSize)) &&
       absl::WebSafeBase64Escape(raw) == token) {
     uint64_t rest = 0;
     std::memcpy(&number, raw.data() + 8, 8);
     if (raw.size() > kTokenSize) std::memcpy(&rest, raw.data() + 16, kMoreSize);
-    // A token is not signed: who makes one by hand gets no number that nobody gave out.
+    // Tokens are not signed, so numbers outside the valid range are rejected.
     if (number >= 0 && number <= largest && raw == Bytes(Digest(request, scope), number, rest)) {
       if (more != nullptr) *more = rest;
       return number;

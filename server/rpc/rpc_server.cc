@@ -46,7 +46,7 @@ std::shared_ptr<grpc::ServerCredentials> Credentials(const ServerOptions& option
   return grpc::experimental::TlsServerCredentials(tls);
 }
 
-// Reflection comes with the library, for every server of the process.
+// Removes the reflection service, which the library adds to every server of the process.
 class WithoutReflection final : public grpc::ServerBuilderOption {
  public:
   void UpdateArguments(grpc::ChannelArguments* /*arguments*/) override {}
@@ -56,29 +56,29 @@ class WithoutReflection final : public grpc::ServerBuilderOption {
   }
 };
 
-// At least one: gRPC ignores nothing, and takes the most for "never".
+// At least 1, since gRPC ignores 0. gRPC treats INT_MAX as "never".
 int Milliseconds(absl::Duration duration) {
   return static_cast<int>(
       std::clamp<int64_t>(absl::ToInt64Milliseconds(duration), 1, std::numeric_limits<int>::max()));
 }
 
-// What a connection may take and keep. Those of gRPC; ConnectionGate has the others.
+// The limits on a connection that gRPC enforces; ConnectionGate enforces the others.
 void LimitConnections(const ServerOptions& options, grpc::ServerBuilder* builder) {
   builder->SetMaxReceiveMessageSize(options.max_message_bytes);
   builder->SetResourceQuota(
       grpc::ResourceQuota("gRPC port").Resize(static_cast<size_t>(options.memory_bytes)));
-  // gRPC 1.51 unpacks a whole message before it looks at its size: 2 KiB can become 2 MiB, and
-  // 2 MiB become 2 GiB. So none is taken that is packed: UNIMPLEMENTED.
+  // gRPC 1.51 decompresses a whole message before it checks the size: 2 KiB can become 2 MiB, and 2
+  // MiB can become 2 GiB. Compressed messages are therefore rejected with UNIMPLEMENTED.
   builder->SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   builder->SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
   builder->AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
-  // What a stream may send ahead stays at 64 KiB: gRPC would let it grow to 4 MiB and more.
+  // Keeps the flow-control window of a stream at 64 KiB: gRPC would let it grow to 4 MiB and more.
   builder->AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, options.max_metadata_bytes);
   builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_calls);
   builder->AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
                               Milliseconds(options.handshake_timeout));
-  // A subscriber that vanished without a word is noticed by a ping, not by the next event.
+  // A ping detects a subscriber that disappeared without closing, before the next event would.
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(options.keepalive_time));
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
                               Milliseconds(options.keepalive_timeout));
@@ -101,7 +101,7 @@ class RpcServerImpl final : public RpcServer {
                  backends.clock, backends.scheduler, backends.metrics) {}
 
   ~RpcServerImpl() override {
-    // gRPC's own end would wait for every stream to reach its age.
+    // gRPC's own shutdown would wait until every stream has reached its age.
     if (server_ != nullptr && !drained_) RpcServerImpl::Drain(absl::ZeroDuration());
   }
 
@@ -143,9 +143,9 @@ class RpcServerImpl final : public RpcServer {
     gate_->Close();
     const auto deadline = std::chrono::system_clock::now() + absl::ToChronoNanoseconds(limit);
     auto ended = std::async(std::launch::async, [&] { server_->Shutdown(deadline); });
-    // gRPC waits for every call, also for those of its own services: a health watch lasts as long
-    // as its caller likes. Once ours have ended, and none has come out of its queue for a while,
-    // nothing is worth waiting for.
+    // gRPC waits for every call, including those of its own services: a health watch lasts as long
+    // as its caller wants. Once our calls have ended, and no new one has started for a while, the
+    // rest is cancelled.
     auto busy = std::chrono::steady_clock::now();
     while (ended.wait_for(kDrainPoll) != std::future_status::ready) {
       const auto now = std::chrono::steady_clock::now();
@@ -169,8 +169,8 @@ class RpcServerImpl final : public RpcServer {
 
 absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const ServerOptions& options,
                                                             const Backends& backends) {
-  // gRPC's locks are absl's, and Debian builds absl with its search for lock cycles on: a graph
-  // kept up to date at every lock, for a report that would abort the process.
+  // gRPC uses Abseil's locks, and Debian builds Abseil with its deadlock detection on: it updates a
+  // graph at every lock, for a report that would abort the process.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   grpc_port::TakeOverLibraryLogs();
   auto server = std::make_unique<RpcServerImpl>(backends);

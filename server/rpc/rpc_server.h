@@ -11,51 +11,50 @@ namespace ipp::rpc {
 
 struct ServerOptions {
   std::string listen = "127.0.0.1:0";
-  std::string cert_file;  // both or none; re-read when they change
+  std::string cert_file;  // both or neither; re-read when they change
   std::string key_file;
-  std::string client_ca_file;  // of callers' certificates; empty: none is asked for
+  std::string client_ca_file;  // CA of callers' certificates; empty: none is requested
   bool client_certificate_required = false;
-  // How often the files above are looked at; whole seconds.
+  // How often the files above are checked for changes; whole seconds.
   absl::Duration certificate_refresh = absl::Seconds(30);
-  // With client certificates, in place of max_age when it is shorter: the next connection is
-  // verified anew.
+  // With client certificates, the maximum age of a connection if it is shorter than max_age: the
+  // next connection verifies the certificate again.
   absl::Duration verified_for = absl::Minutes(30);
   bool reflection = true;
   int max_message_bytes = 2 * 1024 * 1024;
-  // Of what all connections have sent and is not read yet, by gRPC's own estimate; then it closes
-  // idle connections and ends calls.
+  // The limit on data that all connections have received and not yet processed, by gRPC's own
+  // estimate. At the limit gRPC closes idle connections and ends calls.
   int64_t memory_bytes = 128 * 1024 * 1024;
-  int max_metadata_bytes = 8 * 1024;  // names, values and 32 more for each; of one call
-  int max_connections = 4096;         // more: accepted and closed
-  // Of one connection, open at once: what a client keeps to itself, once it has said that it knows.
+  int max_metadata_bytes = 8 * 1024;  // per call: names, values and 32 bytes for each
+  int max_connections = 4096;         // further ones are accepted and closed
+  // Concurrent calls on one connection. A client keeps to the limit once it has acknowledged it.
   int max_calls = 2000;
-  // For TLS and the first HTTP/2 settings; then the connection is closed.
+  // The time for TLS and the first HTTP/2 settings; then the connection is closed.
   absl::Duration handshake_timeout = absl::Seconds(10);
-  // A connection that is silent for so long is asked whether it is there, and closed without an
-  // answer. The second is also how long what was sent may stay unacknowledged.
+  // A connection that is silent for keepalive_time gets a ping, and is closed if no answer arrives
+  // within keepalive_timeout. That is also how long sent data may stay unacknowledged.
   absl::Duration keepalive_time = absl::Seconds(30);
   absl::Duration keepalive_timeout = absl::Seconds(10);
   absl::Duration max_idle = absl::Minutes(15);  // without a call
-  // How long a connection is given new calls, jittered by gRPC; then its client connects anew. What
-  // is under way goes on for `longest_call`.
+  // How long a connection accepts new calls, with gRPC's jitter; then its client reconnects. Calls
+  // in progress continue for up to `longest_call`.
   absl::Duration max_age = absl::Minutes(30);
   absl::Duration longest_call = absl::Minutes(35);
 };
 
-// The gRPC port: the contract's services, health and reflection. Knows gRPC; whoever uses it need
-// not.
+// The gRPC port: the contract's services, health and reflection. This header does not expose gRPC.
 class RpcServer {
  public:
-  // Drains without patience when nobody has.
+  // Drains with a zero limit if Drain() was not called.
   virtual ~RpcServer() = default;
 
   static absl::StatusOr<std::unique_ptr<RpcServer>> Start(const ServerOptions& options,
                                                           const Backends& backends);
   virtual int port() const = 0;
 
-  // Health says NOT_SERVING, streams get their goodbye, calls under way finish; those that have not
-  // after `limit` are cancelled, and with the last of them who watches health or reads reflection.
-  // Returns when nothing is under way any more. Once.
+  // Health becomes NOT_SERVING, streams get a goodbye, and calls in progress finish. Those that
+  // have not finished after `limit` are cancelled; once only health watches and reflection streams
+  // remain, they are cancelled too. Returns when no call is in progress. Call it once.
   virtual void Drain(absl::Duration limit) = 0;
 };
 

@@ -13,7 +13,7 @@
 
 namespace ipp::rpc {
 
-// What every service implementation holds.
+// The context that every service implementation uses.
 struct ServiceContext {
   explicit ServiceContext(const Backends& g)
       : backends(g), methods(*g.routes, g.metrics), strangers(new LogRateLimiter(10, 50)) {}
@@ -23,7 +23,7 @@ struct ServiceContext {
   bool MayLogStranger() const {
     const auto left_out = strangers->Take();
     if (left_out && *left_out > 0) {
-      LogWarning("changes that strangers asked for are missing in the audit",
+      LogWarning("audit lines of unauthenticated requests were left out",
                  {{"count", absl::StrCat(*left_out)}});
     }
     return left_out.has_value();

@@ -10,10 +10,10 @@
 namespace ipp::rpc {
 namespace {
 
-// How exact heartbeats, stalls and ages are.
+// The precision of heartbeats, stalls and ages.
 constexpr absl::Duration kTick = absl::Milliseconds(200);
 
-// `scope`: whose limit it is, "gateway" or "caller".
+// `scope`: the limit that was reached, "gateway" or "caller".
 absl::Status TooMany(absl::string_view scope, int limit, absl::Duration retry_after) {
   return MakeError(absl::StatusCode::kResourceExhausted,
                    absl::StrCat("the gateway serves at most ", limit, " streams",
@@ -32,7 +32,7 @@ StreamRegistry::StreamRegistry(Limits limits, Clock* clock, Scheduler* scheduler
       clock_(clock),
       scheduler_(scheduler),
       slow_readers_(metrics->counter("ipp_events_slow_readers_total",
-                                     "Streams ended because nobody read them.")),
+                                     "Streams ended because the client did not read.")),
       cut_offs_(10, 50, clock) {
   MutexLock lock(&mutex_);
   tick_ = scheduler_->RunAfter(kTick, [this] { Tick(); });
@@ -59,7 +59,8 @@ absl::Status StreamRegistry::Add(const std::shared_ptr<EventStream>& stream,
     of_caller = &found->second;
     const int most = limit > 0 ? limit : limits_.per_caller;
     if (*of_caller >= most) {
-      // Its own streams must end first, which takes longer than for one of many to go.
+      // One of the caller's own streams must end first, which takes longer than for any stream to
+      // end.
       return TooMany("caller", most, absl::Seconds(5));
     }
     ++*of_caller;
@@ -69,7 +70,7 @@ absl::Status StreamRegistry::Add(const std::shared_ptr<EventStream>& stream,
 }
 
 void StreamRegistry::Remove(const EventStream* stream) {
-  // Dropped outside the lock: it may be the last reference.
+  // Destroyed outside the lock, since it may be the last reference.
   std::shared_ptr<EventStream> dropped;
   MutexLock lock(&mutex_);
   const auto it = std::find_if(streams_.begin(), streams_.end(),

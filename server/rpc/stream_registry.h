@@ -20,38 +20,37 @@ namespace ipp::rpc {
 
 class EventStream;
 
-// Every open stream. One periodic tick looks after heartbeats, stalls and ages of all of them: a
-// timer per write would cost more than the write. Thread-safe.
+// All open streams. One periodic tick checks heartbeats, stalls and ages of all of them: a timer
+// per write would cost more than the write. Thread-safe.
 class StreamRegistry {
  public:
   struct Limits {
-    int streams;     // of all
-    int per_caller;  // of each caller with a name
+    int streams;     // in total
+    int per_caller;  // of each named caller
   };
   StreamRegistry(Limits limits, Clock* clock, Scheduler* scheduler, Metrics* metrics);
-  ~StreamRegistry();  // every stream has ended by then
+  ~StreamRegistry();  // every stream must have ended before
 
-  // `caller`: whose stream it is; empty: nobody's. RESOURCE_EXHAUSTED / TOO_MANY_SUBSCRIBERS with
-  // RetryInfo when full: metadata `scope` says whether the gateway is ("gateway") or what this
-  // caller may have ("caller"), `limit` how many that is. UNAVAILABLE / DRAINING when the gateway
-  // stops.
-  // `limit`: in place of Limits::per_caller, if not 0.
+  // Adds a stream of `caller`; empty: the caller is not known. RESOURCE_EXHAUSTED /
+  // TOO_MANY_SUBSCRIBERS with RetryInfo if a limit is reached: metadata `scope` says which limit
+  // ("gateway" or "caller"), `limit` its value. UNAVAILABLE / DRAINING if the gateway stops.
+  // `limit` replaces Limits::per_caller unless it is 0.
   absl::Status Add(const std::shared_ptr<EventStream>& stream, absl::string_view caller,
                    int limit = 0);
   void Remove(const EventStream* stream);
 
-  // Says goodbye to every stream and takes no new one.
+  // Sends a goodbye to every stream and accepts no new one.
   void Drain();
 
   struct CutOff {
-    std::string caller;  // empty: nobody's
+    std::string caller;  // empty: not known
     std::string rpc;
     absl::Duration unread_for;
-    int64_t position;  // in the log, of the last event that was handed to the stream
+    int64_t position;  // log position of the last event that the stream took
     std::string trace_id;
   };
-  // A stream is ended because nobody reads it. Counts it, and writes a line, so that its owner can
-  // be told.
+  // Called when a stream is ended because its client does not read. Counts it and logs it, so that
+  // the operator can inform the owner.
   void CountCutOff(const CutOff& cut_off);
 
  private:
@@ -60,7 +59,7 @@ class StreamRegistry {
 
   struct Entry {
     std::shared_ptr<EventStream> stream;
-    int* of_caller;  // in per_caller_; nullptr: nobody's
+    int* of_caller;  // in per_caller_; nullptr: caller not known
   };
 
   const Limits limits_;
@@ -72,10 +71,10 @@ class StreamRegistry {
   CondVar ticked_;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  bool tick_due_ ABSL_GUARDED_BY(mutex_) = true;  // it waits with the scheduler, or runs
+  bool tick_due_ ABSL_GUARDED_BY(mutex_) = true;  // the tick is scheduled or running
   Scheduler::TaskId tick_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<Entry> streams_ ABSL_GUARDED_BY(mutex_);
-  // Never shrinks: callers are configured, so there are few.
+  // Never shrinks; it is small, since callers are configured.
   std::map<std::string, int, std::less<>> per_caller_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -29,7 +29,7 @@ class SubscribeStream final : public EventStream {
     const absl::Status status = Prepare(buffer, &request);
     if (!status.ok()) return Fail(status);
     if (request.has_start_time()) {
-      // The reference is kept by the stream itself: gRPC is done with it only after Open or Fail.
+      // `this` stays valid: gRPC does not finish with the stream before Open or Fail.
       return service().backends.store->FindPosition(
           FromTimestamp(request.start_time()), [this](absl::StatusOr<int64_t> position) {
             position.ok() ? StartAt({*position, Epoch()}, true)
@@ -38,7 +38,7 @@ class SubscribeStream final : public EventStream {
     }
     const store::LogBounds bounds = service().backends.store->bounds();
     if (request.has_position()) {
-      // Where the bounds lag, from now on begins a little earlier: nothing is left out.
+      // If the bounds lag behind, FROM_NOW begins slightly earlier, so no event is lost.
       return StartAt(
           {request.position() == v1::START_POSITION_FROM_NOW ? bounds.latest : bounds.oldest - 1,
            bounds.epoch().label},
@@ -80,7 +80,8 @@ class SubscribeStream final : public EventStream {
     if ((place.ok() && certain) || (skip && absl::IsOutOfRange(place))) {
       return StartAt(*after, skip);
     }
-    // Another replica may have given it out, or trimmed; or the log may hold another event there.
+    // The cursor may come from another replica, or events after it may have been trimmed there; or
+    // the log may hold a different event at this position.
     events::CheckPlaceInLog(service().backends.store, *after, kAfterCursor,
                             [this, after = *after, skip](absl::Status in_log) {
                               if (in_log.ok() || (skip && absl::IsOutOfRange(in_log))) {
@@ -92,10 +93,10 @@ class SubscribeStream final : public EventStream {
 
   uint16_t Epoch() const { return service().backends.store->bounds().epoch().label; }
 
-  // `with_kept`: begin with what is kept, wherever that is; otherwise what follows `place` must
-  // be there. Either holds for the start alone: a stream that retention overtakes later on ends
-  // with CURSOR_EXPIRED, whatever `on_cursor_expired` says, since what is lost then can no longer
-  // be told in `started`. The caller's next request skips it, and is told so.
+  // `with_kept`: begin with the oldest event that is kept; otherwise the events after `place` must
+  // still be there. Both apply to the start only. A stream that retention overtakes later ends with
+  // CURSOR_EXPIRED, whatever `on_cursor_expired` is, since the loss can no longer be reported in
+  // `started`. The caller's next request skips the lost events and reports it.
   void StartAt(const events::LogPlace& place, bool with_kept) {
     asked_ = place.position;
     subscription_ = service().backends.hub->Subscribe(*std::move(filter_), place);
@@ -141,10 +142,10 @@ class SubscribeStream final : public EventStream {
   }
 
   std::optional<events::EventFilter> filter_;
-  // While it begins.
+  // Set only until Open.
   std::unique_ptr<events::Subscription> subscription_;
-  int64_t asked_ = 0;   // the position that it began with
-  bool skips_ = false;  // what is gone after `asked_` is skipped, and the caller told
+  int64_t asked_ = 0;   // the position that was requested
+  bool skips_ = false;  // skip events that are gone, and report it to the caller
 };
 
 }  // namespace

@@ -37,7 +37,7 @@ void UnaryCall::Audit(const absl::Status& status) const {
   std::string outcome = said == detail.metadata.end() ? "" : said->second;
   if (status.ok()) outcome = std::string(OutcomeName(Outcome::kExecuted));
   const auto or_dash = [](const std::string& text) { return text.empty() ? "-" : text; };
-  // Known, but not admitted for want of a permission.
+  // A caller that was identified but lacks the permission.
   const auto refused = detail.metadata.find("caller");
   const std::string& caller =
       caller_.name.empty() && refused != detail.metadata.end() ? refused->second : caller_.name;
@@ -78,7 +78,7 @@ void UnaryCall::NameSubject(const std::string& id) {
 }
 
 void UnaryCall::NameCreation(const std::string& request_id) {
-  // What is no UUID may be anything, also something that gRPC cannot send.
+  // A text that is not a UUID may contain bytes that gRPC cannot send.
   if (!request_id.empty() && !IsUuid(request_id)) return;
   request_id_is_callers_ = !request_id.empty();
   request_id_ = request_id_is_callers_ ? request_id : NewUuid();
@@ -86,8 +86,8 @@ void UnaryCall::NameCreation(const std::string& request_id) {
 }
 
 void UnaryCall::CancelWithCaller(absl::FunctionRef<Handle()> start) {
-  // The answer may come before `start` returns: unless gRPC is still in the service method, the RPC
-  // can be over by then.
+  // The answer may arrive before `start` returns, and, unless gRPC is still in the service method,
+  // the RPC can be over by then.
   refs_.fetch_add(1, std::memory_order_relaxed);
   pending_.Start(start);
   Unref();
@@ -131,7 +131,7 @@ void UnaryCall::Finish(const absl::Status& result) {
 }
 
 void UnaryCall::OnCancel() {
-  // The completion finishes the RPC.
+  // The completion of the upstream call finishes the RPC.
   pending_.Cancel();
 }
 

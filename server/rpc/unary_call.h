@@ -19,9 +19,9 @@
 
 namespace ipp::rpc {
 
-// One unary RPC: the caller is known and the request valid; whoever works on it calls Finish
-// exactly once, on any thread. Deletes itself when gRPC is done with it, so `request` and
-// `response` live until Finish.
+// One unary RPC: authenticates the caller, validates the request, and reports the result. The code
+// that serves it calls Finish exactly once, on any thread. Deletes itself when gRPC has finished
+// with it, so `request` and `response` live until Finish.
 class UnaryCall final : public grpc::ServerUnaryReactor, public creates::CreateCall {
  public:
   UnaryCall(const ServiceContext* service, const Method& method,
@@ -31,41 +31,42 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public creates::CreateC
   const ServiceContext& service() const { return *service_; }
   const routes::Route& route() const { return *method_.route; }
   const auth::Caller& caller() const { return caller_; }
-  // Of which merchant it is, once that was chosen (Upstream).
+  // The merchant, once it was chosen (by Upstream); empty before.
   const std::string& merchant_id() const { return merchant_id_; }
-  // What it is a part of; never without a trace id.
+  // The trace of the call; always has a trace id.
   const TraceContext& trace() const override { return trace_; }
-  // Whose call it is; counts it. The errors of CallerUse::BeginCall.
+  // Sets the caller and counts the call. Returns the errors of CallerUse::BeginCall.
   absl::Status Admit(auth::Caller caller);
 
-  // The merchant, trace and deadline for calls upstream; fails the RPC and returns nothing when the
-  // merchant is not clear.
+  // The merchant, trace and deadline for upstream calls. If the merchant cannot be determined,
+  // finishes the RPC with an error and returns nothing.
   std::optional<upstream::CallContext> Upstream();
 
-  // Names this creation, after the caller's request_id or after a new one: in the trailer
-  // `x-request-id` and in every error from now on. A request_id that is none names nothing.
+  // Identifies this create by the caller's request_id, or by a new one if that is empty: in the
+  // trailer `x-request-id` and in every later error. A request_id that is not a UUID is ignored.
   void NameCreation(const std::string& request_id);
   const std::string& request_id() const { return request_id_; }
-  // The caller sent it; it was not made here.
+  // True if the caller sent the request_id; false if the gateway made it.
   bool request_id_is_callers() const { return request_id_is_callers_; }
   creates::CreateId create_id(const std::string& merchant_id) const {
     return {merchant_id, request_id_, request_id_is_callers_};
   }
   void set_ledger_asked() override { ledger_asked_ = true; }
 
-  // The caller is admitted, and the request good.
+  // The caller is admitted and the request is valid.
   void set_valid() { valid_ = true; }
 
-  // The id of what it is about, for the audit. What is no id could be anything, and is not kept.
+  // Sets the id of the resource that the call is about, for the audit log. A text that is not a
+  // UUID could be anything and is ignored.
   void NameSubject(const std::string& id);
 
-  // Runs `start`; what it starts is cancelled when the caller goes away, and at once when it has
-  // gone already. It may end, and finish the RPC, before `start` returns.
+  // Runs `start`. The upstream call that it starts is cancelled when the caller goes away, or
+  // immediately if the caller has already gone. That call may end, and finish the RPC, before
+  // `start` returns.
   using Handle = std::shared_ptr<upstream::UpstreamClient::Call>;
   void CancelWithCaller(absl::FunctionRef<Handle()> start);
 
-  // Sends `request` as this RPC's REST call; `then` runs when it succeeded, an error finishes the
-  // RPC.
+  // Sends `request` as this RPC's REST call. `then` runs if it succeeds; an error finishes the RPC.
   void Send(const google::protobuf::Message& request, google::protobuf::Message* response,
             const upstream::CallContext& context,
             absl::AnyInvocable<void(upstream::CallResult) &&> then,
@@ -78,8 +79,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public creates::CreateC
   }
   bool cancelled() const override { return pending_.cancelled(); }
 
-  // An error of a creation under the caller's own id claims no `outcome` unless the ledger was
-  // asked.
+  // If the caller chose the request_id and the ledger was not asked, an error contains no
+  // `outcome`.
   void Finish(const absl::Status& result) override;
 
  private:
@@ -87,16 +88,17 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public creates::CreateC
              google::protobuf::Message* response, const upstream::CallContext& context,
              absl::AnyInvocable<void(upstream::CallResult) &&> then,
              std::optional<routes::PageQuery> page);
-  // At the level debug: what was asked and answered, masked. Not what was refused at the door: it
-  // may be of anybody, and hold anything, such as a token where an id should be.
+  // Logs request and response, masked, at level debug. Omits requests that were refused before or
+  // by validation: they may come from a stranger and contain anything, such as a token in place of
+  // an id.
   void Show(const absl::Status& status) const;
-  // One line for each change that was asked for, by whomever.
+  // Writes one audit line per requested change; rate-limited if the client is not authenticated.
   void Audit(const absl::Status& status) const;
   void OnCancel() override;
   void OnDone() override;
-  // OnCancel and OnDone run on the thread of gRPC that noticed, as for its own default reactor:
-  // both are short and take no lock of anybody else. Otherwise each call costs a trip through
-  // gRPC's executor, a wakeup and a thread switch, as much CPU as a third of a bare call.
+  // Lets gRPC run OnCancel and OnDone on the thread that noticed the event, as for its own default
+  // reactor. Both are short and take only locks of this call. Otherwise each call would go through
+  // gRPC's executor: a wakeup and a thread switch, as much CPU as a third of an empty call.
   bool InternalInlineable() override { return true; }
   void Unref();
 
@@ -110,18 +112,18 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public creates::CreateC
   auth::Caller caller_;
   bool admitted_ = false;
   bool valid_ = false;
-  std::string merchant_id_;  // once it was chosen
+  std::string merchant_id_;  // set once it was chosen
   std::string subject_;
   std::string request_id_;
   bool request_id_is_callers_ = false;
   bool ledger_asked_ = false;
   int code_ = 0;
-  // gRPC's, until OnDone; and one for each CancelWithCaller that has not returned.
+  // One reference of gRPC until OnDone, and one for each CancelWithCaller that has not returned.
   std::atomic<int> refs_{1};
   PendingCall<upstream::UpstreamClient::Call> pending_;
 };
 
-// The id of what a request is about; empty for those about nothing that is there already.
+// The id of the resource that a request is about; empty if it is not about an existing resource.
 template <typename Request>
 std::string SubjectOf(const Request& request) {
   if constexpr (requires { request.session_id(); }) return request.session_id();
@@ -130,19 +132,21 @@ std::string SubjectOf(const Request& request) {
   return {};
 }
 
-// creates::RefuseCreation for this call.
+// Runs creates::RefuseCreation for this call.
 void RefuseCreation(UnaryCall* call, absl::Status status);
 
-// The way into every unary RPC: who calls, may they, is the request valid; then `work`.
+// The entry to every unary RPC: authenticates the caller, checks the permission, validates the
+// request, then runs `work`.
 template <typename Request, typename Response>
 grpc::ServerUnaryReactor* Serve(const ServiceContext& service, grpc::CallbackServerContext* context,
                                 const Request* request, Response* response,
                                 void (*work)(UnaryCall*, const Request&, Response*)) {
   const Method& method = service.methods.Find<Request>();
-  // gRPC made it for this call alone, and reads it no more: it is const only in the signature.
+  // gRPC made this request for this call alone and does not read it again; only the signature makes
+  // it const.
   IdentifierFields::Of<Request>().Canonicalize(const_cast<Request*>(request));
   auto* call = new UnaryCall(&service, method, context, *request, *response);
-  // Before anything can refuse it.
+  // Before the call can be refused, so that the error names the create.
   if constexpr (requires { request->request_id(); }) call->NameCreation(request->request_id());
   call->NameSubject(SubjectOf(*request));
   absl::StatusOr<auth::Caller> caller = Identify(service.backends, method, *context);
@@ -163,7 +167,7 @@ grpc::ServerUnaryReactor* Serve(const ServiceContext& service, grpc::CallbackSer
   return call;
 }
 
-// The work of an RPC that is one REST call and nothing else.
+// Serves an RPC that is one REST call and nothing else.
 template <typename Request, typename Response>
 void Forward(UnaryCall* call, const Request& request, Response* response) {
   if (const auto context = call->Upstream()) {

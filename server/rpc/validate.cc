@@ -17,13 +17,13 @@ namespace {
 namespace v1 = kustom::ipp::v1;
 using StringMap = google::protobuf::Map<std::string, std::string>;
 
-constexpr int kMaxFilters = 5;  // metadata filters a list, by the upstream's documentation
+constexpr int kMaxFilters = 5;  // metadata filters per list, as the upstream documents
 constexpr int kMaxPageSize = 100;
 constexpr int kMaxEventPageSize = 1000;
 constexpr int64_t kMinHeartbeatSeconds = 1;
 constexpr int64_t kMaxHeartbeatSeconds = 300;
 
-// Collects violations; the checks read as the rules do.
+// Collects violations, so that the checks read like the rules.
 class Checker {
  public:
   Checker& Require(bool holds, std::string field, std::string otherwise) {
@@ -37,7 +37,7 @@ class Checker {
   Checker& OptionalUuid(const std::string& value, std::string field) {
     return Require(value.empty() || IsUuid(value), std::move(field), "must be a UUID");
   }
-  // With this word the gateway marks what it sends (upstream/correlation.h).
+  // The gateway marks its own requests with this prefix (upstream/correlation.h).
   Checker& NoCorrelation(const std::string& value, std::string field) {
     return Require(!absl::StartsWithIgnoreCase(value, upstream::kCorrelationPrefix),
                    std::move(field),
@@ -81,7 +81,7 @@ class Checker {
         "heartbeat_interval", "must be from 1 second to 5 minutes");
   }
 
-  // The verdict; once.
+  // The result. Call it once.
   absl::Status Take() {
     if (violations_.empty()) return absl::OkStatus();
     return InvalidRequest(std::move(violations_));

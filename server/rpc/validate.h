@@ -11,9 +11,9 @@
 #include "kustom/ipp/v1/session_event.pb.h"
 #include "kustom/ipp/v1/simulation.pb.h"
 
-// What can be refused without asking the upstream is refused here, before anything is sent:
-// INVALID_ARGUMENT with every violation found. The rules are the upstream's documented ones; where
-// a limit is not known, nothing is refused.
+// Rejects requests that are invalid without asking the upstream, before anything is sent:
+// INVALID_ARGUMENT with every violation. The rules are those that the upstream documents; a limit
+// that is not documented is not checked here.
 namespace ipp::rpc {
 
 absl::Status Validate(const kustom::ipp::v1::ListDevicesRequest& request);

@@ -18,10 +18,10 @@ namespace v1 = kustom::ipp::v1;
 
 using sessions::IsFinal;
 
-// How often a session that is yet to be created is looked for.
+// How often to check for a session that is not created yet.
 constexpr absl::Duration kLookAgain = absl::Milliseconds(500);
 
-// What was read, or what is recorded when that is later.
+// The session that was read, or the recorded one if that is later.
 v1::Session Later(v1::Session read, const store::SessionRecord& record) {
   const v1::Session& known = record.session;
   const bool later =
@@ -49,7 +49,7 @@ class WatchStream final : public EventStream {
   }
 
  private:
-  // gRPC is done with the stream only after Open or Fail, so `this` is safe in every callback
+  // gRPC does not finish with the stream before Open or Fail, so `this` is valid in every callback
   // before that.
   absl::Status Prepare(const grpc::ByteBuffer& buffer, v1::WatchSessionRequest* request) {
     IPP_ASSIGN_OR_RETURN(const auth::Caller caller,
@@ -76,7 +76,7 @@ class WatchStream final : public EventStream {
         });
   }
 
-  // There is no session of the create, or not yet.
+  // The create has no session, or not yet.
   void FindCreate() {
     service().backends.store->FindIntent(
         upstream_.merchant_id, request_id_, [this](absl::StatusOr<store::IntentRecord> create) {
@@ -93,13 +93,13 @@ class WatchStream final : public EventStream {
   }
 
   void ReadState(const std::string& session_id) {
-    // Taken before the state is read: no step can fall between the two.
+    // Taken before the state is read, so that no event can be lost in between.
     const store::LogBounds bounds = service().backends.store->bounds();
     place_ = {bounds.latest, bounds.epoch().label};
     read_.Clear();
     v1::GetSessionRequest request;
     request.set_session_id(session_id);
-    // The answer may come before Start returns, and end the stream.
+    // The answer may arrive before Start returns, and end the stream.
     const auto self = shared_from_this();
     call_.Start([&] {
       return service().backends.upstream->Start(
@@ -122,20 +122,20 @@ class WatchStream final : public EventStream {
         [this, status, session_id](absl::StatusOr<store::SessionRecord> record) {
           if (status.ok()) return GotBoth(session_id, record);
           const bool ended = record.ok() && IsFinal(record->session.status());
-          // The upstream cannot be asked now: what was heard last will do, and the steps still
-          // come.
+          // The upstream cannot be asked now, so show the last recorded state; later events will
+          // follow.
           const bool will_do = record.ok() && (ended || !absl::IsNotFound(status));
           will_do ? OpenWith(std::move(record->session)) : Fail(status);
         });
   }
 
-  // What was read may be older than what the log has told.
+  // The session that was read may be older than the log.
   void GotBoth(const std::string& session_id, const absl::StatusOr<store::SessionRecord>& record) {
     v1::Session& read = *read_.mutable_session();
     if (!record.ok()) return OpenWith(std::move(read));
     const v1::SessionStatus recorded = record->session.status();
     const bool disagree = IsFinal(recorded) && IsFinal(read.status()) && recorded != read.status();
-    // Which of two ends is true, a second read says.
+    // The two final states differ; a second read decides which one is right.
     if (disagree && !std::exchange(read_twice_, true)) return ReadState(session_id);
     OpenWith(Later(std::move(read), *record));
   }
@@ -164,16 +164,16 @@ class WatchStream final : public EventStream {
 
   bool ForEvent(events::EventPtr event, grpc::ByteBuffer* out, bool* last) override {
     const v1::SessionEvent news = event->Parse();
-    // No step: what it tells goes out with the next message.
+    // Not a change of status: its data is sent with the next message.
     if (news.type() == v1::SESSION_EVENT_TYPE_DETAILS) {
       Take(news, session_.status());
       return false;
     }
     const v1::SessionStatus status = sessions::StatusAfter(news.type());
     const bool attempt = news.type() == v1::SESSION_EVENT_TYPE_PAYMENT_FAILED;
-    // Steps are numbered by the status; what the first message told already is passed over.
+    // Statuses are ordered by number. Skip what the first message has already shown.
     if (!attempt && status <= session_.status()) return false;
-    // A failed payment may be recorded with a status that is behind what was read.
+    // A failed payment may be recorded with a status that is older than the one that was read.
     Take(news, attempt ? std::max(session_.status(), news.session().status()) : status);
     *last = IsFinal(session_.status());
     v1::WatchSessionResponse step = State();
@@ -182,7 +182,7 @@ class WatchStream final : public EventStream {
     return true;
   }
 
-  // What the event knows of the session, at that status.
+  // Copies what the event says about the session, and sets that status.
   void Take(const v1::SessionEvent& news, v1::SessionStatus status) {
     if (!news.session().device_id().empty()) {
       session_ = news.session();
@@ -197,7 +197,7 @@ class WatchStream final : public EventStream {
     beat.set_heartbeat(true);
     Serialize(beat, out);
   }
-  // There is no session to show.
+  // There is no session to show yet.
   void EarlyHeartbeat(grpc::ByteBuffer* out) override {
     v1::WatchSessionResponse beat;
     beat.set_heartbeat(true);
@@ -206,7 +206,7 @@ class WatchStream final : public EventStream {
   bool Goodbye(const events::LogPlace&, absl::string_view, grpc::ByteBuffer*) override {
     return false;
   }
-  // A watch has no cursor: it begins anew with the state of the session.
+  // A watch has no cursor; the caller starts a new watch, which begins with the session's state.
   absl::Status WhenFailed(const absl::Status& status) override {
     if (absl::IsUnavailable(status)) return status;
     return MakeError(absl::StatusCode::kUnavailable,
@@ -221,7 +221,7 @@ class WatchStream final : public EventStream {
   events::LogPlace place_;
   v1::GetSessionResponse read_;
   bool read_twice_ = false;
-  v1::Session session_;  // as last sent, and what DETAILS told since
+  v1::Session session_;  // as last sent, updated by later DETAILS events
   bool truncated_ = false;
   std::unique_ptr<sessions::Reconciler::Watch> watch_;
 };

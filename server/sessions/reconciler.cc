@@ -51,8 +51,8 @@ Reconciler::Reconciler(store::Store* store, SessionRecorder* recorder, ReadSessi
                          "Age of the oldest session that has not ended; 0 when there is none.")),
       overdue_(metrics->gauge("ipp_sessions_overdue",
                               "Sessions open for longer than reconcile.overdue.")),
-      tokens_(options.max_in_flight),
-      refilled_(clock->Monotonic()) {
+      budget_(options.reads_per_second, std::max(options.max_in_flight, options.reads_per_second),
+              options.max_in_flight) {
   std::vector<std::string> results = {"not_found", "error", "not_recorded"};
   for (const UpdateEffect effect :
        {UpdateEffect::kAdvanced, UpdateEffect::kCompleted, UpdateEffect::kRepeated,
@@ -184,14 +184,9 @@ void Reconciler::LeaseSome() {
   {
     MutexLock lock(&mutex_);
     const absl::Duration now = clock_->Monotonic();
-    const double seconds = absl::ToDoubleSeconds(now - refilled_);
-    const double most = std::max(options_.max_in_flight, options_.reads_per_second);
-    tokens_ = std::clamp(tokens_ + seconds * options_.reads_per_second, 0.0, most);
-    refilled_ = now;
-    wanted = std::min(most_at_once - in_flight_, static_cast<int>(tokens_));
-    if (wanted <= 0) return;
+    wanted = std::min(most_at_once - in_flight_, budget_.Available(now));
+    if (wanted <= 0 || !budget_.Take(now, wanted)) return;
     in_flight_ += wanted;
-    tokens_ -= wanted;
   }
   const absl::Time now = clock_->Now();
   store_->LeaseDue(
@@ -244,7 +239,7 @@ void Reconciler::GotLeases(int asked, absl::StatusOr<std::vector<store::SessionR
       reads.push_back({std::move(key), std::move(trace)});
     }
     more_ = static_cast<int>(due->size()) == asked;
-    tokens_ += asked - static_cast<int>(reads.size());
+    budget_.GiveBack(asked - static_cast<int>(reads.size()));
     if (!reads.empty()) ++calling_;
   }
   Ended(asked - static_cast<int>(reads.size()));

@@ -1,5 +1,6 @@
 #include "server/sessions/session_recorder.h"
 
+#include <any>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,7 +17,7 @@ namespace {
 using kustom::ipp::v1::SessionEventSource;
 using kustom::ipp::v1::SessionEventType;
 
-constexpr UpdateEffect kVerdicts[] = {
+constexpr UpdateEffect kEffects[] = {
     UpdateEffect::kAdvanced, UpdateEffect::kAttempt,   UpdateEffect::kRecorded,
     UpdateEffect::kHeld,     UpdateEffect::kCompleted, UpdateEffect::kRepeated,
     UpdateEffect::kLate,     UpdateEffect::kDisagrees, UpdateEffect::kCorrected};
@@ -94,9 +95,9 @@ SessionRecorder::SessionRecorder(store::Store* store, Clock* clock, Metrics* met
     const auto source = static_cast<SessionEventSource>(s);
     const std::string source_label =
         Label(kustom::ipp::v1::SessionEventSource_Name(source), "SESSION_EVENT_SOURCE_");
-    for (const UpdateEffect effect : kVerdicts) {
+    for (const UpdateEffect effect : kEffects) {
       news_[{source, effect}] = &metrics->counter(
-          "ipp_session_news_total", "Updates of sessions recorded, by effect.",
+          "ipp_session_news_total", "Updates of sessions that were recorded, by what they did.",
           {{"source", source_label}, {"verdict", std::string(UpdateEffectName(effect))}});
     }
     for (int t = 0; t < kustom::ipp::v1::SessionEventType_ARRAYSIZE; ++t) {
@@ -107,6 +108,37 @@ SessionRecorder::SessionRecorder(store::Store* store, Clock* clock, Metrics* met
            {"type", Label(kustom::ipp::v1::SessionEventType_Name(type), "SESSION_EVENT_TYPE_")}});
     }
   }
+}
+
+store::Writes SessionRecorder::Decide(const SessionUpdate& heard, const CheckTimes& times,
+                                      const store::Snapshot& snapshot) {
+  Told told;
+  if (snapshot.already_seen) return {.decided = std::move(told)};
+  SessionUpdate news = heard;
+  news.hold = snapshot.creating;
+  // The create made another session: this one is known by its own id only.
+  if (snapshot.intent && snapshot.intent->session_id != news.session_id) {
+    told.first = snapshot.intent->session_id;
+  }
+  const bool doubled = !told.first.empty();
+  told.foreign = snapshot.intent && !doubled && !news.answers_create && news.session &&
+                 !creates::MayHaveMade(*snapshot.intent, *news.session);
+  const bool other = doubled || told.foreign;
+  if (other) news.request_id.clear();
+  if (snapshot.intent && !other) news.trace = snapshot.intent->trace;
+  std::optional<store::IntentRecord> settled;
+  if (!other) settled = Settle(snapshot.intent, news);
+  // The end of a create whose outcome was not known was not published before.
+  if (settled) news.overheard = false;
+  Step step = Advance(snapshot.session, news, times);
+  told.effect = step.effect;
+  for (const store::NewEvent& event : step.events) told.events.push_back(event.event.type());
+  told.closed = settled && snapshot.intent->state == store::IntentState::kUnderWay;
+  told.settled = settled && snapshot.intent->state == store::IntentState::kUnknown;
+  return {.session = std::move(step.record),
+          .events = std::move(step.events),
+          .intent = std::move(settled),
+          .decided = std::move(told)};
 }
 
 void SessionRecorder::Record(SessionUpdate news,
@@ -122,70 +154,43 @@ void SessionRecorder::Record(SessionUpdate news,
   if (news.session) transaction.request_id = news.request_id;
   transaction.ask_creating =
       !news.session && news.type == kustom::ipp::v1::SESSION_EVENT_TYPE_CREATED;
-  auto told = std::make_shared<Told>();
   const auto heard = std::make_shared<const SessionUpdate>(std::move(news));
-  transaction.decide = [times = times_, heard, told](const store::Snapshot& snapshot) {
-    *told = {};
-    if (snapshot.already_seen) return store::Writes{};
-    SessionUpdate news = *heard;
-    news.hold = snapshot.creating;
-    // The create made another session, so this one is recorded without the request_id.
-    if (snapshot.intent && snapshot.intent->session_id != news.session_id) {
-      told->first = snapshot.intent->session_id;
-    }
-    const bool doubled = !told->first.empty();
-    told->foreign = snapshot.intent && !doubled && !news.answers_create && news.session &&
-                    !creates::MayHaveMade(*snapshot.intent, *news.session);
-    const bool other = doubled || told->foreign;
-    if (other) news.request_id.clear();
-    if (snapshot.intent && !other) news.trace = snapshot.intent->trace;
-    std::optional<store::IntentRecord> settled;
-    if (!other) settled = Settle(snapshot.intent, news);
-    // The create was not known to be executed, so the end of its session was not published before.
-    if (settled) news.overheard = false;
-    Step step = Advance(snapshot.session, news, times);
-    told->effect = step.effect;
-    for (const store::NewEvent& event : step.events) told->events.push_back(event.event.type());
-    store::Writes writes{.session = std::move(step.record), .events = std::move(step.events)};
-    writes.intent = std::move(settled);
-    told->closed = writes.intent && snapshot.intent->state == store::IntentState::kUnderWay;
-    told->settled = writes.intent && snapshot.intent->state == store::IntentState::kUnknown;
-    return writes;
+  transaction.decide = [times = times_, heard](const store::Snapshot& snapshot) {
+    return Decide(*heard, times, snapshot);
   };
-  store_->Commit(std::move(transaction),
-                 [this, source, heard, told = std::move(told),
-                  done = std::move(done)](absl::StatusOr<store::Committed> committed) mutable {
-                   if (absl::IsAlreadyExists(committed.status()) && !heard->request_id.empty()) {
-                     // Another session has this request_id, of a create that is no longer in the
-                     // ledger.
-                     SessionUpdate alone = *heard;
-                     alone.request_id.clear();
-                     return Record(std::move(alone), std::move(done));
-                   }
-                   if (!committed.ok()) return std::move(done)(committed.status());
-                   Count(source, *told);
-                   Recorded recorded{.effect = told->effect, .trace = {}, .session = {}};
-                   if (committed->session) {
-                     recorded.trace = std::move(committed->session->trace);
-                     recorded.session = std::move(committed->session->session);
-                   }
-                   if (told->foreign) {
-                     LogWarning("a session carries the mark of a create that did not make it",
-                                {{"merchant", heard->merchant_id},
-                                 {"request_id", heard->request_id},
-                                 {"session", heard->session_id},
-                                 {"trace_id", std::string(heard->trace.trace_id())}});
-                   }
-                   if (!told->first.empty()) {
-                     LogError("one create made two sessions",
-                              {{"merchant", heard->merchant_id},
-                               {"request_id", heard->request_id},
-                               {"session", told->first},
-                               {"second", heard->session_id},
-                               {"trace_id", std::string(recorded.trace.trace_id())}});
-                   }
-                   std::move(done)(std::move(recorded));
-                 });
+  store_->Commit(std::move(transaction), [this, source, heard, done = std::move(done)](
+                                             absl::StatusOr<store::Committed> committed) mutable {
+    if (absl::IsAlreadyExists(committed.status()) && !heard->request_id.empty()) {
+      // Another session bears this request_id, of a create that is forgotten.
+      SessionUpdate alone = *heard;
+      alone.request_id.clear();
+      return Record(std::move(alone), std::move(done));
+    }
+    if (!committed.ok()) return std::move(done)(committed.status());
+    const auto& told = std::any_cast<const Told&>(committed->decided);
+    Count(source, told);
+    Recorded recorded{.effect = told.effect, .trace = {}, .session = {}};
+    if (committed->session) {
+      recorded.trace = std::move(committed->session->trace);
+      recorded.session = std::move(committed->session->session);
+    }
+    if (told.foreign) {
+      LogWarning("a session carries the mark of a create that did not make it",
+                 {{"merchant", heard->merchant_id},
+                  {"request_id", heard->request_id},
+                  {"session", heard->session_id},
+                  {"trace_id", std::string(heard->trace.trace_id())}});
+    }
+    if (!told.first.empty()) {
+      LogError("one create made two sessions",
+               {{"merchant", heard->merchant_id},
+                {"request_id", heard->request_id},
+                {"session", told.first},
+                {"second", heard->session_id},
+                {"trace_id", std::string(recorded.trace.trace_id())}});
+    }
+    std::move(done)(std::move(recorded));
+  });
 }
 
 void SessionRecorder::Release(std::string merchant_id, std::string session_id,
@@ -214,19 +219,23 @@ void SessionRecorder::Change(std::string merchant_id, std::string session_id,
   store::Transaction transaction;
   transaction.merchant_id = std::move(merchant_id);
   transaction.session_id = std::move(session_id);
-  auto told = std::make_shared<std::vector<kustom::ipp::v1::SessionEvent>>();
-  transaction.decide = [told, change = std::move(change)](const store::Snapshot& snapshot) {
-    told->clear();
+  using Kind = std::pair<SessionEventSource, SessionEventType>;
+  transaction.decide = [change = std::move(change)](const store::Snapshot& snapshot) {
     if (!snapshot.session) return store::Writes{};
     Step step = change(*snapshot.session);
-    for (const store::NewEvent& event : step.events) told->push_back(event.event);
-    return store::Writes{.session = std::move(step.record), .events = std::move(step.events)};
+    std::vector<Kind> kinds;
+    for (const store::NewEvent& each : step.events) {
+      kinds.emplace_back(each.event.source(), each.event.type());
+    }
+    return store::Writes{.session = std::move(step.record),
+                         .events = std::move(step.events),
+                         .decided = std::move(kinds)};
   };
-  store_->Commit(std::move(transaction), [this, told, done = std::move(done)](
+  store_->Commit(std::move(transaction), [this, done = std::move(done)](
                                              absl::StatusOr<store::Committed> committed) mutable {
-    if (committed.ok()) {
-      for (const auto& event : *told) {
-        events_.at({event.source(), event.type()})->Add();
+    if (committed.ok() && committed->decided.has_value()) {
+      for (const Kind& kind : std::any_cast<const std::vector<Kind>&>(committed->decided)) {
+        events_.at(kind)->Add();
       }
     }
     std::move(done)(committed.status());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <any>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -153,10 +154,14 @@ struct Writes {
   std::optional<SessionRecord> session = {};
   std::vector<NewEvent> events = {};
   std::optional<IntentRecord> intent = {};  // of the transaction's merchant_id and request_id
+  // What the transaction's owner wants to know of the decision: it comes back in `Committed`, also
+  // when nothing is written.
+  std::any decided = {};
 };
 
 // One transaction. Empty keys are not read. `decide` runs on the store's writer thread, possibly
-// more than once (a failed batch is tried again), so it must be pure and quick.
+// more than once (a batch that failed is tried again), so it must be quick and pure: what it
+// decided comes back in `Committed`, and by no other way.
 struct Transaction {
   // Stored when the transaction commits, and kept for Retention::seen. Of any length.
   std::string dedup_key;
@@ -176,6 +181,7 @@ struct Committed {
   std::optional<SessionRecord> session;  // after the transaction
   std::optional<IntentRecord> intent;    // likewise
   std::vector<int64_t> positions;        // of the events appended
+  std::any decided;                      // as `decide` gave it, in the run that was committed
 };
 
 // Thread-safe. Every callback runs exactly once, on a thread of the store, never inside the call

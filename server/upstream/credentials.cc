@@ -12,7 +12,7 @@ namespace ipp::upstream {
 
 namespace {
 
-// It goes into a header field.
+// The key is sent in a header field, which limits the characters.
 absl::Status CheckKey(const std::vector<std::string>& lines) {
   const auto visible = [](unsigned char c) { return c > ' ' && c < 0x7f; };
   if (std::all_of(lines[0].begin(), lines[0].end(), visible)) return absl::OkStatus();
@@ -34,7 +34,7 @@ absl::StatusOr<Credentials::Key> Credentials::Find(absl::string_view merchant_id
   if (it == entries_.end()) return absl::NotFoundError("merchant is not configured");
   const std::string secret = it->second.key->value();
   const std::string& user = it->second.username;
-  // The upstream takes the raw key behind `Basic `, or ordinary HTTP Basic with the Portal's user
+  // The upstream accepts the raw key after `Basic `, or ordinary HTTP Basic with the Portal's user
   // name.
   const std::string sent =
       user.empty() ? secret : absl::Base64Escape(absl::StrCat(user, ":", secret));

@@ -12,17 +12,19 @@
 
 namespace ipp::upstream {
 
-// The gateway's own keys with the upstream, one a merchant. Thread-safe after set-up.
+// The gateway's API keys for the upstream, one per merchant. Thread-safe after set-up.
 class Credentials {
  public:
-  // Reads the key's file now and again when it changes. `username` empty: the key alone is sent.
+  // Reads the key's file now, and again whenever it changes. If `username` is empty, only the key
+  // is sent.
   absl::Status Add(std::string merchant_id, std::string username, std::string key_file,
                    Clock* clock);
 
   struct Key {
     std::string
         authorization;  // the header's value: `Basic <key>`, or `Basic base64(username:key)`
-    // Every form in which the key is sent, to keep it out of what the upstream echoes.
+    // Every form in which the key is sent, so that it can be removed from text that the upstream
+    // echoes.
     std::vector<std::string> secrets;
   };
   // NOT_FOUND for a merchant that is not configured.

@@ -10,18 +10,18 @@ namespace {
 
 namespace v1 = kustom::ipp::v1;
 
-constexpr int kPageSize = 100;   // the most that the upstream is known to accept
-constexpr int kMaxPages = 1000;  // a list that never ends is a fault, not a list
+constexpr int kPageSize = 100;   // the largest that the upstream is known to accept
+constexpr int kMaxPages = 1000;  // guards against a list that never ends
 
 }  // namespace
 
 bool HasNextPage(const routes::PageEnvelope& envelope, const routes::PageQuery& asked, int items) {
-  // An empty page ends every list, whatever the envelope says: otherwise a reader could loop for
-  // ever.
+  // An empty page ends every list, whatever the envelope says; otherwise the search could loop
+  // forever.
   if (items == 0) return false;
   if (envelope.has_last()) return !envelope.last();
   if (envelope.has_total_pages()) return asked.number + 1 < envelope.total_pages();
-  // What it says cannot be read: only a page that is not full is surely the last one.
+  // The envelope could not be read, so only a page that is not full is known to be the last one.
   if (!envelope.has_total_elements() && envelope.unreadable_fields_size() > 0) {
     return items >= asked.size;
   }
@@ -44,7 +44,7 @@ class DeviceDirectory::Walk final : public UpstreamClient::Call,
 
   void ReadPage() {
     response_.Clear();
-    // The answer, and with it the next page, may come before Start returns.
+    // The answer, and with it the next page, may arrive before Start returns.
     const auto self = shared_from_this();
     call_.Start([&] {
       return client_->Start(
@@ -59,7 +59,7 @@ class DeviceDirectory::Walk final : public UpstreamClient::Call,
  private:
   void GotPage(CallResult result) {
     if (!result.status.ok()) {
-      // A page before this one has been read: the call has left.
+      // An earlier page was read, so a part of the call was sent.
       const bool improves = page_ > 0 && result.outcome == Outcome::kNotSent;
       return Tell(improves ? WithOutcome(result.status, Outcome::kUnknown)
                            : std::move(result.status));
@@ -77,7 +77,7 @@ class DeviceDirectory::Walk final : public UpstreamClient::Call,
     ReadPage();
   }
 
-  // As in UpstreamClient: what `done` holds ends with its run.
+  // As in UpstreamClient: whatever `done` owns is released once it has run.
   void Tell(absl::StatusOr<v1::Device> device) {
     Done done = std::move(done_);
     std::move(done)(std::move(device));

@@ -10,13 +10,15 @@
 
 namespace ipp::upstream {
 
-// What the upstream lacks: one device by its id. Thread-safe; borrows all that it is given.
+// Finds one device by its id, which the upstream has no call for. Thread-safe; borrows its
+// arguments.
 class DeviceDirectory {
  public:
   DeviceDirectory(UpstreamClient* client, const routes::RouteTable* routes);
 
-  // Walks the device list, 100 a page, until the device is found. NOT_FOUND / DEVICE_NOT_FOUND when
-  // no page has it. The handle cancels the page that is under way, and the walk with it.
+  // Reads the device list, 100 devices a page, until the device is found. NOT_FOUND /
+  // DEVICE_NOT_FOUND if no page has it. The handle cancels the read of the current page and ends
+  // the search.
   std::shared_ptr<UpstreamClient::Call> Find(
       std::string device_id, const CallContext& context,
       absl::AnyInvocable<void(absl::StatusOr<kustom::ipp::v1::Device>) &&> done);
@@ -27,8 +29,7 @@ class DeviceDirectory {
   const routes::Route& list_;
 };
 
-// Whether a further page may exist after the one that was asked for with `asked` and brought
-// `items`.
+// Whether there may be another page after the page `asked`, which had `items` items.
 bool HasNextPage(const routes::PageEnvelope& envelope, const routes::PageQuery& asked, int items);
 
 }  // namespace ipp::upstream

@@ -17,8 +17,8 @@ namespace {
 using absl::StatusCode;
 namespace v1 = kustom::ipp::v1;
 
-constexpr size_t kMaxEchoed = 500;  // bytes of the upstream's own words in an error
-// Of all violations together: gRPC clients take 8 KiB of trailers by default.
+constexpr size_t kMaxEchoed = 500;  // bytes of the upstream's text in an error
+// The size of all violations together: gRPC clients accept 8 KiB of trailers by default.
 constexpr size_t kMaxViolationBytes = 3 * 1024;
 
 struct Row {
@@ -29,7 +29,8 @@ struct Row {
   bool retriable;
 };
 
-// 5xx on a change means that nobody knows: see ForRepeat.
+// If a change gets one of the kUnknown rows, HideFromBlindRetries replaces the status and the
+// reason.
 constexpr Row kRows[] = {
     {400, StatusCode::kInvalidArgument, "UPSTREAM_REFUSED", Outcome::kRejected, false},
     {401, StatusCode::kInternal, "UPSTREAM_CREDENTIALS", Outcome::kRejected, false},
@@ -53,17 +54,18 @@ Row RowFor(int code) {
   if (code >= 400) {
     return {code, StatusCode::kFailedPrecondition, "UPSTREAM_REFUSED", Outcome::kRejected, false};
   }
-  // A redirect, or a success that the route does not know: something was done, nobody can say what.
+  // A redirect, or a success code that the route does not expect: it is not known what was done.
   return {code, StatusCode::kInternal, "UPSTREAM_UNEXPECTED", Outcome::kUnknown, false};
 }
 
-// Whether the caller may send the same again without doing something twice.
+// Whether the caller can send the same request again without executing something twice.
 bool RetrySafe(Outcome outcome, v1::Repeat repeat) {
   if (repeat != v1::REPEAT_NEVER) return true;
   return outcome == Outcome::kNotSent || outcome == Outcome::kRejected;
 }
 
-// A change whose outcome is not known must not look like something that stubs repeat blindly.
+// A change whose outcome is not known must not have a status code that client libraries retry
+// automatically.
 void HideFromBlindRetries(v1::Repeat repeat, Outcome outcome, StatusCode* code,
                           std::string* reason) {
   if (repeat == v1::REPEAT_READ || outcome != Outcome::kUnknown) return;
@@ -81,10 +83,10 @@ Failure Make(StatusCode code, std::string reason, absl::string_view message, Out
 
 bool IsMarkup(BodyForm form) { return form == BodyForm::kHtml || form == BodyForm::kXml; }
 
-// The upstream's words, made fit for an error: short, printable, without our key.
+// The upstream's text, made safe for an error message: short, printable, without the gateway's key.
 std::string Echo(absl::string_view text, const std::vector<std::string>& secrets) {
   std::string clean(text);
-  // Before the cut, which could leave a part of a key.
+  // Before the text is shortened, which could leave a part of a key.
   for (const std::string& secret : secrets) {
     if (!secret.empty()) clean = absl::StrReplaceAll(clean, {{secret, "***"}});
   }
@@ -96,7 +98,7 @@ std::string Echo(absl::string_view text, const std::vector<std::string>& secrets
   std::replace_if(
       clean.begin(), clean.end(),
       [](char c) { return absl::ascii_iscntrl(static_cast<unsigned char>(c)); }, ' ');
-  // gRPC sends UTF-8 only. JSON is; what is text/plain may be in any encoding.
+  // gRPC sends UTF-8 only. Text from JSON is UTF-8, but text/plain may have any encoding.
   if (!json::IsUtf8(clean)) {
     std::replace_if(
         clean.begin(), clean.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; },
@@ -148,14 +150,14 @@ Failure FromResponse(const http::HttpResponse& response, v1::Repeat repeat,
                      absl::string_view body_field, const std::vector<std::string>& secrets,
                      absl::Time now) {
   const Row row = RowFor(response.code);
-  // Any body will do, also none: the code alone decides.
+  // Any body is accepted, even none: the code alone decides.
   const ProblemBody problem = ReadProblemBody(response);
   ErrorDetail detail;
   detail.metadata["http_status"] = absl::StrCat(response.code);
   StatusCode code = row.status;
   std::string reason = row.reason;
   HideFromBlindRetries(repeat, row.outcome, &code, &reason);
-  // A firewall's page says nothing of a key, which may not even have been looked at.
+  // A firewall's page says nothing about the key, which may not even have been checked.
   if (reason == "UPSTREAM_CREDENTIALS" && IsMarkup(problem.form)) reason = "UPSTREAM_BLOCKED";
   KeepCorrelationId(problem, secrets, &detail);
   const std::optional<absl::Duration> retry_after =
@@ -163,7 +165,7 @@ Failure FromResponse(const http::HttpResponse& response, v1::Repeat repeat,
   if (code == StatusCode::kInvalidArgument) {
     detail.violations = Violations(problem, body_field, secrets);
   }
-  // A wait reads as leave to send again.
+  // A retry delay would read as permission to send the request again.
   if (row.retriable && RetrySafe(row.outcome, repeat)) detail.retry_after = retry_after;
   if (code == StatusCode::kResourceExhausted && !retry_after) detail.retry_after = absl::Seconds(1);
   const std::string message = Message(response.code, reason, problem, secrets);
@@ -198,8 +200,8 @@ Failure FromTransport(const http::HttpResult& result, v1::Repeat repeat) {
       reason = "UPSTREAM_UNTRUSTED";
       break;
     case StatusCode::kInvalidArgument:
-      // A key file with a line break in it, for example: nothing that a retry or the caller could
-      // heal.
+      // For example, the key file contains a line break. Neither a retry nor the caller can correct
+      // it.
       code = StatusCode::kInternal;
       reason = "NOT_SENDABLE";
       break;
@@ -223,7 +225,7 @@ Failure FromMalformedAnswer(int http_code, v1::Repeat repeat, absl::string_view 
 
 Failure FromMalformedAnswer(const http::HttpResponse& response, v1::Repeat repeat,
                             absl::string_view why, const std::vector<std::string>& secrets) {
-  // What a create made cannot be told from an answer that cannot be read.
+  // If the answer to a create cannot be read, it is not known what was created.
   const Outcome outcome = repeat == v1::REPEAT_NEVER ? Outcome::kUnknown : Outcome::kExecuted;
   const ProblemBody problem = ReadProblemBody(response);
   if (IsMarkup(problem.form)) why = FormName(problem.form);

@@ -19,11 +19,11 @@ using json::Step;
 
 constexpr size_t kMaxCorrelationId = 128;
 constexpr size_t kMaxTexts = 32;
-constexpr size_t kMaxJsonBytes = 256 * 1024;  // of a larger body the code alone speaks
-// How much of a body is looked at to see what it is.
+constexpr size_t kMaxJsonBytes = 256 * 1024;  // larger bodies are not parsed
+// The number of bytes that are examined to recognise the form of a body.
 constexpr size_t kFormBytes = 1024;
 
-// In lower case and without `_` and `-`. The first that is there counts.
+// Member names in lower case, without `_` and `-`. The first one that is present is used.
 constexpr absl::string_view kReasons[] = {"detail",           "message", "errormessage",
                                           "errordescription", "title",   "error"};
 constexpr absl::string_view kCorrelationIds[] = {"correlationid", "traceid", "requestid"};
@@ -55,7 +55,7 @@ class JsonProblem {
  public:
   void Visit(absl::Span<const Step> path, absl::string_view value) {
     if (path.empty()) return;
-    if (path[0].index >= 0) return VisitError(path, value);  // a list of errors, and nothing else
+    if (path[0].index >= 0) return VisitError(path, value);  // the root is a list of errors
     const std::string name = Plain(path[0].key);
     if (path.size() == 1) {
       members_.emplace(name, value);
@@ -96,7 +96,7 @@ class JsonProblem {
     std::string text;
   };
 
-  // `path`: from the list or map of errors on.
+  // `path` begins at the list or map of errors.
   void VisitError(absl::Span<const Step> path, absl::string_view value) {
     const Step& first = path[0];
     if (first.index < 0) {  // a map from fields
@@ -108,7 +108,7 @@ class JsonProblem {
     if (path.size() == 1) return AddText(value);
     if (path.size() > 3 || (path.size() == 3 && path[2].index < 0)) return;
     if (rows_.empty() || rows_.back().index != first.index) AddRow({first.index, "", ""});
-    if (rows_.empty() || rows_.back().index != first.index) return;  // there are enough
+    if (rows_.empty() || rows_.back().index != first.index) return;  // the limit is reached
     Row& row = rows_.back();
     const std::string name = Plain(path[1].key);
     if (IsOneOf(name, kFieldNames)) {
@@ -135,7 +135,7 @@ class JsonProblem {
 
   std::map<std::string, std::string> members_;  // of the root, by plain name
   std::vector<Row> rows_;
-  std::vector<std::string> texts_;  // of no field
+  std::vector<std::string> texts_;  // texts that belong to no field
 };
 
 bool IsCorrelationId(absl::string_view text) {

@@ -9,23 +9,23 @@
 
 namespace ipp::upstream {
 
-// How reads are tried again.
+// How reads are retried.
 struct RetryPolicy {
-  int attempts = 3;  // the first counted in
+  int attempts = 3;  // including the first
   absl::Duration first_pause = absl::Milliseconds(50);
   absl::Duration longest_pause = absl::Seconds(2);
 };
 
-// The pause before attempt `next` (2, 3 …), chosen evenly from nothing to the exponential limit
-// ("full jitter"), but at least `retry_after`. Nothing when there is no attempt left or the pause
-// would pass the deadline. `dice` is in [0, 1).
+// The pause before attempt `next` (2, 3 …), drawn evenly from zero to the exponential limit ("full
+// jitter"), but at least `retry_after`. Nothing if no attempt is left or the pause would pass the
+// deadline. `dice` is a random number in [0, 1).
 std::optional<absl::Duration> PauseBefore(int next, const RetryPolicy& policy,
                                           std::optional<absl::Duration> retry_after,
                                           absl::Duration time_left, double dice);
 
-// Keeps retries from multiplying the load of an upstream that is down: each takes a token, each
-// success gives a tenth of one back, and with half of the tokens gone there are no retries (gRPC's
-// retry throttling, gRFC A6). Thread-safe.
+// Prevents retries from multiplying the load of an upstream that is down: each retry takes a token,
+// each success returns a tenth of one, and if half of the tokens are gone there are no retries
+// (gRPC's retry throttling, gRFC A6). Thread-safe.
 class RetryBudget {
  public:
   explicit RetryBudget(double tokens = 100) : limit_(tokens), tokens_(tokens) {}

@@ -13,7 +13,8 @@ namespace v1 = kustom::ipp::v1;
 
 namespace {
 
-// An answer that proves something. That it is about the session asked for, the client has checked.
+// Whether the answer has a status. The client has already checked that it is about the requested
+// session.
 bool IsAnswer(const v1::GetSessionResponse& response) {
   const v1::Session& session = response.session();
   return session.status() != v1::SESSION_STATUS_UNSPECIFIED || !session.status_raw().empty();
@@ -64,7 +65,7 @@ void SessionReader::Read(const std::string& merchant_id, const std::string& sess
 }
 
 void SessionReader::Forget(uint64_t id) {
-  std::shared_ptr<PendingCall<UpstreamClient::Call>> call;  // let go of outside the lock
+  std::shared_ptr<PendingCall<UpstreamClient::Call>> call;  // released outside the lock
   MutexLock lock(&mutex_);
   const auto kept = calls_.find(id);
   call = std::move(kept->second);

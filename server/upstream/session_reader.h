@@ -18,29 +18,29 @@
 
 namespace ipp::upstream {
 
-// A session as the upstream has it.
+// A session as the upstream returned it.
 struct SessionRead {
   kustom::ipp::v1::Session session;
-  std::string request_id;  // of the create that made it, when it tells (correlation.h)
+  std::string request_id;  // of its create, if the session has a marker (correlation.h)
 };
 
-// Reads a session when no caller asked for it. Thread-safe; borrows all that it is given, and
-// outlives every read.
+// Reads sessions for the gateway's own purposes, without a caller's request. Thread-safe; borrows
+// its arguments, and must outlive every read.
 class SessionReader {
  public:
-  // `limit`: for one read, its retries counted in.
+  // `limit`: the time for one read, including its retries.
   SessionReader(UpstreamClient* client, const routes::RouteTable* routes, Clock* clock,
                 absl::Duration limit);
 
-  // As a part of `trace`, or of a new one. `done` runs exactly once, never inside this call, with
-  // what GetSession would answer. An answer
-  // without a status, or of another session, is INTERNAL / UPSTREAM_MALFORMED.
+  // Reads as a part of `trace`, or of a new trace if it is empty. `done` runs exactly once, never
+  // inside this call, with the session that GetSession would return. An answer without a status, or
+  // about another session, is INTERNAL / UPSTREAM_MALFORMED.
   void Read(const std::string& merchant_id, const std::string& session_id, TraceContext trace,
             absl::AnyInvocable<void(absl::StatusOr<SessionRead>) &&> done);
 
-  // Cancels what is under way and what is asked for from now on: each `done` runs soon, never
-  // inside this call. A read that waits to be tried again needs the transport for that, so let all
-  // of them end before it goes.
+  // Cancels all reads in progress and all later ones: each `done` runs soon, never inside this
+  // call. A read that waits for a retry still needs the transport, so wait for all reads to end
+  // before you destroy the transport.
   void CancelAll();
 
  private:

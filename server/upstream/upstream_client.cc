@@ -28,7 +28,7 @@ using google::protobuf::FieldDescriptor;
 constexpr char kUnreadableHelp[] =
     "Values of the upstream that could not be read and were left out.";
 
-// How an attempt ended, for the metric.
+// The end of an attempt, as a label of the metric.
 enum class Ending {
   kOk,
   kRejected,
@@ -42,8 +42,8 @@ enum class Ending {
 constexpr std::array<const char*, static_cast<size_t>(Ending::kCount)> kEndingNames = {
     "ok", "rejected", "rate_limited", "failed", "no_answer", "not_sent", "malformed"};
 
-// Which resource a request is about, and which one its answer is about: for a route whose path
-// names one resource and whose answer is one. All null for the others.
+// The fields with the id of the requested and of the returned resource, for a route whose path
+// names one resource and whose answer is one. All null for other routes.
 struct Subject {
   const FieldDescriptor* asked = nullptr;     // of the request
   const FieldDescriptor* resource = nullptr;  // of the response
@@ -69,7 +69,7 @@ Subject SubjectOf(const routes::Route& route) {
   return {};
 }
 
-// What is made once for a route.
+// The data of a route that is created once.
 struct RouteRow {
   RouteRow(const routes::Route& route, Metrics* metrics);
   std::array<Counter*, kEndingNames.size()> endings;
@@ -100,17 +100,17 @@ RouteRow::RouteRow(const routes::Route& route, Metrics* metrics)
   const std::string operation(route.method()->name());
   for (size_t i = 0; i < kEndingNames.size(); ++i) {
     endings[i] = &metrics->counter("ipp_upstream_requests_total",
-                                   "Requests to the upstream, each try counted.",
+                                   "Requests to the upstream, each attempt counted.",
                                    {{"operation", operation}, {"result", kEndingNames[i]}});
   }
   seconds = &metrics->histogram("ipp_upstream_request_seconds",
                                 "From handing a request to the transport to its end.",
                                 {{"operation", operation}});
-  retries = &metrics->counter("ipp_upstream_retries_total", "Reads that were tried again.",
+  retries = &metrics->counter("ipp_upstream_retries_total", "Retries of reads.",
                               {{"operation", operation}});
 }
 
-// Whatever RPC the answer is of: from here on nobody sees the word.
+// Removes the correlation marker from the answer of any RPC, so that no other code sees it.
 std::string TakeCorrelationFrom(google::protobuf::Message* response) {
   const auto* field = response->GetDescriptor()->FindFieldByName("session");
   if (field == nullptr || field->message_type() != v1::Session::descriptor()) return "";
@@ -133,8 +133,8 @@ struct UpstreamClient::Shared {
   LogRateLimiter complaints;
 };
 
-// One call through all its attempts. Kept alive by whoever will call back: the transport or the
-// scheduler.
+// One call with all its attempts. Kept alive by the transport or the scheduler, whichever calls
+// back next.
 class UpstreamClient::Attempts final : public http::HttpTransport::Call,
                                        public std::enable_shared_from_this<Attempts> {
  public:
@@ -170,8 +170,8 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     {
       MutexLock lock(&mutex_);
       if (pause_ != 0 && shared_->scheduler->Cancel(pause_)) {
-        // Now instead of later: Send sees that the call is cancelled. Not here, since a completion
-        // never runs inside the call that asks for it.
+        // Run Send now instead of after the pause; it notices the cancellation. Not called
+        // directly, since a completion never runs inside the call that asks for it.
         pause_ = shared_->scheduler->RunAfter(absl::ZeroDuration(),
                                               [self = shared_from_this()] { self->Send(); });
       }
@@ -188,7 +188,7 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     ++attempt_;
     started_ = shared_->clock->Now();
     const bool last = !route_.is_read() || attempt_ >= shared_->options.retry.attempts;
-    // The answer, and with it the next attempt, may come before Send returns.
+    // The answer, and with it the next attempt, may arrive before Send returns.
     const auto self = shared_from_this();
     call_.Start([&] {
       return shared_->transport->Send(MakeRequest(last), [self](http::HttpResult result) {
@@ -197,7 +197,7 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     });
   }
 
-  // For one attempt; the last one takes the parts that it is made of.
+  // The request for one attempt. The last attempt moves its parts instead of copying them.
   http::HttpRequest MakeRequest(bool last) {
     const auto take = [last](std::string& part) { return last ? std::move(part) : part; };
     http::HttpRequest request;
@@ -228,7 +228,7 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     if (!result.status.ok()) {
       Count(not_sent ? Ending::kNotSent : Ending::kNoAnswer);
       Failure failure = FromTransport(result, route_.options().repeat());
-      // The time of one try ran out, not the caller's.
+      // The attempt's own timeout passed, not necessarily the caller's deadline.
       if (absl::IsDeadlineExceeded(result.status)) failure.retriable = now < context_.deadline;
       return RetryOrFinish(std::move(failure), now);
     }
@@ -271,7 +271,7 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     Tell(std::move(done));
   }
 
-  // The answer names its resource, and it is not the one asked for.
+  // Whether the answer names a resource other than the requested one.
   bool IsAboutAnother() const {
     const Subject& subject = row_.subject;
     if (subject.asked == nullptr ||
@@ -284,8 +284,8 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     return !id.empty() && id != CanonicalUuid(subject_);
   }
 
-  // For what somebody else has to look at: an answer that is not the API's, or one with the id by
-  // which the upstream's own people find the request.
+  // Logs errors that a person must investigate: an answer that is not the API's, or one with an id
+  // by which the upstream's operators can find the request.
   void LogTrouble(const absl::Status& status) {
     ErrorDetail detail = GetErrorDetail(status);
     const bool odd = detail.reason == "UPSTREAM_MALFORMED" || detail.reason == "UPSTREAM_BLOCKED";
@@ -314,7 +314,7 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     row_.retries->Add();
     response_->Clear();
     MutexLock lock(&mutex_);
-    // A cancellation that came since is not made to wait.
+    // If the call was cancelled in the meantime, it does not wait.
     pause_ = shared_->scheduler->RunAfter(call_.cancelled() ? absl::ZeroDuration() : *pause,
                                           [self = shared_from_this()] { self->Send(); });
   }
@@ -329,8 +329,8 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     Finish(std::move(failure.status), failure.outcome);
   }
 
-  // A verdict never improves: once an attempt may have left, the last one's "not sent" is not the
-  // call's.
+  // Once an attempt may have been sent, a later attempt's "not sent" does not apply to the whole
+  // call.
   void Finish(absl::Status status, Outcome outcome) {
     CallResult result;
     const bool improves = left_ && outcome == Outcome::kNotSent;
@@ -339,7 +339,8 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     Tell(std::move(result));
   }
 
-  // What `done` holds ends with its run: it may hold whoever holds the handle, that is us.
+  // `done` is destroyed once it has run: it may own whatever holds the handle, which is this
+  // object.
   void Tell(CallResult result) {
     Done done = std::move(done_);
     std::move(done)(std::move(result));

@@ -19,28 +19,30 @@
 
 namespace ipp::upstream {
 
-// For whom and how long.
+// The merchant, the trace and the deadline of a call.
 struct CallContext {
   std::string merchant_id;
-  TraceContext trace;  // sent with every try; empty: a new one
+  TraceContext trace;  // sent with every attempt; empty: a new trace
   absl::Time deadline;
 };
 
 struct CallResult {
   absl::Status status;                  // rich (server/base/error.h)
-  Outcome outcome = Outcome::kNotSent;  // what became of the call
+  Outcome outcome = Outcome::kNotSent;  // whether the call was executed
   routes::PageEnvelope page;            // of a paged route
-  // Of the create that made the session in the answer, when the session tells (correlation.h).
+  // The request_id of the create that made the session in the answer, if the session has a marker
+  // (correlation.h).
   std::string request_id = {};
 };
 
 struct UpstreamOptions {
-  absl::Duration timeout = absl::Seconds(10);  // of one try
+  absl::Duration timeout = absl::Seconds(10);  // of one attempt
   RetryPolicy retry;
 };
 
-// Typed calls to the REST API: translate, send, retry reads, translate back. Thread-safe; borrows
-// all that it is given and must outlive every call. Ending the transport first ends every call.
+// Typed calls to the REST API: converts the request, sends it, retries reads, converts the answer.
+// Thread-safe; borrows its arguments and must outlive every call. Destroying the transport first
+// ends every call.
 class UpstreamClient {
  public:
   using Done = absl::AnyInvocable<void(CallResult) &&>;
@@ -50,11 +52,11 @@ class UpstreamClient {
                  Metrics* metrics, UpstreamOptions options);
   ~UpstreamClient();
 
-  // A handle whose only verb is Cancel, harmless afterwards. A create that has begun to leave goes
-  // on.
+  // A handle whose only method is Cancel, which is harmless after the call has ended. A create of
+  // which a byte was sent continues in spite of Cancel.
   using Call = http::HttpTransport::Call;
 
-  // `route` is one with a REST shape. `response` is of the RPC's response type and must live until
+  // `route` must have a REST call. `response` is of the RPC's response type and must live until
   // `done` has run; `request` is not kept. `done` runs exactly once, never inside this call, on a
   // thread of the transport or of the scheduler.
   std::shared_ptr<Call> Start(const routes::Route& route, const google::protobuf::Message& request,

@@ -25,8 +25,8 @@ using boost::system::error_code;
 constexpr size_t kReadSize = 16 * 1024;
 constexpr absl::Duration kLingerTime = absl::Seconds(1);
 constexpr char kContinue[] = "HTTP/1.1 100 Continue\r\n\r\n";
-// The shortest end of a chunked body, "0\r\n\r\n". Beast's parser asserts that it sees no less of
-// it at a time, and any unfinished chunked body has at least so much to come.
+// The shortest end of a chunked body, "0\r\n\r\n". Beast's parser asserts that it is given at least
+// so many bytes at a time, and any unfinished chunked body has at least so many to come.
 constexpr size_t kChunkedTail = 5;
 
 std::string PeerName(const tcp::socket& socket) {
@@ -55,7 +55,8 @@ bool IsFieldValue(absl::string_view text) {
          });
 }
 
-// Carries one answer back to its connection, from any thread, whatever became of either.
+// Carries one answer back to its connection, from any thread, even if the listener or the
+// connection has gone.
 class ReplyTicket {
  public:
   ReplyTicket(std::shared_ptr<LoopGate> gate, std::weak_ptr<Connection> connection)
@@ -125,7 +126,8 @@ void Connection::Next() {
   Read();
 }
 
-// False when what is left in the buffer begins no request. Half of an empty line stays there.
+// False if the rest of the buffer does not begin a request. Half of an empty line stays in the
+// buffer.
 bool Connection::SkipEmptyLines() {
   buffer_.consume(EmptyLines(Unread()));
   return buffer_.size() > 0 && Unread() != "\r";
@@ -149,8 +151,8 @@ void Connection::Begin() {
 
 void Connection::NewParser() {
   parser_.emplace();
-  // One more than allowed: the parser counts the request line and the fields apart, so the limit
-  // itself is kept in Parse().
+  // One byte more than allowed: the parser counts the request line and the fields separately, so
+  // Parse() enforces the limit itself.
   parser_->header_limit(static_cast<uint32_t>(owner_->options().max_header_bytes + 1));
   parser_->body_limit(owner_->options().max_body_bytes);
 }
@@ -164,7 +166,7 @@ void Connection::Read() {
 }
 
 void Connection::OnRead(const error_code& error, size_t bytes) {
-  if (phase_ > Phase::kBody) return;  // the deadline was faster
+  if (phase_ > Phase::kBody) return;  // the deadline passed first
   if (error) {
     if (error == asio::error::eof && phase_ != Phase::kIdle) {
       return Refuse({400, "the request ended early"});
@@ -173,7 +175,7 @@ void Connection::OnRead(const error_code& error, size_t bytes) {
   }
   buffer_.commit(bytes);
   if (phase_ == Phase::kIdle) {
-    if (!SkipEmptyLines()) return Read();  // within the time that an idle connection has
+    if (!SkipEmptyLines()) return Read();  // still within idle_timeout
     Begin();
   }
   Parse();
@@ -204,7 +206,7 @@ void Connection::Parse() {
   Dispatch();
 }
 
-// Beast refuses the later minor versions of HTTP/1: it gets 1.1 to read instead.
+// Beast refuses later minor versions of HTTP/1, so the version in the buffer is changed to 1.1.
 bool Connection::ReadAsHttp11() {
   const size_t digit = LaterMinorVersion(Unread());
   if (digit == absl::string_view::npos) return false;
@@ -215,7 +217,7 @@ bool Connection::ReadAsHttp11() {
 
 bool Connection::OnHead() {
   const RequestHead& head = parser_->get();
-  // Taken now, not with the body, so that trailers cannot pass for headers.
+  // Taken before the body is read, so that trailers cannot be mistaken for headers.
   request_ = ToWebRequest(head);
   version_ = head.version();
   head_only_ = head.method() == http::verb::head;
@@ -262,7 +264,7 @@ void Connection::Answer(WebResponse response) {
 
 void Connection::Refuse(const Refusal& refusal) {
   error_code ignored;
-  socket_.cancel(ignored);  // a read may be under way when this comes from a deadline
+  socket_.cancel(ignored);  // a read may be in progress if the deadline led here
   owner_->Busy(this, true);
   Write({.code = refusal.code, .body = absl::StrCat(refusal.text, "\n"), .headers = {}}, false);
 }
@@ -321,11 +323,11 @@ void Connection::Discard() {
 }
 
 void Connection::Arm(absl::Duration limit) {
-  // A day at most: an infinite limit would overflow when added to now.
+  // At most a day: an infinite limit would overflow when added to the current time.
   deadline_.expires_after(
       absl::ToChronoNanoseconds(std::clamp(limit, absl::ZeroDuration(), absl::Hours(24))));
   deadline_.async_wait([self = shared_from_this()](const error_code& error) {
-    // A wait that had already fired when it was replaced still comes here, without an error.
+    // A wait that had already fired when it was replaced still arrives here, without an error.
     if (error || self->deadline_.expiry() > std::chrono::steady_clock::now()) return;
     self->OnDeadline();
   });
@@ -340,7 +342,8 @@ void Connection::OnDeadline() {
       owner_->TimedOut();
       return Refuse({408, "the request took too long"});
     case Phase::kWriting: {
-      // The peer does not read: a plain close would leave the kernel to hold the answer for it.
+      // The peer does not read. Reset the connection, since after a plain close the kernel would
+      // keep the answer.
       error_code ignored;
       socket_.set_option(asio::socket_base::linger(true, 0), ignored);
       return Close();

@@ -22,7 +22,7 @@ namespace ipp::web {
 
 class Connection;
 
-// What a connection needs of its listener. All on the listener's thread.
+// The part of the listener that a connection uses. All on the listener's thread.
 class ConnectionOwner {
  public:
   virtual ~ConnectionOwner() = default;
@@ -30,35 +30,36 @@ class ConnectionOwner {
   virtual const std::shared_ptr<LoopGate>& gate() const = 0;
   virtual bool draining() const = 0;
   virtual void Handle(WebRequest request, WebReply reply) = 0;
-  // It has a request now, or has none any more.
+  // The connection has a request now (`busy`), or has none any more.
   virtual void Busy(Connection* connection, bool busy) = 0;
-  // A request was not read in time.
+  // A request was not received within its time limit.
   virtual void TimedOut() = 0;
-  // Once, when the connection has closed.
+  // Called once, when the connection has closed.
   virtual void Closed(Connection* connection) = 0;
 };
 
-// One peer: reads a request, has it handled, writes the answer, and reads the next one only then;
-// so pipelined requests are answered in order and what is buffered is bounded. All on the
-// listener's thread. Shared, since whatever is under way on the socket needs it alive.
+// One connection to a peer. Reads a request, has it handled, writes the answer, and only then reads
+// the next request; so pipelined requests are answered in order and the buffered data is bounded.
+// All on the listener's thread. Shared, since an operation in progress on the socket keeps it
+// alive.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(boost::asio::ip::tcp::socket socket, ConnectionOwner* owner);
 
-  // One of these, once.
+  // Call one of these two, once.
   void Serve();
   void TurnAway();  // 503 and close
 
-  // The answer to the request that is being handled; ignored when there is none any more.
+  // Sends the answer to the request that is being handled; ignored if there is none any more.
   void Answer(WebResponse response);
-  // Ends after the requests that have arrived.
+  // Closes the connection after the requests that have already arrived.
   void Drain();
   void Close();
 
  private:
-  // kIdle: between requests. kHandling: the answer is awaited. kLingering: all is said; what the
-  // peer still sends is thrown away, because closing on unread bytes resets the connection and the
-  // peer may lose the answer.
+  // kIdle: between requests. kHandling: the answer is awaited. kLingering: the answer is sent; what
+  // the peer still sends is read and discarded, because closing a socket with unread bytes resets
+  // the connection, and the peer may lose the answer.
   enum class Phase { kIdle, kHead, kBody, kHandling, kWriting, kLingering, kClosed };
 
   void Next();

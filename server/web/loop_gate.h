@@ -8,8 +8,8 @@
 
 namespace ipp::web {
 
-// The way onto a listener's thread from any other. Outlives the listener: what is posted after
-// Close() is dropped. Thread-safe.
+// Posts work to a listener's thread from any other thread. Outlives the listener: work that is
+// posted after Close() is dropped. Thread-safe.
 class LoopGate {
  public:
   explicit LoopGate(boost::asio::io_context* loop) : loop_(loop) {}

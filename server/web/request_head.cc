@@ -21,7 +21,7 @@ constexpr absl::string_view kVersion = "HTTP/d.d";
 
 absl::string_view View(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
-// The members of a list that may be spread over several lines; empty members do not count (RFC 9110
+// The members of a list that may be spread over several lines; empty members are ignored (RFC 9110
 // section 5.6.1).
 std::vector<absl::string_view> ListOf(const RequestHead& head, http::field name) {
   std::vector<absl::string_view> members;
@@ -35,8 +35,8 @@ std::vector<absl::string_view> ListOf(const RequestHead& head, http::field name)
   return members;
 }
 
-// "HTTP/2.0" at the end of the first line of `start`, whose own end may not have arrived; empty
-// when it is not there.
+// The version ("HTTP/2.0") at the end of the first line of `start`; the line's own end may not have
+// arrived yet. Empty if there is none.
 absl::string_view VersionOf(absl::string_view start) {
   const size_t line = std::min(start.find('\r'), start.size());
   if (line < kVersion.size() + 1) return {};
@@ -47,7 +47,8 @@ absl::string_view VersionOf(absl::string_view start) {
   return is_version ? version : absl::string_view();
 }
 
-// uri-host [ ":" port ] of RFC 3986, or nothing: no character that could not be in it.
+// Whether `host` is empty or contains only characters that uri-host [ ":" port ] of RFC 3986
+// allows.
 bool IsHost(absl::string_view host) {
   return std::all_of(host.begin(), host.end(), [](char c) {
     return absl::ascii_isalnum(c) || absl::StrContains("-._~%!$&'()*+,;=:[]", c);
@@ -88,8 +89,8 @@ std::optional<Refusal> CheckHead(const RequestHead& head) {
     return Refusal{400, "one Host header is needed"};
   }
   if (!IsHost(View(head[http::field::host]))) return Refusal{400, "Host is not a host"};
-  // Beast takes a coding that it does not know for an absent one, so the body would be read as the
-  // next request.
+  // Beast treats a coding that it does not know as an absent one, so the body would be read as the
+  // next request (request smuggling).
   if (head.count(http::field::transfer_encoding) > 0) {
     if (head.version() == 10) return Refusal{400, "HTTP/1.0 has no Transfer-Encoding"};
     if (head.count(http::field::content_length) > 0) {

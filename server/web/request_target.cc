@@ -37,7 +37,7 @@ std::string DecodeUnreserved(absl::string_view path) {
   return decoded;
 }
 
-// Takes "http://authority" off the front. False when that is not there.
+// Removes "http://authority" or "https://authority" from the front. False if there is none.
 bool ConsumeOrigin(absl::string_view* target) {
   for (const absl::string_view scheme : {"http://", "https://"}) {
     if (!absl::StartsWithIgnoreCase(*target, scheme)) continue;
@@ -56,7 +56,8 @@ std::optional<std::string> PathOf(absl::string_view method, absl::string_view ta
   if (target == "*") return method == "OPTIONS" ? std::optional<std::string>("*") : std::nullopt;
   if (!absl::StartsWith(target, "/")) {
     if (!ConsumeOrigin(&target)) return std::nullopt;
-    // The path of a URI that has none is "/", except for OPTIONS, which then means the server.
+    // A URI without a path has the path "/", except for OPTIONS, which then refers to the server as
+    // a whole.
     if (target.empty() && method == "OPTIONS") return "*";
   }
   std::string path = DecodeUnreserved(target.substr(0, target.find('?')));

@@ -13,7 +13,7 @@
 namespace ipp::web {
 namespace {
 
-// Methods that a resource may be asked for. CONNECT is not among them: it asks for a tunnel.
+// Methods that can be applied to a resource. CONNECT is not one of them: it asks for a tunnel.
 // Sources: RFC 9110 section 9.3, RFC 5789.
 bool IsMethod(absl::string_view method) {
   for (const absl::string_view known :

@@ -7,11 +7,12 @@
 
 namespace ipp::web {
 
-// What a listener serves: one handler for a path and a method. A WebHandler itself. Answers what no
-// route takes: 501 for a method that no route here could have, 404 for another path, 405 with
-// `Allow` for another method, 415 with `Accept-Encoding` for a body with a content coding (bodies
-// are handed on as sent), and OPTIONS. HEAD goes where GET does; the listener leaves the body out.
-// Copies share nothing. Thread-safe. Source: RFC 9110 sections 9, 15.5.6, 15.5.16, 15.6.2.
+// The routes of a listener: one handler for each path and method. It is itself a WebHandler. It
+// answers requests that no route takes: 501 for a method that no route could have, 404 for an
+// unknown path, 405 with `Allow` for another method, 415 with `Accept-Encoding` for a body with a
+// content coding (bodies are passed on as sent), and OPTIONS. HEAD is handled as GET; the listener
+// omits the body. Copies share nothing. Thread-safe. Source: RFC 9110 sections 9, 15.5.6, 15.5.16,
+// 15.6.2.
 class Router {
  public:
   struct Route {
@@ -26,7 +27,7 @@ class Router {
   void operator()(WebRequest request, WebReply reply) const;
 
  private:
-  // The methods for `path`, "*" for any path; empty when there is no such path.
+  // The methods for `path`, where "*" means any path; empty if there is no such path.
   std::vector<std::string> Methods(const std::string& path) const;
 
   const std::vector<Route> routes_;

@@ -17,6 +17,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "server/base/host_port.h"
 #include "server/base/log.h"
 #include "server/base/log_rate_limiter.h"
 #include "server/base/mutex.h"
@@ -32,31 +33,13 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-// Beast's fields hold lengths in 16 bits and throw beyond that.
+// Beast's fields store lengths in 16 bits; it throws if a length exceeds that.
 constexpr size_t kMostHeaderBytes = 64'000;
-// Connections beyond max_connections that are being told so at a time; more are just closed.
+// How many connections beyond max_connections may be answered 503 at the same time. Further ones
+// are closed without an answer.
 constexpr size_t kTurningAway = 64;
-// Accepting fails while file descriptors are short; trying again at once would spin.
+// accept() fails while file descriptors are exhausted; retrying at once would spin.
 constexpr std::chrono::milliseconds kAcceptPause{100};
-
-struct HostPort {
-  std::string host;
-  std::string port;
-};
-
-absl::StatusOr<HostPort> SplitAddress(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  uint32_t port = 0;
-  if (colon == std::string::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port) ||
-      port > 65535) {
-    return absl::InvalidArgumentError(absl::StrCat("address '", address, "' is not host:port"));
-  }
-  absl::string_view host(address.data(), colon);
-  if (absl::ConsumePrefix(&host, "[") != absl::ConsumeSuffix(&host, "]")) {
-    return absl::InvalidArgumentError(absl::StrCat("address '", address, "' is not [host]:port"));
-  }
-  return HostPort{std::string(host), absl::StrCat(port)};
-}
 
 class Listener final : public WebListener, public ConnectionOwner {
  public:
@@ -92,11 +75,16 @@ class Listener final : public WebListener, public ConnectionOwner {
       return absl::InvalidArgumentError(
           absl::StrCat("max_header_bytes is more than ", kMostHeaderBytes));
     }
-    IPP_ASSIGN_OR_RETURN(const HostPort address, SplitAddress(options_.address));
+    const std::optional<HostPort> address = ParseHostPort(options_.address);
+    if (!address) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("address '", options_.address, "' is not host:port, or [v6]:port"));
+    }
     error_code error;
     tcp::resolver resolver(loop_);
-    const auto found = resolver.resolve(
-        address.host, address.port, tcp::resolver::passive | tcp::resolver::numeric_service, error);
+    const auto found =
+        resolver.resolve(address->host, absl::StrCat(address->port),
+                         tcp::resolver::passive | tcp::resolver::numeric_service, error);
     for (auto entry = found.begin(); entry != found.end(); ++entry) {
       error = Bind(entry->endpoint());
       if (!error) break;
@@ -131,7 +119,7 @@ class Listener final : public WebListener, public ConnectionOwner {
  private:
   struct Entry {
     std::shared_ptr<Connection> connection;
-    bool served;                                         // not turned away
+    bool served;                                         // false: it is being answered 503
     std::optional<std::list<Connection*>::iterator> at;  // in waiting_
   };
 
@@ -199,7 +187,8 @@ class Listener final : public WebListener, public ConnectionOwner {
 
   void Admit(tcp::socket socket) {
     if (full() && !waiting_.empty()) {
-      // Whoever holds connections open takes room from nobody who has something to ask.
+      // Close the connection that has been idle for longest: idle connections must not keep out a
+      // client that has a request.
       displaced_.Add();
       waiting_.front()->Close();
     }
@@ -242,7 +231,7 @@ class Listener final : public WebListener, public ConnectionOwner {
     changed_.SignalAll();
   }
 
-  // Connections leave the table when they close.
+  // A copy, since connections leave the table when they close.
   std::vector<std::shared_ptr<Connection>> Copy() const {
     std::vector<std::shared_ptr<Connection>> all;
     for (const auto& [key, entry] : connections_) all.push_back(entry.connection);
@@ -252,12 +241,12 @@ class Listener final : public WebListener, public ConnectionOwner {
   const WebOptions options_;
   const WebHandler handler_;
   asio::io_context loop_{1};
-  const std::shared_ptr<LoopGate> gate_;  // shared with the replies, which may come later
+  const std::shared_ptr<LoopGate> gate_;  // shared with replies, which may outlive this
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   tcp::acceptor acceptor_;
   asio::steady_timer pause_;
   int port_ = 0;
-  Metrics own_metrics_;  // of nobody else
+  Metrics own_metrics_;  // used if the options give none
   Metrics* const metrics_;
   Gauge& open_;
   Counter& too_many_;
@@ -266,7 +255,7 @@ class Listener final : public WebListener, public ConnectionOwner {
   Counter& timed_out_;
   LogRateLimiter allowance_{1, 5};
   std::unordered_map<Connection*, Entry> connections_;
-  std::list<Connection*> waiting_;  // for a request; the one that does for longest first
+  std::list<Connection*> waiting_;  // idle connections, the longest idle first
   size_t served_ = 0;
   bool draining_ = false;
   std::thread thread_;

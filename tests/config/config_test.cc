@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "server/base/error.h"
-#include "server/config/address.h"
+#include "server/base/host_port.h"
 #include "server/config/reader.h"
 
 namespace ipp::config {

@@ -39,16 +39,6 @@ absl::Duration Between(std::mt19937_64* random, int64_t least_ms, int64_t most_m
 
 }  // namespace
 
-bool ParseClockTrouble(const std::string& text, ClockTrouble* trouble) {
-  for (const ClockTrouble each :
-       {ClockTrouble::kNone, ClockTrouble::kSteps, ClockTrouble::kRestarts}) {
-    if (text != NameOf(each)) continue;
-    *trouble = each;
-    return true;
-  }
-  return false;
-}
-
 std::string NameOf(ClockTrouble trouble) {
   switch (trouble) {
     case ClockTrouble::kNone:

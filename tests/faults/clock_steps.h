@@ -20,8 +20,6 @@ enum class ClockTrouble {
   kRestarts,  // and gateways also start while theirs is wrong
 };
 
-// True when `text` is none, steps or restarts.
-bool ParseClockTrouble(const std::string& text, ClockTrouble* trouble);
 std::string NameOf(ClockTrouble trouble);
 
 // The wall clock that programs under libfaketime (Debian's package "faketime") see. Only

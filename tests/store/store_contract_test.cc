@@ -83,6 +83,21 @@ TEST_P(StoreContract, ShowsWhatEarlierTransactionsOfTheSameBatchWrote) {
   EXPECT_EQ(Ids(*Read(*store_, 49)), std::vector<std::string>{"s1#50"});
 }
 
+TEST_P(StoreContract, GivesBackWhatWasDecided) {
+  for (const bool writes_something : {true, false}) {
+    Transaction transaction = Append("e1");
+    transaction.decide = [writes_something, decide = transaction.decide](const Snapshot& snapshot) {
+      Writes writes = writes_something ? decide(snapshot) : Writes{};
+      writes.decided = std::string("so");
+      return writes;
+    };
+    const auto committed = Commit(*store_, std::move(transaction));
+    ASSERT_TRUE(committed.ok()) << committed.status();
+    EXPECT_EQ(std::any_cast<std::string>(committed->decided), "so");
+  }
+  EXPECT_FALSE(Commit(*store_, Append("e2"))->decided.has_value());
+}
+
 TEST_P(StoreContract, TakesADedupKeyOnce) {
   EXPECT_FALSE(Commit(*store_, Append("a", "key"))->already_seen);
   const auto again = Commit(*store_, Append("b", "key"));

@@ -448,6 +448,7 @@ class FakeStore final : public Store {
     MutexLock lock(&mutex_);
     Committed committed;
     committed.already_seen = snapshot.already_seen;
+    committed.decided = std::move(writes.decided);
     committed.session = writes.session ? writes.session : snapshot.session;
     if (writes.session) {
       const SessionRecord& record = *writes.session;

@@ -280,7 +280,7 @@ INSTANTIATE_TEST_SUITE_P(
                     BadOptions{"PortOfLetters", Address("127.0.0.1:http"),
                                absl::StatusCode::kInvalidArgument, "host:port"},
                     BadOptions{"HalfABracket", Address("[::1:80"),
-                               absl::StatusCode::kInvalidArgument, "[host]:port"},
+                               absl::StatusCode::kInvalidArgument, "[v6]:port"},
                     BadOptions{"AddressOfAnother", Address("203.0.113.1:0"),
                                absl::StatusCode::kUnavailable, "203.0.113.1:0"},
                     BadOptions{"HugeHeaders", HugeHeaders(), absl::StatusCode::kInvalidArgument,

@@ -7,7 +7,7 @@
 
 namespace ipp::rpc {
 
-// The work of an RPC that creates: creates::CreateOnce for this call.
+// Serves an RPC that creates a resource: runs creates::CreateOnce for this call.
 inline void CreateWork(UnaryCall* call, const upstream::CallContext& context,
                        const google::protobuf::Message& request,
                        google::protobuf::Message* response, creates::CreateShape shape) {
@@ -22,7 +22,7 @@ inline void CreateWork(UnaryCall* call, const upstream::CallContext& context,
                       std::move(shape));
 }
 
-// The same, for a create whose request is sent as it is.
+// The same, for a create whose request is sent unchanged.
 inline void CreateWork(UnaryCall* call, const google::protobuf::Message& request,
                        google::protobuf::Message* response) {
   if (const auto context = call->Upstream()) CreateWork(call, *context, request, response, {});

@@ -28,7 +28,7 @@ void GetDeviceWork(UnaryCall* call, const v1::GetDeviceRequest& request,
   });
 }
 
-// What the upstream's PUT must carry: everything, since it replaces.
+// The body for the upstream's PUT. It must contain every setting, since PUT replaces all of them.
 v1::UpdateDeviceRequest Merge(const v1::UpdateDeviceRequest& change, const v1::Device& device) {
   v1::UpdateDeviceRequest merged;
   merged.set_device_id(change.device_id());
@@ -50,8 +50,8 @@ v1::UpdateDeviceRequest Merge(const v1::UpdateDeviceRequest& change, const v1::D
   return merged;
 }
 
-// A field that the upstream sent and we could not read must not be put back as empty. Its name, or
-// nothing.
+// The name of a field that the upstream sent, that we could not read, and that the PUT would
+// therefore overwrite with an empty value; empty if there is none.
 absl::string_view LostInMerge(const v1::UpdateDeviceRequest& change, const v1::Device& device) {
   for (const std::string& field : device.unreadable_fields()) {
     const bool sent_back = field == "name" || field == "location_id" || field == "metadata";

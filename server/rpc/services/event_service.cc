@@ -25,17 +25,19 @@ using Rows = std::vector<store::StoredEvent>;
 constexpr char kPageToken[] = "page_token";
 constexpr int kDefaultEventPageSize = 100;
 constexpr int kReadEvents = 512;
-// A filter that matches little ends a page early rather than walk the whole log in one call.
+// With a filter that matches few events, a page ends early rather than read the whole log in one
+// call.
 constexpr int kMaxReads = 20;
-// So does a page of large events: a client takes 4 MiB unless told otherwise.
+// So does a page of large events: by default a client accepts messages of up to 4 MiB.
 constexpr size_t kPageBytes = 1 << 20;
-// In a page token, the content of the event before it is in the low bits, the epoch above.
+// In a page token, the low bits of `more` hold the content of the event at its position, the high
+// bits the epoch.
 constexpr int kContentBits = 24;
 constexpr uint64_t kContentMask = (uint64_t{1} << kContentBits) - 1;
 
-// One ListSessionEvents call: reads the log until the page is full, the end is reached, or enough
-// was read. A page that continues another one follows it without a gap, or says CURSOR_EXPIRED; the
-// first page begins with what is kept.
+// One ListSessionEvents call: reads the log until the page is full, the end is reached, or the
+// limit of reads is reached. A page that continues another one follows it without a gap, or fails
+// with CURSOR_EXPIRED; the first page begins with the oldest event that is kept.
 class EventPage : public std::enable_shared_from_this<EventPage> {
  public:
   EventPage(UnaryCall* call, const v1::ListSessionEventsRequest& request,
@@ -62,7 +64,7 @@ class EventPage : public std::enable_shared_from_this<EventPage> {
  private:
   store::Store* store() { return call_->service().backends.store; }
   void FailStore(const absl::Status& status) { call_->Finish(store::ForCallers(status)); }
-  // Whose list of which log a token continues.
+  // The caller and the log to which a token belongs.
   std::string Scope() { return absl::StrCat(call_->caller().name, "/", store()->log_id()); }
 
   void Continue() {
@@ -77,14 +79,15 @@ class EventPage : public std::enable_shared_from_this<EventPage> {
         events::CheckPlace(place_, store()->log_id(), bounds, kPageToken).ok()) {
       return GoOn(bounds);
     }
-    // Another replica may have given it out; or the log may hold another event there.
+    // The token may come from another replica; or the log may hold a different event at this
+    // position.
     events::CheckPlaceInLog(
         store(), place_, kPageToken, [self = shared_from_this()](absl::Status place) {
           place.ok() ? self->GoOn(self->store()->bounds()) : self->call_->Finish(place);
         });
   }
 
-  // After `place_`, which is one of this epoch too.
+  // Reads on after `place_`, which must also be in the current epoch's history.
   void GoOn(const store::LogBounds& bounds) {
     if (place_.position > store::SharedThrough(bounds, place_.epoch)) {
       return call_->Finish(events::CursorForeign(kPageToken));
@@ -100,7 +103,7 @@ class EventPage : public std::enable_shared_from_this<EventPage> {
           if (!rows->empty() && rows->front().position == position + 1) {
             return self->Take(position, *std::move(rows));
           }
-          // Is it the end of the log, or has retention been here?
+          // Either this is the end of the log, or retention has removed events.
           self->store()->RefreshBounds([self, position, rows = *std::move(rows)](
                                            absl::StatusOr<store::LogBounds> bounds) mutable {
             bounds.ok() ? self->TakeElsewhere(position, std::move(rows), *bounds)
@@ -111,7 +114,7 @@ class EventPage : public std::enable_shared_from_this<EventPage> {
 
   void TakeElsewhere(int64_t position, Rows rows, const store::LogBounds& bounds) {
     const bool taken = bounds.oldest > position + 1;
-    // What the page has is whole; that what follows is gone is for the next one to say.
+    // This page is complete; the next one reports that the following events are gone.
     if (taken && response_->events_size() > 0) return FinishWithToken(position);
     if (taken && continues_) {
       return call_->Finish(events::CursorExpired(store()->log_id(), bounds, kPageToken));
@@ -142,7 +145,7 @@ class EventPage : public std::enable_shared_from_this<EventPage> {
 
   bool full() const { return response_->events_size() == size_ || bytes_ >= kPageBytes; }
 
-  // With a token when there is more, which another replica may know better.
+  // Finishes with a token if there are more events; another replica may have written some.
   void FinishAt(int64_t position) {
     if (position < store()->bounds().latest) return FinishWithToken(position);
     store()->RefreshBounds(
@@ -166,7 +169,7 @@ class EventPage : public std::enable_shared_from_this<EventPage> {
   const events::EventFilter filter_;
   const bool continues_;
   const int size_;
-  events::LogPlace place_;  // of the last event that was passed, in the epoch that is read
+  events::LogPlace place_;  // of the last event that was read, in the current epoch
   int reads_ = 0;
   size_t bytes_ = 0;
 };

@@ -10,12 +10,12 @@ namespace ipp::rpc {
 
 inline constexpr int kDefaultPageSize = 20;
 
-// The work of every list: AIP-158 tokens outside, the upstream's zero-based pages inside.
+// Serves every list: callers see AIP-158 tokens, the upstream has zero-based pages.
 template <typename Request, typename Response>
 void ListPage(UnaryCall* call, const Request& request, Response* response) {
   const auto context = call->Upstream();
   if (!context) return;
-  // The page after it has a number too.
+  // The next page needs a number too.
   constexpr int64_t kLastPage = std::numeric_limits<int32_t>::max() - 1;
   const absl::StatusOr<int64_t> number = DecodePageToken(request, context->merchant_id, kLastPage);
   if (!number.ok()) return call->Finish(number.status());

@@ -23,7 +23,7 @@ using store::IntentState;
 
 constexpr int kDefaultPageSize = 100;
 
-// Their numbers are the same, so that a new one cannot be left out of a table.
+// The numbers are equal, so that a new state cannot be forgotten in a table.
 static_assert(static_cast<int>(IntentState::kUnderWay) == v1::CREATE_STATE_UNDER_WAY);
 static_assert(static_cast<int>(IntentState::kNotSent) == v1::CREATE_STATE_NOT_SENT);
 static_assert(static_cast<int>(IntentState::kRejected) == v1::CREATE_STATE_REJECTED);
@@ -50,8 +50,8 @@ void Describe(const IntentRecord& intent, v1::CreateOutcome* outcome) {
   }
 }
 
-// The ledger has no record: it was lost, with what a restored backup did not have yet. A session
-// that is known under the id is an answer too.
+// The ledger has no record: it may have been lost when a backup was restored. A session with this
+// request_id answers the question as well.
 void GetBySession(UnaryCall* call, v1::GetCreateOutcomeResponse* response) {
   const std::string merchant_id = call->merchant_id();
   call->service().backends.store->FindSessionByRequest(
@@ -106,7 +106,7 @@ void ListWork(UnaryCall* call, const v1::ListCreateOutcomesRequest& request,
   store::IntentQuery query{.merchant_ids = *std::move(merchants),
                            .states = {},
                            .before_id = *before,
-                           .limit = size + 1};  // one more tells whether there is a next page
+                           .limit = size + 1};  // one more, to see if there is a next page
   for (const int state : request.states()) {
     query.states.push_back(static_cast<IntentState>(state));
   }

@@ -10,7 +10,7 @@
 
 namespace ipp::rpc {
 
-// The contract's services over the gateway; `service` and `streams` outlive them.
+// The contract's services, implemented by the gateway; `service` and `streams` must outlive them.
 std::unique_ptr<grpc::Service> NewDeviceService(const ServiceContext* service);
 std::unique_ptr<grpc::Service> NewEnrollmentService(const ServiceContext* service);
 std::unique_ptr<grpc::Service> NewLocationService(const ServiceContext* service);

@@ -18,10 +18,11 @@ namespace v1 = kustom::ipp::v1;
 using Context = grpc::CallbackServerContext;
 using Reactor = grpc::ServerUnaryReactor;
 
-// A webhook of a create whose answer was lost comes within a second or so, and then one read.
+// If the answer to a create was lost, its webhook arrives within about a second, followed by one
+// read.
 constexpr absl::Duration kSettleWait = absl::Seconds(3);
 
-// What an answer of the upstream tells of a session.
+// The session update for an answer of the upstream.
 sessions::SessionUpdate UpdateOf(const UnaryCall& call, const std::string& merchant_id,
                                  const v1::Session& session, std::string request_id) {
   sessions::SessionUpdate update;
@@ -52,7 +53,7 @@ bool HasSessionId(const google::protobuf::Message& answer) {
   return !id.empty() && id.size() <= store::kMaxIdBytes;
 }
 
-// The session's record and the create's end, in one transaction.
+// Writes the session's record and the end of the create in one transaction.
 creates::CreateLedger::Write RecordOf(const UnaryCall& call, const std::string& merchant_id,
                                       const google::protobuf::Message& answer) {
   const auto& response = static_cast<const v1::CreateSessionResponse&>(answer);

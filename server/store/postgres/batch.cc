@@ -42,6 +42,7 @@ class Batch {
     }
     Committed committed;
     committed.already_seen = snapshot.already_seen;
+    committed.decided = std::move(writes.decided);
     if (!transaction.dedup_key.empty() && reads_.seen.insert(transaction.dedup_key).second) {
       writes_.seen.push_back(transaction.dedup_key);
     }

@@ -218,6 +218,7 @@ absl::StatusOr<Committed> SqliteWriter::Apply(const Transaction& transaction,
 
   Committed committed;
   committed.already_seen = snapshot.already_seen;
+  committed.decided = std::move(writes.decided);
   if (!transaction.dedup_key.empty() && !snapshot.already_seen) {
     SqliteQuery query(add_seen_);
     IPP_RETURN_IF_ERROR(query.Bind(transaction.dedup_key).Bind(ToNanos(recorded_at)).Run());

@@ -1,4 +1,4 @@
-#include "server/config/address.h"
+#include "server/base/host_port.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -10,7 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/strip.h"
 
-namespace ipp::config {
+namespace ipp {
 namespace {
 
 bool IsName(absl::string_view host) {
@@ -60,4 +60,4 @@ bool IsLoopback(absl::string_view host) {
   return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
 }
 
-}  // namespace ipp::config
+}  // namespace ipp
