@@ -84,11 +84,11 @@ Begun Settled(IntentRecord known) {
   return {what, std::move(known)};
 }
 
-// What is to be done with a create that is asked for, decided inside the transaction.
+// Decides what to do with a create, inside the transaction of Begin.
 store::Writes DecideBegin(const IntentRecord& fresh, const store::Snapshot& snapshot) {
   const std::optional<IntentRecord>& known = snapshot.intent;
   if (!known && snapshot.created) {
-    // The ledger has lost it, in a restored backup for example; its session is an answer too.
+    // The ledger has lost the create, for example after a restore; its session answers it.
     Begun begun = KnownBySession(fresh, snapshot.created->session);
     if (begun.what != Begun::kReplay) return {.decided = std::move(begun)};
     IntentRecord kept = begun.known;
@@ -296,9 +296,9 @@ CreateLedger::Write CreateLedger::Closing(const IntentRecord& begun, IntentState
     store::Transaction transaction;
     transaction.merchant_id = merchant_id;
     transaction.request_id = request_id;
-    // Decides the RPC when the create is closed now.
+    // `decided` is the RPC, if this write closed the create.
     transaction.decide = [state, answer, owner, now](const store::Snapshot& snapshot) {
-      // Settled meanwhile, or another's now: an outcome that is known is better than none.
+      // Settled meanwhile, or reserved by another attempt: do not overwrite that.
       if (!snapshot.intent || IsSettled(snapshot.intent->state) ||
           snapshot.intent->owner != owner) {
         return store::Writes{};

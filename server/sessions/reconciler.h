@@ -152,9 +152,9 @@ class Reconciler {
   int in_flight_ ABSL_GUARDED_BY(mutex_) = 0;  // reads, and leases requested
   int in_store_ ABSL_GUARDED_BY(mutex_) = 0;   // sessions that are being expedited
   bool counting_ ABSL_GUARDED_BY(mutex_) = false;
-  int releasing_ ABSL_GUARDED_BY(mutex_) = 0;   // held events, and the lease that looks for them
-  bool more_ ABSL_GUARDED_BY(mutex_) = false;   // the last lease did not take all that is due
-  TokenBucket budget_ ABSL_GUARDED_BY(mutex_);  // of reads
+  int releasing_ ABSL_GUARDED_BY(mutex_) = 0;   // held events, and the lease that fetches them
+  bool more_ ABSL_GUARDED_BY(mutex_) = false;   // more sessions may be due than the last lease took
+  TokenBucket budget_ ABSL_GUARDED_BY(mutex_);  // limits reads
   // Monotonic.
   absl::Duration release_at_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();
   std::map<std::string, absl::Duration> patience_ ABSL_GUARDED_BY(mutex_);  // no lease before that

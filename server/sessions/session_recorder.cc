@@ -116,7 +116,7 @@ store::Writes SessionRecorder::Decide(const SessionUpdate& heard, const CheckTim
   if (snapshot.already_seen) return {.decided = std::move(told)};
   SessionUpdate news = heard;
   news.hold = snapshot.creating;
-  // The create made another session: this one is known by its own id only.
+  // The create made another session, so this one is recorded without the request_id.
   if (snapshot.intent && snapshot.intent->session_id != news.session_id) {
     told.first = snapshot.intent->session_id;
   }
@@ -128,7 +128,7 @@ store::Writes SessionRecorder::Decide(const SessionUpdate& heard, const CheckTim
   if (snapshot.intent && !other) news.trace = snapshot.intent->trace;
   std::optional<store::IntentRecord> settled;
   if (!other) settled = Settle(snapshot.intent, news);
-  // The end of a create whose outcome was not known was not published before.
+  // The create was not known to be executed, so the end of its session was not published before.
   if (settled) news.overheard = false;
   Step step = Advance(snapshot.session, news, times);
   told.effect = step.effect;
@@ -161,7 +161,7 @@ void SessionRecorder::Record(SessionUpdate news,
   store_->Commit(std::move(transaction), [this, source, heard, done = std::move(done)](
                                              absl::StatusOr<store::Committed> committed) mutable {
     if (absl::IsAlreadyExists(committed.status()) && !heard->request_id.empty()) {
-      // Another session bears this request_id, of a create that is forgotten.
+      // Another session has this request_id, of a create that is no longer in the ledger.
       SessionUpdate alone = *heard;
       alone.request_id.clear();
       return Record(std::move(alone), std::move(done));

@@ -67,7 +67,7 @@ class SessionRecorder {
   void Change(std::string merchant_id, std::string session_id,
               std::function<Step(const store::SessionRecord&)> change,
               absl::AnyInvocable<void(absl::Status) &&> done);
-  // What a transaction writes for an update; its `decided` is a Told. Pure.
+  // What the transaction of an update writes; its `decided` is a Told. Pure.
   static store::Writes Decide(const SessionUpdate& heard, const CheckTimes& times,
                               const store::Snapshot& snapshot);
   void Count(Source source, const Told& told);

@@ -154,14 +154,14 @@ struct Writes {
   std::optional<SessionRecord> session = {};
   std::vector<NewEvent> events = {};
   std::optional<IntentRecord> intent = {};  // of the transaction's merchant_id and request_id
-  // What the transaction's owner wants to know of the decision: it comes back in `Committed`, also
-  // when nothing is written.
+  // A result of the decision for the caller of Commit. It is returned in `Committed`, also when
+  // nothing is written.
   std::any decided = {};
 };
 
 // One transaction. Empty keys are not read. `decide` runs on the store's writer thread, possibly
-// more than once (a batch that failed is tried again), so it must be quick and pure: what it
-// decided comes back in `Committed`, and by no other way.
+// more than once (a failed batch is tried again), so it must be quick and pure. Its result is
+// returned in `Committed` and must leave it by no other way.
 struct Transaction {
   // Stored when the transaction commits, and kept for Retention::seen. Of any length.
   std::string dedup_key;
@@ -181,7 +181,7 @@ struct Committed {
   std::optional<SessionRecord> session;  // after the transaction
   std::optional<IntentRecord> intent;    // likewise
   std::vector<int64_t> positions;        // of the events appended
-  std::any decided;                      // as `decide` gave it, in the run that was committed
+  std::any decided;                      // from the run of `decide` that was committed
 };
 
 // Thread-safe. Every callback runs exactly once, on a thread of the store, never inside the call
