@@ -208,11 +208,11 @@ class Subscription {
   using Started = absl::AnyInvocable<void(absl::Status) &&>;
   ~Subscription();  // nothing may be pending
 
-  // Begins with the oldest event that is kept. Call it at most once, before the first Next. If
-  // retention has removed events after the position, moves the position to just before the first
-  // event that is still there; and keeps that event in memory, so that it is delivered whatever
-  // retention removes next. True: done, `started` is dropped. False: `started` runs once, on the
-  // store's thread; on an error (STORE_UNAVAILABLE) the position is unchanged.
+  // Makes sure that the subscriber begins with an event that is kept. Call it at most once, before
+  // the first Next. If retention has removed events after the position, moves the position to just
+  // before the first event that is still there; and keeps that event in memory, so that it is
+  // delivered whatever retention removes next. True: done, `started` is dropped. False: `started`
+  // runs once, on the store's thread; on an error (STORE_UNAVAILABLE) the position is unchanged.
   bool StartWithKept(Started started);
 
   // Returns the next event if it is in memory; `later` is then dropped. Otherwise returns nullptr,
