@@ -16,15 +16,15 @@ namespace {
 
 namespace v1 = ::kustom::ipp::v1;
 
-// How long a session is waited for by its request_id before the create's outcome is read again.
+// How long to wait for a session by its request_id before the create's outcome is read again.
 constexpr absl::Duration kLook = absl::Seconds(10);
-// A deadline travels to the gateway as what is left of it, and the journey takes time.
+// The gateway receives a deadline as the time that is left, and the call takes time to reach it.
 constexpr absl::Duration kJourney = absl::Seconds(1);
-// A stream says that it lives so often; one that has said so and is silent for some of them is
-// dead.
+// The heartbeat interval that is requested. A stream that has sent a heartbeat and is then silent
+// for several intervals counts as dead.
 constexpr int64_t kHeartbeatSeconds = 15;
 constexpr absl::Duration kSilence = absl::Seconds(3 * kHeartbeatSeconds);
-// A stream has a moment to end by itself after its last message.
+// How long a stream may take to end by itself after its last message.
 constexpr absl::Duration kFarewell = absl::Seconds(1);
 
 v1::CreateSessionRequest WithRequestId(v1::CreateSessionRequest request) {
@@ -32,10 +32,10 @@ v1::CreateSessionRequest WithRequestId(v1::CreateSessionRequest request) {
   return request;
 }
 
-// The error of a create says that there is no session, and will be none.
+// Whether the error of a create says that there is no session, and will be none.
 bool NothingWasDone(const Error& error) {
   if (error.outcome == Outcome::kRejected) return true;
-  // These are not sent, and say nothing of what went before under the same id.
+  // These calls sent nothing, but say nothing about earlier ones under the same id.
   const bool blind = error.reason == "STORE_UNAVAILABLE" || error.reason == "REQUEST_ID_REUSED";
   return error.outcome == Outcome::kNotSent && !blind;
 }
@@ -85,7 +85,7 @@ PaymentResult CollectRun::Collect() {
 
 CollectRun::Result CollectRun::Create() {
   const absl::Duration tries_until = machine_.Now() + options_.create_timeout;
-  // The answer is of use after a stop, too: it names the session that is to be cancelled.
+  // The answer is needed after a stop, too: it names the session to cancel.
   const absl::Duration deadline = std::min(tries_until, At(Until::kEnd));
   create_until_ = deadline + kJourney;
   CreateTries tries(options_.first_pause, options_.longest_pause, options_.resumed);
@@ -109,12 +109,12 @@ CollectRun::Result CollectRun::Create() {
   if (!tried && !options_.resumed) return NotCreated(Stopped().status);
   const Error error = DecodeError(trouble_);
   if (NothingWasDone(error)) return NotCreated(trouble_);
-  // Not to be looked for: what is found under the id is another payment.
+  // Do not look it up: what exists under this id is another payment.
   if (error.reason == "REQUEST_ID_REUSED") return GaveUp(trouble_);
   return std::nullopt;
 }
 
-// Reads what the gateway has written down of the create.
+// Reads what the gateway has recorded of the create.
 CollectRun::Result CollectRun::LookUp() {
   if (!may_look_up_) return std::nullopt;
   v1::GetCreateOutcomeRequest request;
@@ -129,7 +129,7 @@ CollectRun::Result CollectRun::LookUp() {
   const v1::CreateOutcome& outcome = response.outcome();
   const bool unheard = DecodeError(status).reason == "CREATE_NOT_FOUND";
   if (unheard || outcome.state() == v1::CREATE_STATE_NOT_SENT) {
-    if (machine_.Now() < create_until_) return std::nullopt;  // a try may still be on its way
+    if (machine_.Now() < create_until_) return std::nullopt;  // an attempt may still be on its way
     return NotCreated(ErrorStatus(
         grpc::StatusCode::UNAVAILABLE, absl::StrCat("was not sent: ", trouble_.error_message()),
         unheard ? "CREATE_NOT_FOUND" : "UPSTREAM_UNAVAILABLE", Outcome::kNotSent));
@@ -153,11 +153,11 @@ std::optional<grpc::Status> CollectRun::Follow() {
     sessions_->async()->WatchSession(context, &request, reactor);
   });
   absl::Duration bound = IsKnown() ? absl::InfiniteDuration() : machine_.Now() + kLook;
-  absl::Duration dead_at = absl::InfiniteDuration();  // a gateway without heartbeats never is
+  absl::Duration dead_at = absl::InfiniteDuration();  // a gateway without heartbeats is never dead
   for (int heard = 0;; ++heard) {
     bool ready = false;
     bool ended = false;
-    // A session that nobody knows yet is waited for after a stop, too: to cancel it.
+    // A session that is not known yet is waited for after a stop, too, to cancel it.
     Await(IsKnown() ? Until::kStop : Until::kEnd, std::min(bound, dead_at), [&] {
       ready = call.HasMessage();
       ended = call.HasEnded();
@@ -170,7 +170,7 @@ std::optional<grpc::Status> CollectRun::Follow() {
           absl::StrCat("no message and no heartbeat for ", absl::FormatDuration(kSilence)));
     }
     if (!ready) return std::nullopt;
-    if (heard > 0) backoff_.Reset();  // the first message alone is no sign of health
+    if (heard > 0) backoff_.Reset();  // the first message alone does not prove a working stream
     const bool beat = call.message().heartbeat();
     if (beat || dead_at < absl::InfiniteDuration()) dead_at = machine_.Now() + kSilence;
     if (!beat) {
@@ -220,7 +220,7 @@ PaymentResult CollectRun::CancelSession() {
 
 void CollectRun::Heard(const v1::WatchSessionResponse& step) {
   trouble_ = grpc::Status::OK;
-  // A watch that is asked for again begins with what was heard before.
+  // A watch that is opened again begins with the state that is already known.
   const bool news = !step.failure_reason().empty() ||
                     !google::protobuf::util::MessageDifferencer::Equals(session_, step.session());
   session_ = step.session();
@@ -228,7 +228,7 @@ void CollectRun::Heard(const v1::WatchSessionResponse& step) {
 }
 
 void CollectRun::NoteTrouble(const grpc::Status& status) {
-  // The gateway's word says more than that the last call was cut short.
+  // An error of the gateway says more than that the last call was interrupted.
   if (trouble_.ok() || !DecodeError(status).reason.empty()) trouble_ = status;
 }
 

@@ -17,10 +17,10 @@
 
 namespace ipp::client {
 
-// The work of a Payment. Cancel on any thread, the rest on the one in Collect.
+// The implementation of Payment. Cancel on any thread, everything else on the thread in Collect.
 //
-// Create tells of the session, or that there is none, or nothing; then it is looked for. A session
-// that is known is followed. A stop ends the following at once, or turns it into cancelling.
+// Create yields a session, or that there is none, or no result; then the outcome is looked up. A
+// known session is followed. A stop ends that at once, or turns it into cancelling the session.
 class CollectRun {
  public:
   CollectRun(std::shared_ptr<grpc::Channel> channel, kustom::ipp::v1::CreateSessionRequest request,
@@ -34,11 +34,11 @@ class CollectRun {
   // What ends a wait, if nothing else does.
   enum class Until {
     kStop,  // Cancel or the timeout
-    kEnd,   // nothing is waited for any longer
+    kEnd,   // the stop timeout too: no further wait
   };
   using Result = std::optional<PaymentResult>;
 
-  // Each ends it, or does not.
+  // A result ends the payment; nullopt continues it.
   Result Create();
   Result LookUp();
   // Follows the session until its end, a stop (empty), or the end of the stream.
@@ -49,7 +49,7 @@ class CollectRun {
   void NoteTrouble(const grpc::Status& status);
   bool IsKnown() const { return !session_.session_id().empty(); }
 
-  // The ways in which it ends.
+  // The results.
   PaymentResult Finished() const;
   PaymentResult NotCreated(const grpc::Status& status) const;
   PaymentResult Stopped() const;
@@ -60,13 +60,14 @@ class CollectRun {
   absl::Duration AtLocked(Until until) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(wake_.mutex);
   bool Is(Until until) const { return machine_.Now() >= At(until); }
 
-  // Waits until `done`, asked under the lock, or one of the times.
+  // Waits until `done`, evaluated under the lock, or until one of the times.
   template <typename Done>
   void Await(Until until, absl::Duration bound, Done done);
   void Pause(absl::Duration pause, Until until);
-  // The pause before a call that ended so is repeated.
+  // The pause before a retry of a call that ended with `status`.
   absl::Duration PauseAfter(const grpc::Status& status);
-  // One unary call; `start(context, done)` begins it. It is cancelled when the wait for it ends.
+  // Makes one unary call; `start(context, done)` begins it. The call is cancelled when the wait for
+  // it ends.
   template <typename Start>
   grpc::Status Call(absl::Duration deadline, Start start);
   void Prepare(absl::Duration deadline, grpc::ClientContext* context) const;
@@ -80,13 +81,13 @@ class CollectRun {
   mutable Wake wake_;
   absl::Duration cancelled_at_ ABSL_GUARDED_BY(wake_.mutex) = absl::InfiniteDuration();
 
-  // Of the thread in Collect.
+  // Used by the thread in Collect only.
   absl::Duration timeout_at_;
-  absl::Duration create_until_;  // no create is under way at the gateway, from then on
+  absl::Duration create_until_;  // from then on no create can be under way at the gateway
   Backoff backoff_;
   bool may_look_up_ = true;
-  kustom::ipp::v1::Session session_;  // as last heard
-  grpc::Status trouble_;              // what is in the way, if anything
+  kustom::ipp::v1::Session session_;  // last known state
+  grpc::Status trouble_;              // the last error, if any
 };
 
 }  // namespace ipp::client

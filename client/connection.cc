@@ -75,7 +75,7 @@ bool IsThisMachine(absl::string_view address) {
   if (absl::StartsWith(address, "[::1]")) return true;
   absl::string_view host = address.substr(0, address.rfind(':'));
   if (host == "localhost" || address == "::1") return true;
-  // 127.0.0.0/8 in digits; "127.shop.example" is somebody else's machine.
+  // 127.0.0.0/8 in digits; "127.shop.example" is a remote host.
   return absl::StartsWith(host, "127.") &&
          host.find_first_not_of("0123456789.") == absl::string_view::npos;
 }

@@ -8,13 +8,14 @@
 namespace ipp::client {
 namespace {
 
-// However the pauses are set: a gateway that answers at once must not be asked without end.
+// The least pause, whatever the options say: a gateway that answers at once must not be called in a
+// tight loop.
 constexpr absl::Duration kShortestPause = absl::Milliseconds(10);
 
-// Worth another try with the same request_id.
+// Whether another attempt with the same request_id is safe and may help.
 bool MayRepeat(const Error& error) {
-  // Without the gateway's word it is gRPC's own. Its RESOURCE_EXHAUSTED is a message that is too
-  // large, which it will be again.
+  // Without a reason the error is gRPC's own. Its RESOURCE_EXHAUSTED means a message that is too
+  // large, and will be too large again.
   if (error.reason.empty()) return error.code == grpc::StatusCode::UNAVAILABLE;
   return (error.code == grpc::StatusCode::UNAVAILABLE ||
           error.code == grpc::StatusCode::RESOURCE_EXHAUSTED) &&
@@ -36,7 +37,7 @@ std::optional<absl::Duration> CreateTries::PauseAfter(const grpc::Status& status
 }
 
 grpc::Status CreateTries::Verdict() const {
-  // What the last try says of itself does not hold for one before it that may have got through.
+  // The last attempt's NOT_SENT does not hold for an earlier one that may have reached the gateway.
   const bool unsure = lost_ && DecodeError(last_).outcome == Outcome::kNotSent;
   return unsure ? WithOutcome(last_, Outcome::kUnknown) : last_;
 }

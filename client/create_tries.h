@@ -9,26 +9,26 @@
 
 namespace ipp::client {
 
-// What is known of a create after each of its tries; the rules of ippclient/create.h.
+// Evaluates the attempts of a create by the rules of ippclient/create.h.
 class CreateTries {
  public:
-  // `lost`: a try before these may have got through.
+  // `lost`: an attempt before these may have reached the gateway.
   CreateTries(absl::Duration first_pause, absl::Duration longest_pause, bool lost = false)
       : backoff_(first_pause, longest_pause), lost_(lost) {}
 
-  // After a try that failed: how long to wait before the next, when that is safe and may help.
-  // `left`: until the time is up; a wait that does not fit in is not begun. `chance`: uniform in
-  // [0, 1).
+  // Call it after each failed attempt: returns the pause before the next one, if a retry is safe
+  // and may help. `left`: the remaining time; a pause that does not fit is not begun. `chance`:
+  // uniform in [0, 1).
   std::optional<absl::Duration> PauseAfter(const grpc::Status& status, absl::Duration left,
                                            double chance);
 
-  // What the last try's error says of all of them.
+  // The last error, corrected for what all attempts together prove.
   grpc::Status Verdict() const;
 
  private:
   Backoff backoff_;
-  bool lost_;              // a try before the last one ended without the gateway's word
-  bool wordless_ = false;  // the last one did
+  bool lost_;              // an attempt before the last one ended without an answer of the gateway
+  bool wordless_ = false;  // the last one ended without an answer of the gateway
   grpc::Status last_;
 };
 

@@ -72,7 +72,7 @@ Error DecodeError(const grpc::Status& status) {
     ippclient::ErrorInfo info;
     ippclient::BadRequest bad_request;
     ippclient::RetryInfo retry;
-    // A detail of ours that does not parse is treated like one that we do not know.
+    // A known detail that does not parse is treated like an unknown one.
     if (type == "ErrorInfo" && info.ParseFromString(any.value())) {
       ReadErrorInfo(info, &error);
     } else if (type == "BadRequest" && bad_request.ParseFromString(any.value())) {

@@ -5,7 +5,7 @@
 #include "absl/strings/string_view.h"
 #include "ippclient/error.h"
 
-// Statuses as the gateway sends them, for what the library has to say itself.
+// Builds statuses in the gateway's form, for errors that the library reports itself.
 namespace ipp::client {
 
 // The same error with another outcome in its ErrorInfo, if it has one.

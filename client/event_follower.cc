@@ -64,7 +64,7 @@ void EventFollower::Open() {
   });
 }
 
-// What the wait for the stream came to.
+// Evaluates the stream after a wait.
 EventFollower::Step EventFollower::Take() {
   bool ready = false;
   bool ended = false;
@@ -86,7 +86,8 @@ EventFollower::Step EventFollower::Take() {
 }
 
 EventFollower::Step EventFollower::Broken(const grpc::Status& status) {
-  // Retention has overtaken the stream. A new one goes on behind the gap, and says so.
+  // Retention has removed events after the cursor. A new stream would continue after the gap, and
+  // say so.
   const bool fails_on_loss =
       status.error_code() == grpc::StatusCode::OUT_OF_RANGE &&
       request_.on_cursor_expired() != v1::CURSOR_EXPIRED_POLICY_SKIP_TO_OLDEST;

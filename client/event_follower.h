@@ -17,8 +17,8 @@
 
 namespace ipp::client {
 
-// Follows the event log over broken streams, a step at a time: what EventSubscription and
-// EventReader have in common. Next and MoveTo on one thread; the others on any.
+// Follows the event log over broken streams, one step at a time; EventSubscription and EventReader
+// are built on it. Next and MoveTo on one thread; the others on any.
 class EventFollower {
  public:
   using Message = kustom::ipp::v1::SubscribeSessionEventsResponse;
@@ -28,7 +28,7 @@ class EventFollower {
       kMessage,  // `message`, until the next call.
       kBroken,   // The stream broke: `status`; the next one is opened after `retry_in`.
       kNothing,  // The time passed.
-      kEnded,    // Over for good: `status`, OK after Cancel. Said again each time.
+      kEnded,    // Ended for good: `status`, OK after Cancel. Returned again each time.
     };
     Kind kind;
     const Message* message = nullptr;
@@ -39,7 +39,8 @@ class EventFollower {
   EventFollower(std::shared_ptr<grpc::Channel> channel, SubscriptionOptions options);
 
   Step Next(absl::Duration until);
-  // Everything before `cursor` was delivered: a new stream begins there. Empty is passed over.
+  // Everything before `cursor` was delivered: the next stream begins there. An empty cursor is
+  // ignored.
   void MoveTo(const std::string& cursor);
 
   void Cancel();
@@ -52,7 +53,7 @@ class EventFollower {
   Step Take();
   Step Broken(const grpc::Status& status);
   Step Ended(const grpc::Status& status);
-  // Waits until `done`, asked under the lock, or Cancel, or the time.
+  // Waits until `done`, evaluated under the lock, or Cancel, or the time.
   template <typename Done>
   void Await(absl::Duration until, Done done);
   bool Cancelled() const;
@@ -68,7 +69,7 @@ class EventFollower {
   bool cancelled_ ABSL_GUARDED_BY(wake_.mutex) = false;
   std::string cursor_ ABSL_GUARDED_BY(wake_.mutex);
 
-  // Of the thread in Next.
+  // Used by the thread in Next only.
   std::unique_ptr<Call> call_;        // none: between two streams
   bool taken_ = false;                // call_'s message was returned
   absl::Duration listening_since_;    // for the next message

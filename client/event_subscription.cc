@@ -10,7 +10,7 @@ namespace {
 namespace v1 = ::kustom::ipp::v1;
 using Message = v1::SubscribeSessionEventsResponse;
 
-// Hands the message to the handler; its cursor.
+// Passes the message to the handler; returns its cursor.
 const std::string& Deliver(const Message& message, EventHandler* handler) {
   switch (message.message_case()) {
     case Message::kStarted:

@@ -8,7 +8,7 @@
 namespace ipp::client {
 namespace {
 
-// So that no duration is too long for the system's clocks.
+// Keeps every duration within the range of the system's clocks.
 constexpr absl::Duration kLongestWait = absl::Hours(1);
 
 class RealMachine final : public Machine {

@@ -5,16 +5,15 @@
 
 namespace ipp::client {
 
-// What the library takes from the machine: time, waiting, chance. Tests bring their own.
-// Thread-safe.
+// The library's source of time, waiting and random numbers. Tests supply their own. Thread-safe.
 class Machine {
  public:
   virtual ~Machine() = default;
 
-  // Monotonic, from some beginning.
+  // Monotonic time since an arbitrary origin.
   virtual absl::Duration Now() = 0;
-  // Waits for `changed`, at most until that time; may wake without cause. Lets go of `mutex`
-  // meanwhile, and of no other lock.
+  // Waits for `changed`, at most until that time; may wake without cause. Releases `mutex`
+  // meanwhile, and no other lock.
   virtual void Wait(absl::Duration until, CondVar* changed, Mutex* mutex)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) = 0;
   // Uniform in [0, 1).

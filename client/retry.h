@@ -6,8 +6,9 @@
 
 namespace ipp::client {
 
-// Pauses between tries: each limit is twice the one before, up to the longest; half of it for
-// certain, half by chance: never at once, never all callers together.
+// Pauses between attempts. The limit doubles each time, up to the longest; a pause is half of the
+// limit plus a random part of the other half. So a retry is never immediate, and callers do not
+// retry all at once.
 class Backoff {
  public:
   Backoff(absl::Duration first, absl::Duration longest) : first_(first), longest_(longest) {}
@@ -22,8 +23,9 @@ class Backoff {
   int failures_ = 0;
 };
 
-// Whether a call that ended so may end otherwise when it is made again. OUT_OF_RANGE, retention
-// that overtook a stream, is one of those; whoever must know of the loss looks for it before.
+// Whether a call that ended with `code` may succeed when it is made again. That includes
+// OUT_OF_RANGE (retention has removed events after a cursor); a caller that must not lose events
+// checks for it first.
 bool RetryHeals(grpc::StatusCode code);
 
 }  // namespace ipp::client

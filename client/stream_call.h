@@ -10,19 +10,19 @@
 
 namespace ipp::client {
 
-// Where gRPC's threads and Cancel() wake the one thread that waits.
+// The lock and the signal by which gRPC's threads and Cancel() wake the one thread that waits.
 struct Wake {
   Mutex mutex;
   CondVar changed;
 };
 
-// One server-streaming call, read a message at a time by one thread. gRPC's threads only say that
-// there is something; at most one message lies here.
+// One server-streaming call, read one message at a time by one thread. gRPC's threads only signal;
+// at most one message is buffered here.
 template <typename Response>
 class StreamCall final : public grpc::ClientReadReactor<Response> {
  public:
   explicit StreamCall(Wake* wake) : wake_(*wake) {}
-  // Cancels the call and waits for its end; what still comes in is thrown away.
+  // Cancels the call and waits for its end; messages that still arrive are dropped.
   ~StreamCall() override {
     if (!started_) return;
     context_.TryCancel();
@@ -30,7 +30,7 @@ class StreamCall final : public grpc::ClientReadReactor<Response> {
   }
 
   grpc::ClientContext& context() { return context_; }
-  // `bind` hands this reactor to a stub's async method.
+  // `bind` passes this reactor to a stub's async method.
   template <typename Bind>
   void Start(Bind bind) {
     bind(&context_, this);
@@ -40,11 +40,11 @@ class StreamCall final : public grpc::ClientReadReactor<Response> {
     this->StartCall();
   }
 
-  // To be asked under Wake's mutex, which the analysis knows by another name there.
+  // Call them under Wake's mutex, which the thread-safety analysis does not recognise here.
   bool HasMessage() const ABSL_NO_THREAD_SAFETY_ANALYSIS { return ready_; }
   bool HasEnded() const ABSL_NO_THREAD_SAFETY_ANALYSIS { return ended_; }
 
-  // Once HasMessage, until ReadNext.
+  // Valid after HasMessage, until ReadNext.
   const Response& message() const { return message_; }
   void ReadNext() {
     {
@@ -53,7 +53,7 @@ class StreamCall final : public grpc::ClientReadReactor<Response> {
     }
     this->StartRead(&message_);
   }
-  // Once HasEnded.
+  // Valid after HasEnded.
   const grpc::Status& status() const { return status_; }
 
  private:
@@ -69,13 +69,13 @@ class StreamCall final : public grpc::ClientReadReactor<Response> {
 
   void OnDone(const grpc::Status& status) override {
     status_ = status;
-    // Once this is seen the call may be destroyed; the lock is not part of it.
+    // Once `ended_` is seen the call may be destroyed; the lock is not a member of it.
     MutexLock lock(&wake_.mutex);
     ended_ = true;
     wake_.changed.SignalAll();
   }
 
-  // False: there is a message in the way.
+  // False: a message must be read first.
   bool AwaitEnd() {
     MutexLock lock(&wake_.mutex);
     while (!ended_ && !ready_) wake_.changed.Wait(&wake_.mutex);

@@ -12,7 +12,7 @@
 namespace ipp::simulator {
 
 // The operations under /ipp/v1. Checks in this order: authorization (401), path (404), verb (405),
-// the merchant header and the query (400), the body (415, 400), the thing itself (404, 409).
+// the merchant header and the query (400), the body (415, 400), the resource itself (404, 409).
 class Api {
  public:
   // With `production` the /dev operations do not exist.
@@ -26,10 +26,10 @@ class Api {
   };
   Answer Handle(const Request& request);
 
-  // The form of the request's authorization, for requests that are not handled.
+  // The form of the request's authorization; for requests that are not handled.
   AuthorizationForm FormOf(const Request& request) const;
 
-  // The names of the operations, and which one a request is for; empty: none.
+  // The names of the operations, and the one that a request is for; empty: none.
   static std::vector<std::string_view> Operations();
   static std::string_view OperationOf(const Request& request);
 
@@ -76,7 +76,7 @@ class Api {
   const bool production_;
 };
 
-// The `metadata=key:value` parameters: at most five, a key once.
+// The `metadata=key:value` parameters: at most five, each key once.
 Metadata ReadMetadataFilter(const Query& query, FieldErrors* errors);
 bool HasAll(const Metadata& metadata, const Metadata& wanted);
 

@@ -56,7 +56,7 @@ Response Api::ListDevices(Call& call) {
       [](const Device& device, JsonWriter& json) { Render(device, json); });
 }
 
-// Replaces: what the body leaves out is gone afterwards.
+// Replaces the device: fields that the body leaves out are removed.
 Response Api::UpdateDevice(Call& call) {
   Device* device = call.merchant.devices.Find(call.id);
   if (device == nullptr) return NotFoundProblem("Device");

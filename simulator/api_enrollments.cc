@@ -14,7 +14,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kLongestTypeable = hours(2);
 constexpr milliseconds kLongestLifetime = hours(24 * 365);
 
-// How long the code is to live. Reads the newer `ttl` and, without it, the older `expires_in`.
+// The lifetime of the code. Reads the newer `ttl` and, without it, the older `expires_in`.
 milliseconds ReadLifetime(Fields& fields) {
   if (fields.Has("ttl") || !fields.Has("expires_in")) {
     const auto ttl = fields.String("ttl", kRequired);

@@ -17,7 +17,7 @@ enum class AuthorizationForm {
 
 std::string_view Name(AuthorizationForm form);
 
-// Which merchant an Authorization header speaks for.
+// Finds the merchant of an Authorization header.
 class Authorizer {
  public:
   void AddKey(const std::string& key, Merchant& merchant) { keys_[key] = &merchant; }

@@ -14,7 +14,7 @@ std::string Base64Encode(std::string_view bytes) {
 }
 
 std::optional<std::string> Base64Decode(std::string_view text) {
-  // EVP_DecodeBlock trims blanks and counts padding as zero bytes; neither is wanted here.
+  // EVP_DecodeBlock trims blanks and counts padding as zero bytes. Neither is acceptable here.
   if (text.size() % 4 != 0 || text.find_first_of(" \t\r\n") != std::string_view::npos) {
     return std::nullopt;
   }

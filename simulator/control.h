@@ -16,8 +16,8 @@
 
 namespace ipp::simulator {
 
-// What lies under /_sim/: the hands of the clerk, of the phone and of time, and a view behind the
-// scenes for tests. Without authorization, so the simulator belongs on loopback or a test network.
+// The operations under /_sim/: they act for the clerk, the phone and the clock, and show tests the
+// internal state. Without authorization, so the simulator belongs on loopback or a test network.
 class Control {
  public:
   // `close_unused` ends the connections of the API that have no request under way, and counts them.

@@ -11,11 +11,11 @@
 namespace ipp::simulator {
 namespace {
 
-// The page asks each second, so that a long run with many sessions must not make this dear.
+// The page polls each second, so this bounds the cost of a long run with many sessions.
 constexpr size_t kSessionsLookedAt = 10'000;
 
-// Only its own files, no frame around it, and nothing that turns text into HTML: what an order says
-// of itself is data of somebody else.
+// Only its own files, no frame around it, and nothing that turns text into HTML: the text of an
+// order is untrusted data.
 constexpr std::string_view kContentSecurityPolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -77,7 +77,7 @@ Response Control::TerminalScript(Call&) { return FileResponse(kJavaScript, kTerm
 Response Control::TerminalWords(Call&) { return FileResponse(kJavaScript, kTerminalWordsJs); }
 Response Control::TerminalIcon(Call&) { return FileResponse("image/svg+xml", kTerminalSvg); }
 
-// The last ones of each merchant.
+// The newest devices of each merchant.
 Response Control::ListDevices(Call& call) {
   const int64_t limit = call.query.Integer("limit", 200, 0, 100'000, &call.errors);
   if (!call.errors.empty()) return ValidationProblem(call.errors);
@@ -110,7 +110,7 @@ Response Control::AddDevice(Call& call) {
   return CreateSimulatedDevice(world_, *merchant, call.request);
 }
 
-// The newest first.
+// Newest first.
 Response Control::ListDeviceSessions(Call& call) {
   int64_t limit = call.query.Integer("limit", 10, 0, 1000, &call.errors);
   if (!call.errors.empty()) return ValidationProblem(call.errors);

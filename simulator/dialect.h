@@ -14,26 +14,27 @@ class value;
 
 namespace ipp::simulator {
 
-// What a JSON body is.
+// The kind of a JSON body.
 enum class Speech {
   kAnswer,  // of a request that succeeded
   kError,   // of a request that did not
   kEvent,   // a webhook
 };
 
-// One way in which an upstream may word what it has to say, other than in the documents and still
-// with the same meaning. A row of the table; what it leaves null it does not change.
+// One way in which an upstream may word its answers differently from the documents with the same
+// meaning. A row of the table; null members change nothing.
 //
-// No dialect changes a session's id, status, amounts and currency, but for the letter case where
-// its name says so. The functions run in the order in which they stand here.
+// No dialect changes the id, status, amounts and currency of a session, except for the letter case
+// where its name says so. The functions run in the order in which they are declared here.
 struct Dialect {
   std::string_view name;
   std::string_view what;  // one line, for a person
-  // What a client wrote into a session (references, data, device) is still in it as it was written.
+  // Whether what a client wrote into a session (references, data, device) is returned as it was
+  // written.
   bool keeps_references = true;
 
   std::function<void(boost::json::value& body, Speech speech)> edit = nullptr;
-  // The text of a body, and perhaps another one.
+  // Rewrites the text of a body.
   std::function<std::string(std::string text)> write = nullptr;
   // Code, headers and body of an answer. `operation` as in fault rules; empty: none.
   std::function<void(std::string_view operation, Response& response)> answer = nullptr;
@@ -41,10 +42,10 @@ struct Dialect {
   std::function<void(WebhookRequest& request)> event = nullptr;
 };
 
-// Every dialect, in the order in which those in force are applied.
+// All dialects, in the order in which the active ones are applied.
 const std::vector<Dialect>& DialectTable();
 
-// Null: there is none of that name.
+// Null: there is no dialect of that name.
 const Dialect* FindDialect(std::string_view name);
 
 }  // namespace ipp::simulator

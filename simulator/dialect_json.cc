@@ -38,14 +38,14 @@ void ForEachMember(json::value& value, std::string_view name, const Each& each) 
   });
 }
 
-// What a client cannot do without, of the kind of object that has the member `mark`.
+// The required members of the kind of object that has the member `mark`.
 struct Kind {
   std::string_view mark;
   std::vector<std::string_view> needed;
 };
 
 const Kind* KindOf(const json::object& object) {
-  // Of those that fit the first counts: an event's data has a session_id too.
+  // The first that fits counts: an event's data has a session_id too.
   static const std::vector<Kind> kinds = {
       {"order_items", {"session_id", "status", "order_amount", "purchase_currency"}},
       {"enrollment_id", {"enrollment_id", "enrollment_code"}},
@@ -94,8 +94,8 @@ std::pair<int64_t, std::string> Epoch(const std::string& date) {
 
 std::string WithoutZ(const std::string& date) { return date.substr(0, date.size() - 1); }
 
-// Counts and rates. Prices and amounts of lines say what is paid, so they stay; so does what the
-// envelope of a list needs to be walked.
+// Counts and rates. Prices and amounts are not changed, because they say what is paid; nor are the
+// members by which a list is paged.
 constexpr std::string_view kNumbers[] = {"quantity", "tax_rate", "total_discount_amount",
                                          "order_tax_amount", "open_cash_register_id"};
 
@@ -109,7 +109,7 @@ void ForEachNumber(json::value& body, const Each& each) {
   }
 }
 
-// The error's words: what it is called, what happened, and what is wrong with which field.
+// The parts of an error: its title, its detail, and the message for each field.
 struct Problem {
   std::string detail;
   std::vector<std::pair<std::string, std::string>> fields;

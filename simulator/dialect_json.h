@@ -7,14 +7,14 @@
 
 #include "simulator/dialect.h"
 
-// How the table's dialects change the JSON of a body.
+// The dialects that change the JSON of a body.
 namespace ipp::simulator {
 
 using EditBody = std::function<void(boost::json::value& body, Speech speech)>;
-// The text of a date-time in UTC ("2026-09-21T14:13:20Z") said otherwise.
+// Rewrites the text of a date-time in UTC ("2026-09-21T14:13:20Z").
 using RewordDate = boost::json::value (*)(const std::string& text);
 
-// What a client can do without goes away, or is null.
+// Optional members are left out, or null.
 void LeaveOutOptionals(boost::json::value& body, Speech speech);
 void NullOptionals(boost::json::value& body, Speech speech);
 // Further members in every object.

@@ -29,7 +29,7 @@ void Empty(int status, Response& response) {
   response.body.clear();
 }
 
-// The code of every success that the documents leave open. 200 for all others.
+// The status code of each success for which the documents leave it open; 200 for all others.
 void AllOk(std::string_view operation, Response& response) {
   if (!Succeeded(response) || !(Creates(operation) || Deletes(operation))) return;
   response.status = 200;
@@ -51,7 +51,7 @@ void NoContent(std::string_view operation, Response& response) {
   if (Deletes(operation) || operation == "simulate_tap") Empty(204, response);
 }
 
-// An error's body that is no JSON.
+// An error whose body is not JSON.
 auto Page(std::string_view content_type, std::string_view body) {
   return [=](std::string_view, Response& response) {
     if (response.status < 400) return;
@@ -82,7 +82,7 @@ const std::string* RetryAfter(const Response& response) {
   return nullptr;
 }
 
-// Where the plain answer says when to come again.
+// Replaces Retry-After where the plain answer has one.
 auto Wait(std::string_view value) {
   return [=](std::string_view, Response& response) {
     if (RetryAfter(response) != nullptr) SetHeader("Retry-After", std::string(value), &response);
@@ -98,7 +98,7 @@ void WaitUntil(std::string_view, Response& response) {
             &response);
 }
 
-// The other header in which an error is named for those who look into it later.
+// The other header with the correlation id of an error.
 void CorrelationHeader(std::string_view, Response& response) {
   if (response.status >= 400) {
     SetHeader("X-Correlation-Id", "5e1f0a7c-0000-4000-8000-0000000c0de2", &response);

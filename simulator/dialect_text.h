@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-// How the table's dialects change the bytes of a body.
+// The dialects that change the bytes of a body.
 namespace ipp::simulator {
 
 // RFC 1952; RFC 1950; and the bare stream of RFC 1951, which some servers send as "deflate".

@@ -8,19 +8,20 @@
 
 namespace ipp::simulator {
 
-// The dialects in force. Everything under /_sim/ stays in plain words. One thread.
+// The active dialects. Everything under /_sim/ stays unchanged. One thread.
 class Dialects {
  public:
-  // Replaces those in force. False, and nothing changes, on an unknown name; *error then names it.
+  // Replaces the active dialects. On an unknown name returns false, changes nothing, and names it
+  // in *error.
   bool Set(const std::vector<std::string>& names, std::string* error);
 
-  // The same answer, said in the dialects in force.
+  // Rewrites an answer by the active dialects.
   void Word(std::string_view operation, Response* response) const;
-  // The same for the body of a webhook, to be signed afterwards, and for its header.
+  // The same for the body of a webhook, before it is signed, and for its header.
   std::string WordEvent(std::string body) const;
   void WordHeader(WebhookRequest* request) const;
 
-  // All of them, as JSON, each with whether it is in force.
+  // All dialects as JSON, each with whether it is active.
   std::string Render() const;
 
  private:

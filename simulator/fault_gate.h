@@ -12,9 +12,9 @@
 
 namespace ipp::simulator {
 
-// Every API request passes here on its way to Api: it is noted in the log, answered in the dialects
-// in force, and what the rules want to go wrong with it does. Works with any server that asks at
-// the three points below, on the loop's thread.
+// Every API request passes through here on its way to Api. The gate logs the request, applies the
+// active dialects to its answer, and injects the faults of the rules. Works with any server that
+// calls the three functions below, on the loop's thread.
 class FaultGate {
  public:
   using RunAfter = std::function<void(std::chrono::milliseconds, std::function<void()>)>;
@@ -27,13 +27,14 @@ class FaultGate {
         dialects_(dialects),
         run_after_(std::move(run_after)) {}
 
-  // At a new connection: a value if it is to be reset, and how long to refuse others after it.
+  // Call it for a new connection. A value means: reset the connection, and refuse others for that
+  // time.
   std::optional<std::chrono::milliseconds> Refuse();
 
-  // At the head of a request: chooses its fault.
+  // Call it when the head of a request was read: chooses its fault.
   Admission Admit(Request& request);
 
-  // At a whole request.
+  // Call it when the whole request was read.
   void Answer(Request& request, Responder respond);
 
  private:

@@ -15,7 +15,7 @@ constexpr int64_t kMaxAgeSeconds = 1'000'000'000;
 constexpr int64_t kMaxRetryAfter = 86'400;
 constexpr std::string_view kWebhook = "webhook";
 constexpr std::string_view kEvery = "*";
-// Not a secret of the default set-up: a receiver does not know it unless told.
+// Not a secret of the default set-up: a receiver does not know it unless it is configured.
 constexpr std::string_view kDefaultNextSecret =
     "whsec_aXBwLXNpbXVsYXRvci1kZWZhdWx0LXNlY3JldC0wMDI=";
 
@@ -127,7 +127,7 @@ void ReadAnswer(Fields& fields, FaultRule* rule) {
   rule->retry_after_date = fields.Bool("retry_after_date").value_or(false);
 }
 
-// What HTTP/2 says of a request must not contradict what becomes of it.
+// What HTTP/2 reports about a request must agree with what happens to it.
 void ReadStream(Fields& fields, FaultRule* rule) {
   if (rule->kind != FaultKind::kRefuseStream && fields.Has("after_read")) {
     fields.Error("after_read", "is for refuse_stream only");

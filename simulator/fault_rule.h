@@ -12,7 +12,7 @@
 
 namespace ipp::simulator {
 
-// Where a rule is asked whether it strikes.
+// The points at which rules are evaluated.
 enum class FaultPoint {
   kConnection,  // a connection to the API was accepted
   kRequest,     // the head of an API request was read
@@ -49,7 +49,7 @@ enum class FaultKind {
 std::string_view Name(FaultKind kind);
 FaultPoint PointOf(FaultKind kind);
 
-// One thing that shall go wrong. README.md says what each kind does and which members it reads.
+// One fault to inject. README.md says what each kind does and which members it reads.
 struct FaultRule {
   std::string on;    // an operation of the API, "*" for all of them, or "webhook"
   std::string type;  // of the webhook; empty: any
@@ -71,8 +71,8 @@ struct FaultRule {
   std::string next_secret;  // whsec_<base64>
 };
 
-// Reads the array "faults" of a document, or the document as one rule if it has no such member.
-// What is wrong goes to the body's errors, by the member's path.
+// Reads the array "faults" of a document, or the document as a single rule if it has no such
+// member. Errors go to the body's errors, by the member's path.
 std::vector<FaultRule> ReadFaultRules(Body& document, bool may_be_one_rule,
                                       const std::vector<std::string_view>& operations);
 

@@ -15,10 +15,10 @@
 
 namespace ipp::simulator {
 
-// The rules in force, and how often each struck. One thread.
+// The active rules, and how often each was applied. One thread.
 //
-// Each rule throws its own dice, seeded by the seed and its place in the list: what becomes of its
-// n-th match depends on nothing else.
+// Each rule has its own random generator, seeded by the seed and its place in the list, so the
+// decision for its n-th match depends on nothing else.
 class Faults {
  public:
   static constexpr size_t kMaxRules = 1000;
@@ -27,18 +27,18 @@ class Faults {
   // `operations` are the names that a rule may be on, besides "*" and "webhook".
   explicit Faults(std::vector<std::string_view> operations) : operations_(std::move(operations)) {}
 
-  // Takes {"faults": [...], "seed": n} in place of what there is. If the document has errors
-  // afterwards, nothing was taken.
+  // Replaces the rules by {"faults": [...], "seed": n}. If the document has errors, nothing
+  // changes.
   void Replace(Body& document);
-  // Takes {"faults": [...]} or a single rule after those there are; the same about errors.
+  // Appends {"faults": [...]} or a single rule; the same about errors.
   void Append(Body& document);
   void Clear() { entries_.clear(); }
   bool empty() const { return entries_.empty(); }
 
-  // Begins every rule's dice anew.
+  // Restarts the random generator of every rule.
   void SetSeed(uint64_t seed);
 
-  // The first rule that strikes here; null: none. It and the matching rules before it count a
+  // The first rule that applies here; null: none. It and the matching rules before it count a
   // match, those after it do not.
   std::shared_ptr<const FaultRule> Strike(FaultPoint point, std::string_view on,
                                           std::string_view type = {});

@@ -23,8 +23,8 @@ inline constexpr bool kRequired = true;
 inline constexpr bool kOptional = false;
 inline constexpr bool kMayBeEmpty = true;
 
-// Reads the fields of a JSON object and notes what is wrong with them in one FieldErrors. A null
-// counts as absent. Fields nobody asks for are ignored, unless RefuseOthersThan is called.
+// Reads the fields of a JSON object and notes errors in one FieldErrors. A null counts as absent.
+// Unknown fields are ignored, unless RefuseOthersThan is called.
 class Fields {
  public:
   // `object` and `errors` must outlive this; `prefix` goes before each field name in errors.

@@ -25,7 +25,7 @@ bool ParseFlags(const std::vector<std::string>& arguments, Flags* flags, std::st
 
 std::string FlagsHelp();
 
-// False if it cannot be read or is empty; what it says is not looked at.
+// Returns false if the file cannot be read or is empty; its content is not checked.
 bool ReadFaultsFile(const std::string& path, std::string* faults, std::string* error);
 
 // One secret a line; empty lines and lines that begin with # are skipped.

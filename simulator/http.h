@@ -13,7 +13,7 @@ namespace ipp::simulator {
 
 struct FaultRule;
 
-// What a request came by, in ALPN's names.
+// The protocol of a request, by its ALPN name.
 inline constexpr std::string_view kHttp11 = "http/1.1";
 inline constexpr std::string_view kHttp2 = "h2";
 
@@ -25,7 +25,7 @@ struct Request {
   std::string body;
   int connection = 0;  // counts up from 1; tells reused connections from fresh ones
   std::string_view protocol = kHttp11;
-  std::shared_ptr<const FaultRule> fault;  // what shall go wrong with it; null: nothing
+  std::shared_ptr<const FaultRule> fault;  // the fault to inject; null: none
 
   // The first header of that name in any letter case; empty if there is none.
   std::string_view Header(std::string_view name) const;
@@ -34,7 +34,7 @@ struct Request {
   std::string_view RawQuery() const;
 };
 
-// How an answer leaves.
+// How an answer is sent.
 enum class Ending {
   kWhole,
   kReset,     // nothing is sent, the connection is reset
@@ -43,9 +43,9 @@ enum class Ending {
   kCutBody,   // half of the announced body is sent, then the connection is closed
   kSlowBody,  // the body is sent in pieces over Response::body_time
   // Over HTTP/2 only:
-  kRefused,       // the stream is refused: nothing was done about the request
-  kGoAwayBefore,  // GOAWAY says that nothing was done about it, then the connection is closed
-  kGoAwayAfter,   // GOAWAY says that something may have been done, then the connection is closed
+  kRefused,       // the stream is refused: the request was not handled
+  kGoAwayBefore,  // GOAWAY says that it was not handled, then the connection is closed
+  kGoAwayAfter,   // GOAWAY says that it may have been handled, then the connection is closed
   kGoAwayAnswer,  // GOAWAY and the answer; the connection is closed when all have theirs
 };
 
@@ -64,15 +64,15 @@ using Responder = std::function<void(Response)>;
 // Runs on the loop's thread.
 using Handler = std::function<void(Request&, Responder)>;
 
-// What becomes of a request once its head is read.
+// What to do with a request once its head is read.
 enum class Admission {
-  kRead,      // it is read and handled
-  kReadLast,  // so is this one, but none that begins later on the connection (HTTP/2 only)
-  kRefuse,    // its stream is refused (HTTP/2 only)
-  kReset,     // the connection is reset
+  kRead,      // read and handle it
+  kReadLast,  // the same, but no later one of the connection (HTTP/2 only)
+  kRefuse,    // refuse its stream (HTTP/2 only)
+  kReset,     // reset the connection
 };
 
-// Of a body that is sent slowly.
+// The number of pieces in which a slow body is sent.
 inline constexpr size_t kPiecesOfABody = 20;
 
 // The value of a Date header, now.

@@ -42,7 +42,8 @@ void Http2Connection::SayGoodbye() {
 
 Admission Http2Connection::OnHead(Stream& stream) {
   const auto& [options, hooks] = settings();
-  // Requests that were reset wait for their handlers without counting as streams.
+  // Requests that were reset wait for their handlers without counting as streams, so they are
+  // bounded here.
   if (in_hand_ >= 2 * size_t{options.max_streams}) return Admission::kRefuse;
   const Admission admission = hooks.admit ? hooks.admit(stream.request) : Admission::kRead;
   if (admission == Admission::kReset) {
@@ -121,7 +122,7 @@ void Http2Connection::AnswerSlowly(const std::shared_ptr<Stream>& stream, Respon
   Dribble(stream, (size + pieces - 1) / pieces, time / pieces);
 }
 
-// Waits before each piece, so that the head comes first and alone.
+// Pauses before each piece, so that the head arrives first and alone.
 void Http2Connection::Dribble(const std::shared_ptr<Stream>& stream, size_t piece,
                               std::chrono::milliseconds pause) {
   const auto pacer = pacers_.find(stream->id);

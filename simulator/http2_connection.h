@@ -15,10 +15,11 @@
 
 namespace ipp::simulator {
 
-// HTTP/2 on one connection: moves the bytes of an Http2Session, has its requests answered, and ends
-// as the answers say. While the peer does not take what it is sent, nothing more is read from it.
+// HTTP/2 on one connection: moves the bytes of an Http2Session, passes its requests to the handler,
+// and ends as the answers say. While the peer does not read what it is sent, nothing more is read
+// from it.
 //
-// Requests whose peer has gone stay with their handlers, and keep nothing but themselves alive.
+// Requests whose peer has gone stay with their handlers, and keep only themselves alive.
 class Http2Connection final : public ServerConnection,
                               private Http2Session::Host,
                               public std::enable_shared_from_this<Http2Connection> {
@@ -34,11 +35,11 @@ class Http2Connection final : public ServerConnection,
   using ErrorCode = boost::system::error_code;
   using Stream = Http2Session::Stream;
 
-  // On the way to its end, in this order.
+  // The stages of a connection, in this order.
   enum class Stage {
     kServing,
-    kFlushing,  // what the session has to say is sent, then the connection is closed
-    kStopping,  // what is being written is the last
+    kFlushing,  // pending bytes of the session are sent, then the connection is closed
+    kStopping,  // the write under way is the last
     kOver,      // closed on our side, or gone
   };
 
@@ -64,7 +65,7 @@ class Http2Connection final : public ServerConnection,
   std::array<char, 16 * 1024> input_;
   std::string output_;
   std::unordered_map<int32_t, boost::asio::steady_timer> pacers_;  // of slow answers, by stream
-  size_t in_hand_ = 0;  // requests with a handler, also of streams that are gone, and silent ones
+  size_t in_hand_ = 0;  // requests with a handler (also of ended streams), and silent ones
   Stage stage_ = Stage::kServing;
   bool reading_ = false;
   bool writing_ = false;

@@ -12,11 +12,12 @@
 namespace ipp::simulator {
 namespace {
 
-// What a peer may reset beyond what it lets be answered, before the connection is ended: opening
-// and resetting costs it nothing, and us the work (CVE-2023-44487).
+// The number of streams that a peer may reset beyond those that it lets be answered, before the
+// connection is ended. Opening and resetting costs the peer nothing, and us work (CVE-2023-44487).
 constexpr int kResetBudget = 200;
-// What a client may still send of a body that is answered 413, before its stream is ended. At once
-// would be right too (RFC 9113, section 8.1), but then curl 7.88 does not show the answer.
+// The bytes that a client may still send of a body that was answered 413, before its stream is
+// ended. Ending it at once would be correct too (RFC 9113, section 8.1), but curl 7.88 then does
+// not show the answer.
 constexpr size_t kMaxDiscardedBytes = 8 * 1024 * 1024;
 // RFC 9113, section 6.5.2, on SETTINGS_MAX_HEADER_LIST_SIZE.
 constexpr size_t kFieldOverhead = 32;
@@ -43,7 +44,7 @@ std::string LowerCaseName(std::string name) {
 
 }  // namespace
 
-// What nghttp2 calls, as it calls it.
+// The callbacks of nghttp2, in its own signatures.
 struct Http2Callbacks {
   static Http2Session& Of(void* session) { return *static_cast<Http2Session*>(session); }
 

@@ -28,26 +28,27 @@ class Http2Session {
     Request request;  // its views look into `fields`
     std::deque<std::pair<std::string, std::string>> fields;
     size_t header_bytes = 0;
-    size_t body_bytes = 0;  // that have come
-    bool answered = false;  // or refused; what still comes of the request is thrown away
-    bool last = false;      // none that began later counts
-    bool silent = false;    // it will never be answered; the host's
+    size_t body_bytes = 0;  // received
+    bool answered = false;  // or refused; the rest of the request is discarded
+    bool last = false;      // later streams are not handled
+    bool silent = false;    // it will never be answered; set by the host
     std::string body;       // of the answer
     size_t sent = 0;        // of it
-    size_t released = 0;    // what of it may be sent by now
-    bool cut = false;       // nothing comes after what is released
+    size_t released = 0;    // bytes of it that may be sent so far
+    bool cut = false;       // the stream ends after the released bytes
   };
 
-  // Who hears of it. It may then call all of Http2Session but Receive and Send.
+  // The receiver of the session's events. From its methods it may call all of Http2Session except
+  // Receive and Send.
   class Host {
    public:
-    // The head of a request has come.
+    // The head of a request was read.
     virtual Admission OnHead(Stream& stream) = 0;
-    // A whole request has come; it is to be answered by and by.
+    // A whole request was read; it must be answered now or later.
     virtual void OnRequest(std::shared_ptr<Stream> stream) = 0;
-    // The stream is over; its answer has been sent or nobody wants it.
+    // The stream has ended: its answer was sent, or the peer no longer wants it.
     virtual void OnGone(Stream& stream) = 0;
-    // All of an answer that was to be cut has gone into Send's bytes.
+    // An answer that is cut was completely passed to Send.
     virtual void OnCut() = 0;
 
    protected:
@@ -59,24 +60,24 @@ class Http2Session {
   Http2Session(const Http2Session&) = delete;
   Http2Session& operator=(const Http2Session&) = delete;
 
-  // False if this is not HTTP/2: send what there still is to say, and close.
+  // Returns false if the bytes are not HTTP/2: send what is left, and close.
   bool Receive(std::string_view bytes);
   // Appends what is to be sent now, until *out has about `size` bytes.
   void Send(std::string* out, size_t size);
-  // Neither side has anything to say any more.
+  // Whether neither side has anything more to send.
   bool done() const;
 
-  // The stream may be gone by now: then nothing happens.
+  // A no-op if the stream has ended meanwhile.
   void Answer(Stream& stream, Response response);
   // More of the body of an answer with Ending::kSlowBody, which begins without any.
   void Release(Stream& stream, size_t bytes);
-  // RST_STREAM: nothing was done about the request.
+  // RST_STREAM: the request was not handled.
   void Refuse(Stream& stream);
   // GOAWAY without an error, for a connection that is about to close. Covers what was read.
   void GoAway();
-  // The same, and the stream and those after it are not covered: nothing was done about them.
+  // The same, but the stream and those after it are not covered: they were not handled.
   void GoAwayBefore(const Stream& stream);
-  // No request is taken from now on, neither new ones nor those that have not come wholly.
+  // From now on no request is accepted, neither new ones nor incomplete ones.
   void StopListening() { listening_ = false; }
 
   bool Has(const Stream& stream) { return Find(stream.id) == &stream; }
@@ -102,7 +103,7 @@ class Http2Session {
   nghttp2_session* session_ = nullptr;
   std::unordered_map<int32_t, std::shared_ptr<Stream>> streams_;
   bool listening_ = true;
-  int32_t last_request_ = std::numeric_limits<int32_t>::max();  // streams beyond do not count
+  int32_t last_request_ = std::numeric_limits<int32_t>::max();  // later streams are not handled
   int reset_budget_;
 };
 

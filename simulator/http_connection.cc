@@ -162,7 +162,7 @@ void HttpConnection::MakeHead(const Response& response, bool keep_alive) {
   head_.append("\r\n");
 }
 
-// Waits before each piece, so that the head comes first and alone.
+// Pauses before each piece, so that the head arrives first and alone.
 void HttpConnection::Dribble(size_t from, size_t piece, std::chrono::milliseconds pause) {
   if (from >= body_.size()) return OnWritten({});
   between_pieces_.emplace(wire_->get_executor(), pause);

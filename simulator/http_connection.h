@@ -14,7 +14,7 @@
 
 namespace ipp::simulator {
 
-// HTTP/1.1 on one connection: reads a request, has it answered, and so on.
+// HTTP/1.1 on one connection: reads a request, has it answered, reads the next.
 class HttpConnection final : public ServerConnection,
                              public std::enable_shared_from_this<HttpConnection> {
  public:

@@ -22,7 +22,7 @@ using tcp = asio::ip::tcp;
 constexpr std::chrono::seconds kSweepInterval{5};
 constexpr std::chrono::milliseconds kAcceptPause{50};
 
-// A connection until TLS is agreed on.
+// A connection during the TLS handshake.
 class Greeting final : public ServerConnection, public std::enable_shared_from_this<Greeting> {
  public:
   using Then = std::function<void(std::unique_ptr<Wire>)>;
@@ -122,7 +122,8 @@ void HttpServer::Core::CloseFor(std::chrono::milliseconds time) {
   error_code ignored;
   acceptor_.close(ignored);
   listening_ = false;
-  // Bound again at once, so that nobody else gets the port; without listening it refuses.
+  // Bound again at once, so that no other process gets the port. Without listening it refuses
+  // connections.
   BindTo(endpoint_);
   closed_.expires_after(time);
   closed_.async_wait([self = shared_from_this()](error_code stopped) {
@@ -149,7 +150,7 @@ void HttpServer::Core::Accept() {
 
 void HttpServer::Core::OnAccept(error_code error, tcp::socket socket) {
   if (error) {
-    // Out of file descriptors, most likely: trying again at once would spin.
+    // Probably out of file descriptors: accepting again at once would spin.
     pause_.expires_after(kAcceptPause);
     pause_.async_wait([self = shared_from_this()](error_code stopped) {
       if (!stopped) self->Accept();

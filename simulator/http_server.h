@@ -19,11 +19,11 @@ class context;
 
 namespace ipp::simulator {
 
-// A listener on one event loop: HTTP/1.1, or with TLS what ALPN agrees on, HTTP/2 or HTTP/1.1.
-// Connections persist and everything is bounded. HTTP/1.1 takes one request of a connection at a
-// time (so pipelined ones are answered in order); one too big for the limits is answered 413 or
-// 431, a malformed one 400, and the connection is closed. HTTP/2 answers and ends the stream alone,
-// unless the protocol itself is broken.
+// A listener on one event loop: HTTP/1.1 or, with TLS, the protocol that ALPN selects, HTTP/2 or
+// HTTP/1.1. Connections persist, and everything is bounded. HTTP/1.1 handles one request of a
+// connection at a time (so pipelined ones are answered in order); a request that exceeds the limits
+// is answered 413 or 431, a malformed one 400, and the connection is closed. HTTP/2 answers such a
+// request and ends its stream only, unless the protocol itself is violated.
 //
 // Create and destroy it while the loop does not run; the handler runs on the loop's thread.
 class HttpServer {
@@ -44,7 +44,7 @@ class HttpServer {
     std::shared_ptr<int> connection_count = std::make_shared<int>(0);
   };
 
-  // Who is asked on the loop's thread; `refuse` and `admit` may be empty.
+  // Callbacks on the loop's thread; `refuse` and `admit` may be empty.
   struct Hooks {
     Handler handle;
     // At each new connection. A value: it is reset at once, and the port is closed for so long.
@@ -62,7 +62,7 @@ class HttpServer {
 
   uint16_t port() const;
 
-  // Ends every connection that has no request under way, before it returns how many.
+  // Closes every connection that has no request under way, and returns how many.
   int CloseUnused();
 
  private:

@@ -16,7 +16,7 @@ class IdMaker {
   std::string Uuid();       // version 4, lower case
   std::string EventId();    // kevt_ and 22 base62 characters
   std::string WebhookId();  // msg_ and 22 base62 characters
-  // Both begin alike, so that one that went astray is known by its looks.
+  // Both have a fixed prefix, so that a leaked one is recognised.
   std::string TypeableEnrollmentCode();  // 8 characters without look-alikes, "ZZ…"
   std::string LongEnrollmentCode();      // a UUID, "c0dec0de-…"
   std::string BearerToken();

@@ -18,7 +18,7 @@ int Fail(int code, const std::string& error) {
   return code;
 }
 
-// True without a file to write.
+// Returns true if there is no file to write.
 bool WritePort(const std::string& file, uint16_t port, std::string* error) {
   if (file.empty() || (std::ofstream(file) << port << "\n" << std::flush)) return true;
   *error = "cannot write " + file;

@@ -17,8 +17,8 @@ bool IsCurrency(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
 }
 
-// Tax is part of the price: total x rate / (10000 + rate). How the real service rounds is not
-// known; a minor unit a piece is let pass.
+// The tax is included in the price: total x rate / (10000 + rate). How the real service rounds is
+// not known; a difference of one minor unit per piece is accepted.
 bool IsTaxRight(const OrderItem& item) {
   const Wide divisor = 10'000 + item.tax_rate;
   const Wide difference =
@@ -52,7 +52,7 @@ OrderItem ReadItem(Fields& fields) {
   }
   if (item.quantity < 1) {
     fields.Error("quantity", "must be greater than 0");
-    return item;  // no sense in arithmetic with it
+    return item;  // arithmetic makes no sense with invalid values
   }
   if (item.tax_rate < 0 || item.tax_rate > kMaxTaxRate) {
     fields.Error("tax_rate", "must be between 0 and 10000");
@@ -83,7 +83,7 @@ Session ReadOrder(Fields& fields) {
     fields.Error("purchase_currency", "must match \"^[A-Z]{3}$\"");
   }
   session.purchase_started_at = fields.DateTime("purchase_started_at");
-  fields.DateTime("purchase_completed_at");  // checked, but set by the payment alone
+  fields.DateTime("purchase_completed_at");  // checked, but only the payment sets it
   bool has_all_totals = true;
   fields.Objects("order_items", [&](Fields& item) {
     session.order_items.push_back(ReadItem(item));

@@ -5,9 +5,8 @@
 
 namespace ipp::simulator {
 
-// Reads what a session is made of from the body of its creation and checks it: required fields,
-// formats, the arithmetic of each line, and that the lines add up. What is wrong is noted in the
-// errors behind `fields`.
+// Reads a session from the body of its creation and validates it: required fields, formats, the
+// arithmetic of each line, and the totals. Errors are noted behind `fields`.
 Session ReadOrder(Fields& fields);
 
 }  // namespace ipp::simulator

@@ -8,8 +8,8 @@
 
 namespace ipp::simulator {
 
-// What the playground's operations (/ipp/v1/dev/) do once the merchant is known. The virtual
-// terminal does the same without a key.
+// The playground's operations (/ipp/v1/dev/) after the merchant is known. The virtual terminal does
+// the same without a key.
 
 // Every outcome of a tap, SUCCESS first.
 const std::vector<std::string_view>& TapOutcomes();

@@ -20,8 +20,8 @@ std::string Printable(std::string_view text) {
   return printable;
 }
 
-// The value of the first member of that name, as it is written there; a body that was cut or is no
-// JSON at all may have one too. In JSON a quoted name within a text has its quotes escaped.
+// The value of the first member of that name, unparsed; a body that was cut or is not JSON may have
+// one too. Within a JSON string a quoted name has its quotes escaped.
 std::string ReferenceIn(std::string_view body) {
   constexpr std::string_view kName = R"("merchant_reference1")";
   constexpr std::string_view kBlank = " \t\r\n";

@@ -14,9 +14,9 @@
 
 namespace ipp::simulator {
 
-// What tests take for the truth: every API request that was read to its end, in that order, whether
-// or not it was accepted and whether or not its answer arrived. Keys are not kept, only the form in
-// which they came. Holds the last `max_entries`; sequence numbers go on.
+// The ground truth for tests: every API request that was read completely, in that order, whether or
+// not it was accepted and whether or not its answer arrived. API keys are not stored, only the form
+// in which they were sent. Holds the last `max_entries`; sequence numbers go on.
 class RequestLog {
  public:
   static constexpr size_t kMaxKeptBody = 2048;
@@ -33,7 +33,7 @@ class RequestLog {
     std::string session_id;  // that it made
   };
 
-  // Notes what became of it. Does nothing if the entry has gone by now.
+  // Records the outcome. No-op if the entry was dropped meanwhile.
   void Finish(uint64_t sequence, Outcome outcome);
 
   // Entries with a sequence number above `after`, at most `limit`; of those with that

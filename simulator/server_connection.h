@@ -9,8 +9,8 @@
 
 namespace ipp::simulator {
 
-// One accepted connection, as its HttpServer knows it. It lives as long as it waits for something,
-// and calls `leave` with its last breath.
+// One accepted connection, as its HttpServer knows it. It keeps itself alive while it waits for
+// something, and calls `leave` at its end.
 class ServerConnection {
  public:
   struct Settings {
@@ -26,9 +26,9 @@ class ServerConnection {
   ServerConnection(const ServerConnection&) = delete;
   ServerConnection& operator=(const ServerConnection&) = delete;
 
-  // Ends it if it has moved no byte for the idle timeout.
+  // Closes it if it has moved no byte for the idle timeout.
   virtual void CloseIfIdle(SteadyTime now) = 0;
-  // Ends it, before this returns, if it has no request under way. True if it did.
+  // Closes it, before this returns, if it has no request under way. Returns whether it did.
   virtual bool CloseIfUnused() = 0;
 
  protected:

@@ -62,7 +62,7 @@ std::string_view EventType(SessionStep step) {
       return "ipp.session.cancelled";
     case SessionStep::kExpire:
     case SessionStep::kFail:
-      break;  // the real service is not known to tell of these
+      break;  // the real service is not known to send events for these
   }
   return {};
 }

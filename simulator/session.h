@@ -22,7 +22,7 @@ std::optional<SessionStatus> Next(SessionStatus from, SessionStep step);
 bool IsFinal(SessionStatus status);
 std::string_view Name(SessionStatus status);
 
-// The type of the event that tells of a step; empty for those of which nothing tells.
+// The type of the event for a step; empty for steps without an event.
 std::string_view EventType(SessionStep step);
 
 struct OrderItem {

@@ -159,7 +159,7 @@ class Simulator::Impl {
     });
   }
 
-  // The loop outlives all that has work on it.
+  // The loop must outlive everything that runs on it.
   asio::io_context loop_{1};
   SimClock clock_;
   IdMaker ids_;

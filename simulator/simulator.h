@@ -9,8 +9,8 @@
 
 namespace ipp::simulator {
 
-// Kustom's In-Person Payments API as a double: REST under /ipp/v1, signed webhooks, control under
-// /_sim/. See README.md for what it does where the real service's behaviour is not known.
+// A test double of Kustom's In-Person Payments API: REST under /ipp/v1, signed webhooks, control
+// under /_sim/. README.md says what it does where the real service's behaviour is not known.
 //
 // Runs on one thread of its own, which owns all state. Start and destroy it from any thread; the
 // destructor stops it, and webhooks not delivered by then are lost.

@@ -11,8 +11,8 @@
 
 namespace ipp::simulator {
 
-// The decoded query of a request. Typed getters note what is wrong in *errors and then answer the
-// default; of a parameter sent twice the first counts, except with All.
+// The decoded query of a request. Typed getters note errors in *errors and then return the default.
+// If a parameter occurs twice, the first one counts, except with All.
 class Query {
  public:
   // Nullopt on a broken percent sequence.
@@ -35,8 +35,7 @@ class Query {
 // segment, which is then put into *id.
 bool MatchesPath(std::string_view pattern, std::string_view path, std::string_view* id);
 
-// The routes of one surface: which fits, or which verbs would have. Route has `method` and
-// `pattern`.
+// Finds the route of a request, or the methods that its path has. Route has `method` and `pattern`.
 template <typename Route>
 struct RouteMatch {
   const Route* route = nullptr;

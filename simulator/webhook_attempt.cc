@@ -8,7 +8,7 @@
 namespace ipp::simulator {
 namespace {
 
-// A key that nobody has.
+// A key that no receiver has.
 constexpr std::string_view kForeignSecret = "whsec_aXBwLXNpbXVsYXRvci1ub2JvZHktaGFzLXRoaXMta2V5";
 
 std::string SignedBy(std::string_view secret, const WebhookRequest& request, int64_t now) {
@@ -17,7 +17,8 @@ std::string SignedBy(std::string_view secret, const WebhookRequest& request, int
   return signer.Sign(request.webhook_id, now, request.body);
 }
 
-// Still the same event to who reads it: a further member, or blanks where there is no object.
+// Pads the body without changing the event: by a further member, or by blanks where that does not
+// fit.
 std::string Padded(std::string body, size_t size) {
   constexpr std::string_view kFrame = R"(,"padding":"")";
   if (body.size() >= size) return body;
@@ -37,7 +38,7 @@ WebhookRequest MakeAttempt(const Url& url, const std::string& webhook_id,
                            const WebhookSigner& signer, const FaultRule* fault) {
   const std::string body = dialects.WordEvent(plain_body);
   const auto is = [&](FaultKind kind) { return fault != nullptr && fault->kind == kind; };
-  // Real time, whatever the simulated clock says: receivers refuse what is too old or too new.
+  // Real time, not the simulated clock: receivers refuse timestamps that are too old or too new.
   auto time =
       std::chrono::duration_cast<std::chrono::seconds>(SimClock::RealNow().time_since_epoch());
   if (is(FaultKind::kStaleTimestamp)) time -= fault->age;
@@ -49,7 +50,8 @@ WebhookRequest MakeAttempt(const Url& url, const std::string& webhook_id,
   if (is(FaultKind::kBadSignature)) {
     request.signature = SignedBy(kForeignSecret, request, time.count());
   } else if (is(FaultKind::kRotatedSecret)) {
-    // The new secret's first, so that a receiver that looks at one signature only is found out.
+    // The new secret's signature first, so that a receiver that checks one signature only is
+    // detected.
     request.signature = SignedBy(fault->next_secret, request, time.count());
     if (!fault->only_next_secret) {
       request.signature += " " + signer.Sign(webhook_id, time.count(), request.body);

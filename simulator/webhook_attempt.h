@@ -9,8 +9,8 @@
 
 namespace ipp::simulator {
 
-// What is sent in one try: the body in the dialects in force, stamped with the real time and
-// signed, unless `fault` (null: none) spoils it.
+// Builds the request of one attempt: the body in the active dialects, stamped with the real time
+// and signed, unless `fault` (null: none) corrupts it.
 WebhookRequest MakeAttempt(const Url& url, const std::string& webhook_id,
                            const std::string& plain_body, const Dialects& dialects,
                            const WebhookSigner& signer, const FaultRule* fault);

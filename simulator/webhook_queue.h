@@ -20,11 +20,12 @@
 
 namespace ipp::simulator {
 
-// Delivers events to every destination until it answers 2xx, and remembers what became of each.
+// Delivers events to every destination until it answers 2xx, and remembers the result of each
+// delivery.
 //
-// Within one destination the events of a session are sent in their order, the next one only after
-// the one before was taken or given up; different sessions do not wait for each other. Faults are
-// asked when an event sets off to a destination, and again before each attempt. Everything happens
+// Within one destination the events of a session are sent in order: the next one only after the one
+// before was delivered or given up. Different sessions do not wait for each other. Faults are
+// evaluated when an event sets off to a destination, and again before each attempt. Everything runs
 // on the loop's thread.
 class WebhookQueue {
  public:
@@ -45,14 +46,14 @@ class WebhookQueue {
                RunAfter run_after, IdMaker& ids, Faults& faults, const Dialects& dialects);
   ~WebhookQueue();
 
-  // Replaces the destinations. What is still due to one that stays remains due; what is due to one
-  // that goes is dropped. A new one gets the events from now on.
+  // Replaces the destinations. Events due to a destination that stays remain due; those due to one
+  // that is removed are dropped. A new one gets the events from now on.
   void SetDestinations(const std::vector<Url>& urls);
 
   void Enqueue(WebhookEvent event);
 
-  // Sends a known event once more to every destination, where it is still on its way after that.
-  // False: no such event.
+  // Sends a known event again to every destination, after its current delivery if that is still
+  // under way. False: no such event.
   bool Resend(const std::string& event_id);
 
   // Events with a sequence number above `after`, at most `limit`, of those that have a delivery in

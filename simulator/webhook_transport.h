@@ -38,7 +38,7 @@ class WebhookTransport {
   virtual void Post(WebhookRequest request, Done done) = 0;
 };
 
-// Over HTTP/1.1 on persistent connections, as many as there are attempts at the same time.
+// A transport over persistent HTTP/1.1 connections, one for each concurrent attempt.
 std::unique_ptr<WebhookTransport> MakeHttpWebhookTransport(boost::asio::io_context& loop,
                                                            std::chrono::milliseconds timeout);
 

@@ -11,12 +11,12 @@ namespace {
 namespace asio = boost::asio;
 using tcp = asio::ip::tcp;
 
-// What a peer may still send before the connection is cut; without reading it, the kernel would
-// reset the connection and what was sent last could be lost.
+// The bytes that a peer may still send before the connection is cut. If they were not read, the
+// kernel would reset the connection, and what was sent last could be lost.
 constexpr size_t kMaxDrainedBytes = 8 * 1024 * 1024;
 constexpr size_t kDrainBuffer = 16 * 1024;
 
-// Lets the end of TLS be sent without waiting for the peer's. Reads say eof from now on.
+// Allows close_notify to be sent without waiting for the peer's. Reads return eof from now on.
 void CountAsClosedByPeer(SSL* ssl) {
   SSL_set_shutdown(ssl, SSL_get_shutdown(ssl) | SSL_RECEIVED_SHUTDOWN);
 }

@@ -12,13 +12,13 @@
 
 namespace ipp::simulator {
 
-// Closes so that the peer gets a RST.
+// Closes the connection with a RST.
 void Reset(boost::asio::ip::tcp::socket& socket);
 
 // The bytes of one accepted connection, bare or within TLS: what Asio and Beast take for a stream,
 // one read and one write at a time, and the ways in which it can end. One thread.
 //
-// An `owner` is kept alive until what was begun has come to its end; it must own this.
+// An `owner` is kept alive until the operation has ended; it must own this object.
 class Wire {
  public:
   using Socket = boost::asio::ip::tcp::socket;
@@ -46,21 +46,21 @@ class Wire {
          : socket_.async_write_some(buffers, std::forward<Handler>(handler));
   }
 
-  // Whether bytes have come that nobody has read.
+  // Whether bytes have arrived that were not read.
   bool HasInput() const;
 
   void Reset() { ipp::simulator::Reset(socket_); }
   void Close();
 
-  // In good order: close_notify if it is TLS, FIN, and then whatever still comes is thrown away
-  // until the peer closes too. No write may be under way; a read gets an error.
+  // Closes gracefully: close_notify with TLS, FIN, and then input is discarded until the peer
+  // closes too. No write may be under way; a read gets an error.
   void Finish(std::shared_ptr<void> owner);
 
-  // The same up to the FIN before this returns, as far as the kernel takes it: for a connection
-  // that is idle. `last_words` go first.
+  // The same for an idle connection, synchronously up to the FIN, as far as the kernel accepts it.
+  // `last_words` are sent first.
   void FinishNow(std::string_view last_words, std::shared_ptr<void> owner);
 
-  // Throws away what comes until the peer closes, up to a bound. Nothing is read after it.
+  // Discards input until the peer closes, up to a bound. Nothing may be read after it.
   void Drain(std::shared_ptr<void> owner);
 
  private:

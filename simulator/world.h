@@ -56,11 +56,11 @@ struct Enrollment {
   EnrollmentStatus StatusAt(Time now) const;
 };
 
-// Things with an `id`, kept in the order of their making.
+// Items with an `id`, in the order of their creation.
 template <typename T>
 class Collection {
  public:
-  // Stops a long run from eating the machine.
+  // Bounds the memory of a long run.
   static constexpr size_t kMaxItems = 200'000;
 
   bool full() const { return items_.size() >= kMaxItems; }
@@ -88,7 +88,7 @@ class Collection {
   std::unordered_map<std::string, T*> by_id_;
 };
 
-// All that one merchant has; nothing of it is visible to another.
+// Everything of one merchant; other merchants cannot see it.
 struct Merchant {
   std::string id;
   Collection<Location> locations;
@@ -106,14 +106,14 @@ struct WebhookEvent {
   std::string body;  // the JSON that is signed and sent
 };
 
-// The state of the whole double and the rules by which it changes. Everything happens on the loop's
-// thread, so there is no lock. Changes that the real service tells of are handed to the sink, in
-// their order.
+// The state of the double and the rules by which it changes. Everything runs on the loop's thread,
+// so there is no lock. Changes that the real service announces are passed to the sink, in their
+// order.
 class World {
  public:
   using EventSink = std::function<void(WebhookEvent)>;
 
-  // A session that nobody finishes is EXPIRED after `session_ttl`; zero: never.
+  // A session that stays open is EXPIRED after `session_ttl`; zero: never.
   World(SimClock& clock, IdMaker& ids, std::chrono::seconds session_ttl, EventSink sink);
 
   // With two locations whose ids follow from the order of the calls.
@@ -126,13 +126,13 @@ class World {
 
   Location& AddLocation(Merchant& merchant, Location location);
 
-  // Sets status, times and id of a validated session and tells of it.
+  // Sets status, times and id of a validated session and announces it.
   Session& AddSession(Merchant& merchant, Session session);
 
-  // Lets the session expire if its time has come: to be called before its status is looked at.
+  // Expires the session if its time has come; call it before its status is read.
   void Settle(Session& session);
 
-  // Takes the step and tells of it; false, and nothing happens, if it is not possible.
+  // Takes the step and announces it. Returns false, without a change, if the step is not possible.
   bool Advance(Session& session, SessionStep step, std::string_view failure_reason = {});
 
   // Pairs a phone. The enrollment must be pending.

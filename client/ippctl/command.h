@@ -17,20 +17,20 @@
 
 namespace ipp::ippctl {
 
-// What a process gives a command; tests give their own.
+// What a command uses of its process; tests supply their own.
 struct Environment {
   std::istream& in;
   std::ostream& out;
   std::ostream& err;
   GetEnv getenv;
   Interrupt* interrupt;
-  // Once a write to `out` has failed: whether it is a pipe whose reader has gone, which is no error
-  // worth a word. Empty: no.
+  // Asked after a write to `out` has failed: whether it is a pipe whose reader has gone, which is
+  // not reported as an error. Empty: no.
   std::function<bool()> reader_gone = nullptr;
 };
 
-// One run of one command: its flags and words, the connection, and how it speaks. Methods that end
-// a command return its exit code.
+// One run of one command: its flags and words, the connection, and its output. Methods that end a
+// command return its exit code.
 class Invocation {
  public:
   Invocation(const Environment& environment, FlagValues flags, std::vector<std::string> words,
@@ -66,7 +66,8 @@ class Invocation {
 
   // The error on stderr.
   int Fail(const grpc::Status& status, const Attempt& attempt = {});
-  // A mistake in the command line that the parser cannot see: `message` on stderr, exit code 2.
+  // Reports a mistake in the command line that the parser cannot detect: `message` on stderr, exit
+  // code 2.
   int Misused(absl::string_view message);
   // `message` as JSON on stdout, over several lines or on one. Secrets are masked unless `reveal`.
   void PrintJson(const google::protobuf::Message& message, bool one_line, bool reveal = false);
@@ -78,7 +79,7 @@ class Invocation {
   const std::shared_ptr<client::Connection> connection_;
 };
 
-// What is made ready before a command runs.
+// What is prepared before a command runs.
 enum class Needs {
   kGateway,   // settings, and a connection made of them
   kSettings,  // flags, environment and configuration file; no connection

@@ -5,8 +5,8 @@
 
 #include "client/ippctl/command.h"
 
-// Scripts that complete ippctl's command lines in a shell. They are made from the declarations and
-// ask nobody: groups, commands, flags, the words of flags with choices, files.
+// Scripts that complete ippctl's command lines in a shell: groups, commands, flags, the words of
+// flags with choices, files. They are made from the declarations and make no call.
 namespace ipp::ippctl {
 
 std::string BashCompletion(const std::vector<Command>& commands,

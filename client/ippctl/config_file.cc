@@ -33,7 +33,7 @@ absl::Status UnknownKey(const std::vector<Flag>& known, const std::string& where
       absl::StrCat(where, ": ", Printable(key), ": no such key", Suggestion(key, keys, "")));
 }
 
-// What is before a comment: '#' at the front or after white space.
+// The text before a comment, which begins with '#' at the front or after white space.
 absl::string_view WithoutComment(absl::string_view line) {
   for (size_t i = 0; i < line.size(); ++i) {
     if (line[i] == '#' && (i == 0 || absl::ascii_isspace(line[i - 1]))) return line.substr(0, i);
@@ -41,9 +41,8 @@ absl::string_view WithoutComment(absl::string_view line) {
   return line;
 }
 
-// By view: from a string that was moved into a parameter, g++ 12 at -O3 believes that the
-// comparison with "~/" may read bytes that a short string never had, although its length is asked
-// first.
+// A view, not a string: for a string moved into a parameter, g++ 12 at -O3 warns that the
+// comparison with "~/" may read beyond a short string, although its length is checked first.
 std::string AsPath(absl::string_view value, const std::string& config, const std::string& home) {
   absl::string_view rest = value;
   if (absl::ConsumePrefix(&rest, "~/") && !home.empty()) return absl::StrCat(home, "/", rest);
@@ -102,7 +101,7 @@ absl::StatusOr<ConfigFile> FindConfigFile(const FlagValues& given, const GetEnv&
   std::string path = given.Has("config") ? given.Text("config") : getenv("IPPCTL_CONFIG");
   const bool named = !path.empty();
   if (!named) {
-    // The XDG Base Directory Specification: a path that is not absolute does not count.
+    // By the XDG Base Directory Specification a path that is not absolute is ignored.
     std::string folder = getenv("XDG_CONFIG_HOME");
     if (!absl::StartsWith(folder, "/")) folder = home.empty() ? "" : home + "/.config";
     if (folder.empty()) return ConfigFile();

@@ -11,7 +11,7 @@
 namespace ipp::ippctl {
 
 // The configuration file: `key = value` lines, `# comments`, and `[context]` lines that begin a
-// section. Before the first section, `context = NAME` says which one counts.
+// section. Before the first section, `context = NAME` selects one.
 struct ConfigFile {
   std::string path;  // empty: there is none
   std::string context;
@@ -20,19 +20,19 @@ struct ConfigFile {
   std::map<std::string, Settings> contexts;  // by their names
 };
 
-// `known` are the flags that may stand in it. Every error names the file, the line and the key, and
-// no value: who knows what stands in the wrong place. Values of `FILE` flags are paths: "~/" is
-// `home`, and what does not begin with '/' is beside the configuration file.
+// `known` are the flags that the file may set. Every error names the file, the line and the key,
+// but no value, which may be a misplaced secret. Values of `FILE` flags are paths: "~/" is `home`,
+// and a relative path is relative to the configuration file.
 absl::StatusOr<ConfigFile> ParseConfigFile(absl::string_view text, const std::string& path,
                                            const std::vector<Flag>& known, const std::string& home);
 
-// The file that --config, the environment or the user's folder names; an empty ConfigFile where the
-// last is not there.
+// Reads the file that --config, the environment or the user's folder names; an empty ConfigFile if
+// the last one does not exist.
 absl::StatusOr<ConfigFile> FindConfigFile(const FlagValues& given, const GetEnv& getenv,
                                           const std::vector<Flag>& known);
 
-// The context that counts: --context, IPPCTL_CONTEXT or the file's own word, with where it is from;
-// empty when none is asked for. NOT_FOUND when the file has no such section.
+// The selected context (--context, IPPCTL_CONTEXT or the file's `context`) and where it was
+// selected; empty when none is. NOT_FOUND when the file has no such section.
 struct Context {
   std::string name;
   std::string where;
@@ -43,7 +43,7 @@ absl::StatusOr<Context> ChooseContext(const ConfigFile& file, const FlagValues& 
 // "playground, production".
 std::string ContextNames(const ConfigFile& file);
 
-// What the file says in that context.
+// The settings of that context.
 Settings SettingsOf(const ConfigFile& file, const Context& context);
 
 }  // namespace ipp::ippctl

@@ -11,7 +11,8 @@ namespace ipp::ippctl {
 // The flags of `sessions create`.
 std::vector<Flag> CreateSessionFlags();
 
-// The request that they mean. `in` is standard input, for --from-json -. The error is for the user.
+// Builds the request from these flags. `in` is standard input, for --from-json -. The error is for
+// the user.
 absl::StatusOr<kustom::ipp::v1::CreateSessionRequest> BuildCreateSession(const FlagValues& flags,
                                                                          std::istream& in);
 

@@ -8,16 +8,16 @@
 
 namespace ipp::ippctl {
 
-// A bookmark in the event log: a file that holds one cursor. Each Keep replaces the file, so
-// whoever reads it sees a whole cursor, also when the process is killed. It is not forced to the
-// disk: after a crash of the machine it may be an earlier one.
+// A bookmark in the event log: a file that holds one cursor. Each Keep replaces the file
+// atomically, so a reader sees a complete cursor, even when the process is killed. It is not synced
+// to the disk: after a crash of the machine it may hold an earlier cursor.
 class CursorFile {
  public:
-  // An empty `path` keeps nothing.
+  // With an empty `path` nothing is stored.
   explicit CursorFile(std::string path) : path_(std::move(path)) {}
 
-  // Empty when there is no file yet. FAILED_PRECONDITION when it holds no cursor: beginning
-  // anywhere else would lose events in silence.
+  // Returns an empty string when there is no file yet. FAILED_PRECONDITION when it holds no cursor:
+  // beginning anywhere else would silently lose events.
   absl::StatusOr<std::string> Read() const;
   absl::Status Keep(absl::string_view cursor);
 

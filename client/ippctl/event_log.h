@@ -10,7 +10,7 @@
 #include "ippclient/event_subscription.h"
 #include "kustom/ipp/v1/session_event.pb.h"
 
-// What the commands that read the event log have in common.
+// Shared by the commands that read the event log.
 namespace ipp::ippctl {
 
 // --session, --device, --type, --reference, --only-merchant.
@@ -20,8 +20,8 @@ kustom::ipp::v1::SessionEventFilter Filter(const FlagValues& flags);
 // --after, --from, --skip-expired, --cursor-file.
 std::vector<Flag> StartFlags();
 
-// Where a stream begins by those flags; without any, now. `kept` is what the cursor file holds:
-// empty, or it counts more than --from. The error is for the user.
+// Sets the start of a stream by those flags; without any, now. `kept` is the content of the cursor
+// file; if it is not empty it takes precedence over --from. The error is for the user.
 absl::Status FillStart(const FlagValues& flags, const std::string& kept,
                        kustom::ipp::v1::SubscribeSessionEventsRequest* request);
 

@@ -23,7 +23,7 @@ void Print(Invocation& invocation, const v1::SessionEvent& event) {
   }
 }
 
-// Prints events, and tells on stderr what happens to the stream.
+// Prints events, and reports broken streams on stderr.
 class Printer final : public client::EventHandler {
  public:
   Printer(Invocation* invocation, CursorFile* file, int64_t limit)
@@ -33,12 +33,12 @@ class Printer final : public client::EventHandler {
 
   void OnEvent(const v1::SessionEvent& event) override {
     Print(invocation_, event);
-    // Also when nobody reads any more: `ippctl events tail > /full/disk` must not go on in silence.
+    // Even if the pipe has no reader: `ippctl events tail > /full/disk` must not continue silently.
     if (!invocation_.out()) status_ = absl::UnavailableError("");
     if (!status_.ok() || --left_ == 0) subscription_->Cancel();
   }
   void OnCursor(absl::string_view cursor) override {
-    if (!status_.ok()) return;  // the event before it was not printed
+    if (!status_.ok()) return;  // the previous event was not printed
     status_ = file_.Keep(cursor);
     if (!status_.ok()) return subscription_->Cancel();
     cursor_ = std::string(cursor);

@@ -10,7 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "client/ippctl/flags.h"
 
-// Between words of the command line and fields of the contract.
+// Conversions between words of the command line and fields of the contract.
 namespace ipp::ippctl {
 
 // Choices for a flag from an enum of the contract, without the prefix and the unspecified value:
@@ -18,8 +18,8 @@ namespace ipp::ippctl {
 std::vector<std::string> EnumChoices(const google::protobuf::EnumDescriptor* type);
 // The value of one of EnumChoices' words, in any case and with `_` or `-`; 0 for any other.
 int EnumNumber(const google::protobuf::EnumDescriptor* type, absl::string_view choice);
-// What a person reads: SESSION_STATUS_ACTIVE → "ACTIVE". The upstream's own word when the contract
-// does not know it (`raw`), "?" when that is empty too.
+// The text for a person: SESSION_STATUS_ACTIVE → "ACTIVE". The upstream's own value (`raw`) when
+// the contract does not know it, "?" when that is empty too.
 std::string EnumText(const google::protobuf::EnumDescriptor* type, int number,
                      absl::string_view raw = "");
 

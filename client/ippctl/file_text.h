@@ -5,8 +5,8 @@
 
 namespace ipp::ippctl {
 
-// The whole of a file; nothing when it cannot be read (errno says why). Not std::ifstream, whose
-// buffer throws when the path is a folder.
+// The content of a file; nullopt when it cannot be read (errno has the reason). Not std::ifstream,
+// whose buffer throws when the path is a folder.
 std::optional<std::string> ReadFileText(const std::string& path);
 
 }  // namespace ipp::ippctl

@@ -45,8 +45,8 @@ bool IsTime(const std::string& text) {
   return absl::ParseTime(absl::RFC3339_full, text, &time, nullptr);
 }
 
-// Checks a value and brings it into the form that FlagValues reads. `called` is where it stands,
-// for the error, which repeats the value unless `silent`.
+// Checks a value and converts it to the form that FlagValues reads. `called` is its origin, for the
+// error, which repeats the value unless `silent`.
 absl::StatusOr<std::string> Checked(const Flag& flag, absl::string_view called, std::string value,
                                     bool silent = false) {
   const auto wrong = [&](absl::string_view what) {
@@ -94,7 +94,7 @@ absl::StatusOr<std::string> Checked(const Flag& flag, absl::string_view called, 
   return value;
 }
 
-// A word that is taken for a flag and not for a value: "-" is standard input, "-5" a number.
+// Whether a word is a flag and not a value: "-" is standard input, "-5" a number.
 bool LooksLikeFlag(absl::string_view word) {
   return word.size() > 1 && word[0] == '-' && !absl::ascii_isdigit(word[1]);
 }
@@ -226,7 +226,7 @@ absl::Status CompleteFlags(const std::vector<Flag>& flags, const GetEnv& getenv,
       origin = "default";
     }
     if (!value.empty()) {
-      // A file may hold what it should not: a token, a key.
+      // A file may hold secrets in the wrong place: a token, a key.
       auto checked = Checked(flag, called, std::move(value), /*silent=*/from_file);
       if (!checked.ok()) return checked.status();
       values->SetOrigin(flag.name, origin);

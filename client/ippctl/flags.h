@@ -11,8 +11,8 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
-// Flags by declaration: a command lists what it takes, the parser checks and converts, the help is
-// printed from the same list.
+// Declarative flags: a command lists its flags; the parser checks and converts them, and the help
+// is printed from the same list.
 namespace ipp::ippctl {
 
 enum class FlagKind {
@@ -40,7 +40,7 @@ struct Flag {
   bool setting = false;          // may stand in the configuration file, under its name
 };
 
-// What the configuration file says in place of a flag.
+// The value that the configuration file gives for a flag.
 struct Setting {
   std::string value;
   std::string where;  // "/home/me/.config/ippctl/config:3"
@@ -49,7 +49,7 @@ using Settings = std::map<std::string, Setting>;  // by the flag's name
 
 using GetEnv = std::function<std::string(const std::string&)>;
 
-// What was given, checked. Asking for a value that Has() denies is a mistake of the program.
+// The parsed and checked values. Asking for a value that Has() denies is a programming error.
 class FlagValues {
  public:
   bool Has(const std::string& name) const { return values_.contains(name); }
@@ -61,8 +61,8 @@ class FlagValues {
   absl::Time Time(const std::string& name) const;
   std::vector<std::pair<std::string, std::string>> Pairs(const std::string& name) const;
 
-  // Where the value comes from: "--timeout", "IPPCTL_TIMEOUT", "FILE:LINE"; "default" for anything
-  // that was not given. A switch that is off may come from somewhere too.
+  // The origin of the value: "--timeout", "IPPCTL_TIMEOUT", "FILE:LINE"; "default" if it was not
+  // given. A switch that is off may have an origin too.
   std::string Origin(const std::string& name) const;
 
   void Add(const std::string& name, std::string value) {
@@ -77,19 +77,19 @@ class FlagValues {
   std::map<std::string, std::string> origins_;
 };
 
-// How a word is compared with choices: " PAYMENT_FAILED" → "payment-failed".
+// The form in which a word is compared with choices: " PAYMENT_FAILED" → "payment-failed".
 std::string ToChoice(absl::string_view word);
 
-// Takes flags off the front of `args` into `values` until a word that is no flag (`stop_at_word`),
-// or takes all of them, with the words between them in `words`. `args` keeps what was not looked
-// at. The error is a sentence for the user, without a full stop.
+// Moves flags from the front of `args` into `values`: up to the first word that is not a flag
+// (`stop_at_word`), or all of them, with the words between them in `words`. `args` keeps the rest.
+// The error is a sentence for the user, without a full stop.
 absl::Status ParseFlags(const std::vector<Flag>& flags, bool stop_at_word,
                         std::vector<std::string>* args, std::vector<std::string>* words,
                         FlagValues* values);
 
-// After the last ParseFlags: what is missing comes from the environment, else from `settings`, else
-// it is the fallback; then the required ones are looked for. Outside the command line a switch is
-// true or false.
+// Call it after the last ParseFlags: fills in missing values from the environment, else from
+// `settings`, else the fallback; then checks that the required flags are present. Outside the
+// command line a switch is "true" or "false".
 absl::Status CompleteFlags(const std::vector<Flag>& flags, const GetEnv& getenv,
                            const Settings& settings, FlagValues* values);
 

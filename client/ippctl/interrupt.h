@@ -6,10 +6,10 @@
 
 namespace ipp::ippctl {
 
-// Ctrl-C, told to whoever is at work. Thread-safe.
+// Delivers Ctrl-C to the command that runs. Thread-safe.
 class Interrupt {
  public:
-  // Runs the action of the scope that is open. False when none is: the process may just end.
+  // Runs the action of the open scope. False when none is open: the process may just end.
   bool Trigger();
   bool triggered() const;
 
@@ -20,9 +20,9 @@ class Interrupt {
   std::function<void()> action_ ABSL_GUARDED_BY(mutex_);
 };
 
-// While it lives, an interrupt runs `action`: on another thread, or at once when it came before.
-// The action must not block and must not touch the Interrupt. Scopes may be nested: the innermost
-// is told.
+// While it exists, an interrupt runs `action`: on another thread, or at once if the interrupt came
+// before. The action must not block and must not use the Interrupt. Scopes may be nested: the
+// innermost one gets the interrupt.
 class OnInterrupt {
  public:
   OnInterrupt(Interrupt* interrupt, std::function<void()> action);

@@ -13,7 +13,7 @@
 
 namespace {
 
-// Whether standard output is a pipe that nobody reads any more.
+// Whether standard output is a pipe without a reader.
 bool ReaderGone() {
   pollfd out = {.fd = STDOUT_FILENO, .events = 0, .revents = 0};
   return poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP)) != 0;
@@ -22,8 +22,8 @@ bool ReaderGone() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // A write that fails is an error here and not the end of the process, which has things to tell
-  // and to keep; and sockets of libraries may break.
+  // A failed write is an error here and must not end the process, which still has output and state
+  // to save; sockets of libraries may break too.
   signal(SIGPIPE, SIG_IGN);
 
   // Blocked before gRPC starts its threads, which inherit it: one thread of ours waits for them.

@@ -84,7 +84,8 @@ int Outcomes(Invocation& invocation) {
     }
     invocation.out() << table.Render();
   }
-  // Whoever looks for creates that nobody knows the end of must not take a part for all of them.
+  // A user who searches for creates with an unknown outcome must not mistake a part for all of
+  // them.
   if (!all.next_page_token().empty()) {
     invocation.err() << "ippctl: there are older ones: raise --limit\n";
   }

@@ -29,7 +29,7 @@ const char* Explain(Outcome outcome) {
 std::string Advice(const client::Error& error, const Attempt& attempt) {
   const std::string wait =
       error.retry_delay ? absl::StrCat(" after ", absl::FormatDuration(*error.retry_delay)) : "";
-  // A connection that breaks in mid-call is UNAVAILABLE without a verdict.
+  // A connection that breaks in the middle of a call is UNAVAILABLE without an outcome.
   const bool unsure = error.outcome ? *error.outcome == Outcome::kUnknown
                                     : error.code == grpc::StatusCode::UNAVAILABLE;
   if (attempt.at_most_once && unsure) {

@@ -4,7 +4,7 @@
 
 #include "ippclient/error.h"
 
-// What a failed call looks like to the user, and to a script.
+// How a failed call is reported to the user and to a script.
 namespace ipp::ippctl {
 
 // Exit codes, the class of the gRPC code.
@@ -19,7 +19,7 @@ enum ExitCode : int {
   kExitUnknown = 7,      // it may or may not have been done, whatever the code
 };
 
-// What was tried: for a call that must happen at most once the advice differs.
+// What was attempted: for a call that must happen at most once the advice differs.
 struct Attempt {
   bool at_most_once = false;
   std::string request_id = "";  // of a create; empty: the call has none

@@ -23,7 +23,7 @@ absl::Status MakeSecretFile(const std::string& path) {
   }
   const std::string line =
       absl::StrCat("whsec_", absl::Base64Escape(absl::string_view(key.data(), key.size())), "\n");
-  // O_EXCL: what another made meanwhile is not overwritten.
+  // O_EXCL: a file that another process created meanwhile is not overwritten.
   const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) {
     return absl::FailedPreconditionError(

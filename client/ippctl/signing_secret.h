@@ -8,13 +8,13 @@
 namespace ipp::ippctl {
 
 struct SigningKeys {
-  std::vector<std::string> keys;  // one at least
-  bool made = false;              // the file was not there, and now holds a fresh secret
+  std::vector<std::string> keys;  // at least one
+  bool made = false;              // the file was created with a new secret
 };
 
-// The keys of the `whsec_…` secrets in the file, one a line; all of them sign, as during a
-// rotation. A file that is not there is made, with one random secret, readable by its owner alone.
-// Errors name the file and nothing of what is in it.
+// Reads the keys of the `whsec_…` secrets in the file, one per line; all of them sign, as during a
+// rotation. A missing file is created with one random secret, readable by its owner only. Errors
+// name the file and nothing of its content.
 absl::StatusOr<SigningKeys> ReadOrMakeSigningKeys(const std::string& path);
 
 }  // namespace ipp::ippctl

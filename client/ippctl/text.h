@@ -11,8 +11,8 @@
 // Text for a terminal.
 namespace ipp::ippctl {
 
-// One line, safe to print: control characters and what is not UTF-8 become U+FFFD. Names come from
-// phones and shops, and a terminal obeys escape sequences.
+// One line, safe to print: control characters and bytes that are not UTF-8 become U+FFFD. Names
+// come from phones and shops, and a terminal executes escape sequences.
 std::string Printable(absl::string_view text);
 
 // Columns that printable UTF-8 takes: combining marks none, East Asian wide characters and emoji

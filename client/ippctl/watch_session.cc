@@ -19,8 +19,8 @@ using Service = v1::SessionService;
 constexpr absl::Duration kFirstPause = absl::Milliseconds(250);
 constexpr absl::Duration kLongestPause = absl::Seconds(30);
 
-// Whether the same call may go well later. What has a reason is the gateway's own word; what has
-// none is gRPC's, about a connection that is not there or broke.
+// Whether the same call may succeed later. An error with a reason is the gateway's; one without is
+// gRPC's, about a connection that is missing or broke.
 bool RetryHeals(const client::Error& error) {
   switch (error.code) {
     case grpc::StatusCode::UNAVAILABLE:
@@ -76,7 +76,7 @@ class Watch {
       if (!first || !same) Print(step, same);
       last_status_ = step.session().status();
       first = false;
-      // Nobody reads any more.
+      // The output has no reader any more.
       if (!invocation_.out()) context.TryCancel();
     }
     return reader->Finish();

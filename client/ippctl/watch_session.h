@@ -4,8 +4,8 @@
 
 namespace ipp::ippctl {
 
-// `sessions watch`: prints every step of a session up to its end. A broken connection is made
-// again, with growing pauses and a word on stderr; what was printed is not printed again.
+// `sessions watch`: prints every step of a session up to its end. A broken connection is opened
+// again after growing pauses, with a message on stderr; no step is printed twice.
 int WatchSession(Invocation& invocation);
 
 }  // namespace ipp::ippctl

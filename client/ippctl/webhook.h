@@ -18,13 +18,14 @@ struct Webhook {
   std::string body;
 };
 
-// The types that the upstream announces. The others are the gateway's own findings.
+// The types that the upstream announces. The others are found by the gateway itself.
 std::vector<kustom::ipp::v1::SessionEventType> AnnouncedTypes();
 
-// What the gateway learned by a call or a read gets the type that the upstream would have used;
-// what the upstream never announces gets one of the same form (`ipp.session.expired`). The body has
-// the upstream's members in its order, and is the same each time. Nothing for an event of a type
-// that is newer than this program and has no upstream type.
+// Builds the webhook of an event. An event that the gateway learned by a call or a read gets the
+// type that the upstream would have used; one that the upstream never announces gets a type of the
+// same form (`ipp.session.expired`). The body has the upstream's members in its order, and is the
+// same each time. nullopt for an event whose type is newer than this program and that has no
+// upstream type.
 std::optional<Webhook> MakeWebhook(const kustom::ipp::v1::SessionEvent& event);
 
 // The headers of a delivery at `now`, signed by every key (webhook::DecodeSecret).

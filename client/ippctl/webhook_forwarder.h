@@ -10,18 +10,18 @@
 
 namespace ipp::ippctl {
 
-// Sends events on as webhooks: a line on standard output for each, and one on standard error for
-// each attempt that failed. One thread.
+// Forwards events as webhooks: prints a line on standard output for each, and one on standard error
+// for each failed attempt. One thread.
 class WebhookForwarder {
  public:
-  // Both must outlive it. --on-failure says what happens to a webhook that nobody takes.
+  // Both must outlive it. --on-failure says what happens to a webhook that could not be delivered.
   WebhookForwarder(Invocation* invocation, WebhookSender* sender)
       : invocation_(*invocation),
         sender_(*sender),
         skips_(invocation->flags().Text("on-failure") == "skip") {}
 
-  // Blocks until it is taken or given up. False: what follows is not to be sent, and this event
-  // counts as not delivered.
+  // Blocks until the webhook is delivered or given up. False: stop sending; this event counts as
+  // not delivered.
   bool Forward(const kustom::ipp::v1::SessionEvent& event);
 
   // Forward() was false because the attempts were used up.

@@ -15,7 +15,7 @@ namespace {
 constexpr absl::Duration kLongestPause = absl::Seconds(30);
 constexpr size_t kMaxAnswerBytes = 1 << 20;
 
-// The transport speaks of an upstream, which is not what the user has.
+// The transport's messages say "upstream", which a user of ippctl does not have.
 std::string TransportWords(const http::HttpResult& result) {
   return std::string(absl::StripPrefix(result.status.message(), "upstream: "));
 }
@@ -29,8 +29,8 @@ absl::StatusOr<std::unique_ptr<WebhookSender>> WebhookSender::Create(Options opt
   curl.connections = 1;
   curl.max_response_bytes = kMaxAnswerBytes;
   curl.connect_timeout = options.timeout;
-  // Servers under development close idle connections soon. A webhook that is sent on one at that
-  // moment would look like a failed one.
+  // Servers under development close idle connections soon. A webhook sent on a connection at that
+  // moment would appear as a failed one.
   curl.max_connection_idle = absl::Seconds(1);
   curl.user_agent = absl::StrCat("ippctl/", client::Version());
   std::unique_ptr<WebhookSender> sender(new WebhookSender(std::move(options)));
@@ -65,7 +65,8 @@ WebhookSender::Attempt WebhookSender::SendOnce(const Webhook& webhook) {
   request.target = options_.url.target;
   request.headers = WebhookHeaders(webhook, options_.keys, attempt.sent_at);
   request.body = webhook.body;
-  // libcurl must not repeat it behind our back: each attempt is told. Unlike kNo it can be ended.
+  // libcurl must not retry on its own, since each attempt is reported. Unlike kNo, this mode can be
+  // cancelled.
   request.repeatable = http::Repeatable::kHarmless;
   request.deadline = attempt.sent_at + options_.timeout;
   const http::HttpResult result = Exchange(std::move(request));
@@ -76,7 +77,7 @@ WebhookSender::Attempt WebhookSender::SendOnce(const Webhook& webhook) {
 }
 
 http::HttpResult WebhookSender::Exchange(http::HttpRequest request) {
-  // Shared: the answer may be taken, and this be over, before set_value has returned.
+  // Shared, because this function may return before set_value() has returned.
   const auto promise = std::make_shared<std::promise<http::HttpResult>>();
   std::future<http::HttpResult> answer = promise->get_future();
   auto call = transport_->Send(std::move(request), [promise](http::HttpResult result) {

@@ -17,8 +17,8 @@
 
 namespace ipp::ippctl {
 
-// Sends webhooks to one URL, one after the other: the next begins when the one before was taken or
-// given up, so their order is kept.
+// Sends webhooks to one URL, one after another: the next one begins when the one before was
+// delivered or given up, so their order is kept.
 class WebhookSender {
  public:
   struct Options {
@@ -44,8 +44,8 @@ class WebhookSender {
   // INVALID_ARGUMENT or FAILED_PRECONDITION when the options cannot work.
   static absl::StatusOr<std::unique_ptr<WebhookSender>> Create(Options options);
 
-  // Blocks until the webhook was taken, its attempts are used up, or Stop(). The last attempt. No
-  // redirect is followed: a 3xx is not a 2xx. One thread at a time.
+  // Blocks until the webhook is delivered, its attempts are used up, or Stop(). Returns the last
+  // attempt. No redirect is followed: a 3xx is not a 2xx. One thread at a time.
   Attempt Send(const Webhook& webhook, const OnFailed& on_failed);
 
   // Ends Send, also one that has yet to begin. Any thread.
@@ -62,7 +62,7 @@ class WebhookSender {
   Pause pause_;
   Mutex mutex_;
   std::shared_ptr<http::HttpTransport::Call> call_ ABSL_GUARDED_BY(mutex_);  // under way
-  std::unique_ptr<http::HttpTransport> transport_;  // goes first: its end ends what is under way
+  std::unique_ptr<http::HttpTransport> transport_;  // destroyed first, which ends calls under way
 };
 
 }  // namespace ipp::ippctl

@@ -21,7 +21,7 @@ namespace {
 namespace v1 = ::kustom::ipp::v1;
 using Service = v1::SessionEventService;
 
-// Follows the log.
+// Forwards the events of the log as they are appended.
 class Listener final : public client::EventHandler {
  public:
   Listener(Invocation* invocation, WebhookForwarder* forwarder, CursorFile* file)
@@ -35,7 +35,7 @@ class Listener final : public client::EventHandler {
     subscription_->Cancel();
   }
   void OnCursor(absl::string_view cursor) override {
-    if (ended_) return;  // the event before it was not delivered
+    if (ended_) return;  // the previous event was not delivered
     kept_ = file_.Keep(cursor);
     if (kept_.ok()) {
       cursor_ = std::string(cursor);
@@ -70,7 +70,7 @@ class Listener final : public client::EventHandler {
   absl::Status kept_;
 };
 
-// What both ways of listening end with.
+// The common end of both ways of listening.
 int Ended(Invocation& invocation, const WebhookForwarder& forwarder, const grpc::Status& status) {
   invocation.err() << "ippctl: " << forwarder.delivered() << " delivered\n";
   if (forwarder.gave_up()) return kExitUnavailable;
@@ -108,8 +108,8 @@ int Follow(Invocation& invocation, const v1::SessionEventFilter& filter, Webhook
 }
 
 struct Range {
-  std::optional<absl::Time> from;          // else from the oldest event
-  absl::Time to = absl::InfiniteFuture();  // else to the end of the log
+  std::optional<absl::Time> from;          // absent: from the oldest event
+  absl::Time to = absl::InfiniteFuture();  // infinite: to the end of the log
 };
 
 absl::StatusOr<Range> RangeOf(const FlagValues& flags) {
@@ -144,8 +144,8 @@ absl::StatusOr<Range> RangeOf(const FlagValues& flags) {
   return range;
 }
 
-// Everything recorded from `from` to `to`, both included. By pages and not by a stream: they have
-// an end.
+// Forwards everything recorded from `from` to `to`, both included. It reads pages, not a stream,
+// because pages have an end.
 int Replay(Invocation& invocation, const v1::SessionEventFilter& filter, WebhookSender* sender) {
   const absl::StatusOr<Range> range = RangeOf(invocation.flags());
   if (!range.ok()) return invocation.Misused(range.status().message());

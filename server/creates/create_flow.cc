@@ -21,7 +21,7 @@ using store::IntentState;
 
 constexpr absl::Duration kFirstPause = absl::Milliseconds(50);
 constexpr absl::Duration kLongestPause = absl::Seconds(1);
-// Left for the answer to reach the caller; a quarter of its time, if that is less.
+// Time reserved for the answer to reach the caller; at most a quarter of the caller's time.
 constexpr absl::Duration kAnswerTime = absl::Milliseconds(100);
 
 Outcome OutcomeOf(IntentState state) {
@@ -39,7 +39,7 @@ Outcome OutcomeOf(IntentState state) {
   return Outcome::kUnknown;
 }
 
-// What the ledger knows of the create under this id, for an error that is not about that create.
+// Adds what the ledger knows of the create under this id to an error about another request.
 std::map<std::string, std::string> WithEarlier(const store::IntentRecord& known,
                                                std::map<std::string, std::string> metadata) {
   metadata["earlier_outcome"] = std::string(OutcomeName(OutcomeOf(known.state)));
@@ -47,8 +47,8 @@ std::map<std::string, std::string> WithEarlier(const store::IntentRecord& known,
   return metadata;
 }
 
-// The answer of a create that was done is no longer kept, and what it made has no id by which it
-// could be found.
+// The create was executed, but its answer is no longer stored and there is no resource id by which
+// to find it.
 absl::Status AnswerNotKept() {
   return MakeError(
       absl::StatusCode::kFailedPrecondition,
@@ -82,7 +82,8 @@ absl::Status Unsettled() {
       {.reason = "OUTCOME_UNKNOWN", .metadata = {{"outcome", "UNKNOWN"}, {"retry_safe", "false"}}});
 }
 
-// Refusals of the request itself. Others (a key, a limit) pass, and say nothing of the request.
+// Whether the refusal concerns the request itself. Other refusals (a key, a limit) are temporary
+// and say nothing about the request.
 bool IsFinalRefusal(const absl::Status& status) {
   return absl::IsInvalidArgument(status) || absl::IsNotFound(status) ||
          absl::IsFailedPrecondition(status);
@@ -124,7 +125,7 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
 
   void GotBegun(absl::StatusOr<Begun> begun) {
     if (!begun.ok()) return FinishWithoutLedger(begun.status());
-    // What differs is another create: of it the error says what is known, and no more.
+    // A different request is another create: the error reports what is known of that one only.
     if (begun->what != Begun::kDiffers) call_->set_ledger_asked();
     switch (begun->what) {
       case Begun::kSend:
@@ -146,8 +147,8 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
     }
   }
 
-  // The ledger cannot be read. Nothing was sent now; but under an id that the caller made, who
-  // knows what was before.
+  // The ledger cannot be read. This call sent nothing. But if the id is the caller's own, an
+  // earlier call may have, so the error states no outcome.
   void FinishWithoutLedger(const absl::Status& trouble) {
     absl::Status status = store::ForCallers(trouble);
     if (!creation_.id.is_callers) {
@@ -209,7 +210,7 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
     Close(IntentState::kRejected, std::move(kept), std::move(status));
   }
 
-  // It was not done: the same id may be sent again, by anybody.
+  // Nothing was executed: any call may send the same id again.
   void GiveBack(absl::Status status) { Close(IntentState::kNotSent, "", std::move(status)); }
 
   void Close(IntentState state, std::string answer, absl::Status status) {
@@ -217,14 +218,14 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
          [self = shared_from_this(), status = std::move(status)] { self->call_->Finish(status); });
   }
 
-  // What the upstream has done is done: a store that fails must not turn it into an error.
+  // The upstream has executed it, so a store that fails must not turn the answer into an error.
   void Record() {
     Keep(shape_.record ? shape_.record(*response_)
                        : Closing(IntentState::kExecuted, response_->SerializeAsString()),
          [self = shared_from_this()] { self->call_->Finish(absl::OkStatus()); });
   }
 
-  // What it made may turn up: then it was done, and that is the answer.
+  // If what it created is discovered in time, the create was executed, and that is the answer.
   void Settle(absl::Status status) {
     Keep(Closing(IntentState::kUnknown, ""),
          [self = shared_from_this(), status = std::move(status)]() mutable {
@@ -282,7 +283,7 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
 
   const CreateTools tools_;
   const Creation creation_;
-  // Lives until Finish, and is finished last.
+  // Valid until Finish, which is the last use.
   CreateCall* const call_;
   const Message& request_;
   Message* const response_;
@@ -296,7 +297,7 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
   Backoff backoff_{kFirstPause, kLongestPause};
 };
 
-// Whether the ledger may have forgotten a create: it was restored not long ago.
+// Whether the ledger may lack creates because the store was restored recently.
 bool MayHaveForgotten(const CreateTools& tools) {
   return tools.restore_hold != nullptr && tools.restore_hold->Left() > absl::ZeroDuration();
 }
@@ -321,7 +322,7 @@ void RefuseCreation(const CreateTools& tools, CreateCall* call, const CreateId& 
       id.merchant_id, id.request_id,
       [tools, call, status = std::move(status)](absl::StatusOr<store::IntentRecord> known) {
         if (known.ok()) return call->Finish(WithMetadata(status, WithEarlier(*known, {})));
-        // The ledger has no other call with this id, and this one was not sent.
+        // The ledger has no other call with this id, and this call sent nothing.
         if (absl::IsNotFound(known.status()) && !MayHaveForgotten(tools)) call->set_ledger_asked();
         call->Finish(status);
       });

@@ -20,74 +20,79 @@
 //
 //   reserved (kUnderWay)  durable before the first byte leaves
 //     ├─ kNotSent    no byte left, or the upstream had no time for it: the id may be sent again
-//     ├─ kRejected   the upstream refused the request: the refusal is kept and answered again
-//     ├─ kExecuted   the upstream did it: the answer is kept and answered again
-//     └─ kUnknown    it may have been done. It is never sent again; a session that turns up and
-//                    carries the create's mark settles it (SessionRecorder)
+//     ├─ kRejected   the upstream refused the request: the refusal is stored and answered again
+//     ├─ kExecuted   the upstream executed it: the answer is stored and answered again
+//     └─ kUnknown    it may have been executed. It is never sent again; if a session that carries
+//                    the create's mark is discovered, it settles the create (SessionRecorder)
 //
-// A caller that goes away ends nothing that has begun to leave.
+// If the caller goes away, a create that has begun to leave is still completed. create_ledger.h
+// says who moves an intent from state to state.
 namespace ipp::creates {
 
 // The call that a create serves.
 class CreateCall : public upstream::ServedCall {
  public:
-  // From now on an error may say what became of the create. Before that it says nothing when the id
-  // is the caller's own: another call with the same id may have been sent.
+  // After this an error may say what became of the create. Before it, for an id of the caller's
+  // own, an error says nothing of the outcome, because another call with the same id may have been
+  // sent.
   virtual void set_ledger_asked() = 0;
 
  protected:
   ~CreateCall() = default;
 };
 
-// What the flow works with. All borrowed; all outlive every flow.
+// What the flow uses. All pointers are borrowed and must outlive every flow.
 struct CreateTools {
   CreateLedger* ledger = nullptr;
   RestoreHold* restore_hold = nullptr;  // nullptr: no create is ever held
   store::Store* store = nullptr;
   Clock* clock = nullptr;
   Scheduler* scheduler = nullptr;
-  absl::Duration send_for = absl::Seconds(30);  // a create that cannot leave is tried
+  absl::Duration send_for = absl::Seconds(30);  // how long a create that cannot leave is tried
 };
 
-// Which create a call is about.
+// Identifies the create of a call.
 struct CreateId {
   std::string merchant_id;
   std::string request_id;
-  bool is_callers = false;  // the caller sent the request_id; it was not made here
+  bool is_callers = false;  // the caller sent the request_id; else the gateway made it
 };
 
-// One create. `request` and `response` live until the call is finished.
+// One create. `request` and `response` must live until the call is finished.
 struct Creation {
   CreateCall* call = nullptr;
   const routes::Route* route = nullptr;
   upstream::CallContext context;
   CreateId id;
-  std::string caller;  // by name
+  std::string caller;  // the caller's name
   const google::protobuf::Message* request = nullptr;
   google::protobuf::Message* response = nullptr;
 };
 
-// How one kind of create differs from the others. The functions run before the call is finished.
+// How the kinds of creates differ. The functions run before the call is finished.
 struct CreateShape {
-  // What is sent upstream for the caller's request; absent: the request itself.
+  // Builds the message that is sent upstream; unset: the caller's request itself.
   std::function<std::unique_ptr<google::protobuf::Message>()> outgoing = nullptr;
-  // Whether a 2xx answer says what was made; when it does not, the outcome is unknown.
+  // Whether a 2xx answer contains the id of what was created; if it does not, the outcome is
+  // unknown.
   std::function<bool(const google::protobuf::Message& response)> has_resource_id = nullptr;
-  // Writes down that it was done, with its answer; by default in the ledger alone. What it returns
-  // may run again when the call is long over.
+  // Returns the write that records the execution and its answer; by default it updates the ledger
+  // only. The write may run again after the call has ended.
   std::function<CreateLedger::Write(const google::protobuf::Message& response)> record = nullptr;
-  // How long an unknown outcome is waited for, within the caller's deadline; zero: what was made
+  // How long an unknown outcome is waited for, within the caller's deadline; zero: what was created
   // cannot be discovered later.
   absl::Duration settle_wait = absl::ZeroDuration();
 };
 
-// Runs the create and finishes its call. What was not sent is sent again while the deadline and
-// `send_for` last.
+// Runs the create and finishes its call. Returns at once; the rest runs on threads of the store,
+// the scheduler and the upstream client. While nothing was sent, sending is tried again until the
+// deadline or `send_for`.
 void CreateOnce(const CreateTools& tools, Creation creation, CreateShape shape);
 
-// Finishes a call that creates with the error of a request that was refused before the ledger was
-// asked, and with what the ledger knows of an earlier call with the same id (`earlier_outcome`,
-// `session_id` in the error's metadata). On a thread of the store when there is something to ask.
+// Finishes a create call with the error of a request that was refused before the ledger was read,
+// adding what the ledger knows of an earlier call with the same id (`earlier_outcome`, `session_id`
+// in the error's metadata). Finishes on a thread of the store if the id is the caller's own, else
+// on the calling thread.
 void RefuseCreation(const CreateTools& tools, CreateCall* call, const CreateId& id,
                     absl::Status status);
 

@@ -47,10 +47,10 @@ bool IsSettled(IntentState state) {
   return state == IntentState::kExecuted || state == IntentState::kRejected;
 }
 
-// A create that the ledger does not know, and whose session is known under its id.
+// Handles a create that the ledger does not have, although a session with its request_id exists.
 Begun KnownBySession(IntentRecord fresh, const kustom::ipp::v1::Session& session) {
   if (!MayHaveMade(fresh, session)) {
-    // As it must have been, for the error to name what differs.
+    // Rebuild the earlier request from the session, so that the error can name what differs.
     kustom::ipp::v1::CreateSessionRequest request;
     request.ParseFromString(fresh.request);
     request.set_device_id(session.device_id());
@@ -67,7 +67,7 @@ Begun KnownBySession(IntentRecord fresh, const kustom::ipp::v1::Session& session
   return {Begun::kReplay, std::move(fresh)};
 }
 
-// The answer is gone, its end is known.
+// The answer was trimmed, but the outcome is known: rebuilds an answer from that.
 void AnswerForTombstone(const std::optional<store::SessionRecord>& created, IntentRecord* known) {
   if (known->state == IntentState::kRejected) {
     known->answer = SerializeError(RefusalOf(*known));
@@ -84,11 +84,11 @@ Begun Settled(IntentRecord known) {
   return {what, std::move(known)};
 }
 
-// What is to be done with a create that is asked for, decided inside the transaction.
+// Decides what to do with a create, inside the transaction of Begin.
 store::Writes DecideBegin(const IntentRecord& fresh, const store::Snapshot& snapshot) {
   const std::optional<IntentRecord>& known = snapshot.intent;
   if (!known && snapshot.created) {
-    // The ledger has lost it, in a restored backup for example; its session is an answer too.
+    // The ledger has lost the create, for example after a restore; its session answers it.
     Begun begun = KnownBySession(fresh, snapshot.created->session);
     if (begun.what != Begun::kReplay) return {.decided = std::move(begun)};
     IntentRecord kept = begun.known;
@@ -112,14 +112,14 @@ store::Writes DecideBegin(const IntentRecord& fresh, const store::Snapshot& snap
 
 }  // namespace
 
-// One caller that wants an answer.
+// A caller that waits for an answer.
 struct CreateLedger::Waiter {
   Create create;
   absl::Time deadline;
   std::function<bool()> wanted;
   absl::AnyInvocable<void(absl::StatusOr<Begun>) &&> done;
-  bool may_send = true;  // may take over what was not sent
-  absl::Duration pause;  // before the next look
+  bool may_send = true;  // may reserve the create if it was not sent
+  absl::Duration pause;  // before the next read
 };
 
 CreateLedger::CreateLedger(store::Store* store, Clock* clock, Scheduler* scheduler,
@@ -137,7 +137,7 @@ CreateLedger::CreateLedger(store::Store* store, Clock* clock, Scheduler* schedul
       oldest_unknown_(
           metrics->gauge("ipp_creates_oldest_unknown_seconds",
                          "Age of the oldest create whose outcome is not known; 0: none.")) {
-  // There from the start, so that an alarm sees the first one.
+  // Create the counters at start-up, so that an alarm sees the first increment.
   for (const char* rpc : {"CreateSession", "CreateEnrollment", "CreateSimulatedDevice"}) {
     for (const char* result : {"sent", "replayed", "refused", "joined", "differs"}) {
       Told(rpc, result);
@@ -161,7 +161,7 @@ void CreateLedger::Start() {
     running_ = true;
     ++busy_;
   }
-  // Where no other process can be at the store, whoever was at a create is dead.
+  // If no other process can use the store, every owner is dead.
   Sweep(store_->exclusive());
 }
 
@@ -206,7 +206,7 @@ void CreateLedger::Begin(std::shared_ptr<Waiter> waiter) {
   fresh.caller = waiter->create.caller;
   fresh.trace = waiter->create.trace;
   fresh.request = waiter->create.request;
-  // Of this very attempt: a commit that is tried again may find what it wrote itself.
+  // Unique for this attempt: a commit that is tried again must recognise its own write.
   fresh.owner = absl::StrCat(owner_, "-", begun_.fetch_add(1));
   fresh.created_at = fresh.updated_at = clock_->Now();
   fresh.under_way_until = fresh.created_at + options_.under_way;
@@ -274,10 +274,10 @@ void CreateLedger::Look(std::shared_ptr<Waiter> waiter) {
 void CreateLedger::Looked(std::shared_ptr<Waiter> waiter, absl::StatusOr<IntentRecord> intent) {
   if (!intent.ok()) return std::move(waiter->done)(intent.status());
   if (IsSettled(intent->state)) return std::move(waiter->done)(Settled(*std::move(intent)));
-  // Whoever was at it gave it back: it is ours now.
+  // Its owner did not send it. Reserve it for this call.
   if (intent->state == IntentState::kNotSent && waiter->may_send) return Begin(std::move(waiter));
   if (!waiter->wanted()) {
-    return std::move(waiter->done)(absl::CancelledError("nobody waits for it any more"));
+    return std::move(waiter->done)(absl::CancelledError("the caller no longer waits"));
   }
   const absl::Time now = clock_->Now();
   const bool hopeless = intent->state == IntentState::kUnknown && now >= intent->settle_by;
@@ -296,9 +296,9 @@ CreateLedger::Write CreateLedger::Closing(const IntentRecord& begun, IntentState
     store::Transaction transaction;
     transaction.merchant_id = merchant_id;
     transaction.request_id = request_id;
-    // Decides the RPC when the create is closed now.
+    // `decided` is the RPC, if this write closed the create.
     transaction.decide = [state, answer, owner, now](const store::Snapshot& snapshot) {
-      // Settled meanwhile, or another's now: an outcome that is known is better than none.
+      // Settled meanwhile, or reserved by another attempt: do not overwrite that.
       if (!snapshot.intent || IsSettled(snapshot.intent->state) ||
           snapshot.intent->owner != owner) {
         return store::Writes{};
@@ -378,13 +378,13 @@ void CreateLedger::WriteAgain() {
   for (Kept& kept : again) Run(std::move(kept), [](const absl::Status&) {});
 }
 
-// One that is under way counts as busy_.
+// A sweep under way counts in busy_.
 void CreateLedger::Sweep(bool all) {
   WriteAgain();
   store::Orphans which;
   which.now = clock_->Now();
   which.under_way_before = all ? absl::InfiniteFuture() : which.now;
-  // In one go: a second one would find creates that began since.
+  // In one call: a second one would also orphan creates that began since.
   if (all) which.limit = std::numeric_limits<int>::max();
   store_->OrphanIntents(which, [this, all, which](absl::StatusOr<std::vector<IntentRecord>> gone) {
     if (gone.ok()) {
@@ -423,7 +423,8 @@ void CreateLedger::CountOpen() {
   });
 }
 
-// The sweep that ends hands its place to the next one. The scheduler runs nothing inside the call.
+// The sweep that ends passes its count in busy_ to the next one. RunAfter() never runs the task
+// inside the call.
 void CreateLedger::ScheduleSweep() {
   if (running_) {
     task_ = scheduler_->RunAfter(options_.sweep, [this] { Sweep(false); });

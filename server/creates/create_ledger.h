@@ -21,14 +21,14 @@
 namespace ipp::creates {
 
 struct LedgerOptions {
-  // How long a create may be under way, from being written down to its answer. When it is longer,
-  // whoever was at it has died, and its outcome is not known.
+  // How long a create may be under way, from its reservation to its answer. After that its owner is
+  // presumed dead, and the outcome is unknown.
   absl::Duration under_way = absl::Seconds(60);
-  // How long the session of a create with an unknown outcome may still turn up.
+  // How long the session of a create with an unknown outcome may still be discovered.
   absl::Duration settle = absl::Minutes(10);
-  // Between two looks at a create that somebody else is at.
+  // The first pause between two reads of a create that another call is sending.
   absl::Duration look = absl::Milliseconds(100);
-  // Between two looks for creates whose owner died.
+  // The pause between two sweeps for creates whose owner died.
   absl::Duration sweep = absl::Seconds(1);
 };
 
@@ -37,36 +37,61 @@ struct Create {
   std::string merchant_id;
   std::string request_id;
   std::string rpc;       // "CreateSession"
-  std::string caller;    // by name
-  TraceContext trace;    // of the call; the caller's own
-  std::string request;   // the message without request_id, serialized deterministically
-  bool turns_up = true;  // what it makes is heard of, also when its answer is lost
+  std::string caller;    // the caller's name
+  TraceContext trace;    // the trace of the caller's call
+  std::string request;   // Fingerprint() of the message
+  bool turns_up = true;  // what it creates can be discovered if the answer is lost
 };
 
-// What shall be done with a create.
+// What to do with a create.
 struct Begun {
   enum What {
-    kSend,      // it is written down: send it, then Keep what became of it
-    kReplay,    // it was done: `known.answer` is the serialized response
+    kSend,      // it is reserved for this call: send it, then Keep its outcome
+    kReplay,    // it was executed: `known.answer` is the serialized response
     kRefuse,    // the upstream refused it: `known.answer` is the serialized google.rpc.Status
-    kDiffers,   // another request came under this id: `known.request`
-    kUnsettled  // its outcome is not known, and was not by the deadline
+    kDiffers,   // the id belongs to another request: `known.request`
+    kUnsettled  // its outcome was still unknown at the deadline
   } what = kSend;
   store::IntentRecord known;
 };
 
-// Creates are done at most once: each is durable, under its merchant and request_id, before a byte
-// of it leaves, and so is what became of it. Whoever comes with the same id, to any replica, gets
-// what the first got; while the first is under way, or its outcome is not known, they wait for it.
+// The ledger of creates: each create is executed at most once. The intent of a create is durable,
+// under its merchant and request_id, before the first byte leaves, and so is its outcome. Later
+// calls with the same id, to any replica, get the outcome of the first; while that is unknown, they
+// wait.
 //
-// A create whose process died is found by the sweep (at once at start-up, where the store is ours
-// alone) and its outcome is not known then. It is never sent again. A session that turns up and
-// names the create (SessionRecorder) settles it.
+// create_flow.h has a picture of the states. Who moves an intent:
 //
-// Thread-safe; borrows all that it is given. It sweeps from Start to Stop.
+// * (none), kNotSent → kUnderWay: Begin, for the call that is to send it. The transaction sets
+//   `owner` (this process and a number, unique for each attempt), `under_way_until` = now +
+//   `under_way`, and `settle_by` = now + `settle` (now, if what it creates cannot be discovered).
+// * (none) → kExecuted: Begin, if a session has this request_id although the ledger lacks the
+//   create, for example after a restore. It answers kReplay and sends nothing.
+// * kUnderWay → kNotSent, kRejected, kExecuted, kUnknown: the flow that sent it (Closing, Keep). An
+//   executed CreateSession is written by SessionRecorder, together with the session and its event.
+//   Closing changes the intent only if its owner is still the same and its outcome is not yet
+//   settled. It still applies after a sweep: an outcome that arrives late is better than none.
+// * kUnderWay → kUnknown: the sweep of any replica, when `under_way_until` has passed, because the
+//   owner died or hangs. If only one process can use the store, Start() orphans all at once: their
+//   owners are dead.
+// * kUnderWay → kNotSent: the ledger itself, when the commit of Begin failed. The intent may have
+//   been written although its caller got an error; the retry queue takes it back.
+// * any state but kExecuted → kExecuted: SessionRecorder, when a whole session names the create and
+//   may have been made by it (create_request.h). The sources are the reconciler, webhooks and
+//   callers' reads.
+// * Retention turns an old intent into a tombstone without request and answer (`trimmed`), and
+//   later removes it. A tombstone still answers or refuses its id, but is never sent again.
 //
-// A store that fails after it has committed leaves a create under way that nobody sends; that is
-// taken back when it works again. What became of a create is kept trying to be written, too.
+// kExecuted and kRejected are settled: Begin answers them at once (kReplay, kRefuse). On kUnderWay
+// and kUnknown it waits: it reads the intent after pauses that grow from `look` to half a second,
+// until the intent is settled, or kNotSent (then the waiting call reserves it for itself), or until
+// its deadline, or until an unknown intent has passed `settle_by` (kUnsettled). An unknown create
+// is never sent again.
+//
+// Writes that the store could not take are tried again at each sweep, for as long as `settle`, at
+// most 10,000 at once.
+//
+// Thread-safe; borrows everything that it is given. It sweeps from Start to Stop.
 //
 // Metrics: ipp_creates_total{rpc, result}: sent, replayed, refused, joined, differs;
 // ipp_creates_closed_total{rpc, outcome}; ipp_creates_orphaned_total; ipp_creates_under_way,
@@ -77,38 +102,40 @@ class CreateLedger {
                LedgerOptions options);
   ~CreateLedger();  // after Stop; every `done` has run
 
-  // Creates that begin after Start are no orphans: the store takes calls in their order.
+  // Starts the sweeps. Creates that begin after this are not orphaned by the first sweep, since the
+  // store handles calls in their order.
   void Start();
   // No sweep begins after this.
   void Stop();
 
-  // Writes the create down, or finds what is known of it. `wanted` is asked between two looks at a
-  // create that somebody else is at; false: CANCELLED. `done` runs exactly once, never inside the
-  // call, on a thread of the store or the scheduler; with an error of the store it was not written
-  // down, and must not be sent.
+  // Reserves the create, or finds what is known of it. `wanted` is called before each further wait
+  // for a create that another call is sending; when it returns false, `done` gets CANCELLED. `done`
+  // runs exactly once, never inside the call, on a thread of the store or the scheduler. If it gets
+  // an error of the store, the create must not be sent.
   void Begin(Create create, absl::Time deadline, std::function<bool()> wanted,
              absl::AnyInvocable<void(absl::StatusOr<Begun>) &&> done);
 
-  // Something to be written down; may be run several times, one after another.
+  // A write to the store. It may run several times, one after another.
   using Written = absl::AnyInvocable<void(absl::Status) &&>;
   using Write = std::function<void(Written done)>;
 
-  // What became of a create that Begin said to send, `begun` as it gave it: kNotSent, kRejected,
-  // kExecuted (with its answer) or kUnknown. One that was settled meanwhile stays settled.
+  // The write that records the outcome of a create that Begin said to send (`begun` is what it
+  // returned): kNotSent, kRejected, kExecuted (with its answer) or kUnknown. An intent that was
+  // settled meanwhile stays as it is.
   Write Closing(const store::IntentRecord& begun, store::IntentState state, std::string answer);
 
-  // Runs it, and tells how that went. What the store could not take is tried again at each sweep,
-  // for as long as a session may turn up: what is known must not be lost for a store that was down
-  // for a moment.
+  // Runs `write` and calls `done` with the result of the first attempt. A failed write goes to the
+  // retry queue: a known outcome must not be lost because the store was unavailable for a moment.
   void Keep(Write write, Written done);
 
-  // Waits until a create is settled, or `until`; kReplay, kRefuse or kUnsettled.
+  // Waits until a create is settled, or `until`. Results: kReplay, kRefuse or kUnsettled; errors as
+  // for Begin.
   void Await(std::string merchant_id, std::string request_id, absl::Time until,
              std::function<bool()> wanted, absl::AnyInvocable<void(absl::StatusOr<Begun>) &&> done);
 
  private:
   struct Waiter;
-  // A write that is tried until then.
+  // A write that is retried until `until`.
   struct Kept {
     absl::Duration until;  // monotonic
     Write write;
@@ -119,7 +146,7 @@ class CreateLedger {
   void Begin(std::shared_ptr<Waiter> waiter);
   void Look(std::shared_ptr<Waiter> waiter);
   void Looked(std::shared_ptr<Waiter> waiter, absl::StatusOr<store::IntentRecord> intent);
-  // A create that will not be sent: whoever wanted it does not know that it was written down.
+  // The write that takes back a reservation whose caller got an error.
   Write Forgetting(const store::IntentRecord& intent);
   void Run(Kept kept, Written done);
   void Later(Kept kept);
@@ -133,7 +160,7 @@ class CreateLedger {
   Scheduler* const scheduler_;
   Metrics* const metrics_;
   const LedgerOptions options_;
-  const std::string owner_;  // this process, among all that share the store
+  const std::string owner_;  // identifies this process among those that share the store
   Counter& orphaned_;
   Gauge& under_way_;
   Gauge& unknown_;
@@ -142,10 +169,10 @@ class CreateLedger {
   Mutex mutex_;
   CondVar changed_;
   bool running_ ABSL_GUARDED_BY(mutex_) = false;
-  int busy_ ABSL_GUARDED_BY(mutex_) = 0;  // a sweep, its calls to the store, writes tried again
+  int busy_ ABSL_GUARDED_BY(mutex_) = 0;  // sweeps, their calls to the store, and writes under way
   Scheduler::TaskId task_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Duration count_at_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();  // monotonic
-  std::vector<Kept> again_ ABSL_GUARDED_BY(mutex_);  // at the next sweep
+  std::vector<Kept> again_ ABSL_GUARDED_BY(mutex_);  // the retry queue, for the next sweep
   std::atomic<uint64_t> begun_{0};
 };
 

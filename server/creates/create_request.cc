@@ -16,7 +16,7 @@ namespace {
 
 namespace v1 = kustom::ipp::v1;
 
-// The request with its identifiers in lower case; as it is when its type is not known.
+// The request with its identifiers in lower case; unchanged if its type is not known.
 std::string WithCanonicalIds(const std::string& rpc, const std::string& request) {
   const auto* type = google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
       absl::StrCat("kustom.ipp.v1.", rpc, "Request"));
@@ -49,9 +49,9 @@ bool IsSameRequest(const store::IntentRecord& known, const std::string& request)
 bool MayHaveMade(const store::IntentRecord& create, const v1::Session& session) {
   if (create.rpc != "CreateSession") return false;
   v1::CreateSessionRequest request;
-  // Of a tombstone nothing is left to compare with; its session is known by its id.
+  // A tombstone has no request to compare; its session is recognised by its id.
   if (create.trimmed) return create.session_id == session.session_id();
-  if (!request.ParseFromString(create.request)) return true;  // nothing to compare with
+  if (!request.ParseFromString(create.request)) return true;  // nothing to compare
   IdentifierFields::Of<v1::CreateSessionRequest>().Canonicalize(&request);
   return Agree(request.device_id(), session.device_id()) &&
          Agree(request.order_amount(), session.order_amount()) &&

@@ -6,24 +6,25 @@
 #include "kustom/ipp/v1/session.pb.h"
 #include "server/store/intent.h"
 
-// What the ledger needs to know of the request behind a create, whose type it keeps by name only.
-// Pure.
+// What the ledger needs to know of the request behind a create; it stores only the name of its
+// type. Pure functions.
 namespace ipp::creates {
 
-// Whether `request` (serialized deterministically, without its request_id) is the one that `known`
-// was written down for. A tombstone has a digest to compare with. Identifiers may differ in letter
-// case: releases before 0.2 kept requests as they came.
+// Whether `request` (a Fingerprint()) is the request that `known` was reserved for. For a tombstone
+// the digests are compared. Letter case in identifiers is ignored: releases before 0.2 stored
+// requests as they were received.
 bool IsSameRequest(const store::IntentRecord& known, const std::string& request);
 
-// Whether `session` may be the one that the create made: device, amount and currency agree, as far
-// as the session tells them. A session that carries the mark of a create need not be its own: the
-// mark may have been copied, by a caller or from another installation.
+// Whether `session` may have been made by `create`: device, amount and currency agree, as far as
+// the session has them. A session that carries the mark of a create need not belong to it: a
+// caller, or another installation, may have copied the mark.
 bool MayHaveMade(const store::IntentRecord& create, const kustom::ipp::v1::Session& session);
 
-// The upstream's refusal of a create that is kRejected; of a tombstone, that there was one.
+// The upstream's refusal of a create that is kRejected; for a tombstone, a general error that says
+// so.
 absl::Status RefusalOf(const store::IntentRecord& create);
 
-// The answer to a CreateSession that made this session, serialized.
+// The serialized answer to a CreateSession that made this session.
 std::string AnswerOf(const kustom::ipp::v1::Session& session);
 
 }  // namespace ipp::creates

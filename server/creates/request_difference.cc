@@ -32,7 +32,8 @@ class Paths final : public MessageDifferencer::Reporter {
   void ReportAdded(const Message&, const Message&, const Path& path) override { Add(path); }
   void ReportDeleted(const Message&, const Message&, const Path& path) override { Add(path); }
   void ReportModified(const Message&, const Message&, const Path& path) override {
-    // Of a message in a list the differencer says so too, after it has named the fields in it.
+    // For a message in a list the differencer also reports the message itself, after the fields in
+    // it.
     const auto* field = path.back().field;
     const bool of_fields = field != nullptr && field->message_type() != nullptr && !field->is_map();
     if (!of_fields) Add(path);
@@ -46,7 +47,7 @@ class Paths final : public MessageDifferencer::Reporter {
     for (const MessageDifferencer::SpecificField& step : path) {
       if (step.field == nullptr) continue;
       absl::StrAppend(&name, name.empty() ? "" : ".", step.field->name());
-      // A map's keys are the caller's own: the map is named, no more.
+      // The keys of a map are the caller's data: name only the map.
       if (step.field->is_map()) break;
       const int index = std::max(step.index, step.new_index);
       if (step.field->is_repeated() && index >= 0) absl::StrAppend(&name, "[", index, "]");

@@ -65,7 +65,8 @@ void RestoreHold::Admit(std::string merchant_id, std::string request_id,
                        if (!intent.ok() && !absl::IsNotFound(intent.status())) {
                          return std::move(done)(store::ForCallers(intent.status()));
                        }
-                       // One that was not sent by the time of the backup may have been sent since.
+                       // A create that was kNotSent at the time of the backup may have been sent
+                       // since.
                        if (intent.ok() && intent->state != store::IntentState::kNotSent) {
                          return std::move(done)(absl::OkStatus());
                        }

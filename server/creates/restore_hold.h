@@ -13,14 +13,14 @@
 
 namespace ipp::creates {
 
-// After a restore the ledger has forgotten the creates since the backup. One that comes again under
-// its request_id may have been done: sent once more, it would charge twice. So, for the time in
-// which the sessions of such creates turn up (`creates.settle`), a create under a request_id of its
-// caller goes on only when the ledger knows what became of it. Creates under an id that the gateway
-// has just made are new by themselves.
+// After a restore the ledger lacks the creates since the backup. A create that is repeated under
+// its request_id may have been executed; sent again, it would charge twice. While the sessions of
+// such creates may still be discovered (`creates.settle`), a create under a caller's own request_id
+// is therefore admitted only if the store knows what became of it. Creates under an id that the
+// gateway has just made are new and are not held.
 //
-// The end of that time is in the store (LogBounds::creates_held_until): all replicas obey it, and
-// so does a gateway that is started again. Thread-safe; borrows all that it is given.
+// The end of that time is in the store (LogBounds::creates_held_until), so all replicas, and a
+// restarted gateway, respect it. Thread-safe; borrows everything that it is given.
 //
 // Metrics: ipp_creates_held_total; ipp_creates_held_until_seconds, in seconds since 1970, 0 when
 // creates are not held.
@@ -28,14 +28,14 @@ class RestoreHold {
  public:
   RestoreHold(store::Store* store, Clock* clock, Metrics* metrics);
 
-  // How long creates are still held; zero: they are not.
+  // How long creates are still held; zero: they are not held.
   absl::Duration Left() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // UNAVAILABLE / RESTORED_HOLDING when creates are still held: what is asked about a create that
-  // the store does not know cannot be answered now. Otherwise OK.
+  // UNAVAILABLE / RESTORED_HOLDING while creates are held: a question about a create that the store
+  // does not know cannot be answered now. Otherwise OK.
   absl::Status Unanswerable();
 
-  // Whether the create of this id may go on, asked while Left() is not zero. `done` gets OK, or
+  // Whether the create with this id may go on. Call it while Left() is not zero. `done` gets OK,
   // UNAVAILABLE / RESTORED_HOLDING, or the store's error for callers; it runs once, on the store's
   // thread.
   void Admit(std::string merchant_id, std::string request_id,
@@ -51,7 +51,7 @@ class RestoreHold {
   Gauge& until_;
 
   Mutex mutex_;
-  bool holding_ ABSL_GUARDED_BY(mutex_) = false;  // as last said in the log
+  bool holding_ ABSL_GUARDED_BY(mutex_) = false;  // as last logged
 };
 
 }  // namespace ipp::creates

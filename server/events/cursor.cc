@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kLogSize = 8;
 constexpr size_t kChecksumSize = 4;
 constexpr char kVersion = 2;
-constexpr size_t kBodySize = 1 + kLogSize + 2 + 6 + 3;  // with epoch, position, content
+constexpr size_t kBodySize = 1 + kLogSize + 2 + 6 + 3;  // version, log, epoch, position, content
 static_assert((kBodySize + kChecksumSize) * 4 / 3 == kCursorSize);
 constexpr int64_t kLastPosition = (int64_t{1} << 48) - 1;
 
@@ -33,8 +33,8 @@ uint64_t ReadBigEndian(absl::string_view bytes) {
   return value;
 }
 
-// FNV-1a: finds what was mistyped or cut; a cursor grants nothing, so nobody needs to be kept from
-// making one.
+// FNV-1a detects cursors that were mistyped or cut. A cursor grants no access, so it needs no
+// protection against forgery.
 uint32_t Checksum(absl::string_view bytes) {
   uint32_t hash = 2166136261u;
   for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
@@ -47,10 +47,10 @@ absl::Status Invalid(absl::string_view reason, absl::string_view field, absl::st
       {.reason = std::string(reason), .violations = {{std::string(field), std::string(what)}}});
 }
 
-// The bytes before the checksum, or empty.
+// The decoded bytes before the checksum; empty if the cursor is malformed.
 std::string Body(absl::string_view cursor) {
   std::string raw;
-  // The second look: the decoder passes over spaces, padding and bits that mean nothing.
+  // The decoder ignores spaces, padding and unused bits. Encoding again detects them.
   if (!absl::WebSafeBase64Unescape(cursor, &raw) || raw.size() <= kChecksumSize ||
       absl::WebSafeBase64Escape(raw) != cursor) {
     return "";
@@ -139,7 +139,8 @@ void CheckContent(store::Store* store, const LogPlace& place, std::string field,
       place.position - 1, 1,
       [place, field = std::move(field), done = std::move(done)](absl::StatusOr<Rows> rows) mutable {
         if (!rows.ok()) return std::move(done)(store::ForCallers(rows.status()));
-        // Not there: retention has taken it meanwhile, which the reader finds out.
+        // If the event is missing, retention has removed it meanwhile; the reader will find that
+        // out.
         const bool other = !rows->empty() && rows->front().position == place.position &&
                            ContentOf(rows->front()) != place.content;
         std::move(done)(other ? CursorForeign(field) : absl::OkStatus());

@@ -11,12 +11,12 @@
 
 namespace ipp::events {
 
-// Which events a subscriber sees. Immutable.
+// Decides which events a subscriber sees. Immutable.
 class EventFilter {
  public:
-  // `merchants`: the ones that the caller may see, already narrowed; an event of another merchant
-  // never matches. INVALID_ARGUMENT naming the field for a list that is too long (1,000), an empty
-  // value, or a type that does not exist.
+  // `merchants`: those that the caller may see, already narrowed; an event of another merchant
+  // never matches. INVALID_ARGUMENT naming the field for a list of more than 1,000 values, an empty
+  // value, or an unknown type.
   static absl::StatusOr<EventFilter> Create(const kustom::ipp::v1::SessionEventFilter& filter,
                                             std::vector<std::string> merchants);
 
@@ -28,7 +28,7 @@ class EventFilter {
   Set sessions_;
   Set devices_;
   Set references_;
-  uint64_t types_ = 0;  // a bit each; 0: all
+  uint64_t types_ = 0;  // one bit for each type; 0: all
 };
 
 }  // namespace ipp::events

@@ -18,7 +18,7 @@ using std::chrono::steady_clock;
 
 constexpr int kFeedEvents = 1024;
 constexpr std::chrono::milliseconds kRetryPause{50};
-// A hole in the log is looked at again for a second: only what stays away that long is passed over.
+// A hole is read again for a second (this many times kRetryPause) before it is passed over.
 constexpr int kHoleReads = 20;
 
 }  // namespace
@@ -49,7 +49,7 @@ EventHub::EventHub(store::Store* store, HubOptions options, Metrics* metrics)
     changed_.SignalAll();
   };
   store_->SetListener(listener);
-  // What another replica appended before there was a listener.
+  // Another replica may have appended before the listener was set.
   listener(store_->bounds().latest);
   thread_ = std::thread([this] {
     NameThisThread("hub");
@@ -65,7 +65,7 @@ EventHub::~EventHub() {
     changed_.SignalAll();
   }
   thread_.join();
-  // A page may still be on its way to a subscription that is gone.
+  // A page may still be read for a subscription that no longer exists.
   MutexLock lock(&mutex_);
   while (reads_in_flight_ > 0) changed_.Wait(&mutex_);
 }
@@ -81,13 +81,13 @@ void EventHub::Run() {
       continue;
     }
     if (!end.news) {
-      // The tail was to be compared, and is right.
+      // The read only verified the tail, which is still right.
       if (!rows.ok()) RetryLater(rows.status());
       MutexLock lock(&mutex_);
       if (rows.ok() && epochs_taken_ == end.epochs_taken) verify_ = false;
       continue;
     }
-    // The event that is known filled the page.
+    // The known event filled the page.
     if (rows.ok() && overlaps && rows->empty()) rows = ReadNow(after, kFeedEvents);
     if (!rows.ok()) {
       RetryLater(rows.status());
@@ -141,9 +141,9 @@ bool EventHub::PassOver(int64_t after, const std::vector<store::StoredEvent>& ro
   } else if (bounds->oldest > after + 1) {
     Deliver(SkipTo(*bounds));
   } else if (rows.empty()) {
-    RetryLater(absl::InternalError("the log does not show what it has told of"));
+    RetryLater(absl::InternalError("the log does not return events that it has announced"));
   } else {
-    // A store that commits out of order shows the missing one a little later.
+    // A store that commits out of order returns the missing event a little later.
     if (hole_after_ != after) hole_reads_ = 0;
     hole_after_ = after;
     if (hole_reads_++ == 0) order_.CountGap(after, rows.front().position);
@@ -188,7 +188,7 @@ std::vector<EventHub::Delivery> EventHub::Append(std::vector<EventPtr> batch,
                                                  int64_t epochs_taken) {
   std::vector<Delivery> deliveries;
   MutexLock lock(&mutex_);
-  if (epochs_taken != epochs_taken_) return deliveries;  // it may be of what is lost
+  if (epochs_taken != epochs_taken_) return deliveries;  // the batch may contain lost events
   for (EventPtr& event : batch) {
     tail_last_ = event->row.position;
     tail_.push_back(std::move(event));

@@ -26,43 +26,71 @@
 namespace ipp::events {
 
 struct HubOptions {
-  size_t tail_events = 4096;  // newest events kept in memory for all
-  int page_events = 512;      // read at once by a subscriber that is behind the tail
-  absl::Duration lag_interval = absl::Seconds(5);  // how often the slowest subscriber is looked for
-  Clock* clock = Clock::Real();                    // tells the age of what it has not been handed
+  size_t tail_events = 4096;  // newest events in memory, shared by all subscribers
+  int page_events = 512;      // rows in one read for a subscriber behind the tail
+  absl::Duration lag_interval = absl::Seconds(5);  // how often the lag is measured
+  Clock* clock = Clock::Real();                    // for the lag in seconds
 };
 
 class Subscription;
 
-// Follows the store's log and hands each event to whoever waits for it. The newest events are in
-// memory once, shared; a subscriber is a position in the log and at most one wish for its next
-// event. One thread.
+// Distributes the event log of the store to subscribers.
 //
-// A subscriber gets what follows its position in the order of the log, each event once, and nothing
-// is left out that is kept. Its position may be ahead of what the hub has read: another replica may
-// have given it out.
+// Log. The store appends events at positions 1, 2, 3 … without gaps (store/store.h). The store's
+// listener wakes the hub's one thread, which reads the rows after the last known position, 1,024 at
+// a time. Each row becomes a LogEvent: the bytes of the outgoing message, with its cursor, made
+// once for all subscribers.
 //
-// A log may lose events (store/log_bounds.h): in a failover, or by a restore behind a gateway that
-// runs. The store tells of the new epoch; what it cannot see, the hub finds: each read of the log
-// begins with the last event that is known, and compares. Then the hub itself begins the epoch. It
-// forgets what the log has lost; subscribers that have passed some of it get CURSOR_FOREIGN and
-// nothing more; the others go on.
+// Tail. The newest `tail_events` events stay in memory: all events with tail_after_ < position <=
+// tail_last_. All subscribers share them.
 //
-// Metrics: those of LogOrder, which must stay 0; ipp_events_slowest_lag_positions and _seconds: how
-// far behind the log the slowest subscriber is, whether what it has to pass matches its filter or
-// not, and how long ago the first event that it has not passed was recorded.
+// Subscribers. A subscriber is a filter, a position and at most one pending Next(). It is a cursor,
+// not a queue: the hub buffers nothing for it, so a slow subscriber costs no memory beyond one
+// page, and delays no other one. If its next event is in the tail, Next() returns it at once. At
+// the end of the tail it waits, and the hub's thread delivers the next matching event. Behind the
+// tail it reads pages of `page_events` rows of its own through the store, until it has caught up.
+// Its position may also be ahead of the tail, because another replica may have given it out; it
+// then waits for the hub to reach it. If retention removes events that a subscriber has not passed,
+// it gets CURSOR_EXPIRED. Events are delivered in the order of the log, each once, and none that is
+// kept is left out.
+//
+// Cursors. A cursor names a place in a log: base64url(version, log id, epoch, position, content,
+// checksum). cursor.h has the byte offsets. `content` is a hash of the event at the position: it
+// detects a log that was replaced by another history, even if no epoch says so.
+//
+// Epochs. A log may lose events in a failover, or by a restore behind a running gateway
+// (store/log_bounds.h). The store reports a new epoch through its bounds (TakeEpoch). What the
+// store cannot see the hub detects itself: each read of the log also reads the last event that is
+// already known, and compares its content. If it differs, the hub searches the tail for the last
+// event that is unchanged, and begins an epoch after it. When an epoch is adopted, the tail drops
+// the events that the log has lost. Subscribers that have passed some of them get CURSOR_FOREIGN
+// and nothing more; the others continue. Reads that began before it are discarded (epochs_taken_).
+//
+// Holes. If a row is missing after the last known position, the hub reads again for a second, since
+// a store that commits out of order would show it later. Then it passes over the hole, and counts
+// it (LogOrder).
+//
+// Locking. mutex_ guards the tail and all readers. It is never held while a callback runs or the
+// store reads (only Store::bounds(), which answers from memory, is called under it). Callbacks run
+// on the hub's thread or on a thread of the store.
+//
+// Metrics: those of LogOrder, which must stay 0; ipp_events_subscribers;
+// ipp_events_read_failures_total; ipp_events_slowest_lag_positions and _seconds: how many events
+// the slowest subscriber has yet to pass, whether they match its filter or not, and the age of the
+// first of them.
 class EventHub {
  public:
   EventHub(store::Store* store, HubOptions options, Metrics* metrics);
-  ~EventHub();  // every Subscription is gone by then
+  ~EventHub();  // every Subscription must be destroyed before
 
-  // Events after `place` that match, in order, each once. Thread-safe.
+  // Subscribes to the matching events after `place`. Thread-safe. The hub must outlive the
+  // Subscription.
   std::unique_ptr<Subscription> Subscribe(EventFilter filter, const LogPlace& place);
-  // After a position of the epoch of now.
+  // Subscribes after a position of the current epoch.
   std::unique_ptr<Subscription> Subscribe(EventFilter filter, int64_t position);
 
-  // Whether the log holds, at the place, what the place says, as far as the tail in memory shows.
-  // False also when it is not in the tail. Thread-safe.
+  // Whether the tail contains the event of `place`, with the same content. False also if the place
+  // is outside the tail. Thread-safe.
   bool HasAtHand(const LogPlace& place);
 
  private:
@@ -76,43 +104,46 @@ class EventHub {
   };
   using Instant = std::chrono::steady_clock::time_point;
 
-  // Where the tail ends, and the state that a read from there belongs to.
+  // The end of the tail, and the epoch count to which a read from there belongs.
   struct TailEnd {
     LogPlace place;
-    bool news = false;  // the log is known to go on
+    bool news = false;  // the log is known to continue
     int64_t epochs_taken = 0;
   };
 
   // The hub's thread.
   void Run();
-  // Waits for news, and measures the lag meanwhile. False: the hub ends.
+  // Waits until the log continues or the tail must be verified; measures the lag meanwhile. False:
+  // the hub is being destroyed.
   bool AwaitNews(TailEnd* end) ABSL_LOCKS_EXCLUDED(mutex_);
   Rows ReadNow(int64_t after, int limit);
-  // Takes the event at `place` out of `rows`, which were read from before it. False: it is another
-  // one than the place says.
+  // Removes the event at `place` from `rows`, which were read from before it; `found` is whether it
+  // was there. False: the event differs from what the place says.
   static bool Continues(const LogPlace& place, std::vector<store::StoredEvent>* rows, bool* found);
-  // The log has lost events: begins an epoch, unless that was done.
+  // The log has lost events: begins an epoch, unless the store already has a new one.
   void BeginEpoch() ABSL_LOCKS_EXCLUDED(mutex_);
-  // The last position of the tail where the log still holds the same event; 0 when there is none.
+  // The last position of the tail at which the log still has the same event; 0 if there is none.
   absl::StatusOr<int64_t> FindShared() ABSL_LOCKS_EXCLUDED(mutex_);
   bool IsNew(const store::LogEpoch& epoch) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsNewEpoch(const store::LogBounds& bounds) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Any thread. Adopts the epoch of `bounds`, if it is newer, and finds who is lost by it.
+  // Adopts the epoch of `bounds` if it is newer; returns the errors for subscribers whose place is
+  // lost. Any thread.
   std::vector<Delivery> TakeEpoch(const store::LogBounds& bounds) ABSL_LOCKS_EXCLUDED(mutex_);
   void TakeEpochOf(Reader* reader, int64_t shared) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // What to do when the event after `after` is not the first row. True: hand out the rows.
+  // Handles rows that do not begin right after `after`. True: hand the rows out.
   bool PassOver(int64_t after, const std::vector<store::StoredEvent>& rows);
   void RetryLater(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mutex_);
   static void Deliver(std::vector<Delivery> deliveries);
-  // Retention was faster than the hub: whoever waits for an event that is gone is told.
+  // Retention has overtaken the hub: moves the tail, and returns the errors for subscribers that
+  // wait for a removed event.
   std::vector<Delivery> SkipTo(const store::LogBounds& bounds) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Appends a batch to the tail and finds who gets what.
+  // Appends a batch to the tail; returns the deliveries that follow from it.
   std::vector<Delivery> Append(std::vector<EventPtr> batch, int64_t epochs_taken)
       ABSL_LOCKS_EXCLUDED(mutex_);
   void MeasureLag() ABSL_LOCKS_EXCLUDED(mutex_);
   void SetLag(int64_t positions, absl::Time recorded_at);
 
-  // Of one reader.
+  // For one reader.
   std::deque<EventPtr>::const_iterator AfterInTail(int64_t position) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   EventPtr FindInTail(Reader* reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -120,19 +151,20 @@ class EventHub {
   EventPtr FindAtHand(Reader* reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   EventPtr FindOrWait(Reader* reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool SecureStart(Reader* reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // What a read for the reader begins with; marks it as reading.
+  // Returns the place from which a read for the reader begins; marks the reader as reading.
   LogPlace BeginRead(Reader* reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReadPage(std::shared_ptr<Reader> reader, const LogPlace& after) ABSL_LOCKS_EXCLUDED(mutex_);
   void GotPage(std::shared_ptr<Reader> reader, const LogPlace& after, Rows rows)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // The event after `after` was not the first row; `bounds` say why.
+  // Handles a page that does not begin right after `after`; `bounds` show why.
   void GotPageElsewhere(const std::shared_ptr<Reader>& reader, int64_t after, Rows rows,
                         absl::StatusOr<store::LogBounds> bounds) ABSL_LOCKS_EXCLUDED(mutex_);
-  // The reader has its page and place, or will not.
+  // Ends a read for the reader, with a page and a position or with an error, and answers what is
+  // pending.
   void Turn(const std::shared_ptr<Reader>& reader, absl::StatusOr<std::vector<EventPtr>> page,
             int64_t position) ABSL_LOCKS_EXCLUDED(mutex_);
   std::vector<EventPtr> MakePage(std::vector<store::StoredEvent> rows) ABSL_LOCKS_EXCLUDED(mutex_);
-  // What became of one delivery when the reader's place was lost.
+  // The error of a reader whose place the log has lost.
   static absl::Status Lost() { return CursorForeign("after_cursor"); }
 
   store::Store* const store_;
@@ -145,58 +177,59 @@ class EventHub {
 
   // The hub's thread only.
   Instant measure_at_;
-  bool failing_ = false;    // the last read brought nothing to go on with
-  int64_t hole_after_ = 0;  // where the log has a hole, and how often it was looked for again
+  bool failing_ = false;    // the last read failed or returned nothing usable
+  int64_t hole_after_ = 0;  // the last hole, and how often it was read again
   int hole_reads_ = 0;
 
   Mutex mutex_;
   CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   int64_t known_latest_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool bounds_moved_ ABSL_GUARDED_BY(mutex_) = false;  // since they were last looked at
+  bool bounds_moved_ ABSL_GUARDED_BY(mutex_) = false;  // since the hub last read them
   store::LogEpoch epoch_ ABSL_GUARDED_BY(mutex_);
   int64_t epochs_taken_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool verify_ ABSL_GUARDED_BY(mutex_) = false;  // that the tail is still what the log holds
-  // What is in memory: every event after the first of these positions, up to the second.
+  bool verify_ ABSL_GUARDED_BY(mutex_) = false;  // compare the tail's last event with the log
+  // The tail contains every event after the first of these positions, up to the second.
   int64_t tail_after_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t tail_last_ ABSL_GUARDED_BY(mutex_) = 0;
   std::deque<EventPtr> tail_ ABSL_GUARDED_BY(mutex_);
-  std::vector<Reader*> readers_ ABSL_GUARDED_BY(mutex_);  // each knows its place
-  std::list<Reader*> waiting_ ABSL_GUARDED_BY(mutex_);    // at the end of the tail
-  int reads_in_flight_ ABSL_GUARDED_BY(mutex_) = 0;       // that may outlive who asked for them
-  bool measuring_ ABSL_GUARDED_BY(mutex_) = false;        // one of them is the lag's
+  std::vector<Reader*> readers_ ABSL_GUARDED_BY(mutex_);  // each knows its index
+  std::list<Reader*> waiting_ ABSL_GUARDED_BY(mutex_);    // those that wait at the end of the tail
+  int reads_in_flight_ ABSL_GUARDED_BY(mutex_) = 0;       // they may outlive their subscription
+  bool measuring_ ABSL_GUARDED_BY(mutex_) = false;        // one of them measures the lag
   std::thread thread_;
 };
 
-// One subscriber. Used by one caller at a time (any thread); not while a wish or a start is
-// pending, except for Withdraw.
+// One subscriber. Used by one caller at a time, on any thread. While a Next or a StartWithKept is
+// pending, only Withdraw may be called.
 class Subscription {
  public:
   using Later = absl::AnyInvocable<void(absl::StatusOr<EventPtr>) &&>;
   using Started = absl::AnyInvocable<void(absl::Status) &&>;
-  ~Subscription();  // no wish and no start is pending by then
+  ~Subscription();  // nothing may be pending
 
-  // Once, before the first Next: begins with what is kept. Where retention has taken what followed
-  // the position, moves it to just before the first event that is still there; and takes hold of
-  // that event, so that it is handed out whatever retention does next. True: done at once, and
-  // `started` is dropped. Otherwise `started` runs once, on the store's thread; not OK
-  // (STORE_UNAVAILABLE): the position is as it was.
+  // Makes sure that the subscriber begins with an event that is kept. Call it at most once, before
+  // the first Next. If retention has removed events after the position, moves the position to just
+  // before the first event that is still there; and keeps that event in memory, so that it is
+  // delivered whatever retention removes next. True: done, `started` is dropped. False: `started`
+  // runs once, on the store's thread; on an error (STORE_UNAVAILABLE) the position is unchanged.
   bool StartWithKept(Started started);
 
-  // The next event when it is at hand: then `later` is dropped. Otherwise nullptr, and `later` runs
-  // once, on the hub's or the store's thread, with the event, or with OUT_OF_RANGE / CURSOR_EXPIRED
-  // when retention overtook this reader, or with the store's code (UNAVAILABLE) and
-  // STORE_UNAVAILABLE.
+  // Returns the next event if it is in memory; `later` is then dropped. Otherwise returns nullptr,
+  // and `later` runs once, on the hub's or the store's thread, with the event, with OUT_OF_RANGE /
+  // CURSOR_EXPIRED if retention has removed events that this subscriber has not passed, with
+  // INVALID_ARGUMENT / CURSOR_FOREIGN if the log has lost events that it has passed, or with the
+  // store's code (UNAVAILABLE) and STORE_UNAVAILABLE.
   EventPtr Next(Later later);
 
-  // The same when it is at hand, and no wish otherwise. nullptr also when it would have to be read.
+  // Returns the next event if it is in memory; nullptr otherwise, and nothing is pending then.
   EventPtr NextAtHand();
 
-  // Takes a pending wish back. True: `later` is dropped and will not run. False: none is pending,
-  // or it is about to run.
+  // Cancels a pending Next. True: `later` is dropped and will not run. False: none is pending, or
+  // it is about to run.
   bool Withdraw();
 
-  // Every matching event up to here was handed out. Right only while no wish is pending.
+  // All matching events up to this position were delivered. Only valid while no Next is pending.
   int64_t position() const { return place().position; }
   LogPlace place() const;
 

@@ -8,7 +8,7 @@
 #include "server/events/hub_reader.h"
 #include "server/events/store_answer.h"
 
-// What the hub does when the log has lost events. See store/log_bounds.h.
+// How the hub handles a log that has lost events. See event_hub.h and store/log_bounds.h.
 namespace ipp::events {
 
 bool EventHub::Continues(const LogPlace& place, std::vector<store::StoredEvent>* rows,
@@ -28,7 +28,7 @@ void EventHub::BeginEpoch() {
   store_->RefreshBounds(asked.Taker());
   const absl::StatusOr<store::LogBounds> bounds = asked.Wait();
   if (!bounds.ok()) return RetryLater(bounds.status());
-  // It is known; whether it tells the whole of it, the next read shows.
+  // The store already has a new epoch. The next read shows whether it covers the whole loss.
   if (IsNewEpoch(*bounds)) return Deliver(TakeEpoch(*bounds));
 
   const absl::StatusOr<int64_t> shared = FindShared();
@@ -51,8 +51,8 @@ absl::StatusOr<int64_t> EventHub::FindShared() {
     MutexLock lock(&mutex_);
     for (const EventPtr& event : tail_) places.push_back(event->place);
   }
-  // Histories that have parted do not meet again: all before `first` are the same, from `end` on
-  // none is.
+  // Histories that have diverged stay different: all events before `first` are the same, none from
+  // `end` on is.
   size_t first = 0;
   size_t end = places.size();
   while (first < end) {
@@ -89,7 +89,7 @@ std::vector<EventHub::Delivery> EventHub::TakeEpoch(const store::LogBounds& boun
   verify_ = true;
   while (!tail_.empty() && tail_.back()->row.position > shared) tail_.pop_back();
   if (tail_last_ > shared) {
-    // What follows is read again; where all of the tail is gone, by those who need it.
+    // Events after `shared` are read again. If the whole tail is gone, readers read what they need.
     if (tail_.empty()) tail_after_ = bounds.latest;
     tail_last_ = tail_.empty() ? bounds.latest : shared;
   }
@@ -101,7 +101,7 @@ std::vector<EventHub::Delivery> EventHub::TakeEpoch(const store::LogBounds& boun
     reader->waits = false;
     deliveries.push_back({std::exchange(reader->later, nullptr), Lost()});
   }
-  // Something newer may have come since these bounds were read: they are looked at once more.
+  // The bounds may have moved since they were read; read them once more.
   known_latest_ = bounds.latest;
   bounds_moved_ = true;
   changed_.SignalAll();

@@ -4,11 +4,11 @@
 #include "server/events/event_hub.h"
 #include "server/events/hub_reader.h"
 
-// How far behind the log the slowest subscriber is.
+// Measures how far the slowest subscriber is behind the log.
 namespace ipp::events {
 namespace {
 
-// Looked at in one go under the lock: a few microseconds.
+// Readers checked under one hold of the lock: a few microseconds.
 constexpr size_t kReadersAtOnce = 512;
 
 }  // namespace
@@ -23,8 +23,8 @@ void EventHub::MeasureLag() {
     slowest = latest = known_latest_;
     end = readers_.size();
   }
-  // From the end: who leaves is replaced by the last one, which has been looked at. Who comes
-  // meanwhile waits for the next time.
+  // From the end: a subscriber that leaves is replaced by the last one, which was already checked.
+  // Subscribers that join meanwhile are counted the next time.
   while (end > 0) {
     MutexLock lock(&mutex_);
     end = std::min(end, readers_.size());

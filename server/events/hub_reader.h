@@ -11,7 +11,7 @@
 
 namespace ipp::events {
 
-// What the hub knows of one subscriber. Guarded by the hub's mutex.
+// The hub's state of one subscriber. Guarded by the hub's mutex.
 struct EventHub::Reader {
   Reader(EventFilter f, const LogPlace& place)
       : filter(std::move(f)),
@@ -20,21 +20,21 @@ struct EventHub::Reader {
         epoch(place.epoch) {}
 
   const EventFilter filter;
-  int64_t position;   // events up to here were handed out or did not match
-  uint32_t content;   // of the event there; 0: not known
-  uint16_t epoch;     // in which it is a place of the log
-  bool lost = false;  // its place is in no epoch of the log any more: it gets nothing but that
-  size_t place = 0;   // in readers_
-  Later later;        // the wish; empty when there is none
-  Subscription::Started started;    // who waits for the start; empty when nobody does
-  bool waits = false;               // at the end of the tail
-  std::list<Reader*>::iterator at;  // then: in waiting_
-  // A reader behind the tail has a page of the log, or a read of one under way.
+  int64_t position;                 // events up to here were delivered or did not match
+  uint32_t content;                 // ContentOf() the event there; 0: not known
+  uint16_t epoch;                   // the epoch of the position
+  bool lost = false;                // the log has lost its place: it gets CURSOR_FOREIGN only
+  size_t place = 0;                 // index in readers_
+  Later later;                      // the pending Next; empty: none
+  Subscription::Started started;    // the pending StartWithKept; empty: none
+  bool waits = false;               // waits at the end of the tail
+  std::list<Reader*>::iterator at;  // if it waits: its place in waiting_
+  // A reader behind the tail has a page of the log, or a page is being read for it.
   std::vector<EventPtr> page;
   size_t page_next = 0;
   bool reading = false;
-  int64_t read_in = 0;   // the hub's epochs_taken_ when that read began
-  absl::Status failure;  // of a read whose wish had been taken back
+  int64_t read_in = 0;   // the hub's epochs_taken_ when the read began
+  absl::Status failure;  // the error of a read whose Next was withdrawn
 };
 
 }  // namespace ipp::events

@@ -13,7 +13,7 @@ namespace v1 = kustom::ipp::v1;
 using google::protobuf::internal::WireFormatLite;
 using google::protobuf::io::CodedOutputStream;
 
-// protobuf's wire format: a tag, a length, the bytes.
+// Appends the tag and the length of a field, in protobuf's wire format; its bytes follow.
 void AppendLengthDelimited(int field, size_t size, std::string* out) {
   uint8_t head[20];
   uint8_t* end = CodedOutputStream::WriteTagToArray(
@@ -25,8 +25,8 @@ void AppendLengthDelimited(int field, size_t size, std::string* out) {
 }  // namespace
 
 EventPtr LogEvent::Make(store::StoredEvent row, absl::string_view log_id, uint16_t epoch) {
-  const LogPlace place{row.position, epoch, ContentOf(row)};  // of the row as it is kept
-  // A row of an earlier release; now none is written.
+  const LogPlace place{row.position, epoch, ContentOf(row)};  // of the row as it is stored
+  // Only a row of an earlier release can be too large.
   if (row.payload.size() > store::kMaxEventBytes) {
     v1::SessionEvent large;
     if (large.ParseFromString(row.payload) && store::CapEvent(&large)) {
@@ -44,7 +44,7 @@ EventPtr LogEvent::Make(store::StoredEvent row, absl::string_view log_id, uint16
   event->message += row.payload;
   event->message += cursor_head;
   event->message += EncodeCursor(log_id, event->place);
-  // The bytes live in `message` from here on.
+  // From here on `message` holds the bytes.
   row.payload.clear();
   row.payload.shrink_to_fit();
   event->row = std::move(row);

@@ -10,16 +10,16 @@
 
 namespace ipp::events {
 
-// An event as it goes out, made once for all subscribers. Immutable.
+// An outgoing event, made once for all subscribers. Immutable.
 struct LogEvent {
-  store::StoredEvent row;  // its payload is in `message`
-  LogPlace place;          // the event's own
+  store::StoredEvent row;  // without the payload, which is in `message`
+  LogPlace place;          // the place of this event
   std::string
       message;  // a serialized SubscribeSessionEventsResponse with this event and its cursor
 
-  // Built from bytes: no message is parsed on the way from the store to the wire, unless it is one
-  // of an earlier release that is too large for its readers (store/message_size.h). `epoch`: the
-  // label of the epoch in which the row was read.
+  // Built from bytes: no message is parsed between the store and the wire, except an event of an
+  // earlier release that is too large for its readers (store/message_size.h). `epoch`: the label of
+  // the epoch in which the row was read.
   static std::shared_ptr<const LogEvent> Make(store::StoredEvent row, absl::string_view log_id,
                                               uint16_t epoch);
 

@@ -33,7 +33,7 @@ void LogOrder::Straighten(int64_t after, std::vector<store::StoredEvent>* rows) 
   if (straight) return;
 
   bool wrong = false;
-  // Stable: of an event that came twice the first one stays.
+  // Stable, so that the first of two equal positions is kept.
   if (!std::is_sorted(rows->begin(), rows->end(), Before)) {
     wrong = true;
     order_violations_.Add();

@@ -9,7 +9,8 @@
 
 namespace ipp::events {
 
-// The answer of a store, waited for. The store answers every call, also when it is being destroyed.
+// Waits for the answer of a store. The store answers every call, also while it is being destroyed.
+// Taker() is given to the store; Wait() blocks the calling thread.
 template <typename T>
 class Answer {
  public:

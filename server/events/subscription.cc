@@ -6,11 +6,11 @@
 #include "server/events/hub_reader.h"
 #include "server/store/store_error.h"
 
-// The hub as one subscriber meets it.
+// The part of the hub that serves one subscriber.
 namespace ipp::events {
 
-// The first event after `position`, which is not before the tail. Where it would be, when the log
-// has no hole; otherwise it is searched for.
+// The first event after `position`, which must not be before the tail. The index follows from the
+// position if the tail has no hole; otherwise the event is searched for.
 std::deque<EventPtr>::const_iterator EventHub::AfterInTail(int64_t position) const {
   if (position >= tail_last_) return tail_.end();
   const auto place = static_cast<size_t>(position - tail_after_);
@@ -21,8 +21,8 @@ std::deque<EventPtr>::const_iterator EventHub::AfterInTail(int64_t position) con
                           [](int64_t p, const EventPtr& event) { return p < event->row.position; });
 }
 
-// Moves the reader over the tail to its next event, or to the end. The reader's position is not
-// before the tail; it may be ahead of it, having come from the store.
+// Moves the reader through the tail to its next matching event, or to the end. The reader's
+// position must not be before the tail; it may be ahead of it, if it came from the store.
 EventPtr EventHub::FindInTail(Reader* reader) {
   for (auto it = AfterInTail(reader->position); it != tail_.end(); ++it) {
     if (!order_.Advances(reader->position, (*it)->row.position)) continue;
@@ -52,8 +52,8 @@ EventPtr EventHub::FindAtHand(Reader* reader) {
   return reader->position < tail_after_ ? nullptr : FindInTail(reader);
 }
 
-// The next event, or nullptr: then the reader waits at the end of the tail, or needs a page
-// (neither `waits` nor `reading`).
+// Returns the next event, or nullptr: then the reader waits at the end of the tail, or needs a page
+// (neither `waits` nor `reading` is set).
 EventPtr EventHub::FindOrWait(Reader* reader) {
   if (EventPtr event = FindAtHand(reader)) return event;
   if (reader->lost || reader->position < tail_after_) return nullptr;
@@ -62,13 +62,13 @@ EventPtr EventHub::FindOrWait(Reader* reader) {
   return nullptr;
 }
 
-// Takes hold of the event that the reader begins with. False: a page must be read for it.
+// Keeps the first event for the reader in memory. False: a page must be read for it.
 bool EventHub::SecureStart(Reader* reader) {
   if (!reader->page.empty()) return true;
   if (reader->position < tail_after_) return false;
   const auto first = AfterInTail(reader->position);
   if (first == tail_.end()) {
-    // Retention may be ahead of a hub that lags: then there is a page to begin with.
+    // Retention may be ahead of a hub that lags: then a page must be read.
     return store_->bounds().oldest <= reader->position + 1;
   }
   reader->page.push_back(*first);
@@ -81,7 +81,8 @@ LogPlace EventHub::BeginRead(Reader* reader) {
   return {reader->position, reader->epoch, reader->content};
 }
 
-// With the event that the reader has passed last, where that is known: it must still be there.
+// Reads a page for the reader, including the last event that it has passed, if its content is
+// known: that event must be unchanged.
 void EventHub::ReadPage(std::shared_ptr<Reader> reader, const LogPlace& after) {
   const int before = after.content != 0 ? 1 : 0;
   store_->ReadEvents(after.position - before, options_.page_events + before,
@@ -95,7 +96,7 @@ void EventHub::GotPage(std::shared_ptr<Reader> reader, const LogPlace& place, Ro
   if (!rows.ok()) return Turn(reader, store::ForCallers(rows.status()), after);
   if (bool found = false; place.content != 0) {
     if (!Continues(place, &*rows, &found)) return Turn(reader, Lost(), after);
-    // It filled the page.
+    // The known event filled the page.
     if (found && rows->empty()) return ReadPage(std::move(reader), {after, place.epoch});
   }
   order_.Straighten(after, &*rows);
@@ -121,7 +122,8 @@ void EventHub::GotPageElsewhere(const std::shared_ptr<Reader>& reader, int64_t a
     return Turn(reader, CursorExpired(store_->log_id(), *bounds, "after_cursor"), after);
   }
   if (!taken && rows->empty()) {
-    // The tail has passed this place, so there was something. Better none than the wrong events.
+    // The tail has passed this place, so there must be events. Return an error rather than skip
+    // them.
     read_failures_.Add();
     return Turn(reader, store::ForCallers(absl::UnavailableError("events do not show")), after);
   }
@@ -143,7 +145,7 @@ void EventHub::Turn(const std::shared_ptr<Reader>& reader,
     if (reader->lost) {
       result = Lost();
     } else if (reader->read_in != epochs_taken_) {
-      // It may be of what the log has lost.
+      // The page may contain events that the log has lost.
       reader->page.clear();
       reader->page_next = 0;
     } else if (page.ok()) {
@@ -187,7 +189,7 @@ std::unique_ptr<Subscription> EventHub::Subscribe(EventFilter filter, const LogP
     MutexLock lock(&mutex_);
     current = place.epoch == epoch_.label;
   }
-  // An older epoch, or one that the store has heard of before the hub.
+  // The place is of an older epoch, or of one that the store knows and the hub does not yet.
   store::LogBounds bounds;
   if (!current) {
     bounds = store_->bounds();
@@ -231,7 +233,7 @@ EventPtr Subscription::Next(Later later) {
     }
     reader.later = std::move(later);
     if (reader.waits || reader.reading) return nullptr;
-    // Also after a failure: the read is tried again, and fails later, not here.
+    // After a failure the read is tried again too; a further failure is reported through `later`.
     reader.failure = absl::OkStatus();
     ++hub_->reads_in_flight_;
     after = hub_->BeginRead(&reader);
@@ -247,7 +249,7 @@ EventPtr Subscription::NextAtHand() {
 }
 
 bool Subscription::Withdraw() {
-  // Dropped outside the lock: what a wish owns may be anything.
+  // Destroyed outside the lock: a callback may own anything.
   EventHub::Later dropped;
   MutexLock lock(&hub_->mutex_);
   EventHub::Reader& reader = *reader_;
@@ -263,7 +265,7 @@ bool Subscription::Withdraw() {
 LogPlace Subscription::place() const {
   MutexLock lock(&hub_->mutex_);
   EventHub::Reader& reader = *reader_;
-  // At the end of the tail, where a subscriber begins that wants what is new, the event is at hand.
+  // A subscriber for new events begins at the end of the tail, whose last event is in memory.
   if (reader.content == 0 && !reader.lost && !hub_->tail_.empty() &&
       hub_->tail_.back()->row.position == reader.position) {
     reader.content = hub_->tail_.back()->place.content;
@@ -275,7 +277,7 @@ Subscription::~Subscription() {
   Withdraw();
   hub_->subscribers_.Add(-1);
   MutexLock lock(&hub_->mutex_);
-  // The last one takes the place.
+  // The last reader takes the free index.
   EventHub::Reader* const last = hub_->readers_.back();
   hub_->readers_[reader_->place] = last;
   last->place = reader_->place;

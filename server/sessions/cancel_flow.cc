@@ -30,7 +30,7 @@ absl::Status AlreadyFinalized(const v1::Session& session) {
                                  {"order_id", session.order_id()}}});
 }
 
-// The upstream took the cancel, and the session goes on.
+// The upstream accepted the cancel, but the session is still open.
 absl::Status StillOpen() {
   return MakeError(
       absl::StatusCode::kUnknown,
@@ -38,14 +38,15 @@ absl::Status StillOpen() {
       {.reason = "OUTCOME_UNKNOWN", .metadata = {{"outcome", "UNKNOWN"}, {"retry_safe", "true"}}});
 }
 
-// Cancels, and answers with what became true.
+// The flow of one cancel.
 //
-// 1. PUT cancel. A final session in the answer, or in the read that follows an unclear one, is
-//    recorded; while the session is open and the deadline allows, the PUT is sent again.
+// 1. PUT cancel. A final session in the answer, or in the read after an unclear answer, is
+//    recorded. While the session is open and the deadline allows, the PUT is sent again.
 // 2. The answer to the caller is what the store has after the record was written, since that is
 //    what the event log says: another source may have been first. Where the two disagree, the
 //    session is read once more, and that read decides (Advance).
-// 3. A effect never improves: once a PUT may have left, no later failure is NOT_SENT or REJECTED.
+// 3. The outcome never improves: once a PUT may have left, no later failure is NOT_SENT or
+//    REJECTED.
 class CancelFlow final : public std::enable_shared_from_this<CancelFlow> {
  public:
   CancelFlow(const CancelTools& tools, upstream::ServedCall* call,
@@ -70,7 +71,7 @@ class CancelFlow final : public std::enable_shared_from_this<CancelFlow> {
     if (result.status.ok() && IsFinal(session.status())) {
       return Record(session, std::move(result.request_id));
     }
-    // It was not done, for a reason that a look at the session does not explain.
+    // Refused for a reason that a read of the session would not explain.
     const bool refused = result.outcome == Outcome::kRejected;
     const bool may_be_final =
         absl::IsFailedPrecondition(result.status) || absl::IsInvalidArgument(result.status);
@@ -115,7 +116,7 @@ class CancelFlow final : public std::enable_shared_from_this<CancelFlow> {
   void Record(v1::Session session, std::string request_id) {
     session.set_session_id(request_.session_id());
     SessionUpdate news;
-    // The second read settles a disagreement, as the reconciler's does.
+    // The second read decides a disagreement, like the reconciler's.
     news.source =
         recorded_ ? v1::SESSION_EVENT_SOURCE_RECONCILIATION : v1::SESSION_EVENT_SOURCE_API;
     news.merchant_id = context_.merchant_id;
@@ -153,7 +154,7 @@ class CancelFlow final : public std::enable_shared_from_this<CancelFlow> {
   }
 
   const CancelTools tools_;
-  // Lives until Finish, and is finished last.
+  // Valid until Finish, which is the last use.
   upstream::ServedCall* const call_;
   const v1::CancelSessionRequest& request_;
   v1::CancelSessionResponse* const response_;
@@ -161,10 +162,10 @@ class CancelFlow final : public std::enable_shared_from_this<CancelFlow> {
   v1::GetSessionRequest read_;
   v1::GetSessionResponse answer_;
   int cancels_ = 0;
-  bool again_ = true;                    // the last cancel was not refused
-  bool left_ = false;                    // a cancel may have reached the upstream
-  absl::Status unclear_;                 // what to say when nothing becomes clear
-  std::optional<v1::Session> recorded_;  // as the store has it, once it has
+  bool again_ = true;                    // whether the last cancel was not refused
+  bool left_ = false;                    // whether a cancel may have reached the upstream
+  absl::Status unclear_;                 // the answer if the result stays unclear
+  std::optional<v1::Session> recorded_;  // as the store has it, once recorded
   Backoff backoff_{kFirstPause, kLongestPause};
 };
 

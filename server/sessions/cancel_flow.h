@@ -9,7 +9,7 @@
 
 namespace ipp::sessions {
 
-// What a cancel works with. All borrowed; all outlive every flow.
+// What the flow uses. All pointers are borrowed and must outlive every flow.
 struct CancelTools {
   const routes::Route* cancel = nullptr;
   const routes::Route* get = nullptr;
@@ -18,15 +18,18 @@ struct CancelTools {
   Scheduler* scheduler = nullptr;
 };
 
-// Serves CancelSession: a cancel that answers with what became true. Finishes the call once what it
-// learnt is written down, so that the events agree with the answer. `request` and `response` live
-// until then.
+// Serves CancelSession. The answer says what became true of the session. The call finishes after
+// the result is recorded in the store, so that the events agree with the answer. `request` and
+// `response` must live until then. Returns at once; the rest runs in the completions of the
+// upstream calls, the scheduler and the store.
 //
-// * Ended without payment (CANCELLED, EXPIRED, FAILED), now or before: OK with the session.
-// * Paid before: FAILED_PRECONDITION / SESSION_ALREADY_FINALIZED with `status` and `order_id`.
-// * After anything unclear (no answer, a refusal, an answer without a final status) the session is
-//   read. When it turns out to be open still, the cancel is sent again, a few times: doing it twice
-//   is harmless. What stays unclear is UNKNOWN / OUTCOME_UNKNOWN, and safe to ask for again.
+// * The session ended without payment (CANCELLED, EXPIRED, FAILED), now or earlier: OK with the
+//   session.
+// * It was paid: FAILED_PRECONDITION / SESSION_ALREADY_FINALIZED with `status` and `order_id`.
+// * An unclear result (no answer, a refusal, an answer without a final status): the session is
+//   read. If it is still open, the cancel is sent again, a few times; cancelling twice is harmless.
+//   If the result stays unclear: UNKNOWN / OUTCOME_UNKNOWN, and the caller may safely repeat the
+//   call.
 void CancelAndConfirm(const CancelTools& tools, upstream::ServedCall* call,
                       const upstream::CallContext& context,
                       const kustom::ipp::v1::CancelSessionRequest& request,

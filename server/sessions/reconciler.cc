@@ -11,21 +11,22 @@ namespace ipp::sessions {
 namespace {
 
 constexpr absl::Duration kCountInterval = absl::Seconds(10);
-// How long an event waits for the session that it tells of to be read, and between two reads.
+// How long an event is held at most, and the pause between two reads for it.
 constexpr absl::Duration kHoldAtMost = absl::Seconds(10);
 constexpr absl::Duration kHoldPause = absl::Seconds(1);
-constexpr int kReleased = 100;  // held events at once
-// The longest Retry-After that is heeded: ends of sessions must not go unheard for a day.
+constexpr int kReleased = 100;  // most held events in one lease
+// The longest Retry-After that is respected: the end of a session must not stay unnoticed for a
+// day.
 constexpr absl::Duration kLongestPatience = absl::Minutes(5);
-constexpr size_t kExpedited = 100;  // sessions a tick: of thousands no burst
+constexpr size_t kExpedited = 100;  // sessions per tick, to spread a burst
 
-// A tenth either way, so that sessions made together are not read together for ever.
+// Jitter of a tenth, so that sessions created together are not read together forever.
 absl::Duration Jittered(absl::Duration pause) {
   thread_local absl::BitGen random;
   return pause * absl::Uniform<double>(random, 0.9, 1.1);
 }
 
-// Often enough that no time of the configuration is missed by much.
+// The tick: short enough that each configured time is met closely.
 absl::Duration TickOf(const ReconcileOptions& options) {
   const absl::Duration shortest =
       std::min({options.times.first, options.times.complete, options.watched});
@@ -120,7 +121,7 @@ void Reconciler::Tick() {
 void Reconciler::ScheduleTick() {
   MutexLock lock(&mutex_);
   if (!running_) return;
-  ++calling_;  // until it has run, or Stop has dropped it
+  ++calling_;  // until the task has run, or Stop has cancelled it
   task_ = scheduler_->RunAfter(tick_, [this] {
     Tick();
     Leave();
@@ -159,7 +160,7 @@ void Reconciler::ReleaseHeld() {
                          MutexLock lock(&mutex_);
                          releasing_ += static_cast<int>(held->size());
                        }
-                       // Better told thin than late.
+                       // Publish it incomplete rather than late.
                        for (const store::SessionRecord& record : *held) {
                          recorder_->Release(record.merchant_id, record.session.session_id(),
                                             [this](const absl::Status&) { HasReleased(1); });
@@ -208,11 +209,11 @@ absl::Duration Reconciler::PauseAfter(const store::SessionRecord& record, absl::
     const auto watched = watched_.find({record.merchant_id, record.session.session_id()});
     if (watched != watched_.end() && record.open) return Jittered(options_.watched);
   }
-  // The first pause lies behind a session that is open. One that is read to complete it was due
+  // A complete session has already waited the first pause. One that is read to complete it was due
   // sooner.
   const int leased = record.checks + (record.complete ? 1 : 0);
-  // Read n of the schedule comes first * (2^n - 1) after the last news. There were more leases than
-  // that when somebody watched, or the session had to be completed.
+  // Read n of the schedule happens first * (2^n - 1) after the last update. There were more leases
+  // than that if the session was watched or had to be completed.
   const double firsts = absl::FDivDuration(now - record.updated_at, options_.times.first);
   const int expected = static_cast<int>(std::lround(std::log2(std::clamp(firsts, 0.0, 1e9) + 1)));
   const int doublings = std::min({leased, expected, 30});
@@ -232,7 +233,7 @@ void Reconciler::GotLeases(int asked, absl::StatusOr<std::vector<store::SessionR
       Key key = {record.merchant_id, record.session.session_id()};
       const auto watched = watched_.find(key);
       if (watched != watched_.end()) watched->second.read_by = now + options_.watched;
-      // A read that takes longer than the pause is not joined by another one.
+      // Skip a session whose last read is still under way: it took longer than the pause.
       if (!running_ || !reading_.insert(key).second) continue;
       TraceContext trace = record.trace.traceparent.empty() ? NewTrace() : record.trace;
       reads.push_back({std::move(key), std::move(trace)});
@@ -277,7 +278,7 @@ void Reconciler::GotSession(const Read& read, absl::StatusOr<SessionAnswer> sess
   news.session = std::move(session->session);
   news.request_id = std::move(session->request_id);
   recorder_->Record(std::move(news), [this, key](absl::StatusOr<Recorded> recorded) {
-    // What could not be written down is read again after the pause.
+    // An update that could not be stored is read again after the pause.
     const auto counter =
         reads_.find(recorded.ok() ? UpdateEffectName(recorded->effect) : "not_recorded");
     if (counter != reads_.end()) counter->second->Add();
@@ -337,7 +338,7 @@ std::unique_ptr<Reconciler::Watch> Reconciler::WatchSession(std::string merchant
     first = ++watched.watchers == 1;
     if (first) watched.read_by = clock_->Monotonic() + options_.watched;
   }
-  // It may have been put off by an hour.
+  // Another pause may have put it off by an hour.
   if (first && Enter()) {
     Expedite(key, clock_->Now() + options_.watched);
     Leave();
@@ -352,11 +353,11 @@ void Reconciler::Unwatch(const Key& key) {
 }
 
 std::vector<Reconciler::Key> Reconciler::Neglected() {
-  // For a lease of our own that is about to come: it is jittered, and waits for a tick.
+  // Allow for this replica's own lease, which is jittered and waits for a tick.
   const absl::Duration slack = options_.watched / 10 + 2 * tick_;
   std::vector<std::pair<absl::Duration, Key>> late;
   MutexLock lock(&mutex_);
-  if (in_store_ > 0) return {};  // a store that is slow is not asked for more
+  if (in_store_ > 0) return {};  // the store is slow: add no load
   const absl::Duration now = clock_->Monotonic();
   for (const auto& [key, watched] : watched_) {
     if (now >= watched.read_by + slack) late.emplace_back(watched.read_by, key);
@@ -387,7 +388,7 @@ void Reconciler::Expedite(const Key& key, absl::Time at) {
     }
     return writes;
   };
-  // A session that could not be expedited is neglected, and tried again as such.
+  // If this fails, the session stays late, and Neglected() returns it again.
   store_->Commit(std::move(transaction), [this](absl::StatusOr<store::Committed>) {
     MutexLock lock(&mutex_);
     --in_store_;

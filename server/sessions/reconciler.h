@@ -23,61 +23,62 @@
 namespace ipp::sessions {
 
 struct ReconcileOptions {
-  CheckTimes times;                           // as the recorder has them
-  absl::Duration max = absl::Hours(1);        // the pause between two reads doubles up to this
-  absl::Duration watched = absl::Seconds(5);  // the pause while somebody watches the session
+  CheckTimes times;                           // the same as the recorder's
+  absl::Duration max = absl::Hours(1);        // the longest pause between two reads
+  absl::Duration watched = absl::Seconds(5);  // the pause while a caller watches the session
   int max_in_flight = 16;                     // reads at once
-  int reads_per_second = 40;                  // on the average
-  // How many of them the way to the upstream has room for now; none set: for all. Any thread.
+  int reads_per_second = 40;                  // on average
+  // The number of reads that the upstream client has room for now; unset: no limit. Any thread may
+  // call it.
   std::function<int()> room = nullptr;
-  absl::Duration overdue = absl::Hours(24);  // an open session that is older is counted
+  absl::Duration overdue = absl::Hours(24);  // an older open session counts as overdue
 };
 
-// A session as the upstream has it, and the request_id of the create that made it, when that can be
-// told.
+// A session as the upstream answered, and the request_id of the create that made it, if known.
 struct SessionAnswer {
-  SessionAnswer(kustom::ipp::v1::Session s, std::string id = "")  // NOLINT: mostly there is no id
+  SessionAnswer(kustom::ipp::v1::Session s, std::string id = "")  // NOLINT: usually there is no id
       : session(std::move(s)), request_id(std::move(id)) {}
   kustom::ipp::v1::Session session;
   std::string request_id;
 };
 
-// Reads one session upstream, as a part of `trace`. `done` runs exactly once, never inside the
-// call, and must not block.
+// Reads one session from the upstream, as a part of `trace`. `done` runs exactly once, never inside
+// the call, and must not block.
 using ReadSession = std::function<void(
     const std::string& merchant_id, const std::string& session_id, const TraceContext& trace,
     absl::AnyInvocable<void(absl::StatusOr<SessionAnswer>) &&> done)>;
 
-// Reads sessions that nothing was heard of: the upstream announces neither EXPIRED nor FAILED, and
-// webhooks get lost. What a read proves is written down with the source RECONCILIATION; what a read
-// does not prove is never written: an error is counted, and the session is read again; so is a 404,
-// until it has been one for so long that the session ends (SessionRecorder::Miss).
+// Reads open sessions from the upstream when no update arrives: the upstream announces neither
+// EXPIRED nor FAILED, and webhooks get lost. What a read proves is recorded with the source
+// RECONCILIATION. An error proves nothing: it is counted, and the session is read again. A 404 is
+// treated the same, until it has persisted for so long that the session is ended
+// (SessionRecorder::Miss).
 //
-// Which sessions are due, and that only one replica reads each, is the store's business
-// (Store::LeaseDue): a lease puts the session off by the pause that follows if nothing is heard,
-// so that whoever dies with a lease delays that one read and no more. Pauses are jittered by a
-// tenth. Reads for somebody who watches do not count when pauses double. A merchant's reads share
-// one budget with all others'; when the upstream asks for patience (Retry-After), no session of
-// that merchant is leased for as long as it says, five minutes at most.
+// The store decides which sessions are due, and hands each to one replica only (Store::LeaseDue). A
+// lease puts the session off by the pause that applies if no update arrives, so a process that dies
+// with a lease delays that one read only. The pause doubles from CheckTimes::first up to `max`,
+// with a jitter of a tenth; reads for a watcher do not count for the doubling. All merchants share
+// one read budget. When the upstream sends Retry-After, no session of that merchant is leased for
+// that time, five minutes at most.
 //
-// An event that is held (SessionRecorder) is told thin after ten seconds, whether its session can
-// be read or not.
+// A held event (session_state.h) is published without further details after ten seconds, whether
+// its session can be read or not.
 //
-// Metrics: ipp_reconcile_reads_total{result}: a effect of the state machine, or not_found, error,
+// Metrics: ipp_reconcile_reads_total{result}: an effect of the state machine, or not_found, error,
 // not_recorded; ipp_sessions_open, ipp_sessions_oldest_open_seconds, ipp_sessions_overdue.
 //
-// Thread-safe; borrows all that it is given. It works from Start to Stop.
+// Thread-safe; borrows everything that it is given. It works from Start to Stop.
 class Reconciler {
  public:
   Reconciler(store::Store* store, SessionRecorder* recorder, ReadSession read, Clock* clock,
              Scheduler* scheduler, Metrics* metrics, ReconcileOptions options);
-  ~Reconciler();  // after Stop; waits for what is under way, so end the reads first
+  ~Reconciler();  // after Stop; waits for calls under way, so cancel the reads first
 
   void Start();
-  // No lease and no read begins after this. May wait for a moment, never for I/O.
+  // No lease and no read begins after this. May wait for a short call, never for I/O.
   void Stop();
 
-  // While it lives, the session is read about every `watched`, unless it has ended.
+  // While it exists, the session is read about every `watched`, until it has ended.
   class Watch {
    public:
     ~Watch() { reconciler_->Unwatch(key_); }
@@ -91,7 +92,7 @@ class Reconciler {
     Reconciler* const reconciler_;
     const std::pair<std::string, std::string> key_;
   };
-  // The reconciler outlives it.
+  // The reconciler must outlive the Watch.
   std::unique_ptr<Watch> WatchSession(std::string merchant_id, std::string session_id);
 
  private:
@@ -102,9 +103,10 @@ class Reconciler {
   };
   struct Read {
     Key key;
-    TraceContext trace;  // of the create that made it; else a new one
+    TraceContext trace;  // of the create that made the session, or a new one
   };
-  // Between them somebody is called, and Stop() waits. False: it has stopped.
+  // Bracket calls to the store, the scheduler and `read_`; Stop() waits for them. False: stopped,
+  // make no call.
   bool Enter() ABSL_LOCKS_EXCLUDED(mutex_);
   void Leave() ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -112,15 +114,15 @@ class Reconciler {
   void ScheduleTick() ABSL_LOCKS_EXCLUDED(mutex_);
   void LeaseSome() ABSL_LOCKS_EXCLUDED(mutex_);
   void CountOpen() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Tells events that were held for long enough.
+  // Publishes events that were held for long enough.
   void ReleaseHeld() ABSL_LOCKS_EXCLUDED(mutex_);
   void HasReleased(int count) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Merchants that the upstream has asked patience for.
+  // Merchants for which the upstream has sent a Retry-After that has not passed yet.
   std::vector<std::string> Waiting() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Watched sessions that were not leased here when they should: another replica has put them off
-  // by a longer pause.
+  // Watched sessions that this replica did not lease in time, because another replica has put them
+  // off by a longer pause.
   std::vector<Key> Neglected() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Makes a watched session due at that time, unless it is sooner.
+  // Makes a watched session due at `at`, unless it is due sooner.
   void Expedite(const Key& key, absl::Time at) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Duration PauseAfter(const store::SessionRecord& record, absl::Time now)
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -147,15 +149,15 @@ class Reconciler {
   CondVar changed_;
   bool running_ ABSL_GUARDED_BY(mutex_) = false;
   int calling_ ABSL_GUARDED_BY(mutex_) = 0;    // between Enter and Leave, and the next tick
-  int in_flight_ ABSL_GUARDED_BY(mutex_) = 0;  // reads, and leases that are asked for
+  int in_flight_ ABSL_GUARDED_BY(mutex_) = 0;  // reads, and leases requested
   int in_store_ ABSL_GUARDED_BY(mutex_) = 0;   // sessions that are being expedited
   bool counting_ ABSL_GUARDED_BY(mutex_) = false;
-  int releasing_ ABSL_GUARDED_BY(mutex_) = 0;   // held events, and the lease that looks for them
-  bool more_ ABSL_GUARDED_BY(mutex_) = false;   // the last lease did not take all that is due
-  TokenBucket budget_ ABSL_GUARDED_BY(mutex_);  // of reads
+  int releasing_ ABSL_GUARDED_BY(mutex_) = 0;   // held events, and the lease that fetches them
+  bool more_ ABSL_GUARDED_BY(mutex_) = false;   // more sessions may be due than the last lease took
+  TokenBucket budget_ ABSL_GUARDED_BY(mutex_);  // limits reads
   // Monotonic.
   absl::Duration release_at_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();
-  std::map<std::string, absl::Duration> patience_ ABSL_GUARDED_BY(mutex_);  // no lease of it before
+  std::map<std::string, absl::Duration> patience_ ABSL_GUARDED_BY(mutex_);  // no lease before that
   absl::Duration count_at_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();
   Scheduler::TaskId task_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<Key, Watched> watched_ ABSL_GUARDED_BY(mutex_);

@@ -23,7 +23,7 @@ struct SessionOwner::Search {
   std::string session_id;
   absl::AnyInvocable<void(absl::StatusOr<std::string>)&&> done = nullptr;
   size_t next = 0;
-  absl::Status failed;  // the last merchant that could not be asked; OK: none
+  absl::Status failed;  // the error of the last merchant that could not be asked; OK: none
 
   const std::shared_ptr<UnderWay> under_way;
 
@@ -49,7 +49,7 @@ void SessionOwner::AskStore(std::unique_ptr<Search> search) {
     search->next = 0;
     return AskUpstream(std::move(search));
   }
-  // The arguments are copies: `search` moves into the callback.
+  // The arguments are copied, because `search` moves into the callback.
   std::string merchant = search->merchant();
   std::string session = search->session_id;
   store_->FindSession(

@@ -15,19 +15,19 @@
 
 namespace ipp::sessions {
 
-// Finds the merchant of a session when a webhook does not name it and several merchants share the
-// key that signed the webhook. Thread-safe. Borrows the store, and what `read` uses.
+// Finds the merchant of a session when a webhook does not name the merchant and several merchants
+// share the key that signed it. Thread-safe. Borrows the store and everything that `read` uses.
 class SessionOwner {
  public:
-  // `read` reads a session from the upstream, as one of the merchants.
+  // `read` reads a session from the upstream with the key of the given merchant.
   SessionOwner(store::Store* store, ReadSession read) : store_(store), read_(std::move(read)) {}
-  // Waits for the searches that are under way: cancel their reads before.
+  // Waits for the searches under way; cancel their reads first.
   ~SessionOwner();
 
-  // Asks the store about each merchant in turn; when it does not know the session, the upstream,
-  // about at most kMostReads of them. `done` runs once, here or on a thread of the store or of the
-  // reader, with the merchant's id; NOT_FOUND: none of them has the session; any other error: one
-  // could not be asked, so ask again later.
+  // Asks the store about each merchant in turn. If it does not know the session, asks the upstream,
+  // with at most kMostReads reads. `done` runs once, on the calling thread or on a thread of the
+  // store or of the reader, with the merchant's id. NOT_FOUND: none of them has the session. Any
+  // other error: the answer for one merchant is missing; ask again later.
   void Find(std::vector<std::string> merchants, std::string session_id,
             absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done);
 
@@ -35,7 +35,8 @@ class SessionOwner {
 
  private:
   struct Search;
-  // How many searches are under way. Theirs too, since the last one ends after the owner may go.
+  // The number of searches under way. Shared with the searches, because the last one may end after
+  // the owner is destroyed.
   struct UnderWay {
     Mutex mutex;
     CondVar changed;

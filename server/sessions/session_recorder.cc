@@ -27,7 +27,7 @@ std::string Label(absl::string_view name, absl::string_view prefix) {
   return absl::AsciiStrToLower(absl::StripPrefix(name, prefix));
 }
 
-// What the news of a whole session means for the create that it names.
+// The create as settled by a whole session that names it; nullopt when nothing changes.
 std::optional<store::IntentRecord> Settle(const std::optional<store::IntentRecord>& intent,
                                           const SessionUpdate& news) {
   if (!intent || !news.session || intent->state == store::IntentState::kExecuted) return {};
@@ -43,14 +43,14 @@ std::optional<store::IntentRecord> Settle(const std::optional<store::IntentRecor
 
 }  // namespace
 
-// What the last run of `decide` came to; both it and `done` run on the store's thread.
+// The result of the last run of `decide`. Both `decide` and `done` run on the store's thread.
 struct SessionRecorder::Told {
   UpdateEffect effect = UpdateEffect::kRepeated;
   std::vector<SessionEventType> events = {};
-  bool closed = false;   // a create that was under way
-  bool settled = false;  // a create whose outcome was not known
-  std::string first;     // of two sessions of one create; this one is the second
-  bool foreign = false;  // it carries the mark of a create that did not make it
+  bool closed = false;   // the update ended a create that was kUnderWay
+  bool settled = false;  // the update settled a create that was kUnknown
+  std::string first;     // the first of two sessions of one create; this is the second
+  bool foreign = false;  // the session carries the mark of a create that did not make it
 };
 
 absl::string_view UpdateEffectName(UpdateEffect effect) {
@@ -116,7 +116,7 @@ store::Writes SessionRecorder::Decide(const SessionUpdate& heard, const CheckTim
   if (snapshot.already_seen) return {.decided = std::move(told)};
   SessionUpdate news = heard;
   news.hold = snapshot.creating;
-  // The create made another session: this one is known by its own id only.
+  // The create made another session, so this one is recorded without the request_id.
   if (snapshot.intent && snapshot.intent->session_id != news.session_id) {
     told.first = snapshot.intent->session_id;
   }
@@ -128,7 +128,7 @@ store::Writes SessionRecorder::Decide(const SessionUpdate& heard, const CheckTim
   if (snapshot.intent && !other) news.trace = snapshot.intent->trace;
   std::optional<store::IntentRecord> settled;
   if (!other) settled = Settle(snapshot.intent, news);
-  // The end of a create whose outcome was not known was not published before.
+  // The create was not known to be executed, so the end of its session was not published before.
   if (settled) news.overheard = false;
   Step step = Advance(snapshot.session, news, times);
   told.effect = step.effect;
@@ -161,7 +161,7 @@ void SessionRecorder::Record(SessionUpdate news,
   store_->Commit(std::move(transaction), [this, source, heard, done = std::move(done)](
                                              absl::StatusOr<store::Committed> committed) mutable {
     if (absl::IsAlreadyExists(committed.status()) && !heard->request_id.empty()) {
-      // Another session bears this request_id, of a create that is forgotten.
+      // Another session has this request_id, of a create that is no longer in the ledger.
       SessionUpdate alone = *heard;
       alone.request_id.clear();
       return Record(std::move(alone), std::move(done));

@@ -16,42 +16,44 @@
 
 namespace ipp::sessions {
 
-// "advanced", "attempt" …: the label of metrics.
+// The label of metrics: "advanced", "attempt" …
 absl::string_view UpdateEffectName(UpdateEffect effect);
 
-// What news came to.
+// The result of recording an update.
 struct Recorded {
   UpdateEffect effect = UpdateEffect::kRepeated;
-  TraceContext trace;  // of the create that made the session, when it is known
-  // As the store has the session now: what the event log says of it. Absent when it has no record.
+  TraceContext trace;  // of the create that made the session, if known
+  // The session as the store has it now, which is what the event log says. Absent when there is no
+  // record.
   std::optional<kustom::ipp::v1::Session> session;
 };
 
-// Where news of sessions is written down: runs the state machine inside a transaction of the store
-// and counts what came of it. Thread-safe; borrows all that it is given, until every `done` has
-// run.
+// Records updates of sessions: runs the state machine inside a transaction of the store and counts
+// the effects. Thread-safe; borrows everything that it is given, until every `done` has run.
 //
-// Metrics: ipp_session_news_total{source, effect} and ipp_session_events_total{source, type}, both
-// counted when they are durable. ipp_creates_closed_total: see CreateLedger; a session's answer
-// closes its create here. ipp_creates_settled_total: creates whose outcome was not known, and whose
-// session turned up. ipp_creates_foreign_total: sessions that carry the mark of a create which did
-// not make them: another device, amount or currency. ipp_creates_doubled_total: sessions that name
-// a create which made another one: a request was sent twice, which must never be.
+// Metrics, counted when the update is durable: ipp_session_news_total{source, verdict} (the verdict
+// is the UpdateEffect) and ipp_session_events_total{source, type}. ipp_creates_closed_total: see
+// CreateLedger; the session that answers a create closes it here. ipp_creates_settled_total:
+// creates with an unknown outcome whose session was discovered. ipp_creates_foreign_total: sessions
+// that carry the mark of a create that did not make them (another device, amount or currency).
+// ipp_creates_doubled_total: sessions that name a create which made another session; then a request
+// was sent twice, which must never happen.
 class SessionRecorder {
  public:
   SessionRecorder(store::Store* store, Clock* clock, Metrics* metrics, CheckTimes times = {});
 
-  // `done` gets OK when the news is durable (or was already), with what it did. Runs on the store's
-  // thread. SessionUpdate with an `event_id` is taken once, by merchant and event id. `heard_at` is
-  // filled in when it is not set. A whole session with a request_id settles the create of that id,
-  // in the same transaction, when it may have been made by it (sessions/create_request.h).
+  // `done` gets OK, with the effect, when the update is durable (or was before); it runs on the
+  // store's thread. An update with an `event_id` is recorded once per merchant and event id.
+  // `heard_at` is set to now if it is unset. A whole session with a request_id also settles the
+  // create of that id, in the same transaction, if that create may have made it
+  // (creates/create_request.h).
   void Record(SessionUpdate news, absl::AnyInvocable<void(absl::StatusOr<Recorded>) &&> done);
 
-  // Tells the event of a session that is held, if one is, without waiting for more.
+  // Publishes the held event of a session, if there is one, without waiting for more.
   void Release(std::string merchant_id, std::string session_id,
                absl::AnyInvocable<void(absl::Status) &&> done);
 
-  // A read was answered that there is no such session: see sessions::Miss.
+  // Records that a read was answered with "not found"; see sessions::Miss.
   void Miss(std::string merchant_id, std::string session_id,
             absl::AnyInvocable<void(absl::Status) &&> done);
 
@@ -60,11 +62,12 @@ class SessionRecorder {
   using Type = kustom::ipp::v1::SessionEventType;
   struct Told;
 
-  // What a change of the record alone comes to, written down and counted.
+  // Applies `change` to the record, stores the result and counts its events. No-op without a
+  // record.
   void Change(std::string merchant_id, std::string session_id,
               std::function<Step(const store::SessionRecord&)> change,
               absl::AnyInvocable<void(absl::Status) &&> done);
-  // What a transaction writes for an update; its `decided` is a Told. Pure.
+  // What the transaction of an update writes; its `decided` is a Told. Pure.
   static store::Writes Decide(const SessionUpdate& heard, const CheckTimes& times,
                               const store::Snapshot& snapshot);
   void Count(Source source, const Told& told);

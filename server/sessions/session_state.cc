@@ -25,11 +25,11 @@ using kustom::ipp::v1::SessionEventType;
 using kustom::ipp::v1::SessionStatus;
 using store::SessionRecord;
 
-// One row an event type.
+// One row for each event type.
 struct TypeRow {
   SessionEventType type;
-  SessionStatus status;  // that it leads to; UNSPECIFIED: to none
-  const char* upstream;  // the webhook's word without "ipp."; empty: there is no webhook
+  SessionStatus status;  // to which it leads; UNSPECIFIED: not a step
+  const char* upstream;  // the webhook's type without "ipp."; empty: no webhook
 };
 constexpr TypeRow kTypes[] = {
     {kustom::ipp::v1::SESSION_EVENT_TYPE_CREATED, kustom::ipp::v1::SESSION_STATUS_CREATED,
@@ -50,10 +50,11 @@ constexpr TypeRow kTypes[] = {
 };
 
 constexpr char kNotFoundUpstream[] = "not_found_upstream";
-// Reads that must have found nothing: a clock that jumps does not end a session after the first.
+// The least number of reads that found nothing, so that a clock that jumps cannot end a session
+// after the first one.
 constexpr int kMissesAtLeast = 3;
 
-// How far a session is. All final statuses are equally far.
+// The progress of a session. All final statuses have the same rank.
 int Rank(SessionStatus status) {
   switch (status) {
     case kustom::ipp::v1::SESSION_STATUS_CREATED:
@@ -81,7 +82,7 @@ SessionRecord NewRecord(const SessionUpdate& news, SessionStatus status) {
   return record;
 }
 
-// What follows from the status, and when it was last touched.
+// Sets the fields that follow from the status, and the time of the update.
 void Settle(SessionRecord& record, absl::Time heard_at, const CheckTimes& times) {
   record.open = !IsFinal(record.session.status());
   record.updated_at = heard_at;
@@ -95,7 +96,8 @@ void Settle(SessionRecord& record, absl::Time heard_at, const CheckTimes& times)
   }
 }
 
-// True: the record did not know the create before.
+// Takes over the create of the update; false when the record already had one or the update has
+// none.
 bool LearnCreate(const SessionUpdate& news, SessionRecord& record) {
   if (!record.request_id.empty() || news.request_id.empty()) return false;
   record.request_id = news.request_id;
@@ -103,12 +105,12 @@ bool LearnCreate(const SessionUpdate& news, SessionRecord& record) {
   return true;
 }
 
-// Whether `after` knows what the events that were told of `before` had to leave out.
+// Whether `after` has something that the events published for `before` had to leave out.
 bool TellsMore(const SessionRecord& before, const SessionRecord& after) {
   if (!before.complete && after.complete) return true;
   if (before.request_id.empty() && !after.request_id.empty()) return true;
-  // Told as paid, without the order. The time of the payment alone is worth no event: no webhook
-  // carries it, so each payment that somebody reads would make one.
+  // Published as paid, without the order. The time of the payment alone is not worth an event: no
+  // webhook carries it, so every payment that a caller reads would make one.
   return before.session.status() == kustom::ipp::v1::SESSION_STATUS_FINALIZED &&
          before.session.order_id().empty() && !after.session.order_id().empty();
 }
@@ -120,7 +122,7 @@ Step Disagreement(const SessionRecord& known, const SessionUpdate& news) {
   return step;
 }
 
-// The look that a disagreement asked for.
+// Applies the read that a disagreement asked for.
 Step Correction(const SessionRecord& known, const SessionUpdate& news, const CheckTimes& times) {
   SessionRecord record = known;
   record.session = *news.session;
@@ -139,7 +141,7 @@ Step AdvanceByUnknownType(const std::optional<SessionRecord>& known, const Sessi
   SessionEvent event = WebhookEvent(news);
   Step step{.effect = UpdateEffect::kRecorded, .record = known, .events = {}};
   if (!news.session_id.empty()) {
-    // Whatever it means, a read will tell.
+    // A read will find out what it means.
     if (!step.record) {
       step.record = NewRecord(news, kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED);
       step.record->updated_at = news.heard_at;
@@ -211,8 +213,8 @@ bool Has(const Session& session, const google::protobuf::FieldDescriptor* field)
 }
 
 // Restores the known value of each field that `merged` could not read. A restored field is as
-// unreadable as it was in `known`. The paths are sorted and each is there once, so a record that is
-// merged with the same answer again stays as it is.
+// unreadable as it was in `known`. The paths are sorted and unique, so merging the same answer
+// again changes nothing.
 void KeepWhatWasReadable(const Session& known, Session* merged) {
   if (merged->unreadable_fields().empty()) return;
   std::set<std::string, std::less<>> restored;
@@ -237,7 +239,7 @@ void KeepWhatWasReadable(const Session& known, Session* merged) {
   merged->mutable_unreadable_fields()->Assign(unreadable.begin(), unreadable.end());
 }
 
-// The session of the news, with what the record knows better.
+// The session of the update, completed with what the record knows better.
 Session Merge(const SessionRecord& record, const SessionUpdate& news) {
   Session merged = *news.session;
   const Session& known = record.session;
@@ -246,7 +248,7 @@ Session Merge(const SessionRecord& record, const SessionUpdate& news) {
   if (Rank(merged.status()) < Rank(known.status())) {
     merged.set_status(known.status());
     merged.clear_status_raw();
-    // Come with a later status than the one of the news.
+    // These belong to the later status of the record.
     if (merged.order_id().empty()) merged.set_order_id(known.order_id());
     if (!merged.has_purchase_completed_at() && known.has_purchase_completed_at()) {
       *merged.mutable_purchase_completed_at() = known.purchase_completed_at();
@@ -272,7 +274,7 @@ Step AdvanceByWholeSession(const std::optional<SessionRecord>& known, const Sess
   }
 
   bool learnt = LearnCreate(news, record) || !known;
-  // An unknown word may be later than all that we know; a known one that is behind is an old
+  // An unknown status may be later than all known ones; a known one that is behind is an old
   // answer.
   const bool behind = Rank(told) > 0 && Rank(told) < Rank(status);
   if (!behind || !record.complete) {
@@ -282,7 +284,8 @@ Step AdvanceByWholeSession(const std::optional<SessionRecord>& known, const Sess
     record.session = std::move(merged);
     record.complete = true;
   }
-  // A final session that was due for a look has been looked at; one that was missing is there.
+  // This update is the read that a final session was due for, or proves that a missing session
+  // exists.
   const bool looked = (!behind && !record.open && record.next_check_at != absl::InfiniteFuture()) ||
                       record.missing_since != absl::InfiniteFuture();
   Step step;
@@ -331,7 +334,7 @@ Step Advance(const std::optional<SessionRecord>& known, const SessionUpdate& new
   SessionRecord told = *known;
   told.held_event.clear();
   Step step = AdvanceByAny(told, news, times);
-  if (!step.record) return step;  // nothing new: it is held on
+  if (!step.record) return step;  // nothing new: keep holding the event
   step.events.insert(step.events.begin(), TellHeld(*known, *step.record));
   return step;
 }

@@ -18,7 +18,7 @@ StoredEvent MakeRow(kustom::ipp::v1::SessionEvent event, int64_t position, absl:
   row.device_id = event.session().device_id();
   row.type = event.type();
   row.merchant_reference1 = event.session().merchant_reference1();
-  // Filters match what the session is, also where it is too large to be told.
+  // Before the cap: filters match the session's real fields, even when the event is cut.
   CapEvent(&event);
   row.payload = event.SerializeAsString();
   return row;

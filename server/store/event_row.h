@@ -8,9 +8,9 @@
 
 namespace ipp::store {
 
-// The row of the log that `event` becomes: `recorded_at` set, the cursor taken out, serialized once
-// for all readers and small enough for each (message_size.h), the fields that filters look at taken
-// from the event and its session.
+// Makes the log row for `event`: sets `recorded_at`, clears the cursor, takes the fields that
+// filters use from the event and its session, caps the event's size (message_size.h), and
+// serializes it once for all readers.
 StoredEvent MakeRow(kustom::ipp::v1::SessionEvent event, int64_t position, absl::Time recorded_at);
 
 }  // namespace ipp::store

@@ -7,11 +7,11 @@
 
 namespace ipp::store {
 
-// Says that a file belongs to this process: a flock on a file beside it. The kernel takes it back
-// when the process ends in whatever way. The lock's file stays, empty.
+// Gives one process exclusive use of a file: an flock on a lock file beside it. The kernel releases
+// the lock when the process ends, however it ends. The empty lock file stays.
 class FileLock {
  public:
-  // FAILED_PRECONDITION when somebody else has it.
+  // FAILED_PRECONDITION when another process holds the lock.
   static absl::StatusOr<std::unique_ptr<FileLock>> Acquire(const std::string& path);
   ~FileLock();
   FileLock(const FileLock&) = delete;

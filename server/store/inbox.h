@@ -16,20 +16,23 @@
 
 namespace ipp::store {
 
-// Work that waits for one thread, at most `limit` of it. What comes on top is refused at once, on a
-// thread of the inbox's own: a callback must not run inside the call that gave it, and the thread
-// that does the work may be waiting for the disk, for as long as that takes, while callers go on
-// coming. So what is refused does not pile up: it costs its caller one turn of that thread. Who has
-// no caller to wait for it must bound itself (sessions::ReadObserver).
+// A bounded queue of work for one consumer thread. Push and Stop are thread-safe; Take is for the
+// consumer.
+//
+// Work beyond `limit` is refused by a second thread, which the inbox owns. The refusal cannot run
+// inside Push, because a callback must not run inside the call that took it, and it cannot run on
+// the consumer, because that may be waiting for the disk while calls keep arriving. Refused work is
+// therefore answered at once and does not accumulate. A producer without a caller that waits for
+// the answer must limit itself (sessions::ReadObserver does).
 template <typename T>
 class Inbox {
  public:
   struct Taken {
     std::vector<T> work;
-    bool stopping = false;  // then `work` is all that was left, to be called off
+    bool stopping = false;  // `work` is then all that was left; cancel it
   };
 
-  // `refuse` must be quick.
+  // `refuse` runs on the refusal thread, once for each refused item; it must be quick.
   Inbox(size_t limit, Gauge* depth, std::function<void(T& work)> refuse)
       : limit_(limit), depth_(depth), refuse_(std::move(refuse)), refuser_([this] {
           NameThisThread("store-refusals");
@@ -51,7 +54,8 @@ class Inbox {
     (taken ? changed_ : refused_changed_).Signal();
   }
 
-  // Waits until there is something, `patience` at most; takes up to `max`.
+  // Waits at most `patience` for work and returns up to `max` items; none after a timeout. After
+  // Stop it returns everything that is left.
   Taken Take(size_t max, std::chrono::nanoseconds patience) {
     const auto deadline = std::chrono::steady_clock::now() + patience;
     MutexLock lock(&mutex_);
@@ -68,7 +72,7 @@ class Inbox {
     return taken;
   }
 
-  // Nothing is pushed after this.
+  // Wakes both threads. Nothing may be pushed after this.
   void Stop() {
     {
       MutexLock lock(&mutex_);

@@ -12,7 +12,7 @@
 namespace ipp::store {
 namespace {
 
-// Protobuf writes a string that is not UTF-8 and refuses to read it again.
+// Protobuf serializes a string that is not UTF-8, but refuses to parse it.
 bool IsUtf8(absl::string_view text) {
   for (size_t i = 0; i < text.size();) {
     const auto byte = [&](size_t at) { return static_cast<unsigned char>(text[at]); };
@@ -27,7 +27,7 @@ bool IsUtf8(absl::string_view text) {
     for (size_t k = 1; k < size; ++k) {
       if ((byte(i + k) & 0xc0) != 0x80) return false;
     }
-    // Overlong forms, surrogates, beyond the last code point.
+    // Reject overlong forms, surrogates, and values beyond the last code point.
     if (size > 2) {
       const unsigned char second = byte(i + 1);
       if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||

@@ -9,8 +9,8 @@
 
 namespace ipp::store {
 
-// Where a store keeps its one listener. Thread-safe. The lock is held while the listener runs: that
-// is what makes Set() wait for one that runs, and why a listener must not call back.
+// Holds the one listener of a store. Thread-safe. The lock is held while the listener runs, so
+// Set() waits for a listener that is running, and a listener must not call Set() or Run().
 class ListenerSlot {
  public:
   void Set(std::function<void(int64_t latest)> listener) {

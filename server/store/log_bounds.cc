@@ -24,14 +24,14 @@ std::optional<int64_t> LostAfter(const LogBounds& known, const LogBounds& now) {
   if (now.latest < known.latest) after = now.latest;
   const auto there = [&now](const LogEpoch& epoch) {
     if (now.epochs.empty()) return epoch == LogEpoch();
-    // Older than the oldest that is kept: it was given up, not lost.
+    // Older than the oldest epoch that is kept: it was deleted for its age (kMaxEpochs), not lost.
     return epoch.sequence < now.epochs.front().sequence ||
            std::find(now.epochs.begin(), now.epochs.end(), epoch) != now.epochs.end();
   };
   for (const LogEpoch& epoch : known.epochs) {
     if (!there(epoch)) after = std::min(after.value_or(now.latest), epoch.starts_after);
   }
-  // Another replica has found it, and written it down.
+  // Another replica has found the loss and begun an epoch for it.
   for (const LogEpoch& epoch : now.epochs) {
     if (epoch.sequence > known.epoch().sequence && after && epoch.starts_after <= *after) {
       return std::nullopt;

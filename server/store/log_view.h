@@ -12,7 +12,8 @@
 
 namespace ipp::store {
 
-// What is known of a log that others append to as well, and who is to be told of it. Thread-safe.
+// The bounds of a log to which other replicas append too, and the listener for its changes.
+// Thread-safe.
 class LogView {
  public:
   explicit LogView(LogBounds bounds) : bounds_(bounds) {}
@@ -22,9 +23,9 @@ class LogView {
     return bounds_;
   }
 
-  // Takes over what is newer, and then runs the listener if it has not been told of that yet. A
-  // newer epoch counts with all that belongs to it, also when its log is shorter. Bounds without
-  // epochs come from one who has not asked for them.
+  // Merges `bounds` into what is known, then runs the listener if something is new to it. Bounds of
+  // a newer epoch replace the old ones entirely, also when the log is now shorter. Bounds without
+  // epochs come from a caller that did not read the epochs; they only move `oldest` and `latest`.
   void Learn(const LogBounds& bounds) {
     int64_t latest = 0;
     {
@@ -42,8 +43,8 @@ class LogView {
     listener_.Run(latest);
   }
 
-  // Store::SetListener. Two threads may learn of one batch; whoever is first tells of it, and
-  // `told`, under the slot's lock, keeps the other one quiet.
+  // See Store::SetListener. Two threads may learn of the same batch. The first one notifies;
+  // `told`, guarded by the slot's lock, suppresses the second notification.
   void SetListener(std::function<void(int64_t latest)> listener) {
     if (!listener) return listener_.Set(nullptr);
     listener_.Set([this, listener = std::move(listener), told = bounds()](int64_t latest) mutable {

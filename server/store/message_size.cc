@@ -43,7 +43,7 @@ Text Largest(const std::vector<Message*>& messages) {
   return largest;
 }
 
-// `whole` is what goes out, `session` the one in it.
+// `whole` is the message that is sent; `session` is the session in it, or `whole` itself.
 bool Cap(Message* whole, Session* session) {
   if (whole->ByteSizeLong() <= kMaxEventBytes) return false;
   whole->GetReflection()->MutableUnknownFields(whole)->Clear();

@@ -12,7 +12,9 @@
 
 namespace ipp::store {
 
-// Reads that wait for the one thread with a connection to read by. Thread-safe but for Run().
+// A queue of reads for one thread that owns a database connection. Thread-safe, except that Run()
+// is for that thread alone. Every `done` runs on that thread, or on the inbox's refusal thread when
+// the queue is full.
 template <typename Reader>
 class ReadQueue {
  public:
@@ -30,7 +32,7 @@ class ReadQueue {
         });
   }
 
-  // The thread: does what comes until Stop(), then calls off what is left.
+  // Executes reads until Stop(), then answers those that are left with CANCELLED.
   void Run(Reader* reader) {
     while (true) {
       typename Inbox<Read>::Taken taken = reads_.Take(1, std::chrono::hours(1));
@@ -47,7 +49,7 @@ class ReadQueue {
   void Stop() { reads_.Stop(); }
 
  private:
-  // Gets the reader, or why it is not to be.
+  // Called with the reader, or with the error that the read is refused with.
   using Read = absl::AnyInvocable<void(absl::StatusOr<Reader*>) &&>;
   Inbox<Read> reads_;
 };

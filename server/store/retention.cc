@@ -11,9 +11,9 @@
 namespace ipp::store {
 namespace {
 
-// A gateway that was stopped for longer, or a clock that is ahead by more.
+// A longer pause means that the gateway was stopped, or that the clock is ahead.
 constexpr absl::Duration kLongestPause = absl::Hours(1);
-// How long such a start is looked at before anything is removed.
+// How long nothing is removed after such a start.
 constexpr absl::Duration kProbation = absl::Hours(1);
 
 }  // namespace
@@ -74,7 +74,7 @@ std::optional<Cutoffs> RetentionGuard::Next(std::optional<absl::Time> database) 
   held_.Set(held ? 1 : 0);
   if (held) return std::nullopt;
   const absl::Time now = std::min(clock_->Now(), database.value_or(absl::InfiniteFuture()));
-  // A session is remembered whole as long as its webhooks may be repeated, and its events are kept.
+  // A session is kept whole while its webhooks may be redelivered and while its events are kept.
   return Cutoffs{.events = now - retention_.events,
                  .sessions = now - std::max(retention_.events, retention_.seen),
                  .seen = now - retention_.seen,

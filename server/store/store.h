@@ -17,59 +17,106 @@
 #include "server/store/intent.h"
 #include "server/store/log_bounds.h"
 
-// Durable state behind one interface: sessions, the event log, creates, the memory of webhooks
-// taken. What a transaction decides is a pure function of what it read, so that any store can run
-// many of them as one batch: read all keys at once, decide in memory, write all at once, commit
-// once.
+// Durable state behind one interface: sessions, the event log, creates (intents), and the ids of
+// received webhooks. Two implementations, sqlite/ and postgres/, follow one design; both pass
+// tests/store/store_contract.h.
+//
+// Tables
+//
+// * events: the log. `position` counts 1, 2, 3 … without gaps in commit order; `recorded_at` never
+//   decreases along it, so a time is found by binary search, without an index. `payload` is the
+//   serialized SessionEvent; the other columns are for filters.
+// * sessions: the last known state of each session, by (merchant_id, session_id). A request_id
+//   belongs to at most one session of a merchant.
+// * intents: creates, by (merchant_id, request_id). See intent.h.
+// * seen: dedup keys of received webhooks.
+// * log: one row with the identity of the log and, in PostgreSQL, its last position, last
+//   recorded_at and last intent id. Retention keeps the last removed position here (SQLite) or in
+//   log_start (PostgreSQL, so that trimming and commits do not wait for each other).
+// * log_epochs: the breaks in the history. See log_bounds.h.
+//
+// Commit: one writer thread, group commit
+//
+// 1. Batch. Calls wait in a bounded queue (inbox.h). The writer takes up to max_batch of them, in
+//    order. Adjacent transactions become one SQL transaction. A lease, orphan or epoch call between
+//    them ends the batch and is a SQL transaction of its own.
+// 2. Read. SQLite: BEGIN IMMEDIATE, then each transaction reads its keys and sees what those before
+//    it wrote. PostgreSQL: one round trip that begins, locks the row of `log` (SELECT … FOR UPDATE)
+//    and reads the keys of the whole batch.
+// 3. Decide. `decide` maps each Snapshot to Writes, a pure function. The store checks the limits
+//    (keepable.h), numbers the events and stamps them with max(now, last recorded_at).
+// 4. Make durable. SQLite: COMMIT with synchronous=FULL returns after the fsync of the write-ahead
+//    log. PostgreSQL: a second round trip writes everything, sends a notification if there are
+//    events, updates the row of `log` and commits. The row is updated even if nothing else changed,
+//    because only a commit that writes waits for the synchronous standby.
+// 5. Publish. bounds() moves, the listener runs if events were appended, then the `done` of each
+//    transaction runs.
+//
+// Failures. If one transaction breaks a rule of its own (ALREADY_EXISTS, INVALID_ARGUMENT), the
+// batch is rolled back and each of its transactions is committed alone, so that only the faulty one
+// fails. Any other error fails the batch and shows in health(); the writer probes until a commit
+// works again. When a connection to PostgreSQL is lost during COMMIT, the callers get UNAVAILABLE
+// although the batch may be durable.
+//
+// Replicas (PostgreSQL). The lock of the log's row serializes the commits of all replicas.
+// Therefore positions have no gaps, and a reader that has seen one position has seen all before it.
+// Other replicas learn of a commit by LISTEN, and by polling in case a notification is lost.
+//
+// Epochs. A failover to a standby that lagged can lose commits. A PostgreSQL commit that finds the
+// log ending before a position that its replica has seen adds a row to log_epochs in the same
+// transaction. Restores, and losses found while reading, begin an epoch by BeginEpoch(). Cursors
+// carry the label of their epoch, so a reader that has seen lost events is recognised
+// (SharedThrough).
 namespace ipp::store {
 
 // What the gateway knows of a session.
 struct SessionRecord {
   std::string merchant_id;
-  kustom::ipp::v1::Session session;  // as last known; session_id is always set
-  std::string request_id;            // of the create that made it; empty when not made here
+  kustom::ipp::v1::Session session;  // last known state; session_id is always set
+  std::string request_id;            // of the create that made it; empty: not made by this gateway
   TraceContext trace;                // of that create
-  bool complete = false;             // the upstream's whole answer was seen, not only a webhook
-  bool open = true;                  // not in a final status
-  absl::Time created_at;             // first heard of
+  bool complete = false;             // the upstream's whole session was seen, not only webhooks
+  bool open = true;                  // its status is not final
+  absl::Time created_at;             // when the gateway first learned of it
   absl::Time updated_at;
   absl::Time next_check_at =
-      absl::InfiniteFuture();  // when the reconciler shall read it; infinite: never
-  int32_t checks = 0;          // how often it was leased to be read since the last news
-  // An event that was heard and is not told yet, a serialized SessionEvent; empty: none.
+      absl::InfiniteFuture();  // when the reconciler is to read it; infinite: never
+  int32_t checks = 0;          // leases since the last update
+  // A serialized SessionEvent that was received but is not in the log yet
+  // (sessions/session_state.h); empty: none.
   std::string held_event;
-  // Only the end of a final session is left (store/retention.h).
+  // Reduced to a tombstone (store/retention.h): only the final state is left.
   bool trimmed = false;
-  // Events that the gateway has made for this session beside its steps (DETAILS, CORRECTED);
-  // numbers their ids.
+  // Counts the DETAILS and CORRECTED events that the gateway has made for this session. It is part
+  // of their ids.
   int32_t revision = 0;
-  // Since when every read was answered that there is no such session; infinite: the last one was
-  // not.
+  // Since when every read has answered that the session does not exist; infinite: the last read
+  // found it.
   absl::Time missing_since = absl::InfiniteFuture();
 };
 
-// A wish for sessions that are due to be read.
+// Which sessions Store::LeaseDue hands out.
 struct Lease {
   absl::Time now;
-  // The longest that a session may be put off. One that is to be read later than `now` and this was
-  // put off by a clock that was wrong: it is due.
+  // The longest time that a session can be put off. A session whose `next_check_at` is later than
+  // `now` + `longest` was put off by a clock that was wrong; it is due.
   absl::Duration longest = absl::InfiniteDuration();
   int limit = 1;
   // Sessions of these merchants are left out.
   std::vector<std::string> without_merchants = {};
-  // Set: only sessions that hold an event and were first heard of by then, of any merchant, also of
-  // those left out.
+  // If set, only sessions with a held event that were created by then; `without_merchants` does not
+  // apply.
   std::optional<absl::Time> held_since = std::nullopt;
-  // How long a session that is taken is left alone. Runs on the store's thread, possibly more than
-  // once: pure and quick.
+  // How long a leased session is put off. Runs on the store's thread, possibly more than once, so
+  // it must be pure and quick.
   std::function<absl::Duration(const SessionRecord&)> pause;
 };
 
-// The sessions that have not ended yet.
+// Statistics of the sessions that are not final.
 struct OpenSessions {
   int64_t count = 0;
-  int64_t overdue = 0;                         // first heard of before the time asked for
-  absl::Time oldest = absl::InfiniteFuture();  // when the oldest was first heard of
+  int64_t overdue = 0;                         // created before `overdue_before`
+  absl::Time oldest = absl::InfiniteFuture();  // creation time of the oldest
 };
 
 // An event that a transaction appends. `event.cursor` and `event.recorded_at` are set by the store.
@@ -78,12 +125,13 @@ struct NewEvent {
 };
 
 // A row of the log. `payload` is the serialized SessionEvent with `recorded_at` and without
-// `cursor`: bytes of the cursor field can be appended to it (protobuf merges concatenations).
+// `cursor`. A reader may append the bytes of the cursor field to it, because protobuf merges
+// concatenated messages.
 struct StoredEvent {
   int64_t position = 0;  // 1, 2, 3 … without gaps, in commit order
   absl::Time recorded_at;
   std::string payload;
-  // For filters.
+  // Copies of fields, for filters.
   std::string merchant_id;
   std::string session_id;
   std::string device_id;
@@ -91,13 +139,13 @@ struct StoredEvent {
   std::string merchant_reference1;
 };
 
-// What a transaction sees.
+// What a transaction has read.
 struct Snapshot {
   bool already_seen = false;  // the dedup key was taken by an earlier transaction
   std::optional<SessionRecord> session;
   std::optional<IntentRecord> intent;
-  bool creating = false;  // only where the transaction asks
-  // The session that was created under the request_id; only where the transaction asks.
+  bool creating = false;  // see Transaction::ask_creating
+  // The session that was created under the request_id; see Transaction::ask_created.
   std::optional<SessionRecord> created;
 };
 
@@ -106,24 +154,24 @@ struct Writes {
   std::optional<SessionRecord> session = {};
   std::vector<NewEvent> events = {};
   std::optional<IntentRecord> intent = {};  // of the transaction's merchant_id and request_id
-  // What the transaction's owner wants to know of the decision: it comes back in `Committed`, also
-  // when nothing is written.
+  // A result of the decision for the caller of Commit. It is returned in `Committed`, also when
+  // nothing is written.
   std::any decided = {};
 };
 
 // One transaction. Empty keys are not read. `decide` runs on the store's writer thread, possibly
-// more than once (a batch that failed is tried again), so it must be quick and pure: what it
-// decided comes back in `Committed`, and by no other way.
+// more than once (a failed batch is tried again), so it must be quick and pure. Its result is
+// returned in `Committed` and must leave it by no other way.
 struct Transaction {
-  // Remembered when the transaction commits, for at least `dedup_retention`. Of any length.
+  // Stored when the transaction commits, and kept for Retention::seen. Of any length.
   std::string dedup_key;
   std::string merchant_id;
   std::string session_id;
   std::string request_id;  // of an intent
-  // Asks whether a CreateSession of the merchant is kUnderWay or kUnknown with its `settle_by` to
-  // come: then a session that nobody knows may be its.
+  // Read whether the merchant has a CreateSession that is kUnderWay or kUnknown and whose
+  // `settle_by` is in the future. If so, an unknown session may belong to that create.
   bool ask_creating = false;
-  // Asks for the session that was created under `request_id`.
+  // Read the session that was created under `request_id`.
   bool ask_created = false;
   std::function<Writes(const Snapshot&)> decide;
 };
@@ -133,60 +181,64 @@ struct Committed {
   std::optional<SessionRecord> session;  // after the transaction
   std::optional<IntentRecord> intent;    // likewise
   std::vector<int64_t> positions;        // of the events appended
-  std::any decided;                      // as `decide` gave it, in the run that was committed
+  std::any decided;                      // from the run of `decide` that was committed
 };
 
 // Thread-safe. Every callback runs exactly once, on a thread of the store, never inside the call
-// that took it, and must not block. Errors: UNAVAILABLE when the store cannot be written or read
-// now (disk full, database down), RESOURCE_EXHAUSTED when its queue is full, CANCELLED when it is
-// being destroyed; ALREADY_EXISTS for a transaction that writes a session under the request_id of
-// another one; INVALID_ARGUMENT for one that no store keeps (keepable.h). These two fail alone,
-// whatever they shared a batch with, and at every try. Times are kept in nanoseconds from 1677 to
-// 2262 (absl::ToUnixNanos); what is beyond becomes the nearest of these.
+// that took it, and must not block.
+//
+// Errors: UNAVAILABLE when the store cannot be written or read now (disk full, database down),
+// RESOURCE_EXHAUSTED when its queue is full, CANCELLED when it is being destroyed, ALREADY_EXISTS
+// for a transaction that writes a session under the request_id of another session, INVALID_ARGUMENT
+// for a transaction that exceeds a limit (keepable.h). The last two concern that transaction only,
+// not the others of its batch, and recur at every attempt.
+//
+// Times are kept in nanoseconds, from 1677 to 2262 (absl::ToUnixNanos); a time outside that range
+// becomes its nearest end.
 class Store {
  public:
   virtual ~Store() = default;
 
-  // Commits `transaction`; `done` gets OK only when it is durable (fsync). Transactions of one key
-  // commit in the order of the calls.
+  // Commits `transaction`; `done` gets OK only when it is durable (fsync). Transactions with the
+  // same key commit in the order of the calls.
   virtual void Commit(Transaction transaction,
                       absl::AnyInvocable<void(absl::StatusOr<Committed>) &&> done) = 0;
 
-  // NOT_FOUND when the gateway does not know it.
+  // NOT_FOUND when the gateway has no record of the session.
   virtual void FindSession(std::string merchant_id, std::string session_id,
                            absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) = 0;
-  // The session that was created under a request_id.
+  // The session that was created under a request_id; NOT_FOUND as above.
   virtual void FindSessionByRequest(
       std::string merchant_id, std::string request_id,
       absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) = 0;
 
-  // Takes sessions whose `next_check_at` has come, the longest due first, and in the same commit
-  // puts each off: `checks` + 1, `next_check_at` = now + pause. So a session is handed out once,
-  // also among replicas, and is due again after its pause when whoever took it died. The records
-  // are as they are after that. Waits in the queue of commits.
+  // Leases sessions whose `next_check_at` has come, the longest due first. The same commit puts
+  // each of them off: `checks` + 1, `next_check_at` = now + pause. So a session is handed out only
+  // once, also among replicas, and becomes due again after its pause if the process that leased it
+  // dies. Returns the records as they are after that. Waits in the queue of commits.
   virtual void LeaseDue(
       Lease lease,
       absl::AnyInvocable<void(absl::StatusOr<std::vector<SessionRecord>>) &&> done) = 0;
   virtual void CountOpen(absl::Time overdue_before,
                          absl::AnyInvocable<void(absl::StatusOr<OpenSessions>) &&> done) = 0;
 
-  // NOT_FOUND when there is none, or none any more.
+  // NOT_FOUND when there is no such create, or retention has removed it.
   virtual void FindIntent(std::string merchant_id, std::string request_id,
                           absl::AnyInvocable<void(absl::StatusOr<IntentRecord>) &&> done) = 0;
   virtual void ListIntents(
       IntentQuery query,
       absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done) = 0;
   virtual void CountIntents(absl::AnyInvocable<void(absl::StatusOr<IntentCounts>) &&> done) = 0;
-  // Creates that are kUnderWay and whose `under_way_until` is before `under_way_before` become
-  // kUnknown, at most `limit` of them; `done` gets them as they are then. Waits in the queue of
+  // Turns creates that are kUnderWay and whose `under_way_until` is before `under_way_before` into
+  // kUnknown, at most `limit` of them; `done` gets the changed records. Waits in the queue of
   // commits.
   virtual void OrphanIntents(
       Orphans which,
       absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done) = 0;
-  // No other process can be at this store.
+  // Whether no other process can use this store.
   virtual bool exclusive() const = 0;
 
-  // Events with position > `after`, in order, at most `limit` and about 1 MiB of them.
+  // Events with position > `after`, in order: at most `limit` of them, and about 1 MiB.
   virtual void ReadEvents(
       int64_t after, int limit,
       absl::AnyInvocable<void(absl::StatusOr<std::vector<StoredEvent>>) &&> done) = 0;
@@ -194,24 +246,26 @@ class Store {
   virtual void FindPosition(absl::Time time,
                             absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) = 0;
 
-  // From memory. Where several replicas share a log they may lag behind it a little: what is beyond
-  // `latest` here may have been given out elsewhere.
+  // From memory. Where several replicas share a log this may lag a little: a position beyond
+  // `latest` may already have been given out by another replica.
   virtual LogBounds bounds() const = 0;
-  // Asks the log itself; bounds() is at least as new afterwards.
+  // Reads the bounds from the log; bounds() is at least as new afterwards.
   virtual void RefreshBounds(absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) = 0;
-  // Writes down a break in the history of the log (log_bounds.h); `done` gets the bounds after it.
-  // Waits in the queue of commits.
+  // Begins a new epoch (log_bounds.h); `done` gets the bounds after it. Waits in the queue of
+  // commits.
   virtual void BeginEpoch(NewEpoch epoch,
                           absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) = 0;
-  // Identity of this log, made when it was; 16 hex digits. A cursor of another log is foreign.
+  // The identity of this log, chosen when it was created; 16 hex digits. A cursor with another
+  // identity is foreign.
   virtual const std::string& log_id() const = 0;
 
-  // `listener(latest)` runs after each batch that appended events and after each new epoch, here or
-  // on another replica, on a thread of the store; it must not block nor call back. One listener;
-  // set before the first Commit, nullptr to end (waits for one that runs).
+  // `listener(latest)` runs on a thread of the store after each batch that appended events and
+  // after each new epoch, of this or another replica. It must not block or call the store. There is
+  // one listener; set it before the first Commit. nullptr removes it and waits for a call that is
+  // running.
   virtual void SetListener(std::function<void(int64_t latest)> listener) = 0;
 
-  // OK when a commit could be made now, as far as known without trying.
+  // OK when a commit is expected to succeed, as far as is known without trying.
   virtual absl::Status health() const = 0;
 };
 

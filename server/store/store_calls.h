@@ -13,7 +13,7 @@
 #include "absl/time/time.h"
 #include "server/store/store.h"
 
-// What waits in a store's queues, and what callers are told.
+// The calls that wait in a store's queues, and the errors that callers get.
 namespace ipp::store {
 
 inline absl::Status QueueFull() {
@@ -21,13 +21,14 @@ inline absl::Status QueueFull() {
 }
 inline absl::Status Closing() { return absl::CancelledError("the store is being closed"); }
 
-// What one transaction did wrong by itself: says nothing against the store, and it fails alone.
+// Whether the error is that of one transaction alone. It then says nothing about the health of the
+// store, and the other transactions of its batch are tried without it.
 inline bool IsItsOwn(const absl::Status& status) {
   return absl::IsAlreadyExists(status) || absl::IsInvalidArgument(status);
 }
 
-// What callers see of an error: what is wrong with one transaction as it is, all else UNAVAILABLE.
-// The database's own words are for the operator.
+// The status that callers get: the errors of one transaction unchanged, everything else as
+// UNAVAILABLE. The database's own text is for the operator.
 inline absl::Status ForCaller(const absl::Status& status) {
   if (absl::IsInvalidArgument(status)) {
     for (const absl::string_view database : {"postgresql: ", "sqlite: "}) {

@@ -25,13 +25,13 @@
 namespace ipp::store {
 namespace {
 
-// Of one statement: an index over millions of rows is kept meanwhile.
+// The limit of one statement, which may have to maintain an index over millions of rows.
 constexpr std::chrono::minutes kLimit{10};
-// Rows and bytes that go over in one statement.
+// The most rows and bytes that one statement copies.
 constexpr int kBatchRows = 500;
 constexpr size_t kBatchBytes = 4 << 20;
 
-// The log's own rows are written at the end; the rest of the schema is data.
+// The tables of the log itself are written by CopyLog(); all other tables are data.
 bool IsData(const std::string& table) {
   return table != "log" && table != "log_start" && table != "log_epochs" &&
          table != "schema_version" && !absl::StartsWith(table, "sqlite_");
@@ -45,7 +45,7 @@ struct Column {
 struct Table {
   std::string name;
   std::vector<Column> columns;
-  std::string statement;  // its name
+  std::string statement;  // the name of the prepared statement
 };
 
 absl::StatusOr<PostgresType> TypeNamed(absl::string_view name) {
@@ -73,7 +73,8 @@ class Copy {
 
   absl::Status Run() {
     IPP_RETURN_IF_ERROR(Do("BEGIN ISOLATION LEVEL READ COMMITTED"));
-    // Whoever commits waits for this; who has committed before left something.
+    // A commit to the target waits for this lock; one that came before it has left rows, which
+    // CheckEmpty() finds.
     IPP_RETURN_IF_ERROR(Do("SELECT id FROM ipp_gateway.log FOR UPDATE"));
     IPP_ASSIGN_OR_RETURN(const std::vector<Table> tables, Tables());
     IPP_RETURN_IF_ERROR(CheckEmpty(tables));
@@ -81,7 +82,7 @@ class Copy {
     for (const Table& table : tables) IPP_RETURN_IF_ERROR(CopyTable(table));
     IPP_RETURN_IF_ERROR(CopyLog());
     IPP_ASSIGN_OR_RETURN(const PostgresRows rows, target_->Execute("COMMIT", kLimit));
-    // A transaction that had failed answers COMMIT with another word.
+    // The server answers the COMMIT of a failed transaction with "ROLLBACK".
     if (rows.command() != "COMMIT") return absl::UnavailableError("the database rolled back");
     return absl::OkStatus();
   }
@@ -151,7 +152,7 @@ class Copy {
         "the database is not empty: a store is only copied into one that no gateway has used");
   }
 
-  // Nothing of the source may be left behind without a word.
+  // Refuses a source that has a table which would not be copied.
   absl::Status CheckSource(const std::vector<Table>& tables) {
     IPP_ASSIGN_OR_RETURN(std::set<std::string> left,
                          SourceNames("SELECT name FROM sqlite_schema WHERE type = 'table'"));
@@ -243,7 +244,7 @@ class Copy {
     return 0;
   }
 
-  // Identity, ends and epochs.
+  // Copies the identity, the bounds and the epochs of the log.
   absl::Status CopyLog() {
     IPP_ASSIGN_OR_RETURN(const std::string id, source_->ReadOne("SELECT id FROM log"));
     const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
@@ -306,7 +307,7 @@ absl::Status CopySqliteToPostgres(const std::string& source, const PostgresFiles
     return absl::FailedPreconditionError(absl::StrCat("there is no store ", source));
   }
   IPP_ASSIGN_OR_RETURN(const std::unique_ptr<FileLock> lock, FileLock::Acquire(source + ".lock"));
-  // Its schema becomes that of this release.
+  // Migrates the source to the schema of this release.
   IPP_RETURN_IF_ERROR(SqliteWriter::Open(source).status());
   IPP_ASSIGN_OR_RETURN(const std::unique_ptr<SqliteDatabase> database,
                        SqliteDatabase::OpenReadOnly(source));

@@ -5,10 +5,10 @@
 
 namespace ipp::store {
 
-// What a caller of the gateway is told when the store could not answer. The store's own words stay
-// with the operator: they may name files and hosts.
+// The error that a caller of the gateway gets when the store could not answer. The store's own text
+// is for the operator only: it may contain names of files and hosts.
 inline absl::Status ForCallers(const absl::Status& status) {
-  // The call itself is what cannot be kept: it fails at every try.
+  // The request itself cannot be stored: it fails at every attempt.
   if (absl::IsInvalidArgument(status)) {
     return MakeError(status.code(), status.message(),
                      {.reason = "INVALID_REQUEST", .metadata = {{"retry_safe", "false"}}});

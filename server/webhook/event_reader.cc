@@ -15,8 +15,9 @@
 namespace ipp::webhook {
 namespace {
 
-// Types that are about a session, with or without the product's prefix, also those that are newer
-// than this release: without a session id they are broken. Any other type is another product's.
+// Whether a type is about a session, with or without the product's prefix, including types newer
+// than this release. Such a webhook is malformed without a session id. Any other type belongs to
+// another product.
 bool SpeaksOfSession(absl::string_view type) {
   return absl::StartsWithIgnoreCase(type, "ipp.session.") ||
          absl::StartsWithIgnoreCase(type, "ipp.payment.") ||
@@ -24,19 +25,19 @@ bool SpeaksOfSession(absl::string_view type) {
          absl::StartsWithIgnoreCase(type, "payment.");
 }
 
-// A header may hold any bytes.
+// A header may contain any bytes.
 bool IsEventId(absl::string_view text) {
   constexpr size_t kMaxSize = 128;
   return !text.empty() && text.size() <= kMaxSize &&
          std::all_of(text.begin(), text.end(), absl::ascii_isgraph);
 }
 
-// Empty: it names none. Public clients of the API look in these three places.
+// The session id; empty if there is none. Public clients of the API read these three fields.
 std::string SessionIdOf(const WebhookEvent& event) {
   const WebhookData& data = event.data();
   if (!data.session_id().empty()) return CanonicalUuid(data.session_id());
   if (!event.session_id().empty()) return CanonicalUuid(event.session_id());
-  // May be the id of something else where it is no UUID.
+  // `data.id` may be the id of something else if it is not a UUID.
   return IsUuid(data.id()) ? CanonicalUuid(data.id()) : "";
 }
 
@@ -46,7 +47,8 @@ std::variant<sessions::SessionUpdate, Ignored, Malformed, WrongMerchant> ReadEve
     absl::string_view body, absl::string_view delivery_id, const std::set<std::string>& signers,
     absl::Time now, const json::UnreadableField& unreadable) {
   WebhookEvent event;
-  // Another product's event need not look like ours below its type: what it has is not reported.
+  // An event of another product may look different below its type, so its unreadable fields are not
+  // reported.
   std::vector<std::string> left_out;
   json::ReadOptions options;
   options.lenient = true;
@@ -58,7 +60,7 @@ std::variant<sessions::SessionUpdate, Ignored, Malformed, WrongMerchant> ReadEve
   if (!event.merchant_id().empty() && !signers.contains(event.merchant_id())) {
     return WrongMerchant{};
   }
-  // Also when it names a session.
+  // Ignored even if it names a session.
   if (!SpeaksOfSession(event.type())) return Ignored{event.type()};
   const std::string session_id = SessionIdOf(event);
   if (session_id.empty()) return Malformed{"data.session_id is missing"};

@@ -7,8 +7,8 @@
 
 namespace ipp::webhook {
 
-// What the webhook port serves: POST at `path`, which becomes a Delivery for `receiver`; its answer
-// is the response. Thread-safe; `receiver` must outlive the listener that runs it.
+// The routes of the webhook port: POST at `path` becomes a Delivery for `receiver`, whose answer is
+// the response. Thread-safe; `receiver` must outlive the listener that runs the router.
 web::Router Front(std::string path, Receiver* receiver);
 
 }  // namespace ipp::webhook

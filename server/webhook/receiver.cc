@@ -39,13 +39,13 @@ Answer Say(Result result, std::string text) {
   return {.http_code = kTable[result].http_code, .text = std::move(text)};
 }
 
-// The merchants of whose keys one has signed the delivery.
+// The merchants that have a key which signed the delivery.
 absl::StatusOr<std::set<std::string>> Signers(const Delivery& delivery,
                                               const std::vector<SigningKey>& keys, absl::Time now,
                                               absl::Duration tolerance) {
   const SignedHeaders headers{delivery.id, delivery.timestamp, delivery.signature};
   std::set<std::string> signers;
-  absl::Status refused = Verify(headers, delivery.body, {}, now, tolerance);  // when there are none
+  absl::Status refused = Verify(headers, delivery.body, {}, now, tolerance);  // if there are none
   for (const SigningKey& key : keys) {
     absl::Status verified = Verify(headers, delivery.body, {key.key}, now, tolerance);
     if (verified.ok()) {
@@ -87,8 +87,8 @@ void Receiver::Take(Delivery delivery, absl::AnyInvocable<void(Answer) &&> done)
 
   const std::vector<SigningKey> keys = keys_();
   auto signers = Signers(delivery, keys, now, tolerance_);
-  // The sender's clock decides whether its time is fresh. After a jump the machine's clock may be
-  // the one that is right.
+  // The timestamp is also accepted by the machine's own clock: after a jump of the wall clock it
+  // may be the one that is right.
   if (const absl::Time wall = clock_->Wall(); !signers.ok() && wall != now) {
     if (auto by_wall = Signers(delivery, keys, wall, tolerance_); by_wall.ok()) signers = by_wall;
   }
@@ -155,7 +155,7 @@ void Receiver::Record(sessions::SessionUpdate news, Done done) {
     Result result = kAccepted;
     std::string text = "accepted";
     if (absl::IsInvalidArgument(recorded.status())) {
-      // No store keeps it, so that no later delivery would end otherwise.
+      // It exceeds a limit of the store, so every further delivery would fail too.
       result = kMalformed;
       text = std::string(recorded.status().message());
       LogWarning("webhook cannot be kept", {{"type", type.substr(0, 100)}, {"reason", text}});

@@ -16,7 +16,8 @@
 
 namespace ipp::webhook {
 
-// A delivery, as the listener read it. The signature headers as sent, the body's raw bytes.
+// A delivery as the listener read it: the signature headers as they were sent, and the raw bytes of
+// the body.
 struct Delivery {
   std::string id;
   std::string timestamp;
@@ -26,42 +27,46 @@ struct Delivery {
 
 struct Answer {
   int http_code = 200;
-  std::string text;  // one line for whoever looks at the delivery in the Portal; no secret
+  std::string text;  // one line, shown with the delivery in the Portal; no secret
 };
 
-// A key with which a merchant's webhooks may be signed.
+// A key that may sign a merchant's webhooks.
 struct SigningKey {
   std::string merchant_id;
   std::string key;  // decoded
 };
 
-// Finds which of the merchants a session belongs to, as sessions::SessionOwner does.
+// Finds the one of `merchants` to which a session belongs; see sessions::SessionOwner.
 using FindOwner =
     std::function<void(std::vector<std::string> merchants, std::string session_id,
                        absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done)>;
 
-// Takes webhooks in. 200 only when the event is durable (or was before); 401 bad signature or
-// timestamp; 400 not an event, or one that no store keeps; 403 signed with the key of another
-// merchant than the one in the event; 503 when the store fails, so that the upstream delivers
-// again. An event without a merchant whose key several merchants have is that of the merchant that
-// has the session; 400 when none has it, 503 when that cannot be found out now. Of `ipp.session.*`
-// and `ipp.payment.*` (also without "ipp.") those that we do not know are kept and passed on as
-// UNSPECIFIED events, and those without a session id are no events. All other types (orders,
-// captures, refunds of the same account) are acknowledged and counted, not kept, also when they
-// name a session. Thread-safe. Never blocks. Borrows all that it is given, until every `done` has
-// run.
+// Receives webhooks. Answers:
 //
-// Metrics: ipp_upstream_unreadable_fields_total{field = webhook.…} and
-// ipp_webhooks_total{result = accepted, duplicate, ignored, bad_signature, malformed,
-// wrong_merchant, store_failed}.
+// * 200 only when the event is durable, or was recorded before;
+// * 401 for a bad signature or timestamp;
+// * 400 for a body that is not an event, or that exceeds a limit of the store;
+// * 403 for a key of another merchant than the one in the event;
+// * 503 when the store fails, so that the upstream delivers again.
+//
+// An event that names no merchant, signed with a key that several merchants share, belongs to the
+// merchant that has the session; 400 if none has it, 503 if that cannot be found out now. Types
+// `ipp.session.*` and `ipp.payment.*` (also without "ipp.") that are unknown to this release are
+// recorded as UNSPECIFIED events, and are malformed without a session id. All other types (orders,
+// captures, refunds of the same account) are acknowledged and counted, but not recorded, even if
+// they name a session. Thread-safe. Never blocks. Borrows everything that it is given, until every
+// `done` has run.
+//
+// Metrics: ipp_upstream_unreadable_fields_total{field = webhook.…} and ipp_webhooks_total{result =
+// accepted, duplicate, ignored, bad_signature, malformed, wrong_merchant, store_failed}.
 class Receiver {
  public:
-  // `keys` is asked for each delivery, since secrets are re-read when their file changes.
+  // `keys` is called for each delivery, since secrets are read again when their file changes.
   Receiver(std::function<std::vector<SigningKey>()> keys, absl::Duration tolerance,
            sessions::SessionRecorder* recorder, FindOwner find_owner, Clock* clock,
            Metrics* metrics);
 
-  // `done` runs once, here or on a thread of the store or of `find_owner`.
+  // `done` runs once, on the calling thread or on a thread of the store or of `find_owner`.
   void Take(Delivery delivery, absl::AnyInvocable<void(Answer) &&> done);
 
  private:

@@ -21,8 +21,8 @@ namespace {
 constexpr char kSecretPrefix[] = "whsec_";
 constexpr char kVersionPrefix[] = "v1,";
 
-// RFC 4648 section 4, padded and canonical. absl also takes white space, missing padding, dots for
-// it and bits that nobody reads: encoding again tells these apart.
+// RFC 4648 section 4, padded and canonical. absl also accepts white space, missing padding, dots
+// instead of padding, and unused bits; encoding the result again detects these.
 std::optional<std::string> StrictBase64(absl::string_view text) {
   std::string bytes;
   if (!absl::Base64Unescape(text, &bytes) || absl::Base64Escape(bytes) != text) {
@@ -50,7 +50,7 @@ bool SameBytes(absl::string_view a, absl::string_view b) {
 
 absl::Status CheckTimestamp(absl::string_view text, absl::Time now, absl::Duration tolerance) {
   int64_t seconds = 0;
-  // SimpleAtoi takes signs and white space too.
+  // SimpleAtoi also accepts signs and white space.
   if (text.empty() || !std::all_of(text.begin(), text.end(), absl::ascii_isdigit) ||
       !absl::SimpleAtoi(text, &seconds)) {
     return absl::UnauthenticatedError("webhook-timestamp is not in unix seconds");
@@ -61,12 +61,12 @@ absl::Status CheckTimestamp(absl::string_view text, absl::Time now, absl::Durati
   return absl::OkStatus();
 }
 
-// The signatures of the version that we know; others may stand beside them.
+// The signatures of version v1; the header may contain others.
 std::vector<std::string> KnownSignatures(absl::string_view header) {
   std::vector<std::string> signatures;
   for (absl::string_view entry : absl::StrSplit(header, ' ', absl::SkipEmpty())) {
     if (!absl::ConsumePrefix(&entry, kVersionPrefix)) continue;
-    absl::ConsumeSuffix(&entry, ",");  // two header lines, joined by a proxy or by our own front
+    absl::ConsumeSuffix(&entry, ",");  // two header lines that a proxy or our front has joined
     if (auto bytes = StrictBase64(entry)) signatures.push_back(*std::move(bytes));
   }
   return signatures;

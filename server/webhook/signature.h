@@ -12,10 +12,10 @@
 // Pure.
 namespace ipp::webhook {
 
-// The key inside "whsec_<base64>". INVALID_ARGUMENT without the value in the message.
+// Decodes the key in "whsec_<base64>". INVALID_ARGUMENT, without the value in the message.
 absl::StatusOr<std::string> DecodeSecret(absl::string_view secret);
 
-// The `v1,<base64>` entry for a message; `key` as DecodeSecret returns it.
+// The `v1,<base64>` signature of a message; `key` as DecodeSecret returns it.
 std::string Sign(absl::string_view key, absl::string_view id, absl::string_view timestamp,
                  absl::string_view body);
 
@@ -25,9 +25,9 @@ struct SignedHeaders {
   absl::string_view signature;  // webhook-signature: `v1,<base64>` entries separated by spaces
 };
 
-// OK when any v1 entry matches any key (compared in constant time) and the timestamp is within
-// `tolerance` of `now` in either direction. UNAUTHENTICATED otherwise, saying which check failed
-// and nothing of any key.
+// OK if any v1 signature matches any key (compared in constant time) and the timestamp is within
+// `tolerance` of `now` in either direction. Otherwise UNAUTHENTICATED: the message says which check
+// failed, and nothing about a key.
 absl::Status Verify(const SignedHeaders& headers, absl::string_view body,
                     const std::vector<std::string>& keys, absl::Time now, absl::Duration tolerance);
 

@@ -13,32 +13,35 @@
 namespace ipp::client {
 
 struct CreateOptions {
-  // For the call and all that it takes to repeat it: no try begins after this, and none may last
-  // longer. The number of tries has no other bound; pauses are never shorter than 10 ms.
+  // The limit for the call and all its retries: no attempt begins or lasts beyond it. The number of
+  // attempts is not limited otherwise; pauses are never shorter than 10 ms.
   absl::Duration timeout = absl::Seconds(30);
-  absl::Duration first_pause = absl::Milliseconds(100);  // doubles, half of it at random
+  absl::Duration first_pause = absl::Milliseconds(100);  // doubles; half of it is random
   absl::Duration longest_pause = absl::Seconds(2);
-  // Called once for each context, for example to add metadata; may be empty. The deadline is set.
+  // Called for each attempt's context, for example to add metadata; may be empty. The deadline is
+  // already set.
   std::function<void(grpc::ClientContext*)> prepare = nullptr;
-  // The time, and how to wait; for tests.
+  // Clock and sleep; for tests.
   std::function<absl::Time()> now = nullptr;
   std::function<void(absl::Duration)> sleep = nullptr;
 };
 
-// Creates, repeated with the same request_id for as long as that is safe and may help:
+// Creates, retried with the same request_id as long as that is safe and may help:
 //
-// * UNAVAILABLE or RESOURCE_EXHAUSTED with `retry_safe` true: the gateway's word that it was not
-//   done. Not before RetryInfo says so; a wait that does not fit into the timeout is not begun.
-// * UNAVAILABLE without ErrorInfo: gRPC's own, there was no connection or it broke, also after the
-//   gateway had got the request. The gateway keeps creates by their request_id, so the same id gets
-//   what became of the first try, or joins it, and makes nothing twice.
+// * UNAVAILABLE or RESOURCE_EXHAUSTED with `retry_safe` true: the gateway states that nothing was
+//   executed. The retry waits for the time in RetryInfo; a wait that does not fit into the timeout
+//   is not begun.
+// * UNAVAILABLE without ErrorInfo: gRPC's own error. There was no connection or it broke, perhaps
+//   after the gateway had received the request. The gateway stores creates by their request_id, so
+//   a retry gets the outcome of the first attempt, or joins it, and creates nothing twice.
 //
-// Nothing else is repeated, above all not what has the outcome UNKNOWN: OUTCOME_UNKNOWN comes back,
-// and the same request later asks again. The last try's error comes back. Where it says NOT_SENT,
-// but an earlier try's connection broke, it says UNKNOWN instead: a gateway that refuses a call
-// before it looks for the id (no store, a token that has run out) knows nothing of the earlier one.
+// No other error is retried, in particular none with the outcome UNKNOWN: OUTCOME_UNKNOWN is
+// returned, and the same request may be sent again later. The error of the last attempt is
+// returned. If it says NOT_SENT although the connection of an earlier attempt broke, it is changed
+// to UNKNOWN: a gateway that refuses a call before it reads its ledger (no store, an expired token)
+// knows nothing of the earlier attempt.
 //
-// An empty request_id is filled in, before the first try: keep it with the order. Blocks.
+// An empty request_id is filled in before the first attempt: keep it with the order. Blocks.
 // Thread-safe.
 grpc::Status CreateSession(const std::shared_ptr<grpc::Channel>& channel,
                            kustom::ipp::v1::CreateSessionRequest* request,

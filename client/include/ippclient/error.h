@@ -12,12 +12,12 @@
 
 namespace ipp::client {
 
-// What became of a call.
+// The outcome of a call.
 enum class Outcome {
-  kNotSent,   // No byte of it left the gateway.
-  kRejected,  // Kustom refused it: nothing was done.
-  kExecuted,  // It was done.
-  kUnknown,   // It may or may not have been done.
+  kNotSent,   // No byte left the gateway.
+  kRejected,  // Kustom refused the request: nothing was executed.
+  kExecuted,  // Kustom executed the request.
+  kUnknown,   // Kustom may or may not have executed it.
 };
 absl::string_view OutcomeName(Outcome outcome);  // "NOT_SENT", …
 
@@ -27,26 +27,26 @@ struct FieldViolation {
   bool operator==(const FieldViolation&) const = default;
 };
 
-// What an error of the gateway says, taken out of google.rpc.Status. Fields that the error does not
-// carry are empty; an error that gRPC made itself (no connection, deadline) carries only the first
-// two.
+// An error of the gateway, decoded from google.rpc.Status. Fields that the error does not carry are
+// empty. An error that gRPC made itself (no connection, deadline) has only the first two.
 struct Error {
   grpc::StatusCode code = grpc::StatusCode::OK;
   std::string message;  // for a person
 
   std::string reason;  // stable, for programs: "OUTCOME_UNKNOWN"
-  // What became of the call; of a create, of all that was sent under its request_id. Absent when
-  // the gateway refused the call before it looked: then nothing is known of an earlier one.
+  // The outcome of the call; for a create, of everything that was sent under its request_id. Absent
+  // when the gateway refused the call before it read its ledger: then nothing is known of an
+  // earlier call.
   std::optional<Outcome> outcome;
-  // What became of an earlier create with the same request_id, where the error is about another
+  // The outcome of an earlier create with the same request_id, if the error is about another
   // request.
   std::optional<Outcome> earlier_outcome;
   std::optional<bool> retry_safe;
-  std::optional<int> http_status;  // what the upstream answered
+  std::optional<int> http_status;  // of the upstream's answer
   std::string request_id;          // of the create
   std::vector<FieldViolation> violations;
   std::optional<absl::Duration> retry_delay;    // wait at least this long
-  std::map<std::string, std::string> metadata;  // all of ErrorInfo's, also what is above
+  std::map<std::string, std::string> metadata;  // all of ErrorInfo's, including the fields above
 };
 
 Error DecodeError(const grpc::Status& status);

@@ -11,25 +11,25 @@
 
 namespace ipp::client {
 
-// What EventReader::Next found.
+// The result of EventReader::Next.
 struct NextEvent {
   enum class Kind {
     kEvent,    // `event`.
     kSkipped,  // Events were lost to retention (only when the request says SKIP_TO_OLDEST); the
                // oldest one that is kept follows.
-    kNothing,  // None yet. `status`: OK, or how the last stream broke; a new one follows.
-    kEnded,    // None will come any more. `status`: OK after Cancel(), else why.
+    kNothing,  // None yet. `status`: OK, or the error of the last stream; a new one follows.
+    kEnded,    // No event will follow. `status`: OK after Cancel(), else the error.
   };
   Kind kind;
   kustom::ipp::v1::SessionEvent event;
   grpc::Status status;
 };
 
-// Follows the gateway's event log as EventSubscription does, for whoever would rather ask than be
-// called. Needs no thread of its own: it connects and waits inside Next.
+// Follows the gateway's event log like EventSubscription, for programs that prefer to poll rather
+// than to be called back. It needs no thread of its own: it connects and waits inside Next.
 //
-// Reads ahead by one message (and what gRPC's flow control lets through); whoever stops asking is
-// disconnected by the gateway some time, and goes on where they stopped.
+// It reads ahead by one message (and what gRPC's flow control allows). If Next is not called for a
+// while, the gateway ends the stream; the next call continues at the same place.
 class EventReader {
  public:
   EventReader(std::shared_ptr<grpc::Channel> channel, SubscriptionOptions options);
@@ -37,22 +37,22 @@ class EventReader {
   EventReader(const EventReader&) = delete;
   EventReader& operator=(const EventReader&) = delete;
 
-  // The next event. Waits for it for at most `timeout`; zero takes what is there. One thread at a
-  // time. Ends for the reasons for which EventSubscription::Run does, and says so each time after.
+  // Returns the next event; waits for it for at most `timeout`. Zero returns only what is there.
+  // One thread at a time. Ends for the same errors as EventSubscription::Run, and then returns
+  // kEnded each time.
   NextEvent Next(absl::Duration timeout);
 
-  // Ends it, also a Next that waits. Any thread, any number of times.
+  // Ends the reader, including a Next that waits. Any thread, any number of times.
   void Cancel();
 
-  // Where to continue: behind the last event that Next returned, before whatever it did not; empty
-  // until the first stream started. An event carries the same cursor; heartbeats move it on. Any
-  // thread.
+  // Where to continue: after the last event that Next returned; empty until the first stream has
+  // started. An event carries the same cursor; heartbeats advance it. Any thread.
   std::string cursor() const;
 
  private:
   Machine& machine_;
   const std::unique_ptr<EventFollower> follower_;
-  grpc::Status broken_;  // how the last stream ended; OK once the next one speaks
+  grpc::Status broken_;  // the error of the last stream; OK after a message of the next one
 };
 
 }  // namespace ipp::client

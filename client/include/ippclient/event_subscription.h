@@ -15,8 +15,8 @@ namespace ipp::client {
 class EventFollower;
 class Machine;
 
-// What a subscriber does with what it hears. Every method runs on the thread of the subscription,
-// one at a time. A slow handler slows the stream down and loses nothing. Any of them may call
+// The callbacks of a subscriber. Every method runs on the thread of the subscription, one at a
+// time. A slow handler slows the stream down and loses nothing. Every method may call
 // EventSubscription::Cancel.
 class EventHandler {
  public:
@@ -24,59 +24,61 @@ class EventHandler {
 
   virtual void OnEvent(const kustom::ipp::v1::SessionEvent& event) = 0;
 
-  // A stream is open, the first or one after a reconnect. With `skipped`, events were lost to
-  // retention (only when the request says SKIP_TO_OLDEST).
+  // A stream has started: the first one, or one after a reconnect. With `skipped`, events were lost
+  // to retention (only if the request says SKIP_TO_OLDEST).
   virtual void OnStarted(const kustom::ipp::v1::SubscriptionStarted& /*started*/) {}
 
-  // The position has moved: OnEvent has returned for everything before `cursor`. The place to keep
-  // it durably.
+  // The position has advanced: OnEvent has returned for everything before `cursor`. Store the
+  // cursor durably here.
   virtual void OnCursor(absl::string_view /*cursor*/) {}
 
   // The stream broke; a new one follows after `retry_in`.
   virtual void OnDisconnected(const grpc::Status& /*status*/, absl::Duration /*retry_in*/) {}
 };
 
-// Of EventSubscription and EventReader.
+// Options of EventSubscription and EventReader.
 struct SubscriptionOptions {
-  // Filter, start (required) and policy. Without a heartbeat interval, 15 s is asked for.
+  // Filter, start (required) and policy. The default heartbeat interval is 15 s.
   kustom::ipp::v1::SubscribeSessionEventsRequest request;
 
-  // The pause before a new stream: doubles, half of it at random.
+  // The pause before a new stream: it doubles, and half of it is random.
   absl::Duration initial_backoff = absl::Milliseconds(250);
   absl::Duration max_backoff = absl::Seconds(30);
 
-  // Time and chance, for this library's own tests. nullptr: the real ones.
+  // Clock and random numbers, for this library's own tests. nullptr: the real ones.
   Machine* machine = nullptr;
 };
 
-// Follows the gateway's event log for as long as it is wanted, and calls a handler: reconnects by
-// itself with the last cursor it saw, so that every event is delivered once and none is left out.
+// Follows the gateway's event log until it is cancelled, and calls a handler. It reconnects with
+// the last cursor that it has seen, so that every event is delivered once and none is left out.
 //
-// A stream that is silent for three heartbeat intervals is dead, whatever TCP says. Between streams
-// it waits: exponential, jittered, never shorter than the gateway asked for; the wait starts from
-// the beginning once a stream has delivered something after `started`.
+// A stream that is silent for three heartbeat intervals counts as dead, whatever TCP says. The
+// pause between streams grows exponentially, with jitter, and is never shorter than the gateway
+// asked for. It starts from the beginning once a stream has delivered something after `started`.
 class EventSubscription {
  public:
   using Options = SubscriptionOptions;
 
   EventSubscription(std::shared_ptr<grpc::Channel> channel, Options options);
-  ~EventSubscription();  // cancels what Start began, and waits for it
+  ~EventSubscription();  // cancels a subscription begun by Start, and waits for its end
   EventSubscription(const EventSubscription&) = delete;
   EventSubscription& operator=(const EventSubscription&) = delete;
 
-  // On the caller's thread. Blocks until Cancel() (then OK) or an error that a retry cannot heal:
-  // INVALID_ARGUMENT, PERMISSION_DENIED, UNAUTHENTICATED, NOT_FOUND, UNIMPLEMENTED, and
-  // OUT_OF_RANGE (retention has overtaken the cursor) unless the request says SKIP_TO_OLDEST.
+  // Runs on the calling thread. Blocks until Cancel() (then OK) or an error that a retry cannot
+  // resolve: INVALID_ARGUMENT, PERMISSION_DENIED, UNAUTHENTICATED, NOT_FOUND, UNIMPLEMENTED, and
+  // OUT_OF_RANGE (retention has removed events after the cursor) unless the request says
+  // SKIP_TO_OLDEST.
   //
-  // Either Run or Start, once.
+  // Call either Run or Start, once.
   grpc::Status Run(EventHandler* handler);
 
-  // The same on a thread of its own; returns at once. `handler` must outlive it.
+  // Runs on a thread of its own; returns at once. `handler` must outlive the subscription.
   void Start(EventHandler* handler);
-  // Waits for the end of what Start began: what Run would have returned. Not from the handler.
+  // Waits for the end of the subscription that Start began; returns what Run would. Must not be
+  // called by the handler.
   grpc::Status Wait();
 
-  // Ends it, also before it has begun. Any thread, any number of times.
+  // Ends the subscription, also before it has begun. Any thread, any number of times.
   void Cancel();
 
   // Where to continue; empty until the first stream started. Any thread.
@@ -85,7 +87,7 @@ class EventSubscription {
  private:
   const std::unique_ptr<EventFollower> follower_;
   std::thread thread_;
-  grpc::Status ended_;  // of thread_, read after it was joined
+  grpc::Status ended_;  // written by thread_, read after it was joined
 };
 
 }  // namespace ipp::client

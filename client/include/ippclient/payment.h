@@ -18,16 +18,16 @@ class Machine;
 enum class PaymentEnd {
   kPaid,        // FINALIZED; `session.order_id()` is set.
   kCancelled,   // By the clerk, by another call, or by this Payment when it was stopped.
-  kExpired,     // Its time ran out.
+  kExpired,     // The session's lifetime ended.
   kFailed,      // It failed.
   kNotCreated,  // There is no session and there will be none: refused, or never sent.
-  kStopped,     // Cancel() or the timeout came first. The session may go on.
-  kGaveUp,      // An error that asking again does not heal. The session may go on.
+  kStopped,     // Cancel() or the timeout came first. The session may continue.
+  kGaveUp,      // An error that a retry does not resolve. The session may continue.
 };
 
-// What may be said of the money.
+// Whether the money was paid.
 enum class Money {
-  kNotKnown,  // Perhaps. Collect the same request again, with `resumed`, to find out.
+  kNotKnown,  // Unknown. Collect the same request again, with `resumed`, to find out.
   kPaid,
   kNotPaid,
 };
@@ -35,82 +35,83 @@ enum class Money {
 struct PaymentResult {
   PaymentEnd end = PaymentEnd::kGaveUp;
   Money money = Money::kNotKnown;
-  kustom::ipp::v1::Session session;  // as it last was known; empty when none was seen
+  kustom::ipp::v1::Session session;  // last known state; empty if none was seen
   std::string request_id;
-  // OK after the first four; kNotCreated: why not; kStopped: CANCELLED, DEADLINE_EXCEEDED, or the
-  // error that was still in the way; kGaveUp: the error. DecodeError reads it.
+  // OK for the first four ends; kNotCreated: the reason; kStopped: CANCELLED, DEADLINE_EXCEEDED, or
+  // the last error; kGaveUp: the error. See DecodeError.
   grpc::Status status;
 };
 
 struct PaymentOptions {
-  // For all of it, from Collect() on.
+  // The limit for the whole payment, from the call of Collect().
   absl::Duration timeout = absl::Minutes(10);
 
-  // No try to create the session begins later than this after Collect(), so that no payment turns
-  // up on a phone that nobody expects any more.
+  // No attempt to create the session begins later than this after Collect(), so that no payment
+  // appears on the phone when it is no longer expected.
   absl::Duration create_timeout = absl::Seconds(30);
 
-  // What a Cancel(), or the timeout, means for the session.
+  // What Cancel(), or the timeout, does to the session.
   enum class OnStop {
-    // It is cancelled at Kustom, and the result says what became true: paid, if that was faster.
+    // The session is cancelled at Kustom, and the result says what became true: paid, if that was
+    // faster.
     kCancelSession,
-    // Nothing: it is only no longer watched. What becomes of it is in the event log.
+    // The session continues and is only no longer watched. Its end is in the event log.
     kLeaveSession,
   };
   OnStop on_stop = OnStop::kCancelSession;
-  // kCancelSession: how long Collect() may go on after the stop for that.
+  // For kCancelSession: how long Collect() may continue after the stop to cancel the session.
   absl::Duration stop_timeout = absl::Seconds(10);
 
-  // The request's request_id may have been sent before, by a process that did not live to see the
-  // end: then a refusal of this call proves nothing of that one, and only what the gateway has
-  // written down is believed.
+  // Set if the request_id may have been sent before, by a process that ended before it knew the
+  // result. A refusal of this call then proves nothing about the earlier one; only what the gateway
+  // has recorded counts.
   bool resumed = false;
 
-  // Hears each step, the session's creation first, on the thread in Collect(). May call Cancel().
-  // Steps that were taken while the connection was broken come as one.
+  // Called for each step, first the creation of the session, on the thread in Collect(). May call
+  // Cancel(). Several steps during a broken connection are reported as one.
   std::function<void(const kustom::ipp::v1::WatchSessionResponse& step)> on_step = nullptr;
 
-  // Called for each call's context, for example to add metadata. The deadline is set.
+  // Called for each call's context, for example to add metadata. The deadline is already set.
   std::function<void(grpc::ClientContext*)> prepare = nullptr;
 
-  // The pause before a call is repeated: doubles, half of it at random.
+  // The pause before a retry: it doubles, and half of it is random.
   absl::Duration first_pause = absl::Milliseconds(100);
   absl::Duration longest_pause = absl::Seconds(5);
 
-  // Time and chance, for this library's own tests. nullptr: the real ones.
+  // Clock and random numbers, for this library's own tests. nullptr: the real ones.
   Machine* machine = nullptr;
 };
 
-// One payment from the request to its end: creates the session, follows it, and says what became of
-// the money.
+// One payment from the request to its end: creates the session, follows it, and reports whether it
+// was paid.
 //
-// It never creates twice: every try carries the same request_id, which the gateway knows from the
-// first on. It survives a broken connection and a gateway that restarts, at every stage: a create
-// is repeated by the rules of create.h; one of which no clear answer came is looked for by its
-// request_id, by WatchSession and GetCreateOutcome; a watch that breaks is asked for again.
+// It never creates twice: every attempt carries the same request_id, by which the gateway
+// recognises it. It survives a broken connection and a restart of the gateway at every stage: a
+// create is retried by the rules of create.h; a create without a clear answer is looked up by its
+// request_id (WatchSession and GetCreateOutcome); a broken watch is opened again.
 //
-// GetCreateOutcome needs the permission `outcomes.read`. Without it a create of which nothing was
-// heard, and which never happened, is kNotKnown at the timeout instead of kNotCreated.
+// GetCreateOutcome needs the permission `outcomes.read`. Without it, a create that got no answer
+// and never happened ends as kNotKnown at the timeout instead of kNotCreated.
 //
-// A CANCELLED session can still turn out to be paid, rarely and later: the event log tells that as
+// Rarely, a CANCELLED session turns out to be paid later: the event log reports that as
 // SESSION_EVENT_TYPE_CORRECTED.
 class Payment {
  public:
-  // The request as for CreateSession. An empty request_id is filled in. Makes no call. The channel
-  // of a Connection: its pings notice a peer that is gone while nothing happens to the session.
+  // `request` as for CreateSession; an empty request_id is filled in. Makes no call. Use the
+  // channel of a Connection: its pings notice a dead peer while nothing happens to the session.
   Payment(std::shared_ptr<grpc::Channel> channel, kustom::ipp::v1::CreateSessionRequest request,
           PaymentOptions options = {});
   ~Payment();
   Payment(const Payment&) = delete;
   Payment& operator=(const Payment&) = delete;
 
-  // To be kept with the order, before Collect().
+  // Keep it with the order, before Collect().
   const std::string& request_id() const;
 
-  // Blocks until it is over. Call it once.
+  // Blocks until the payment ends. Call it once.
   PaymentResult Collect();
 
-  // Stops it, as the options say, also before it has begun. Any thread, any number of times.
+  // Stops the payment as `on_stop` says, also before it has begun. Any thread, any number of times.
   void Cancel();
 
  private:

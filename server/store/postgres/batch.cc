@@ -11,11 +11,11 @@
 namespace ipp::store {
 namespace {
 
-// A batch with more is committed one transaction at a time. The columns of a batch are one message
-// each, of 1 GiB at most.
+// A larger batch is committed one transaction at a time: the column of a batch is one message to
+// the server, of 1 GiB at most.
 constexpr size_t kMaxBatchBytes = size_t{256} << 20;
 
-// Whether its session may still turn up.
+// Whether the session of this create may still be discovered.
 bool IsCreating(const IntentRecord& intent, absl::Time now) {
   return (intent.state == IntentState::kUnderWay || intent.state == IntentState::kUnknown) &&
          intent.settle_by > now && intent.rpc == "CreateSession";
@@ -24,7 +24,8 @@ bool IsCreating(const IntentRecord& intent, absl::Time now) {
 class Batch {
  public:
   Batch(BatchReads reads, absl::Time now, bool alone) : reads_(std::move(reads)), alone_(alone) {
-    // Cut to what the tables keep, so that whoever comes next goes on from the very same time.
+    // Rounded to what the tables store, so that the next writer continues from exactly the same
+    // time.
     writes_.recorded_at = FromPostgresNanos(PostgresNanos(std::max(now, reads_.last_recorded_at)));
     writes_.last_position = reads_.last_position;
     writes_.last_intent = reads_.last_intent;
@@ -85,7 +86,8 @@ class Batch {
     return snapshot;
   }
 
-  // As the transactions so far left it: also one that got its request id within the batch.
+  // In its current state within the batch, including a session that got its request id within the
+  // batch.
   std::optional<SessionRecord> Created(const IntentKey& key) const {
     for (const auto& [session, record] : writes_.sessions) {
       if (IntentKey(record.merchant_id, record.request_id) == key) return record;
@@ -95,7 +97,7 @@ class Batch {
     return found->second;
   }
 
-  // As the transactions so far left it.
+  // The record in its current state within the batch.
   template <typename Key, typename Record>
   static const Record* Current(const Key& key, const std::map<Key, Record>& written,
                                const std::map<Key, Record>& read) {
@@ -117,7 +119,7 @@ class Batch {
     return absl::OkStatus();
   }
 
-  // Gives it its id: that of the row where there is one.
+  // Assigns the id: that of the existing row, or the next one.
   absl::Status Put(const Transaction& transaction, IntentRecord* intent) {
     IntentKey key(intent->merchant_id, intent->request_id);
     if (key != IntentKey(transaction.merchant_id, transaction.request_id)) {
@@ -147,7 +149,7 @@ class Batch {
   const bool alone_;
   size_t bytes_ = 0;
   BatchWrites writes_;
-  std::set<IntentKey> creating_;  // among the batch's own, as the transactions so far left them
+  std::set<IntentKey> creating_;  // of the batch's own intents, in their current state
 };
 
 }  // namespace

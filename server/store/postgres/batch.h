@@ -12,24 +12,24 @@
 #include "absl/types/span.h"
 #include "server/store/store.h"
 
-// Many transactions as one: what they need read at once, what they decide in memory, one after
-// another, what they write at once. No database here.
+// Combines many transactions into one: which keys they read, what they decide in memory, one after
+// another, and what is written. Pure; no database here.
 namespace ipp::store {
 
 using SessionKey = std::pair<std::string, std::string>;  // merchant, session
 using IntentKey = std::pair<std::string, std::string>;   // merchant, request
 
-// What a batch must read, each once.
+// The keys that a batch reads, each once.
 struct BatchKeys {
   std::set<std::string> dedup_keys;
   std::set<SessionKey> sessions;
   std::set<IntentKey> intents;
   std::set<std::string> ask_creating;  // merchants
-  std::set<IntentKey> ask_created;     // sessions by the create that made them
+  std::set<IntentKey> ask_created;     // sessions, by the create that made them
 };
 BatchKeys KeysOf(absl::Span<const Transaction* const> batch);
 
-// What was found.
+// What was read for a batch.
 struct BatchReads {
   int64_t last_position = 0;
   absl::Time last_recorded_at;
@@ -37,28 +37,30 @@ struct BatchReads {
   std::map<SessionKey, SessionRecord> sessions;
   int64_t last_intent = 0;
   std::map<IntentKey, IntentRecord> intents;
-  std::map<IntentKey, SessionRecord> created;  // of `ask_created`
-  // Those of `ask_creating` for whom a create may be under way that is not one of the keys: what
-  // becomes of those within the batch shows in it.
+  std::map<IntentKey, SessionRecord> created;  // for `ask_created`
+  // The merchants of `ask_creating` that have a create which may be under way and is not one of
+  // `BatchKeys::intents`. Decide() follows those that are, as the batch changes them.
   std::set<std::string> creating;
 };
 
-// What comes of it. `recorded_at` is also when the keys were seen.
+// The result of a batch. `recorded_at` also stamps the dedup keys.
 struct BatchWrites {
   absl::Time recorded_at;
   std::vector<std::string> seen;
-  std::map<SessionKey, SessionRecord> sessions;  // each once, as the last of the batch left it
-  std::map<IntentKey, IntentRecord> intents;     // likewise
+  std::map<SessionKey, SessionRecord> sessions;  // each once, in its final state
+  std::map<IntentKey, IntentRecord> intents;     // each once, in its final state
   int64_t last_intent = 0;
   std::vector<StoredEvent> events;
   int64_t last_position = 0;
   std::vector<Committed> committed;
 };
 
-// Runs the transactions in their order, so that each sees what those before it wrote.
-// ALREADY_EXISTS when they cannot be told apart any more once they are one: a request id given up
-// and perhaps taken by another within the batch. Then they must be tried one by one.
-// INVALID_ARGUMENT when one writes an intent other than the one it asked for.
+// Runs the transactions in their order; each sees what those before it wrote.
+//
+// An error of a batch of several means that they must be committed one at a time. ALREADY_EXISTS: a
+// session gave up its request id, and another of the batch may have taken it, which one statement
+// cannot write. INVALID_ARGUMENT: a transaction exceeds a limit (keepable.h) or writes an intent
+// other than the one it read, or the whole batch is too large for one message to the server.
 absl::StatusOr<BatchWrites> Decide(absl::Span<const Transaction* const> batch, BatchReads reads,
                                    absl::Time now);
 

@@ -19,7 +19,7 @@ namespace {
 
 constexpr int kBinary = 1;
 
-// libpq's texts have several lines.
+// libpq's messages may have several lines.
 std::string OneLine(absl::string_view text) {
   return absl::StrJoin(absl::StrSplit(text, absl::ByAnyChar(" \t\n"), absl::SkipEmpty()), " ");
 }
@@ -30,12 +30,13 @@ absl::Status ErrorOf(const PGresult* result) {
     return text == nullptr ? "" : text;
   };
   const absl::string_view state = field(PG_DIAG_SQLSTATE);
-  // Without a code it is libpq that speaks: of the connection, not of a statement.
+  // Without a code the error is libpq's: it concerns the connection, not a statement.
   if (state.empty()) return absl::UnavailableError(OneLine(PQresultErrorMessage(result)));
   const std::string message =
       absl::StrCat("postgresql: ", OneLine(field(PG_DIAG_MESSAGE_PRIMARY)), " (", state, ")");
   if (state == "23505") return absl::AlreadyExistsError(message);
-  // Data that cannot be stored; a broken rule; a limit of the server, as of an index entry's size.
+  // SQLSTATE classes of one transaction's own faults: data that cannot be stored (22), a violated
+  // constraint (23), a limit of the server, such as the size of an index entry (54).
   for (const absl::string_view of_its_own : {"22", "23", "54"}) {
     if (absl::StartsWith(state, of_its_own)) return absl::InvalidArgumentError(message);
   }
@@ -134,7 +135,7 @@ absl::Status PostgresConnection::Flush(Patience& patience) {
     const int rest = PQflush(handle_.get());
     if (rest == 0) return absl::OkStatus();
     if (rest < 0) return Sent(0);
-    // What comes in meanwhile must be read, or both sides wait for each other to read.
+    // Read what arrives meanwhile. Otherwise both sides may wait for the other to read.
     if (absl::Status ready = patience.Wait(PQsocket(handle_.get()), POLLIN | POLLOUT);
         !ready.ok()) {
       return GiveUp(ready);
@@ -148,7 +149,7 @@ absl::StatusOr<PostgresRows> PostgresConnection::Next(Patience& patience, int* s
     if (absl::Status ready = patience.Wait(PQsocket(handle_.get()), POLLIN); !ready.ok()) {
       return GiveUp(ready);
     }
-    // What arrived before the connection ended is in order and worth knowing.
+    // Results that arrived before the connection was lost are still valid and used.
     if (PQconsumeInput(handle_.get()) != 1 && PQisBusy(handle_.get()) != 0) return Sent(0);
   }
   PGresult* result = PQgetResult(handle_.get());
@@ -208,7 +209,8 @@ absl::StatusOr<std::vector<PostgresRows>> PostgresConnection::Run(
   return Collect(calls.size(), patience);
 }
 
-// A statement's results end with a null; after those of the last comes the mark of the Sync.
+// The results of each statement end with a null; after those of the last statement comes the result
+// of the Sync.
 absl::StatusOr<std::vector<PostgresRows>> PostgresConnection::Collect(size_t statements,
                                                                       Patience& patience) {
   IPP_RETURN_IF_ERROR(Sent(PQpipelineSync(handle_.get())));
@@ -218,7 +220,7 @@ absl::StatusOr<std::vector<PostgresRows>> PostgresConnection::Collect(size_t sta
   while (true) {
     int status = 0;
     absl::StatusOr<PostgresRows> rows = Next(patience, &status);
-    if (!rows.ok()) return error.ok() ? rows.status() : error;  // the server's last words
+    if (!rows.ok()) return error.ok() ? rows.status() : error;  // prefer the server's last error
     if (status == PGRES_PIPELINE_SYNC) break;
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
       results.push_back(*std::move(rows));

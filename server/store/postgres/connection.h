@@ -16,50 +16,51 @@ struct pg_conn;
 
 namespace ipp::store {
 
-// A statement that a connection knows by name, so that the server parses it once.
+// A prepared statement. The server parses it once for each connection.
 struct PostgresStatement {
   const char* name;
   std::string sql;
 };
 
-// One run of it.
+// One execution of a prepared statement.
 struct PostgresCall {
   const char* name;
   PostgresArguments arguments = {};
 };
 
-// A connection, for one thread at a time. Never blocks longer than it is told, but for the
-// resolution of host names, which libpq leaves to the system's resolver.
+// A connection, for one thread at a time. No call blocks longer than its limit, except that host
+// names are resolved by the system's resolver, whose time libpq does not bound.
 //
-// Errors: ALREADY_EXISTS for a broken unique key, INVALID_ARGUMENT for what the server will never
-// take (a value it cannot hold), DEADLINE_EXCEEDED and CANCELLED as in Patience, UNAVAILABLE for
-// the rest. They carry the server's first line and its code, never values.
+// Errors: ALREADY_EXISTS for a violated unique key, INVALID_ARGUMENT for what the server can never
+// accept (a value that it cannot hold), DEADLINE_EXCEEDED and CANCELLED as in Patience, UNAVAILABLE
+// for the rest. They carry the first line of the server's message and its code, never values.
 class PostgresConnection {
  public:
-  // Tries one target after another. `grace` is for conversations later on, see Patience; making a
-  // connection ends at once when the store is being closed.
+  // Tries one target after another. `grace` applies to later calls (see Patience); opening ends at
+  // once when the store is being closed.
   static absl::StatusOr<std::unique_ptr<PostgresConnection>> Open(
       absl::Span<const PostgresTarget> targets, std::chrono::nanoseconds grace,
       const StopSignal* stop);
 
-  // Statements with ';' between them, without arguments, one transaction together unless they say
-  // otherwise. The rows, as text, of the last one.
+  // Executes statements separated by ';', without arguments; they are one transaction unless they
+  // say otherwise. Returns the rows of the last one, as text.
   absl::StatusOr<PostgresRows> Execute(const std::string& sql, std::chrono::nanoseconds limit);
   // One round trip for all.
   absl::Status Prepare(absl::Span<const PostgresStatement> statements,
                        std::chrono::nanoseconds limit);
-  // One round trip for all. Without BEGIN among them they are one transaction. After an error the
-  // server skips the rest; the error is that of the statement that failed.
+  // Executes all calls in one round trip (a pipeline). Without BEGIN among them they are one
+  // transaction. After an error the server skips the rest; the error is that of the statement that
+  // failed.
   absl::StatusOr<std::vector<PostgresRows>> Run(absl::Span<const PostgresCall> calls,
                                                 std::chrono::nanoseconds limit);
 
-  // Waits for a notification; the largest number among the payloads that came, 0 when none did
-  // within `limit`.
+  // Waits for notifications; returns the largest number among the payloads received, 0 when none
+  // came within `limit`.
   absl::StatusOr<int64_t> WaitForNotification(std::chrono::nanoseconds limit);
 
-  // It was cut, or given up on; to be thrown away.
+  // The connection was lost or given up; drop it.
   bool dead() const { return dead_; }
-  // The first warning that the server sent since this was last asked; empty when none.
+  // The first warning that the server sent since the last call; empty when there was none.
   std::string TakeWarning();
 
  private:
@@ -74,7 +75,7 @@ class PostgresConnection {
 
   absl::Status Sent(int accepted);
   absl::Status Flush(Patience& patience);
-  // The next result; null at the end of a statement's.
+  // The next result; null at the end of a statement's results.
   absl::StatusOr<PostgresRows> Next(Patience& patience, int* status);
   absl::StatusOr<std::vector<PostgresRows>> Collect(size_t statements, Patience& patience);
   absl::Status GiveUp(absl::Status why);

@@ -12,9 +12,9 @@
 namespace ipp::store {
 namespace {
 
-// Every statement finds its rows by an index. Left to itself the server would plan for the empty
-// tables of the first day (or plan each batch anew), and scan tables that have grown since. Without
-// `jit = off` the high costs by which sequential scans are kept out would start the compiler.
+// Every statement finds its rows by an index. By default the server would plan for the empty tables
+// of the first day (or plan each batch anew), and scan tables that have grown since. Disabled scans
+// get a very high cost, which would trigger JIT compilation; hence `jit = off`.
 constexpr char kForAll[] =
     "SET search_path = ''; SET client_min_messages = warning; SET plan_cache_mode = "
     "force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin "
@@ -32,8 +32,8 @@ int64_t Milliseconds(std::chrono::nanoseconds time) {
 
 absl::Status SetUpConnection(PostgresConnection& connection, PostgresRole role,
                              const PostgresLimits& limits) {
-  // A transaction that stands open holds the log's lock, which every replica waits for: the server
-  // ends it when we were cut off or put to sleep in between.
+  // An open transaction holds the lock of the log, which every replica waits for. The server ends
+  // it if this process was cut off or suspended in the middle.
   const std::string sql =
       absl::StrCat(kForAll, role == PostgresRole::kWrite ? kForWriter : kForOthers,
                    role == PostgresRole::kListen ? "LISTEN ipp_gateway_events;" : "",

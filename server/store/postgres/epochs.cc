@@ -9,8 +9,9 @@
 namespace ipp::store {
 namespace {
 
-// After position $1 at most, with a sequence larger than $2. The label is chosen here, under the
-// lock of the log's row, so that no two replicas take the same one.
+// The epoch starts after position $1, or after the end of the log if that is earlier; its sequence
+// is larger than $2. The label is chosen here, under the lock of the log's row, so that no two
+// replicas choose the same one.
 constexpr char kBeginEpoch[] =
     "INSERT INTO ipp_gateway.log_epochs SELECT greatest((SELECT max(sequence) FROM "
     "ipp_gateway.log_epochs), $2::bigint) + 1, (SELECT l FROM generate_series(1, 65535) AS l WHERE "
@@ -48,7 +49,7 @@ std::vector<PostgresCall> PostgresEpochCalls(const NewEpoch& epoch) {
   if (epoch.sessions_due != absl::InfiniteFuture()) {
     calls.push_back({"all_due", PostgresArguments().Int(PostgresNanos(epoch.sessions_due))});
   }
-  // More than any position, so that every replica asks for the bounds.
+  // Larger than any position, so that every replica reads the bounds.
   calls.push_back({"notify", PostgresArguments().Int(kAnywhere)});
   calls.push_back({"bounds"});
   return calls;

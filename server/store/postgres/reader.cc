@@ -12,16 +12,16 @@ namespace {
 
 constexpr int64_t kPageBytes = 1 << 20;
 
-// A page ends with the row that takes it over kPageBytes. The server adds up the lengths, which it
-// knows without unpacking the payloads.
+// A page ends with the row that takes it over kPageBytes. The server sums the lengths, which it
+// knows without decompressing the payloads.
 constexpr char kPage[] =
     " FROM (SELECT *, sum(octet_length(payload)) OVER (ORDER BY position ROWS BETWEEN UNBOUNDED "
     "PRECEDING AND CURRENT ROW) - octet_length(payload) AS bytes_before FROM (SELECT * FROM "
     "ipp_gateway.events WHERE position > $1::bigint ORDER BY position LIMIT $2::bigint) AS page) "
     "AS counted WHERE bytes_before < $3::bigint ORDER BY position";
 
-// Halves [first, beyond) until it is empty: before it all events are older than the time, from its
-// end on none is. One that is not there was trimmed: old. The CASE takes NULL for "older" too.
+// Binary search over [first, beyond): all events before it are older than the time, none from its
+// end on is. A missing event was trimmed, so it is old; the CASE treats its NULL as "older".
 constexpr char kFindPosition[] =
     "WITH RECURSIVE search (first, beyond) AS ("
     "SELECT trimmed_through + 1, last_position + 1 FROM ipp_gateway.log, ipp_gateway.log_start "
@@ -72,7 +72,8 @@ absl::StatusOr<PostgresRows> PostgresReader::Run(const char* name, PostgresArgum
       link_->Worked();
       return std::move(rows->front());
     }
-    // A question that the server cannot answer (too long a key) is no fault of the connection's.
+    // An argument that the server cannot accept (a key that is too long) is not a fault of the
+    // connection.
     if (absl::IsInvalidArgument(rows.status()) && !connection->dead()) return rows.status();
     const bool again = first && connection->dead() && absl::IsUnavailable(rows.status());
     link_->Drop(rows.status());

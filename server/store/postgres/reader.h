@@ -15,9 +15,9 @@ namespace ipp::store {
 // The statements that PostgresReader runs, for PostgresConnection::Prepare.
 std::vector<PostgresStatement> PostgresReaderStatements();
 
-// What the reader thread does, and the listener thread for the bounds. Each call sees what was
-// committed when it begins; none waits for the writer. While the database is away a call fails at
-// once, but for one that tries again now and then.
+// The statements of the reader thread, and of the listener thread for the bounds. Each call sees
+// what was committed when it begins; none waits for the writer. While the database is away a call
+// fails at once, except for the one that happens to try a new connection.
 class PostgresReader {
  public:
   PostgresReader(ReconnectingConnection* link, const PostgresLimits& limits)
@@ -37,7 +37,8 @@ class PostgresReader {
   absl::StatusOr<LogBounds> ReadBounds();
 
  private:
-  // Once more on another connection when this one was dead: nothing was changed.
+  // Repeats the call on a new connection when the old one was dead. That is safe, since reads
+  // change nothing.
   absl::StatusOr<PostgresRows> Run(const char* name, PostgresArguments arguments);
   absl::StatusOr<SessionRecord> FindOne(const char* name, const std::string& merchant_id,
                                         const std::string& id);

@@ -48,7 +48,8 @@ void ReconnectingConnection::Worked() {
 
 void ReconnectingConnection::Drop(const absl::Status& why) {
   connection_.reset();
-  // The first loss after a time of work is no reason to wait: a server that was restarted is there.
+  // The first loss after the connection worked causes no pause: a server that restarted is
+  // available again.
   if (failures_ == 0 && !absl::IsCancelled(why)) {
     LogWarning("store connection lost",
                {{"connection", options_.name}, {"error", std::string(why.message())}});

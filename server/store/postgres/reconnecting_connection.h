@@ -13,8 +13,8 @@
 
 namespace ipp::store {
 
-// A connection that is made again when it was lost: at once the first time, then with pauses that
-// double up to 2 s, jittered. For one thread.
+// A connection that is opened again after it was lost: at once the first time, then with jittered
+// pauses that double up to 2 s. For one thread.
 class ReconnectingConnection {
  public:
   struct Options {
@@ -24,21 +24,21 @@ class ReconnectingConnection {
     std::chrono::nanoseconds grace;
     const StopSignal* stop = nullptr;
     Counter* reconnects = nullptr;
-    // What each new connection needs; when it fails the connection counts as not made.
+    // Prepares each new connection; when it fails, the connection counts as not opened.
     std::function<absl::Status(PostgresConnection&)> set_up;
   };
   explicit ReconnectingConnection(Options options) : options_(std::move(options)) {}
 
-  // While a pause lasts: wait for its end and try, or fail with what was wrong the last time.
+  // During a pause: wait for its end and try, or fail with the last error.
   enum class InPause { kWait, kFail };
-  // The connection, made if there is none. UNAVAILABLE when it cannot be, CANCELLED when the store
-  // is being closed.
+  // Returns the connection; opens it if there is none. UNAVAILABLE when that fails, CANCELLED when
+  // the store is being closed.
   absl::StatusOr<PostgresConnection*> Get(InPause in_pause);
   bool up() const { return connection_ != nullptr; }
 
-  // It did what it is for: the next loss is the first again.
+  // The connection worked: the next loss counts as the first.
   void Worked();
-  // It failed: the next Get() makes another.
+  // The connection failed: the next Get() opens another.
   void Drop(const absl::Status& why);
 
  private:

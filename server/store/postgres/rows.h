@@ -10,7 +10,7 @@
 
 namespace ipp::store {
 
-// Times in the tables: nanoseconds since 1970; NULL is the infinite future.
+// Times are stored as nanoseconds since 1970; NULL is the infinite future.
 inline int64_t PostgresNanos(absl::Time time) { return absl::ToUnixNanos(time); }
 inline absl::Time FromPostgresNanos(int64_t nanos) { return absl::FromUnixNanos(nanos); }
 
@@ -22,7 +22,7 @@ inline constexpr char kPostgresSessionColumns[] =
 absl::StatusOr<SessionRecord> ReadSession(const PostgresRows& rows, int row);
 absl::StatusOr<std::vector<SessionRecord>> ReadSessions(const PostgresRows& rows);
 
-// Those of table `i`, for ReadIntent().
+// The columns of table `i` that ReadIntent() expects, from column 0.
 inline constexpr char kPostgresIntentColumns[] =
     "i.id, i.merchant_id, i.request_id, i.rpc, i.caller, i.request, i.state, i.owner, "
     "i.under_way_until, i.settle_by, i.answer, i.session_id, i.created_at, i.updated_at, "
@@ -34,14 +34,15 @@ inline constexpr char kPostgresEventColumns[] =
     "position, recorded_at, merchant_id, session_id, device_id, type, merchant_reference1, payload";
 StoredEvent ReadEvent(const PostgresRows& rows, int row);
 
-// For ReadBounds().
+// The statement whose rows ReadBounds() expects.
 inline constexpr char kPostgresReadBounds[] =
     "SELECT trimmed_through + 1, last_position, creates_held_until, (SELECT string_agg(concat_ws("
     "':', sequence, label, starts_after), ',' ORDER BY sequence) FROM ipp_gateway.log_epochs) "
     "FROM ipp_gateway.log, ipp_gateway.log_start";
 absl::StatusOr<LogBounds> ReadBounds(const PostgresRows& rows);
 
-// One array a column; the columns are those of the tables, in their order.
+// The arguments of the statements that write rows: one array for each column, in the order of the
+// table's columns.
 PostgresArguments SessionArguments(const std::vector<const SessionRecord*>& records);
 PostgresArguments IntentArguments(const std::vector<const IntentRecord*>& intents);
 PostgresArguments EventArguments(const std::vector<StoredEvent>& events);

@@ -12,19 +12,20 @@
 namespace ipp::store {
 namespace {
 
-// Another replica may be at it; a step may build an index.
+// Includes waiting for another replica that migrates; a step may build an index.
 constexpr std::chrono::minutes kLimit{10};
 
-// "ippg": told apart from other programs' advisory locks in the same database by chance and by
-// this number only, as is the custom.
+// "ippg" in ASCII. Advisory locks of different programs in one database differ by such a number
+// only, as is customary.
 constexpr int64_t kMigrationLock = 0x69707067'00000001;
 
-// Text is kept as bytea: what comes from outside may hold any byte, also 0, and the order of bytes
-// does not change with the server's locale, under which an index of text breaks. To read it:
-// convert_from(session_id, 'UTF8'). Times are nanoseconds since 1970: a timestamptz would cut them.
+// Text is stored as bytea: input from outside may hold any byte, including 0, and the order of
+// bytes does not depend on the server's locale, whose change corrupts an index of text. To read it:
+// convert_from(session_id, 'UTF8'). Times are nanoseconds since 1970: a timestamptz would truncate
+// them to microseconds.
 //
-// An identifier as text, a UUID that has a capital letter in it, and its one spelling: releases
-// before 0.2 kept identifiers as they came.
+// An identifier as text; whether it is a UUID with a capital letter; its lower-case form. Releases
+// before 0.2 stored identifiers as they were received.
 #define IPP_TEXT(column) "encode(" column ", 'escape')"
 #define IPP_ODD(column) \
   IPP_TEXT(column)      \
@@ -134,8 +135,8 @@ CREATE INDEX sessions_final ON ipp_gateway.sessions (trimmed, updated_at) WHERE 
 DROP INDEX ipp_gateway.intents_old;
 CREATE INDEX intents_old ON ipp_gateway.intents (trimmed, updated_at);
 )sql",
-    // One spelling for each identifier. Of two rows that were the same session the one that has
-    // ended stays; of two creates the one of which more is known.
+    // One spelling for each identifier. Of two rows that are the same session the one that has
+    // ended is kept; of two creates the one about which more is known.
     "DELETE FROM ipp_gateway.sessions WHERE ctid IN (SELECT row FROM (SELECT ctid AS row, "
     "row_number() OVER (PARTITION BY merchant_id, " IPP_LOWER("session_id") " ORDER BY open, "
     "complete DESC, updated_at DESC) AS place FROM ipp_gateway.sessions WHERE "
@@ -183,9 +184,9 @@ absl::StatusOr<int64_t> ReadNumber(PostgresConnection* connection, const std::st
   return number;
 }
 
-// 0 when there is nothing yet.
+// The version of the schema; 0 when there is none.
 absl::StatusOr<int64_t> ReadVersion(PostgresConnection* connection) {
-  // "Is the schema there, and is it ours?" in one: 0 nothing, 1 another's, 2 ours.
+  // Whether the schema exists and is ours, in one query: 0 no schema, 1 another program's, 2 ours.
   IPP_ASSIGN_OR_RETURN(
       const int64_t owner,
       ReadNumber(connection,
@@ -201,13 +202,13 @@ absl::StatusOr<int64_t> ReadVersion(PostgresConnection* connection) {
 
 absl::Status Migrate(PostgresConnection* connection, absl::Span<const char* const> migrations) {
   const auto newest = static_cast<int64_t>(migrations.size());
-  // Again, now that nobody else can change it.
+  // Read again under the lock: another replica may have migrated meanwhile.
   IPP_ASSIGN_OR_RETURN(int64_t version, ReadVersion(connection));
   if (version >= newest) return absl::OkStatus();
   std::string sql;
   if (version == 0) {
-    // A database administrator may have made the schema for a role that cannot; "IF NOT EXISTS"
-    // asks for the right first.
+    // A database administrator may have created the schema for a role that has no right to. "IF NOT
+    // EXISTS" would check that right first.
     IPP_ASSIGN_OR_RETURN(
         const int64_t schemas,
         ReadNumber(connection, "SELECT count(*) FROM pg_namespace WHERE nspname = 'ipp_gateway'"));
@@ -237,7 +238,7 @@ absl::Status MigratePostgres(PostgresConnection* connection,
                      ", this release knows up to ", newest));
   }
   if (version == newest) return absl::OkStatus();
-  // READ COMMITTED: what is read after the lock was waited for is what its last holder left.
+  // READ COMMITTED: statements after the lock see what its last holder committed.
   IPP_RETURN_IF_ERROR(connection
                           ->Execute(absl::StrCat("BEGIN ISOLATION LEVEL READ COMMITTED;"
                                                  "SELECT pg_advisory_xact_lock(",

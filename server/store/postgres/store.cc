@@ -30,9 +30,9 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// How long what is under way may take to end when the store is closed.
+// How long work under way may take to end when the store is closed.
 constexpr std::chrono::seconds kGrace{2};
-// Between two steps of trimming when there is more: commits come in between.
+// The pause between two trimming steps when there is more to trim; commits run in between.
 constexpr std::chrono::milliseconds kTrimPause{5};
 
 void LogLoss(int64_t seen, int64_t there) {
@@ -101,21 +101,21 @@ class PostgresStore final : public Store {
   void WriteLoop();
   void ListenLoop();
   void DoWrites(std::vector<WriteCall> writes);
-  // What is wrong with the database; OK also when a transaction failed by itself.
+  // Returns the error of the database; OK also when one transaction failed by a fault of its own.
   absl::Status CommitBatch(absl::Span<CommitCall> batch);
   absl::Status Do(LeaseCall& call) {
     if (ahead_of_monotonic_) call.lease.now = Now();
     return Tell(writer_.LeaseDue(call.lease), call);
   }
   absl::Status Do(OrphanCall& call) {
-    // By the later clock a create of another replica would be given up while it is under way.
+    // By the later clock, a create of another replica would be orphaned while it is under way.
     if (call.which.under_way_before == call.which.now) {
       call.which.under_way_before = std::min(call.which.now, Now());
     }
     return Tell(writer_.OrphanIntents(call.which), call);
   }
-  // By the database's clock once it was read: what replicas agree on must not depend on whose clock
-  // is wrong.
+  // The time by the database's clock, once it was read: what replicas agree on must not depend on
+  // which gateway's clock is wrong.
   absl::Time Now() {
     if (!ahead_of_monotonic_) return clock_->Now();
     return absl::UnixEpoch() + *ahead_of_monotonic_ + clock_->Monotonic();
@@ -125,7 +125,8 @@ class PostgresStore final : public Store {
     if (begun.ok()) log_.Learn(*begun);
     return Tell(std::move(begun), call);
   }
-  // What the log lacks of what was known before `now` was read, when it lacks something.
+  // Begins an epoch if `now` lacks events or epochs of `known`, which must have been taken before
+  // `now` was read.
   void NoteLoss(const LogBounds& known, const LogBounds& now);
   template <typename Result, typename Call>
   absl::Status Tell(Result result, Call& call);
@@ -150,12 +151,12 @@ class PostgresStore final : public Store {
   bool failing_ = false;
 
   mutable Mutex mutex_;
-  // Why it cannot be written; empty when it can. Not an absl::Status: threads would share its
-  // reference count, which the thread sanitizer cannot see in the packaged library.
+  // Why the store cannot be written; empty when it can. Not an absl::Status: threads would share
+  // its reference count, which the thread sanitizer cannot see in the packaged library.
   std::string trouble_ ABSL_GUARDED_BY(mutex_);
 
   StopSignal stop_;
-  // Each of one thread only.
+  // Each is used by one thread only.
   ReconnectingConnection write_link_, read_link_, listen_link_;
   PostgresWriter writer_;
   PostgresReader reader_;
@@ -246,7 +247,8 @@ void PostgresStore::WriteLoop() {
   const auto interval = absl::ToChronoNanoseconds(options_.maintenance_interval);
   auto maintain_at = steady_clock::now() + interval;
   while (true) {
-    // While it fails, all that waits fails with the next try, not one batch a try.
+    // After a failure take everything that waits, so that one failed attempt answers all calls, not
+    // one batch at a time.
     Inbox<WriteCall>::Taken taken = writes_.Take(failing_ ? options_.max_queue : options_.max_batch,
                                                  maintain_at - steady_clock::now());
     if (taken.stopping) {
@@ -254,14 +256,15 @@ void PostgresStore::WriteLoop() {
       return;
     }
     DoWrites(std::move(taken.work));
-    // When there is always work, maintenance still gets a step now and then.
+    // Under constant load maintenance still gets a step once per interval.
     if (steady_clock::now() < maintain_at) continue;
     const bool more = Maintain();
     maintain_at = steady_clock::now() + (more ? kTrimPause : interval);
   }
 }
 
-// In the order of the calls: the transactions between two calls of another kind are one commit.
+// Handles the calls in order. Adjacent transactions form one commit; a call of another kind ends
+// it.
 void PostgresStore::DoWrites(std::vector<WriteCall> writes) {
   absl::Status trouble;
   std::vector<CommitCall> batch;
@@ -313,7 +316,7 @@ absl::Status PostgresStore::CommitBatch(absl::Span<CommitCall> batch) {
 
   const bool its_own = IsItsOwn(done.status());
   if (its_own && batch.size() > 1) {
-    // One of them cannot be written, ever: each on its own, so that it fails alone.
+    // One of them can never be written. Commit each alone, so that only that one fails.
     absl::Status trouble;
     for (CommitCall& call : batch) {
       if (trouble.ok()) {
@@ -325,7 +328,7 @@ absl::Status PostgresStore::CommitBatch(absl::Span<CommitCall> batch) {
     }
     return trouble;
   }
-  // That one transaction broke a rule says nothing against the database.
+  // A transaction that broke a rule says nothing about the database.
   absl::Status trouble = its_own ? absl::OkStatus() : done.status();
   Publish(trouble);
   if (!done.ok()) {
@@ -404,7 +407,8 @@ void PostgresStore::ListenLoop() {
       const absl::StatusOr<int64_t> told =
           (*connection)->WaitForNotification(poll_at - steady_clock::now());
       if (!told.ok()) listen_link_.Drop(told.status());
-      // One of our own commits is known already; 0 is the end of the interval.
+      // Read the bounds again at the end of the interval (0), or when the position is new. The
+      // position of one of our own commits is already known.
       if (!told.ok() || *told == 0 || *told > bounds().latest) break;
     }
   }
@@ -416,7 +420,7 @@ void PostgresStore::NoteLoss(const LogBounds& known, const LogBounds& now) {
   LogLoss(known.latest, now.latest);
   BeginEpoch({.starts_after = *after, .after_sequence = known.epoch().sequence},
              [this](const absl::StatusOr<LogBounds>&) {
-               noting_loss_ = false;  // where it failed, the next look finds it again
+               noting_loss_ = false;  // if it failed, the next poll detects the loss again
              });
 }
 

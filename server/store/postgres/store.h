@@ -14,46 +14,46 @@
 namespace ipp::store {
 
 struct PostgresOptions {
-  // A libpq connection string, key=value or URI; several hosts are tried in order until the one
-  // that can be written is found. Defaults that differ from libpq's, TLS among them:
-  // postgres_target.h. Both files are read again for each connection.
+  // The file holds a libpq connection string, key=value or URI; several hosts are tried in order
+  // until one that accepts writes is found. Defaults that differ from libpq's, TLS among them:
+  // postgres/target.h. Both files are read again for each connection.
   std::string dsn_file;
-  std::string password_file = {};  // may be empty: then the DSN's, or none
-  size_t max_batch = 256;          // transactions a commit
-  size_t max_queue = 10000;        // more: RESOURCE_EXHAUSTED
-  Retention retention = {};        // open sessions stay
-  // What replicas agree on runs by the database's clock, measured at each commit. Off where a test
-  // sets the time.
+  std::string password_file = {};  // empty: the password in the DSN, or none
+  size_t max_batch = 256;          // transactions in one commit
+  size_t max_queue = 10000;        // a longer queue refuses calls: RESOURCE_EXHAUSTED
+  Retention retention = {};        // open sessions are never removed
+  // Use the database's clock, read at each maintenance step, for what replicas must agree on. Off
+  // in tests that set the time.
   bool database_clock = false;
-  // How often the writer, between commits, removes what is too old, or tries whether it can write
-  // again after it could not.
+  // How often the writer, between commits, removes what is too old, or probes whether it can write
+  // again after an error.
   absl::Duration maintenance_interval = absl::Seconds(1);
-  // How often the log is looked at for what other replicas appended, should a notification get
-  // lost.
+  // How often the bounds of the log are read to find what other replicas appended, in case a
+  // notification was lost.
   absl::Duration poll_interval = absl::Seconds(1);
-  // How long the server may take for one answer. Then it counts as gone.
+  // How long the server may take for one answer. After that the connection counts as lost.
   absl::Duration answer_timeout = absl::Seconds(10);
 };
 
-// PostgreSQL 14 or newer, shared by any number of replicas; one log a database, in its schema
-// `ipp_gateway`, which is made and migrated here, by whichever replica comes first. A schema of a
-// newer release is refused.
+// A store in PostgreSQL 14 or newer, shared by any number of replicas. A database holds one log, in
+// the schema `ipp_gateway`, which the first replica creates and migrates. A schema of a newer
+// release is refused. See ../store.h for the algorithm.
 //
 // * Three connections: a writer with group commit, a reader, and one that listens for what other
-//   replicas append. Each is made again when it is lost; the pauses between tries grow up to 2 s.
-//   While the database is away, commits wait for the next try, reads fail at once.
+//   replicas append. Each is opened again when it is lost; the pauses between attempts grow up to 2
+//   s. While the database is away, commits wait for the next attempt, and reads fail at once.
 // * Replicas commit one after another, under the lock of the log's row: positions have no gaps and
-//   are in commit order, whoever reads one has read all before it.
-// * A commit is acknowledged when it is on the disk of the server and of its synchronous standby
-//   where it has one (synchronous_standby_names), whatever synchronous_commit says there. What was
-//   lost on the way to or from the server while it committed is UNAVAILABLE to its callers though
-//   it may have happened.
-// * The connections keep prepared statements, LISTEN and settings: a pooler in between must not
+//   are in commit order, so a reader that has seen one position has seen all before it.
+// * A commit is acknowledged when it is on the disk of the server and, if there is one
+//   (synchronous_standby_names), of its synchronous standby, whatever synchronous_commit is set to
+//   there. If the connection is lost during COMMIT, the callers get UNAVAILABLE although the batch
+//   may have been committed.
+// * The connections keep prepared statements, LISTEN and settings, so a pooler in between must not
 //   change servers under them (PgBouncer: session pooling only).
-// * Bytes are kept as they are; the database's encoding and locale do not matter.
+// * Bytes are stored unchanged; the encoding and locale of the database do not matter.
 //
 // UNAVAILABLE or FAILED_PRECONDITION, naming dsn_file, when the database cannot be reached or used.
-// Blocks for as long as that takes to find out, connect_timeout a host.
+// Blocks until that is known, at most connect_timeout for each host.
 absl::StatusOr<std::unique_ptr<Store>> OpenPostgresStore(PostgresOptions options, Clock* clock,
                                                          Metrics* metrics);
 

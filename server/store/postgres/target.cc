@@ -62,14 +62,14 @@ Parameters Given(const PQconninfoOption* options) {
   return given;
 }
 
-// Of a URI whose password was not percent-encoded: what is behind an '@' or a '/' of it ended up in
-// the host, the port or the database, and from there would in errors.
+// Detects a URI whose password was not percent-encoded: the part behind an '@' or '/' of the
+// password became the host, the port or the database, and errors would show it.
 bool IsMisread(const Parameters& parameters) {
   const auto holds = [&](const char* key, auto wrong) {
     const auto found = parameters.find(key);
     return found != parameters.end() && wrong(found->second);
   };
-  // A socket in the abstract namespace begins with one.
+  // From index 1: the name of a socket in the abstract namespace begins with '@'.
   return holds("host", [](const std::string& s) { return s.find('@', 1) != std::string::npos; }) ||
          holds("dbname", [](const std::string& s) { return absl::StrContains(s, "@"); }) ||
          holds("port", [](const std::string& s) {
@@ -80,7 +80,7 @@ bool IsMisread(const Parameters& parameters) {
 absl::StatusOr<Parameters> Parse(const std::string& dsn, const std::string& path) {
   char* error = nullptr;
   const Options options(PQconninfoParse(dsn.c_str(), &error));
-  PQfreemem(error);  // quotes the text
+  PQfreemem(error);  // not used: it quotes the text
   Parameters parameters = Given(options.get());
   const bool misread = IsMisread(parameters);
   if (parameters["host"].empty()) parameters.erase("host");
@@ -92,7 +92,8 @@ absl::StatusOr<Parameters> Parse(const std::string& dsn, const std::string& path
     return absl::FailedPreconditionError(
         absl::StrCat(path, " names a service: write out what it stands for"));
   }
-  // The environment fills gaps, as everywhere with libpq; to be known here where it decides.
+  // libpq itself takes missing parameters from the environment. Those that decide the list of hosts
+  // must be known here.
   const Options defaults(PQconndefaults());
   const Parameters environment = Given(defaults.get());
   for (const char* key : {"host", "hostaddr", "port"}) {
@@ -102,7 +103,7 @@ absl::StatusOr<Parameters> Parse(const std::string& dsn, const std::string& path
   return parameters;
 }
 
-// The i-th of a list, or the only one.
+// The i-th item of a list, or the only one.
 std::string Item(const Parameters& parameters, const std::string& key, size_t i) {
   const auto found = parameters.find(key);
   if (found == parameters.end()) return "";
@@ -117,7 +118,7 @@ size_t Hosts(const Parameters& parameters) {
   return hosts + 1;
 }
 
-// Nobody can listen in or step between.
+// Whether the peer is on this machine, where no third party can read or change the traffic.
 bool IsLocal(const std::string& host, const std::string& address) {
   const std::string& peer = address.empty() ? host : address;
   return peer.empty() || peer[0] == '/' || peer[0] == '@' || peer == "localhost" || peer == "::1" ||

@@ -10,37 +10,40 @@
 
 namespace ipp::store {
 
-// Where a PostgreSQL database is told.
+// The files that say how to connect to a PostgreSQL database.
 struct PostgresFiles {
   std::string dsn_file;
   std::string password_file;  // may be empty
 };
 
-// What a connection is for.
+// The purpose of a connection.
 enum class PostgresRole { kWrite, kRead, kListen };
 
-// One server to try, with everything libpq needs to know of it.
+// One server to try, with all of libpq's parameters for it.
 struct PostgresTarget {
   std::map<std::string, std::string> parameters;  // libpq's keywords
   std::chrono::milliseconds connect_timeout;
 };
 
-// Reads both files anew: what they say may have been replaced. One target a host of the connection
-// string, in its order: libpq, without blocking, would give the first host all the time there is.
+// Reads both files; they may have been replaced since the last call. Returns one target for each
+// host of the connection string, in its order: without blocking, libpq would spend the whole time
+// limit on the first host.
 //
-// The DSN file holds a connection string as libpq knows it, `key=value …` or a postgresql:// URI;
-// lines that begin with '#' are left out, and it may be broken into several lines. The first line
-// of the password file, as it is, goes before a password of the DSN. What the DSN leaves open:
+// The DSN file holds a connection string as libpq knows it, `key=value …` or a postgresql:// URI.
+// Lines that begin with '#' are ignored, and the string may span several lines. The first line of
+// the password file, unchanged, takes precedence over a password in the DSN. Defaults for what the
+// DSN does not set:
+//
 // * `target_session_attrs`: read-write for a writer, primary for the others, so that of several
-// hosts
-//   the one that was promoted is found.
-// * `sslmode`: verify-full, unless the host is a Unix socket or loopback; then `sslrootcert`, when
-//   missing too, is the system's bundle of certificate authorities.
-// * `connect_timeout`: 3 s. Keepalives and tcp_user_timeout so that a dead peer is noticed in
+//   hosts the one that was promoted is found.
+// * `sslmode`: verify-full, unless the host is a Unix socket or loopback. With this default,
+//   `sslrootcert` defaults to the system's bundle of certificate authorities.
+// * `connect_timeout`: 3 s. Keepalives and tcp_user_timeout, so that a dead peer is noticed in
 //   about 10 s.
-// The environment (PGHOST and so on) counts only where libpq would use it and we leave it open; a
-// `service` is refused, since it could change any of these.
-// Errors name the file and never quote from it: libpq's own would, parts of a password included.
+//
+// Environment variables (PGHOST and so on) apply only where libpq would use them and no default
+// above does. A `service` is refused, since it could change any of these. Errors name the file and
+// never quote from it: libpq's own messages would, including parts of a password.
 absl::StatusOr<std::vector<PostgresTarget>> ReadTargets(const PostgresFiles& files,
                                                         PostgresRole role);
 

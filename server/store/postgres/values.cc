@@ -49,7 +49,7 @@ std::string PostgresArray::Encode() const {
   AppendInt(&bytes, static_cast<uint32_t>(type_), 4);
   if (size_ == 0) return bytes;
   AppendInt(&bytes, size_, 4);
-  AppendInt(&bytes, 1, 4);  // number of the first
+  AppendInt(&bytes, 1, 4);  // lower bound of the dimension
   return bytes + items_;
 }
 

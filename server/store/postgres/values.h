@@ -10,15 +10,15 @@
 
 struct pg_result;
 
-// PostgreSQL's binary wire format of the few types the store uses: bigint, boolean, bytea, text and
-// arrays of them. Source: the backend's send and receive functions (src/backend/utils/adt), stable
-// since version 7.4; numbers are in network order.
+// PostgreSQL's binary wire format of the types that the store uses: bigint, boolean, bytea, text
+// and arrays of them. Source: the backend's send and receive functions (src/backend/utils/adt),
+// stable since version 7.4; numbers are in network byte order.
 namespace ipp::store {
 
-// The types' numbers (pg_type.dat), which an array carries.
+// Type OIDs (pg_type.dat), which the encoding of an array contains.
 enum class PostgresType : uint32_t { kBool = 16, kBytea = 17, kBigint = 20 };
 
-// One column of many rows, on its way to `unnest`.
+// One column of many rows, as an argument for `unnest`.
 class PostgresArray {
  public:
   explicit PostgresArray(PostgresType type) : type_(type) {}
@@ -36,7 +36,7 @@ class PostgresArray {
   std::string items_;
 };
 
-// What a statement is run with, in the order of its $1, $2 …
+// The arguments of a statement, in the order of its $1, $2 …
 class PostgresArguments {
  public:
   PostgresArguments& Int(int64_t value);
@@ -49,19 +49,19 @@ class PostgresArguments {
   std::vector<std::string> values_;
 };
 
-// What a statement returned, in binary.
+// The rows that a statement returned, in binary format.
 class PostgresRows {
  public:
   PostgresRows() = default;
-  explicit PostgresRows(pg_result* result) : result_(result) {}  // takes it
+  explicit PostgresRows(pg_result* result) : result_(result) {}  // takes ownership
 
   int size() const;
   bool IsNull(int row, int column) const;
   int64_t Int(int row, int column) const;
   bool Bool(int row, int column) const;
-  absl::string_view Bytes(int row, int column) const;  // lives as long as this
+  absl::string_view Bytes(int row, int column) const;  // valid as long as this object
   std::string String(int row, int column) const { return std::string(Bytes(row, column)); }
-  // What was done: "COMMIT", "UPDATE 3".
+  // The command tag: "COMMIT", "UPDATE 3".
   absl::string_view command() const;
   const pg_result* raw() const { return result_.get(); }
 

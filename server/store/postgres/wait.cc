@@ -13,7 +13,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// Rounded up: woken a little too early, a caller would spin.
+// Rounded up: a caller that wakes a little too early would spin.
 int Milliseconds(std::chrono::nanoseconds time) {
   const auto rounded = std::chrono::ceil<std::chrono::milliseconds>(time).count();
   return static_cast<int>(std::clamp<int64_t>(rounded, 0, 3'600'000));

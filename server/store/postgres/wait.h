@@ -6,7 +6,7 @@
 
 namespace ipp::store {
 
-// Wakes whatever waits for a database when its store is being closed. Thread-safe.
+// Wakes the threads that wait for a database when their store is being closed. Thread-safe.
 class StopSignal {
  public:
   StopSignal();
@@ -17,21 +17,22 @@ class StopSignal {
   void Stop();
   bool stopped() const;
   int fd() const { return fd_; }  // readable once stopped
-  // Returns early, with false, when stopped.
+  // Returns false, and early, when stopped.
   bool Sleep(std::chrono::nanoseconds time) const;
 
  private:
   const int fd_;
 };
 
-// How long one conversation with a server may take. When the store is being closed, what is under
-// way gets `grace` to end, so that its outcome is known; a server that is not there costs no more.
+// The deadline of one exchange with a server. When the store is being closed, an exchange under way
+// gets `grace` to end, so that its outcome is known; a server that does not answer costs no more
+// than that.
 class Patience {
  public:
   Patience(std::chrono::nanoseconds limit, std::chrono::nanoseconds grace, const StopSignal* stop);
 
-  // Waits until `socket` is ready for one of `events` (POLLIN, POLLOUT). DEADLINE_EXCEEDED when
-  // patience ends, CANCELLED when it ends because the store is being closed.
+  // Waits until `socket` is ready for one of `events` (POLLIN, POLLOUT). DEADLINE_EXCEEDED at the
+  // deadline, CANCELLED when the store is being closed and the grace has passed.
   absl::Status Wait(int socket, short events);
 
  private:

@@ -13,9 +13,9 @@
 namespace ipp::store {
 namespace {
 
-// Rows that one trimming step looks at: a few milliseconds.
+// The most rows that one trimming step handles; it takes a few milliseconds.
 constexpr int64_t kTrimStep = 500;
-// "ippg": see postgres_schema.cc.
+// "ippg" in ASCII; see postgres/schema.cc.
 constexpr int64_t kTrimLock = 0x69707067'00000002;
 
 constexpr char kReadSessions[] =
@@ -41,8 +41,8 @@ constexpr char kReadCreated[] =
 constexpr char kReadIntents[] =
     " FROM unnest($1::bytea[], $2::bytea[]) AS k (merchant_id, request_id) "
     "JOIN ipp_gateway.intents i USING (merchant_id, request_id) FOR UPDATE OF i";
-// Of the merchants $3: those with a create that may be under way at $4 (or when the log says it is,
-// if that is later) and is not one of ($1, $2).
+// The merchants of $3 that have a create which may be under way at $4 (or at the log's last
+// recorded_at, if that is later) and is not one of ($1, $2).
 constexpr char kReadCreating[] =
     "SELECT k.merchant_id FROM unnest($3::bytea[]) AS k (merchant_id) CROSS JOIN LATERAL ("
     "SELECT FROM ipp_gateway.intents i WHERE i.merchant_id = k.merchant_id AND i.state IN (1, 5) "
@@ -61,7 +61,7 @@ constexpr char kPutIntents[] =
     "created_at = excluded.created_at, updated_at = excluded.updated_at, "
     "traceparent = excluded.traceparent, tracestate = excluded.tracestate, "
     "trimmed = excluded.trimmed";
-// The array, so that the rows are chosen and locked once, however the update finds them.
+// ARRAY(...) so that the rows are chosen and locked once, however the update is planned.
 constexpr char kOrphans[] =
     "UPDATE ipp_gateway.intents i SET state = 5, updated_at = greatest(updated_at, $1::bigint) "
     "WHERE id = ANY (ARRAY(SELECT id FROM ipp_gateway.intents WHERE state = 1 AND under_way_until "
@@ -80,7 +80,7 @@ constexpr char kTrimEvents[] =
     "moved AS (UPDATE ipp_gateway.log_start SET trimmed_through = old.through FROM old WHERE "
     "old.through IS NOT NULL) "
     "SELECT count(*) FROM gone";
-// $1: older than that; $2: at most so many.
+// $1: the cutoff; $2: the most rows.
 constexpr char kOldSessions[] =
     " FROM ipp_gateway.sessions s WHERE NOT open AND NOT trimmed AND updated_at < $1::bigint ORDER "
     "BY updated_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED";
@@ -115,7 +115,7 @@ PostgresArguments Columns(const std::set<std::pair<std::string, std::string>>& p
   return std::move(PostgresArguments().Array(first).Array(second));
 }
 
-// The rows that old records leave behind.
+// Turns old records into tombstones and returns them as rows to write.
 PostgresArguments Tombstones(std::vector<SessionRecord>* records) {
   std::vector<const SessionRecord*> left;
   for (SessionRecord& record : *records) {
@@ -199,7 +199,8 @@ absl::StatusOr<T> PostgresWriter::Attempt(
       link_->Worked();
       return result;
     }
-    // Cut while it was idle, as by a restart of the server: nothing was asked of it yet.
+    // The connection was lost while it was idle, for example by a restart of the server: COMMIT was
+    // not sent.
     const bool again =
         first && !finishing_ && connection->dead() && absl::IsUnavailable(result.status());
     Settle(*connection, result.status());
@@ -235,7 +236,8 @@ absl::StatusOr<BatchReads> PostgresWriter::Read(PostgresConnection& connection,
   std::vector<PostgresCall> calls;
   calls.push_back({"begin"});
   calls.push_back({"lock_log"});
-  // Where its rows will be: where there is nothing to ask, at those of BEGIN, which has none.
+  // Returns the index of the call's rows. Without keys there is no call; index 0 is BEGIN, which
+  // has no rows.
   const auto ask = [&calls](const auto& keys, const char* name, PostgresArguments arguments) {
     if (keys.empty()) return size_t{0};
     calls.push_back({name, std::move(arguments)});
@@ -299,8 +301,8 @@ absl::Status PostgresWriter::Write(PostgresConnection& connection, const BatchWr
     calls.push_back({"put_events", EventArguments(writes.events)});
     calls.push_back({"notify", PostgresArguments().Int(writes.last_position)});
   }
-  // Also when nothing else was written: what this batch says of earlier ones ("seen already") must
-  // be as durable as they claim to be, and only a commit that writes waits for the standby.
+  // Even if nothing else is written: what this batch reports of earlier ones ("already seen") must
+  // be durable too, and only a commit that writes waits for the standby.
   calls.push_back(
       {"move_log",
        PostgresArguments().Int(writes.last_position).Int(recorded_at).Int(writes.last_intent)});
@@ -313,11 +315,11 @@ absl::StatusOr<std::vector<PostgresRows>> PostgresWriter::Finish(PostgresConnect
   finishing_ = true;
   connection.TakeWarning();
   IPP_ASSIGN_OR_RETURN(std::vector<PostgresRows> rows, connection.Run(calls, limits_.answer));
-  // When its wait for the standby is called off, the server says that it committed, and adds this.
+  // If the wait for the standby is cancelled, the server reports a commit and adds this warning.
   if (const std::string warning = connection.TakeWarning(); !warning.empty()) {
     return absl::UnavailableError(absl::StrCat("a commit came with a warning: ", warning));
   }
-  // A transaction that had failed answers COMMIT with this word.
+  // The server answers the COMMIT of a failed transaction with "ROLLBACK".
   if (rows.back().command() != "COMMIT") return absl::UnavailableError("rolled back");
   return rows;
 }

@@ -39,13 +39,13 @@ absl::Status Copy(const std::string& path, const std::string& copy) {
                        SqliteDatabase::OpenReadOnly(path));
   IPP_RETURN_IF_ERROR(CheckSqliteOwner(source.get()));
   IPP_ASSIGN_OR_RETURN(const std::unique_ptr<SqliteDatabase> target, SqliteDatabase::Open(copy));
-  // What is not whole is removed; the file is synced once, at its end.
+  // The copy needs no journal, since an incomplete one is removed; it is synced once, at the end.
   IPP_RETURN_IF_ERROR(target->Execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF"));
   return source->CopyTo(target.get());
 }
 
 absl::Status Verify(const std::string& copy) {
-  // Immutable: no files are made beside it.
+  // Immutable: SQLite creates no files beside it.
   IPP_ASSIGN_OR_RETURN(const std::unique_ptr<SqliteDatabase> database,
                        SqliteDatabase::OpenImmutable(copy));
   IPP_RETURN_IF_ERROR(CheckSqliteOwner(database.get()));
@@ -78,10 +78,10 @@ absl::Status BackUpSqlite(const std::string& path, const std::string& target) {
                         absl::StrCat("cannot back up ", path, ": ", status.message()));
   }
   IPP_RETURN_IF_ERROR(SyncFile(copy, O_RDWR));
-  // A link, unlike a renamed file, does not replace what came there meanwhile.
+  // link(), unlike rename(), does not replace a file that appeared meanwhile.
   if (link(copy.c_str(), target.c_str()) != 0) {
     if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS) return FileError("make", target);
-    // A file system without links.
+    // A file system without hard links.
     if (renameat2(AT_FDCWD, copy.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) != 0) {
       return FileError("make", target);
     }

@@ -8,7 +8,7 @@
 namespace ipp::store {
 namespace {
 
-// How long a statement waits for a lock. Only a foreign program can hold one (a backup, the shell).
+// How long a statement waits for a lock. Only a foreign program (a backup, the shell) can hold one.
 constexpr int kBusyTimeoutMs = 200;
 
 absl::Status ErrorOf(sqlite3* database) {
@@ -19,7 +19,7 @@ absl::Status ErrorOf(sqlite3* database) {
       return code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY
                  ? absl::AlreadyExistsError(message)
                  : absl::InvalidArgumentError(message);
-    // What one statement asked to be written, not the file.
+    // A fault of the values of one statement, not of the file.
     case SQLITE_TOOBIG:
     case SQLITE_MISMATCH:
     case SQLITE_RANGE:
@@ -92,7 +92,7 @@ absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::
                                                                      int flags) {
   sqlite3* handle = nullptr;
   const int code = sqlite3_open_v2(path.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX, nullptr);
-  // The handle is there, and to be closed, also after an error.
+  // SQLite returns a handle also after an error; it must be closed.
   std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(handle));
   if (code != SQLITE_OK) return ErrorOf(handle);
   sqlite3_extended_result_codes(handle, 1);
@@ -115,7 +115,7 @@ absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::OpenImmutable(
     const std::string& path) {
   std::string uri = "file:";
   for (const char c : path) {
-    // What has a meaning in a URI.
+    // Characters with a meaning in a URI.
     if (c == '?' || c == '#' || c == '%') {
       absl::StrAppend(&uri, "%", absl::Hex(c, absl::kZeroPad2));
     } else {
@@ -130,8 +130,8 @@ absl::Status SqliteDatabase::CopyTo(SqliteDatabase* target) {
   sqlite3_backup* const backup = sqlite3_backup_init(to, "main", database_.get(), "main");
   if (backup == nullptr) return ErrorOf(to);
   int code = SQLITE_OK;
-  // In one step, so that it is one state. Busy: the file is locked for a moment, as when a gateway
-  // recovers its log at a start.
+  // In one step, so that the copy is one consistent state. Busy: the file is locked for a moment,
+  // for example when a gateway recovers its log at start-up.
   for (int tries = 0; tries < 50; ++tries) {
     code = sqlite3_backup_step(backup, -1);
     if (code != SQLITE_BUSY && code != SQLITE_LOCKED) break;
@@ -169,7 +169,8 @@ absl::Status SqliteDatabase::InTransaction(absl::FunctionRef<absl::Status()> bod
   IPP_RETURN_IF_ERROR(Execute("BEGIN IMMEDIATE"));
   absl::Status status = body();
   if (status.ok()) status = Execute("COMMIT");
-  // Some errors have rolled back already; an error of ROLLBACK itself leaves nothing open either.
+  // Some errors have rolled back already. An error of ROLLBACK itself leaves no transaction open
+  // either.
   if (!status.ok() && sqlite3_get_autocommit(database_.get()) == 0)
     Execute("ROLLBACK").IgnoreError();
   return status;

@@ -4,13 +4,13 @@
 #include "server/store/log_bounds.h"
 #include "server/store/sqlite/database.h"
 
-// The breaks in the history of a log that SQLite keeps. See log_bounds.h.
+// Epochs of a log in SQLite. See log_bounds.h.
 namespace ipp::store {
 
-// Fills in `epochs` and `creates_held_until`.
+// Reads `epochs` and `creates_held_until` into `bounds`.
 absl::Status LoadEpochs(SqliteDatabase* database, LogBounds* bounds);
 
-// Store::BeginEpoch: one transaction, after which `bounds` are those of the log.
+// Store::BeginEpoch, as one transaction. Afterwards `bounds` has the new epoch.
 absl::Status WriteEpoch(SqliteDatabase* database, const NewEpoch& epoch, LogBounds* bounds);
 
 }  // namespace ipp::store

@@ -23,7 +23,7 @@ constexpr mode_t kOthers = 0077;
 absl::Status SecureSqliteFiles(const std::string& path) {
   const int made = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, kOwnerOnly);
   if (made >= 0) {
-    fchmod(made, kOwnerOnly);  // the umask may have taken from the owner
+    fchmod(made, kOwnerOnly);  // the umask may have removed the owner's rights
     close(made);
   } else if (errno != EEXIST) {
     return absl::FailedPreconditionError(

@@ -79,7 +79,8 @@ absl::StatusOr<IntentRecord> SqliteReader::FindIntent(const std::string& merchan
 absl::StatusOr<std::vector<IntentRecord>> SqliteReader::ListIntents(const IntentQuery& wanted) {
   std::vector<IntentRecord> intents;
   if (wanted.merchant_ids.empty()) return intents;
-  // The lists have no fixed length, and nobody is in a hurry: prepared anew.
+  // The lists have no fixed length, so the statement is prepared for each call. It is not
+  // time-critical.
   std::string sql = absl::StrCat("SELECT ", kIntentColumns, " FROM intents WHERE merchant_id IN (?",
                                  Repeated(", ?", wanted.merchant_ids.size() - 1), ")");
   if (!wanted.states.empty()) {
@@ -130,14 +131,14 @@ absl::StatusOr<std::vector<StoredEvent>> SqliteReader::ReadEvents(int64_t after,
 }
 
 absl::StatusOr<int64_t> SqliteReader::FindPosition(absl::Time time, const LogBounds& bounds) {
-  // Every event before `first` was recorded before `time`, none from `end` on was.
+  // Every event before `first` was recorded before `time`; no event from `end` on was.
   int64_t first = bounds.oldest;
   int64_t end = bounds.latest + 1;
   while (first < end) {
     const int64_t middle = first + (end - first) / 2;
     SqliteQuery query(recorded_at_);
     IPP_ASSIGN_OR_RETURN(const bool found, query.Bind(middle).Step());
-    // One that is not there was trimmed meanwhile: old.
+    // An event that is missing was trimmed meanwhile, so it is old.
     if (found && FromNanos(query.Int(0)) >= time) {
       end = middle;
     } else {

@@ -11,11 +11,11 @@
 
 namespace ipp::store {
 
-// A connection that only reads, with its statements prepared. For one thread; never waits for the
-// writer. Sees what was committed when a call begins.
+// A read-only connection with its prepared statements. For one thread; it never waits for the
+// writer. Each call sees what was committed when the call begins.
 class SqliteReader {
  public:
-  // The file must have been opened by a SqliteWriter before.
+  // A SqliteWriter must have opened the file before.
   static absl::StatusOr<std::unique_ptr<SqliteReader>> Open(const std::string& path);
 
   absl::StatusOr<SessionRecord> FindSession(const std::string& merchant_id,

@@ -8,7 +8,7 @@
 
 namespace ipp::store {
 
-// Times in the file: nanoseconds since 1970; NULL is the infinite future.
+// Times are stored as nanoseconds since 1970; NULL is the infinite future.
 inline int64_t ToNanos(absl::Time time) { return absl::ToUnixNanos(time); }
 inline absl::Time FromNanos(int64_t nanos) { return absl::FromUnixNanos(nanos); }
 
@@ -19,9 +19,9 @@ inline constexpr char kSessionColumns[] =
     "missing_since";
 absl::StatusOr<SessionRecord> ReadSession(const SqliteQuery& row);
 
-// merchant_id, session_id, request_id, complete, open, created_at, updated_at, next_check_at,
-// checks, session, held_event, traceparent, tracestate, trimmed, revision, missing_since. `bytes`
-// must outlive the query.
+// Binds merchant_id, session_id, request_id, complete, open, created_at, updated_at, next_check_at,
+// checks, session, held_event, traceparent, tracestate, trimmed, revision, missing_since, in this
+// order. `bytes` (the serialized session) must outlive the query.
 void BindSession(SqliteQuery& query, const SessionRecord& record, const std::string& bytes);
 
 // The columns that ReadIntent() expects, from column 0.
@@ -30,10 +30,10 @@ inline constexpr char kIntentColumns[] =
     "answer, session_id, created_at, updated_at, traceparent, tracestate, trimmed";
 IntentRecord ReadIntent(const SqliteQuery& row);
 
-// All of them but the id.
+// Binds all of these columns except the id.
 void BindIntent(SqliteQuery& query, const IntentRecord& intent);
 
-// position, recorded_at, merchant_id, session_id, device_id, type, merchant_reference1, payload.
+// The columns that ReadEvent() expects and BindEvent() binds, from column 0.
 inline constexpr char kEventColumns[] =
     "position, recorded_at, merchant_id, session_id, device_id, type, merchant_reference1, payload";
 StoredEvent ReadEvent(const SqliteQuery& row);

@@ -11,19 +11,20 @@
 namespace ipp::store {
 namespace {
 
-// "ippg", in PRAGMA application_id: tells our files from others.
+// "ippg" in ASCII, in PRAGMA application_id: distinguishes our files from those of other programs.
 constexpr int64_t kApplicationId = 0x69707067;
 
-// Times are nanoseconds since 1970. Positions have no gaps and `recorded_at` never falls along
-// them, so a time is found by halving and needs no index. The same holds for `seen.id` and
+// Times are nanoseconds since 1970. Positions have no gaps and `recorded_at` never decreases along
+// them, so a time is found by binary search and needs no index. The same holds for `seen.id` and
 // `seen_at`.
 //
-// A UUID that has a capital letter in it: releases before 0.2 kept identifiers as they came.
+// Matches a UUID with a capital letter. Releases before 0.2 stored identifiers as they were
+// received.
 #define IPP_ODD(column)                                               \
   "length(" column ") = 36 AND " column " GLOB '*[A-F]*' AND " column \
   " LIKE "                                                            \
   "'________-____-____-____-____________' AND " column " NOT GLOB '*[^0-9A-Fa-f-]*'"
-// The identifiers of a table that have such a twin or are one, each spelling in lower case once.
+// Selects, in lower case, the identifiers of a table that are stored with capital letters.
 #define IPP_ODD_IDS(table, column) \
   "SELECT merchant_id, lower(" column ") FROM " table " WHERE " IPP_ODD(column)
 
@@ -104,7 +105,7 @@ ALTER TABLE sessions ADD COLUMN tracestate TEXT NOT NULL DEFAULT '';
 ALTER TABLE intents ADD COLUMN traceparent TEXT NOT NULL DEFAULT '';
 ALTER TABLE intents ADD COLUMN tracestate TEXT NOT NULL DEFAULT '';
 )sql",
-    // Tombstones, and when the store was last in use.
+    // Tombstones, and the time when the store was last in use.
     R"sql(
 ALTER TABLE sessions ADD COLUMN trimmed INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE intents ADD COLUMN trimmed INTEGER NOT NULL DEFAULT 0;
@@ -114,8 +115,8 @@ CREATE INDEX sessions_final ON sessions (trimmed, updated_at) WHERE open = 0;
 DROP INDEX intents_old;
 CREATE INDEX intents_old ON intents (trimmed, updated_at);
 )sql",
-    // One spelling for each identifier. Of two rows that were the same session the one that has
-    // ended stays; of two creates the one of which more is known.
+    // One spelling for each identifier. Of two rows that are the same session the one that has
+    // ended is kept; of two creates the one about which more is known.
     "DELETE FROM sessions WHERE rowid IN (SELECT row FROM (SELECT rowid AS row, row_number() OVER "
     "(PARTITION BY merchant_id, lower(session_id) ORDER BY open, complete DESC, updated_at DESC) "
     "AS place FROM sessions WHERE (merchant_id, lower(session_id)) IN "

@@ -28,7 +28,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// How often the store writes down that it is in use, when nothing else does.
+// How often the store at least records that it is in use.
 constexpr absl::Duration kNoteUse = absl::Minutes(1);
 
 class SqliteStore final : public Store {
@@ -110,8 +110,8 @@ class SqliteStore final : public Store {
 
   mutable Mutex mutex_;
   LogBounds bounds_ ABSL_GUARDED_BY(mutex_);
-  // Why it cannot be written; empty when it can. Not an absl::Status: threads would share its
-  // reference count, which the thread sanitizer cannot see in the packaged library.
+  // Why the store cannot be written; empty when it can. Not an absl::Status: threads would share
+  // its reference count, which the thread sanitizer cannot see in the packaged library.
   std::string trouble_ ABSL_GUARDED_BY(mutex_);
 
   Inbox<WriteCall> writes_;
@@ -181,7 +181,7 @@ void SqliteStore::WriteLoop() {
     }
     const bool idle = taken.work.empty();
     DoWrites(std::move(taken.work));
-    // When there is always work, maintenance still gets a step now and then.
+    // Under constant load maintenance still gets a step once per interval.
     if ((idle && trim_more_) || steady_clock::now() >= maintain_at) {
       Maintain();
       maintain_at = steady_clock::now() + interval;
@@ -189,7 +189,8 @@ void SqliteStore::WriteLoop() {
   }
 }
 
-// In the order of the calls: the transactions between two calls of another kind are one commit.
+// Handles the calls in order. Adjacent transactions form one commit; a call of another kind ends
+// it.
 void SqliteStore::DoWrites(std::vector<WriteCall> writes) {
   std::vector<CommitCall> batch;
   for (WriteCall& write : writes) {
@@ -234,11 +235,11 @@ void SqliteStore::CommitBatch(absl::Span<CommitCall> batch) {
 
   const bool its_own = IsItsOwn(committed.status());
   if (its_own && batch.size() > 1) {
-    // One of them cannot be written, ever: each on its own, so that it fails alone.
+    // One of them can never be written. Commit each alone, so that only that one fails.
     for (CommitCall& write : batch) CommitBatch(absl::MakeSpan(&write, 1));
     return;
   }
-  // That one transaction broke a rule says nothing against the file.
+  // A transaction that broke a rule says nothing about the file.
   Publish(its_own ? absl::OkStatus() : committed.status());
   if (!committed.ok()) {
     commit_failures_.Add(static_cast<double>(batch.size()));
@@ -334,7 +335,8 @@ void SqliteStore::CountOpen(absl::Time overdue_before,
       std::move(done));
 }
 
-// From the file: between a commit and its Publish() memory is older than what a read has just seen.
+// Reads the file: between a commit and its Publish() the bounds in memory are older than what a
+// read may already have seen.
 void SqliteStore::RefreshBounds(absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) {
   reads_.Push<LogBounds>(
       [this](SqliteReader* reader) -> absl::StatusOr<LogBounds> {

@@ -15,17 +15,19 @@
 namespace ipp::store {
 namespace {
 
-// Rows that one trimming step looks at: a few milliseconds.
+// The most rows that one trimming step handles; it takes a few milliseconds.
 constexpr int64_t kTrimStep = 500;
 
 absl::Status Open(SqliteDatabase* database) {
-  // First, so that a file of another program is left as it is: WAL mode is written into it.
+  // Migrate first, so that a file of another program is left unchanged: WAL mode is written into
+  // the file.
   IPP_RETURN_IF_ERROR(MigrateSqlite(database, SqliteMigrations()));
   IPP_ASSIGN_OR_RETURN(const std::string mode, database->ReadOne("PRAGMA journal_mode = WAL"));
   if (mode != "wal") {
     return absl::FailedPreconditionError("its file system cannot hold a write-ahead log");
   }
-  // FULL: a commit returns when the log is on the disk. The limit gives back what a burst took.
+  // FULL: a commit returns when the write-ahead log is on the disk. The size limit truncates the
+  // log after a burst.
   return database->Execute(
       "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;"
       "PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY");
@@ -156,7 +158,7 @@ absl::StatusOr<LogBounds> SqliteWriter::BeginEpoch(const NewEpoch& epoch) {
 
 absl::StatusOr<std::vector<Committed>> SqliteWriter::Commit(
     absl::Span<const Transaction* const> batch, absl::Time now) {
-  // Cut to what the file keeps, so that a reopened store goes on from the very same time.
+  // Rounded to what the file stores, so that a reopened store continues from exactly the same time.
   const absl::Time recorded_at = FromNanos(ToNanos(std::max(now, last_recorded_at_)));
   std::vector<Committed> committed;
   committed.reserve(batch.size());
@@ -257,7 +259,7 @@ absl::StatusOr<std::vector<SessionRecord>> SqliteWriter::FindDue(const Lease& le
   SqliteStatement fewer;
   const SqliteStatement* statement = lease.held_since ? &held_ : &due_;
   if (!lease.held_since && !lease.without_merchants.empty()) {
-    // Rare, so it is prepared when it is needed: the number of merchants differs.
+    // Prepared for each call, since the number of merchants varies. It is rarely needed.
     const std::string marks =
         absl::StrJoin(std::vector<absl::string_view>(lease.without_merchants.size(), "?"), ", ");
     IPP_ASSIGN_OR_RETURN(
@@ -287,7 +289,7 @@ absl::StatusOr<std::vector<SessionRecord>> SqliteWriter::FindDue(const Lease& le
 absl::StatusOr<std::vector<SessionRecord>> SqliteWriter::LeaseDue(const Lease& lease) {
   IPP_ASSIGN_OR_RETURN(std::vector<SessionRecord> due, FindDue(lease));
   if (due.empty()) return due;
-  // Nobody else writes: what was read still holds.
+  // This thread is the only writer, so what was read is still true.
   IPP_RETURN_IF_ERROR(database_->InTransaction([&]() -> absl::Status {
     for (SessionRecord& record : due) {
       record.next_check_at = lease.now + lease.pause(record);
@@ -405,7 +407,7 @@ absl::StatusOr<bool> SqliteWriter::TrimEvents(absl::Time cutoff) {
 }
 
 absl::Status SqliteWriter::Probe() {
-  // It must change something: a page that stays the same is not written.
+  // The value must change: SQLite does not write a page that stays the same.
   return database_->InTransaction(
       [&] { return database_->Execute("UPDATE log SET probes = probes + 1"); });
 }

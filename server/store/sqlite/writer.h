@@ -15,16 +15,16 @@
 
 namespace ipp::store {
 
-// The connection that writes, with its statements prepared. For one thread.
+// The writing connection with its prepared statements. For one thread.
 class SqliteWriter {
  public:
-  // Opens or makes the file and brings its schema up to date. Errors name the path.
+  // Opens or creates the file and migrates its schema. Errors name the path.
   static absl::StatusOr<std::unique_ptr<SqliteWriter>> Open(const std::string& path);
 
-  // All of `batch`, one after another, in one SQL transaction: durable when it returns OK; when
-  // not, nothing was written. ALREADY_EXISTS when one of them breaks a rule of its own (the others
-  // are then free to be tried without it); any other error is the file's. `now` stamps the events,
-  // unless the clock went back: time in the log does not.
+  // Commits all of `batch`, in order, as one SQL transaction. OK: everything is durable. Any error:
+  // nothing was written. ALREADY_EXISTS and INVALID_ARGUMENT mean that one of the transactions
+  // broke a rule of its own; the others can be tried without it. Other errors concern the file.
+  // `now` stamps the events, unless the clock went back: `recorded_at` never decreases.
   absl::StatusOr<std::vector<Committed>> Commit(absl::Span<const Transaction* const> batch,
                                                 absl::Time now);
 
@@ -36,14 +36,14 @@ class SqliteWriter {
   // Store::BeginEpoch.
   absl::StatusOr<LogBounds> BeginEpoch(const NewEpoch& epoch);
 
-  // One small step; true when there may be more to remove.
+  // Removes at most a step's worth of rows from each table; returns whether there may be more.
   absl::StatusOr<bool> Trim(const Cutoffs& cutoffs);
-  // When the store was last in use, as far as it has written that down; absent when it is new.
+  // When the store was last in use, as far as it has recorded that; absent when it is new.
   std::optional<absl::Time> last_used() const { return last_used_; }
-  // Writes down that it is in use now.
+  // Records that the store is in use at `now`.
   absl::Status NoteUse(absl::Time now);
 
-  // Commits a change that nobody sees, to find out whether a commit can be made.
+  // Commits a change without meaning, to find out whether a commit is possible.
   absl::Status Probe();
 
   const std::string& log_id() const { return log_id_; }
@@ -54,7 +54,7 @@ class SqliteWriter {
       : database_(std::move(database)) {}
   absl::Status Prepare();
   absl::Status LoadLog();
-  // `latest` is the last position used so far in this batch.
+  // Runs one transaction of a batch. `latest` is the last position used so far in the batch.
   absl::StatusOr<Committed> Apply(const Transaction& transaction, absl::Time recorded_at,
                                   int64_t* latest);
   absl::StatusOr<Snapshot> Load(const Transaction& transaction, absl::Time now);
@@ -62,7 +62,7 @@ class SqliteWriter {
   absl::StatusOr<bool> TrimEvents(absl::Time cutoff);
   absl::StatusOr<bool> TrimSessions(absl::Time cutoff);
   absl::StatusOr<bool> TrimIntents(absl::Time cutoff);
-  // `statement` removes at most a step's worth of rows older than `cutoff`.
+  // Runs `statement`, which removes at most a step's worth of rows older than `cutoff`.
   absl::StatusOr<bool> Remove(const SqliteStatement& statement, absl::Time cutoff);
   absl::Status Put(const SessionRecord& record);
   absl::StatusOr<int64_t> Put(const IntentRecord& intent);
