@@ -104,16 +104,17 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
         send_until_(std::min(answer_by_, Now() + tools.send_for)) {}
 
   void Begin() {
-    ledger().Begin({.merchant_id = context_.merchant_id,
-                    .request_id = creation_.id.request_id,
-                    .rpc = rpc_,
-                    .caller = creation_.caller,
-                    .trace = call_->trace(),
-                    .request = Fingerprint(request_),
-                    .turns_up = shape_.settle_wait > absl::ZeroDuration()},
-                   answer_by_, Wanted(), [self = shared_from_this()](absl::StatusOr<Begun> begun) {
-                     self->GotBegun(std::move(begun));
-                   });
+    ledger().Reserve({.merchant_id = context_.merchant_id,
+                      .request_id = creation_.id.request_id,
+                      .rpc = rpc_,
+                      .caller = creation_.caller,
+                      .trace = call_->trace(),
+                      .request = Fingerprint(request_),
+                      .discoverable = shape_.settle_wait > absl::ZeroDuration()},
+                     answer_by_, Wanted(),
+                     [self = shared_from_this()](absl::StatusOr<Reservation> reservation) {
+                       self->GotReservation(std::move(reservation));
+                     });
   }
 
  private:
@@ -123,26 +124,27 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
     return [self = shared_from_this()] { return !self->call_->cancelled(); };
   }
 
-  void GotBegun(absl::StatusOr<Begun> begun) {
-    if (!begun.ok()) return FinishWithoutLedger(begun.status());
+  void GotReservation(absl::StatusOr<Reservation> reservation) {
+    if (!reservation.ok()) return FinishWithoutLedger(reservation.status());
     // A different request is another create: the error reports what is known of that one only.
-    if (begun->what != Begun::kDiffers) call_->set_ledger_asked();
-    switch (begun->what) {
-      case Begun::kSend:
-        begun_ = std::move(begun->known);
+    if (reservation->what != Reservation::kDiffers) call_->set_ledger_asked();
+    switch (reservation->what) {
+      case Reservation::kSend:
+        begun_ = std::move(reservation->known);
         if (call_->cancelled()) return GiveBack(Gone());
         outgoing_ = shape_.outgoing ? shape_.outgoing() : nullptr;
         return Send();
-      case Begun::kReplay:
-        if (begun->known.trimmed && begun->known.answer.empty()) {
+      case Reservation::kReplay:
+        if (reservation->known.trimmed && reservation->known.answer.empty()) {
           return call_->Finish(AnswerNotKept());
         }
-        return Replay(begun->known.answer, true);
-      case Begun::kRefuse:
-        return call_->Finish(WithMetadata(ParseError(begun->known.answer), {{"replayed", "true"}}));
-      case Begun::kDiffers:
-        return call_->Finish(Reused(request_, rpc_, begun->known));
-      case Begun::kUnsettled:
+        return Replay(reservation->known.answer, true);
+      case Reservation::kRefuse:
+        return call_->Finish(
+            WithMetadata(ParseError(reservation->known.answer), {{"replayed", "true"}}));
+      case Reservation::kDiffers:
+        return call_->Finish(Reused(request_, rpc_, reservation->known));
+      case Reservation::kUnsettled:
         return call_->Finish(Unsettled());
     }
   }
@@ -214,32 +216,33 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
   void GiveBack(absl::Status status) { Close(IntentState::kNotSent, "", std::move(status)); }
 
   void Close(IntentState state, std::string answer, absl::Status status) {
-    Keep(Closing(state, std::move(answer)),
-         [self = shared_from_this(), status = std::move(status)] { self->call_->Finish(status); });
+    Complete(
+        Completion(state, std::move(answer)),
+        [self = shared_from_this(), status = std::move(status)] { self->call_->Finish(status); });
   }
 
   // The upstream has executed it, so a store that fails must not turn the answer into an error.
   void Record() {
-    Keep(shape_.record ? shape_.record(*response_)
-                       : Closing(IntentState::kExecuted, response_->SerializeAsString()),
-         [self = shared_from_this()] { self->call_->Finish(absl::OkStatus()); });
+    Complete(shape_.record ? shape_.record(*response_)
+                           : Completion(IntentState::kExecuted, response_->SerializeAsString()),
+             [self = shared_from_this()] { self->call_->Finish(absl::OkStatus()); });
   }
 
   // If what it created is discovered in time, the create was executed, and that is the answer.
   void Settle(absl::Status status) {
-    Keep(Closing(IntentState::kUnknown, ""),
-         [self = shared_from_this(), status = std::move(status)]() mutable {
-           self->AwaitSettled(std::move(status));
-         });
+    Complete(Completion(IntentState::kUnknown, ""),
+             [self = shared_from_this(), status = std::move(status)]() mutable {
+               self->AwaitSettled(std::move(status));
+             });
   }
 
-  CreateLedger::Write Closing(IntentState state, std::string answer) {
-    return ledger().Closing(begun_, state, std::move(answer));
+  CreateLedger::Write Completion(IntentState state, std::string answer) {
+    return ledger().Completion(begun_, state, std::move(answer));
   }
 
-  void Keep(CreateLedger::Write write, absl::AnyInvocable<void() &&> then) {
-    ledger().Keep(std::move(write), [self = shared_from_this(),
-                                     then = std::move(then)](const absl::Status& status) mutable {
+  void Complete(CreateLedger::Write write, absl::AnyInvocable<void() &&> then) {
+    ledger().Complete(std::move(write), [self = shared_from_this(), then = std::move(then)](
+                                            const absl::Status& status) mutable {
       self->LogUnlessWritten(status);
       std::move(then)();
     });
@@ -248,14 +251,14 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
   void AwaitSettled(absl::Status status) {
     const absl::Time until = std::min(answer_by_, Now() + shape_.settle_wait);
     if (until <= Now()) return call_->Finish(status);
-    ledger().Await(
-        context_.merchant_id, creation_.id.request_id, until, Wanted(),
-        [self = shared_from_this(), status = std::move(status)](absl::StatusOr<Begun> begun) {
-          if (!begun.ok() || begun->what != Begun::kReplay) {
-            return self->call_->Finish(status);
-          }
-          self->Replay(begun->known.answer, false);
-        });
+    ledger().AwaitOutcome(context_.merchant_id, creation_.id.request_id, until, Wanted(),
+                          [self = shared_from_this(),
+                           status = std::move(status)](absl::StatusOr<Reservation> reservation) {
+                            if (!reservation.ok() || reservation->what != Reservation::kReplay) {
+                              return self->call_->Finish(status);
+                            }
+                            self->Replay(reservation->known.answer, false);
+                          });
   }
 
   void Replay(const std::string& answer, bool replayed) {

@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/error.h"
 #include "server/base/log.h"
-#include "server/creates/create_request.h"
 
 namespace ipp::creates {
 namespace {
@@ -43,73 +42,6 @@ const char* OutcomeLabel(IntentState state) {
   return "unknown";
 }
 
-bool IsSettled(IntentState state) {
-  return state == IntentState::kExecuted || state == IntentState::kRejected;
-}
-
-// Handles a create that the ledger does not have, although a session with its request_id exists.
-Begun KnownBySession(IntentRecord fresh, const kustom::ipp::v1::Session& session) {
-  if (!MayHaveMade(fresh, session)) {
-    // Rebuild the earlier request from the session, so that the error can name what differs.
-    kustom::ipp::v1::CreateSessionRequest request;
-    request.ParseFromString(fresh.request);
-    request.set_device_id(session.device_id());
-    request.set_order_amount(session.order_amount());
-    request.set_purchase_currency(session.purchase_currency());
-    fresh.request = request.SerializeAsString();
-    fresh.state = IntentState::kExecuted;
-    fresh.session_id = session.session_id();
-    return {Begun::kDiffers, std::move(fresh)};
-  }
-  fresh.state = IntentState::kExecuted;
-  fresh.session_id = session.session_id();
-  fresh.answer = AnswerOf(session);
-  return {Begun::kReplay, std::move(fresh)};
-}
-
-// The answer was trimmed, but the outcome is known: rebuilds an answer from that.
-void AnswerForTombstone(const std::optional<store::SessionRecord>& created, IntentRecord* known) {
-  if (known->state == IntentState::kRejected) {
-    known->answer = SerializeError(RefusalOf(*known));
-  } else if (known->state == IntentState::kExecuted && !known->session_id.empty()) {
-    kustom::ipp::v1::Session session;
-    session.set_session_id(known->session_id);
-    if (created && created->session.session_id() == known->session_id) session = created->session;
-    known->answer = AnswerOf(session);
-  }
-}
-
-Begun Settled(IntentRecord known) {
-  const Begun::What what = known.state == IntentState::kExecuted ? Begun::kReplay : Begun::kRefuse;
-  return {what, std::move(known)};
-}
-
-// Decides what to do with a create, inside the transaction of Begin.
-store::Writes DecideBegin(const IntentRecord& fresh, const store::Snapshot& snapshot) {
-  const std::optional<IntentRecord>& known = snapshot.intent;
-  if (!known && snapshot.created) {
-    // The ledger has lost the create, for example after a restore; its session answers it.
-    Begun begun = KnownBySession(fresh, snapshot.created->session);
-    if (begun.what != Begun::kReplay) return {.decided = std::move(begun)};
-    IntentRecord kept = begun.known;
-    return {.intent = std::move(kept), .decided = std::move(begun)};
-  }
-  if (known && (known->rpc != fresh.rpc || !IsSameRequest(*known, fresh.request))) {
-    return {.decided = Begun{Begun::kDiffers, *known}};
-  }
-  if (known && known->state == IntentState::kUnderWay && known->owner == fresh.owner) {
-    return {.decided = Begun{Begun::kSend, *known}};
-  }
-  if (known && known->state != IntentState::kNotSent) {
-    Begun begun = IsSettled(known->state) ? Settled(*known) : Begun{Begun::kUnsettled, *known};
-    if (known->trimmed) AnswerForTombstone(snapshot.created, &begun.known);
-    return {.decided = std::move(begun)};
-  }
-  Begun begun{Begun::kSend, fresh};
-  if (known) begun.known.created_at = known->created_at;
-  return {.intent = begun.known, .decided = begun};
-}
-
 }  // namespace
 
 // A caller that waits for an answer.
@@ -117,7 +49,7 @@ struct CreateLedger::Waiter {
   Create create;
   absl::Time deadline;
   std::function<bool()> wanted;
-  absl::AnyInvocable<void(absl::StatusOr<Begun>) &&> done;
+  absl::AnyInvocable<void(absl::StatusOr<Reservation>) &&> done;
   bool may_send = true;  // may reserve the create if it was not sent
   absl::Duration pause;  // before the next read
 };
@@ -140,11 +72,11 @@ CreateLedger::CreateLedger(store::Store* store, Clock* clock, Scheduler* schedul
   // Create the counters at start-up, so that an alarm sees the first increment.
   for (const char* rpc : {"CreateSession", "CreateEnrollment", "CreateSimulatedDevice"}) {
     for (const char* result : {"sent", "replayed", "refused", "joined", "differs"}) {
-      Told(rpc, result);
+      RequestCounter(rpc, result);
     }
     for (const IntentState state : {IntentState::kNotSent, IntentState::kRejected,
                                     IntentState::kExecuted, IntentState::kUnknown}) {
-      Closed(rpc, state);
+      CompletionCounter(rpc, state);
     }
   }
 }
@@ -177,28 +109,28 @@ void CreateLedger::Stop() {
   --busy_;
 }
 
-Counter& CreateLedger::Told(const std::string& rpc, const char* result) {
+Counter& CreateLedger::RequestCounter(const std::string& rpc, const char* result) {
   return metrics_->counter("ipp_creates_total", "Creates that callers asked for.",
                            {{"rpc", rpc}, {"result", result}});
 }
 
-Counter& CreateLedger::Closed(const std::string& rpc, IntentState state) {
+Counter& CreateLedger::CompletionCounter(const std::string& rpc, IntentState state) {
   return metrics_->counter("ipp_creates_closed_total", "Creates by what became of them.",
                            {{"rpc", rpc}, {"outcome", OutcomeLabel(state)}});
 }
 
-void CreateLedger::Begin(Create create, absl::Time deadline, std::function<bool()> wanted,
-                         absl::AnyInvocable<void(absl::StatusOr<Begun>) &&> done) {
+void CreateLedger::Reserve(Create create, absl::Time deadline, std::function<bool()> wanted,
+                           absl::AnyInvocable<void(absl::StatusOr<Reservation>) &&> done) {
   auto waiter = std::make_shared<Waiter>();
   waiter->create = std::move(create);
   waiter->deadline = deadline;
   waiter->wanted = std::move(wanted);
   waiter->done = std::move(done);
   waiter->pause = options_.look;
-  Begin(std::move(waiter));
+  Reserve(std::move(waiter));
 }
 
-void CreateLedger::Begin(std::shared_ptr<Waiter> waiter) {
+void CreateLedger::Reserve(std::shared_ptr<Waiter> waiter) {
   IntentRecord fresh;
   fresh.merchant_id = waiter->create.merchant_id;
   fresh.request_id = waiter->create.request_id;
@@ -211,47 +143,47 @@ void CreateLedger::Begin(std::shared_ptr<Waiter> waiter) {
   fresh.created_at = fresh.updated_at = clock_->Now();
   fresh.under_way_until = fresh.created_at + options_.under_way;
   fresh.settle_by =
-      fresh.created_at + (waiter->create.turns_up ? options_.settle : absl::ZeroDuration());
+      fresh.created_at + (waiter->create.discoverable ? options_.settle : absl::ZeroDuration());
 
   store::Transaction transaction;
   transaction.merchant_id = fresh.merchant_id;
   transaction.request_id = fresh.request_id;
   transaction.ask_created = fresh.rpc == kCreateSession;
   transaction.decide = [fresh](const store::Snapshot& snapshot) {
-    return DecideBegin(fresh, snapshot);
+    return DecideReservation(fresh, snapshot);
   };
   store_->Commit(std::move(transaction),
                  [this, waiter, fresh](absl::StatusOr<store::Committed> committed) mutable {
                    if (!committed.ok()) {
-                     Later({clock_->Monotonic() + options_.settle, Forgetting(fresh)});
+                     QueueRetry({clock_->Monotonic() + options_.settle, Release(fresh)});
                      return std::move(waiter->done)(committed.status());
                    }
                    const std::string& rpc = waiter->create.rpc;
-                   auto begun = std::any_cast<Begun>(std::move(committed->decided));
-                   switch (begun.what) {
-                     case Begun::kSend:
-                       Told(rpc, "sent").Add();
+                   auto reservation = std::any_cast<Reservation>(std::move(committed->decided));
+                   switch (reservation.what) {
+                     case Reservation::kSend:
+                       RequestCounter(rpc, "sent").Add();
                        break;
-                     case Begun::kReplay:
-                       Told(rpc, "replayed").Add();
+                     case Reservation::kReplay:
+                       RequestCounter(rpc, "replayed").Add();
                        break;
-                     case Begun::kRefuse:
-                       Told(rpc, "refused").Add();
+                     case Reservation::kRefuse:
+                       RequestCounter(rpc, "refused").Add();
                        break;
-                     case Begun::kDiffers:
-                       Told(rpc, "differs").Add();
+                     case Reservation::kDiffers:
+                       RequestCounter(rpc, "differs").Add();
                        break;
-                     case Begun::kUnsettled:
-                       Told(rpc, "joined").Add();
-                       return Looked(std::move(waiter), std::move(begun.known));
+                     case Reservation::kUnsettled:
+                       RequestCounter(rpc, "joined").Add();
+                       return OnPoll(std::move(waiter), std::move(reservation.known));
                    }
-                   std::move(waiter->done)(std::move(begun));
+                   std::move(waiter->done)(std::move(reservation));
                  });
 }
 
-void CreateLedger::Await(std::string merchant_id, std::string request_id, absl::Time until,
-                         std::function<bool()> wanted,
-                         absl::AnyInvocable<void(absl::StatusOr<Begun>) &&> done) {
+void CreateLedger::AwaitOutcome(std::string merchant_id, std::string request_id, absl::Time until,
+                                std::function<bool()> wanted,
+                                absl::AnyInvocable<void(absl::StatusOr<Reservation>) &&> done) {
   auto waiter = std::make_shared<Waiter>();
   waiter->create.merchant_id = std::move(merchant_id);
   waiter->create.request_id = std::move(request_id);
@@ -260,39 +192,39 @@ void CreateLedger::Await(std::string merchant_id, std::string request_id, absl::
   waiter->done = std::move(done);
   waiter->may_send = false;
   waiter->pause = options_.look;
-  Look(std::move(waiter));
+  Poll(std::move(waiter));
 }
 
-void CreateLedger::Look(std::shared_ptr<Waiter> waiter) {
+void CreateLedger::Poll(std::shared_ptr<Waiter> waiter) {
   const Create& create = waiter->create;
   store_->FindIntent(create.merchant_id, create.request_id,
                      [this, waiter](absl::StatusOr<IntentRecord> intent) mutable {
-                       Looked(std::move(waiter), std::move(intent));
+                       OnPoll(std::move(waiter), std::move(intent));
                      });
 }
 
-void CreateLedger::Looked(std::shared_ptr<Waiter> waiter, absl::StatusOr<IntentRecord> intent) {
+void CreateLedger::OnPoll(std::shared_ptr<Waiter> waiter, absl::StatusOr<IntentRecord> intent) {
   if (!intent.ok()) return std::move(waiter->done)(intent.status());
-  if (IsSettled(intent->state)) return std::move(waiter->done)(Settled(*std::move(intent)));
+  if (IsSettled(intent->state)) return std::move(waiter->done)(OfSettledIntent(*std::move(intent)));
   // Its owner did not send it. Reserve it for this call.
-  if (intent->state == IntentState::kNotSent && waiter->may_send) return Begin(std::move(waiter));
+  if (intent->state == IntentState::kNotSent && waiter->may_send) return Reserve(std::move(waiter));
   if (!waiter->wanted()) {
     return std::move(waiter->done)(absl::CancelledError("the caller no longer waits"));
   }
   const absl::Time now = clock_->Now();
   const bool hopeless = intent->state == IntentState::kUnknown && now >= intent->settle_by;
   if (hopeless || now >= waiter->deadline || intent->state == IntentState::kNotSent) {
-    return std::move(waiter->done)(Begun{Begun::kUnsettled, *std::move(intent)});
+    return std::move(waiter->done)(Reservation{Reservation::kUnsettled, *std::move(intent)});
   }
   const absl::Duration pause = std::min(waiter->pause, waiter->deadline - now);
   waiter->pause = std::min(waiter->pause * 1.5, kLongestLook);
-  scheduler_->RunAfter(pause, [this, waiter]() mutable { Look(std::move(waiter)); });
+  scheduler_->RunAfter(pause, [this, waiter]() mutable { Poll(std::move(waiter)); });
 }
 
-CreateLedger::Write CreateLedger::Closing(const IntentRecord& begun, IntentState state,
-                                          std::string answer) {
-  return [this, state, merchant_id = begun.merchant_id, request_id = begun.request_id,
-          owner = begun.owner, answer = std::move(answer), now = clock_->Now()](Written done) {
+CreateLedger::Write CreateLedger::Completion(const IntentRecord& reserved, IntentState state,
+                                             std::string answer) {
+  return [this, state, merchant_id = reserved.merchant_id, request_id = reserved.request_id,
+          owner = reserved.owner, answer = std::move(answer), now = clock_->Now()](Written done) {
     store::Transaction transaction;
     transaction.merchant_id = merchant_id;
     transaction.request_id = request_id;
@@ -313,14 +245,14 @@ CreateLedger::Write CreateLedger::Closing(const IntentRecord& begun, IntentState
     store_->Commit(std::move(transaction), [this, state, done = std::move(done)](
                                                absl::StatusOr<store::Committed> committed) mutable {
       if (committed.ok() && committed->decided.has_value()) {
-        Closed(std::any_cast<const std::string&>(committed->decided), state).Add();
+        CompletionCounter(std::any_cast<const std::string&>(committed->decided), state).Add();
       }
       std::move(done)(committed.status());
     });
   };
 }
 
-CreateLedger::Write CreateLedger::Forgetting(const IntentRecord& intent) {
+CreateLedger::Write CreateLedger::Release(const IntentRecord& intent) {
   return [this, merchant_id = intent.merchant_id, request_id = intent.request_id,
           owner = intent.owner](Written done) {
     store::Transaction transaction;
@@ -343,18 +275,18 @@ CreateLedger::Write CreateLedger::Forgetting(const IntentRecord& intent) {
   };
 }
 
-void CreateLedger::Keep(Write write, Written done) {
+void CreateLedger::Complete(Write write, Written done) {
   Run({clock_->Monotonic() + options_.settle, std::move(write)}, std::move(done));
 }
 
-void CreateLedger::Run(Kept kept, Written done) {
+void CreateLedger::Run(PendingWrite kept, Written done) {
   {
     MutexLock lock(&mutex_);
     ++busy_;
   }
   const Write& write = kept.write;
   write([this, kept, done = std::move(done)](const absl::Status& status) mutable {
-    if (!status.ok()) Later(std::move(kept));
+    if (!status.ok()) QueueRetry(std::move(kept));
     std::move(done)(status);
     MutexLock lock(&mutex_);
     --busy_;
@@ -362,7 +294,7 @@ void CreateLedger::Run(Kept kept, Written done) {
   });
 }
 
-void CreateLedger::Later(Kept kept) {
+void CreateLedger::QueueRetry(PendingWrite kept) {
   MutexLock lock(&mutex_);
   if (running_ && clock_->Monotonic() < kept.until && again_.size() < kMostKept) {
     again_.push_back(std::move(kept));
@@ -370,12 +302,12 @@ void CreateLedger::Later(Kept kept) {
 }
 
 void CreateLedger::WriteAgain() {
-  std::vector<Kept> again;
+  std::vector<PendingWrite> again;
   {
     MutexLock lock(&mutex_);
     again.swap(again_);
   }
-  for (Kept& kept : again) Run(std::move(kept), [](const absl::Status&) {});
+  for (PendingWrite& kept : again) Run(std::move(kept), [](const absl::Status&) {});
 }
 
 // A sweep under way counts in busy_.

@@ -16,6 +16,7 @@
 #include "server/base/metrics.h"
 #include "server/base/mutex.h"
 #include "server/base/scheduler.h"
+#include "server/creates/reservation.h"
 #include "server/store/store.h"
 
 namespace ipp::creates {
@@ -36,23 +37,11 @@ struct LedgerOptions {
 struct Create {
   std::string merchant_id;
   std::string request_id;
-  std::string rpc;       // "CreateSession"
-  std::string caller;    // the caller's name
-  TraceContext trace;    // the trace of the caller's call
-  std::string request;   // Fingerprint() of the message
-  bool turns_up = true;  // what it creates can be discovered if the answer is lost
-};
-
-// What to do with a create.
-struct Begun {
-  enum What {
-    kSend,      // it is reserved for this call: send it, then Keep its outcome
-    kReplay,    // it was executed: `known.answer` is the serialized response
-    kRefuse,    // the upstream refused it: `known.answer` is the serialized google.rpc.Status
-    kDiffers,   // the id belongs to another request: `known.request`
-    kUnsettled  // its outcome was still unknown at the deadline
-  } what = kSend;
-  store::IntentRecord known;
+  std::string rpc;           // "CreateSession"
+  std::string caller;        // the caller's name
+  TraceContext trace;        // the trace of the caller's call
+  std::string request;       // Fingerprint() of the message
+  bool discoverable = true;  // what it creates can be discovered if the answer is lost
 };
 
 // The ledger of creates: each create is executed at most once. The intent of a create is durable,
@@ -62,19 +51,20 @@ struct Begun {
 //
 // create_flow.h has a picture of the states. Who moves an intent:
 //
-// * (none), kNotSent → kUnderWay: Begin, for the call that is to send it. The transaction sets
+// * (none), kNotSent → kUnderWay: Reserve, for the call that is to send it. The transaction sets
 //   `owner` (this process and a number, unique for each attempt), `under_way_until` = now +
 //   `under_way`, and `settle_by` = now + `settle` (now, if what it creates cannot be discovered).
-// * (none) → kExecuted: Begin, if a session has this request_id although the ledger lacks the
+// * (none) → kExecuted: Reserve, if a session has this request_id although the ledger lacks the
 //   create, for example after a restore. It answers kReplay and sends nothing.
-// * kUnderWay → kNotSent, kRejected, kExecuted, kUnknown: the flow that sent it (Closing, Keep). An
+// * kUnderWay → kNotSent, kRejected, kExecuted, kUnknown: the flow that sent it (Completion,
+// Complete). An
 //   executed CreateSession is written by SessionRecorder, together with the session and its event.
-//   Closing changes the intent only if its owner is still the same and its outcome is not yet
+//   Completion changes the intent only if its owner is still the same and its outcome is not yet
 //   settled. It still applies after a sweep: an outcome that arrives late is better than none.
 // * kUnderWay → kUnknown: the sweep of any replica, when `under_way_until` has passed, because the
 //   owner died or hangs. If only one process can use the store, Start() orphans all at once: their
 //   owners are dead.
-// * kUnderWay → kNotSent: the ledger itself, when the commit of Begin failed. The intent may have
+// * kUnderWay → kNotSent: the ledger itself, when the commit of Reserve failed. The intent may have
 //   been written although its caller got an error; the retry queue takes it back.
 // * any state but kExecuted → kExecuted: SessionRecorder, when a whole session names the create and
 //   may have been made by it (create_request.h). The sources are the reconciler, webhooks and
@@ -82,11 +72,11 @@ struct Begun {
 // * Retention turns an old intent into a tombstone without request and answer (`trimmed`), and
 //   later removes it. A tombstone still answers or refuses its id, but is never sent again.
 //
-// kExecuted and kRejected are settled: Begin answers them at once (kReplay, kRefuse). On kUnderWay
-// and kUnknown it waits: it reads the intent after pauses that grow from `look` to half a second,
-// until the intent is settled, or kNotSent (then the waiting call reserves it for itself), or until
-// its deadline, or until an unknown intent has passed `settle_by` (kUnsettled). An unknown create
-// is never sent again.
+// kExecuted and kRejected are settled: Reserve answers them at once (kReplay, kRefuse). On
+// kUnderWay and kUnknown it waits: it reads the intent after pauses that grow from `look` to half a
+// second, until the intent is settled, or kNotSent (then the waiting call reserves it for itself),
+// or until its deadline, or until an unknown intent has passed `settle_by` (kUnsettled). An unknown
+// create is never sent again.
 //
 // Writes that the store could not take are tried again at each sweep, for as long as `settle`, at
 // most 10,000 at once.
@@ -112,44 +102,46 @@ class CreateLedger {
   // for a create that another call is sending; when it returns false, `done` gets CANCELLED. `done`
   // runs exactly once, never inside the call, on a thread of the store or the scheduler. If it gets
   // an error of the store, the create must not be sent.
-  void Begin(Create create, absl::Time deadline, std::function<bool()> wanted,
-             absl::AnyInvocable<void(absl::StatusOr<Begun>) &&> done);
+  void Reserve(Create create, absl::Time deadline, std::function<bool()> wanted,
+               absl::AnyInvocable<void(absl::StatusOr<Reservation>) &&> done);
 
   // A write to the store. It may run several times, one after another.
   using Written = absl::AnyInvocable<void(absl::Status) &&>;
   using Write = std::function<void(Written done)>;
 
-  // The write that records the outcome of a create that Begin said to send (`begun` is what it
+  // The write that records the outcome of a create that Reserve said to send (`reserved` is what it
   // returned): kNotSent, kRejected, kExecuted (with its answer) or kUnknown. An intent that was
   // settled meanwhile stays as it is.
-  Write Closing(const store::IntentRecord& begun, store::IntentState state, std::string answer);
+  Write Completion(const store::IntentRecord& reserved, store::IntentState state,
+                   std::string answer);
 
   // Runs `write` and calls `done` with the result of the first attempt. A failed write goes to the
   // retry queue: a known outcome must not be lost because the store was unavailable for a moment.
-  void Keep(Write write, Written done);
+  void Complete(Write write, Written done);
 
   // Waits until a create is settled, or `until`. Results: kReplay, kRefuse or kUnsettled; errors as
-  // for Begin.
-  void Await(std::string merchant_id, std::string request_id, absl::Time until,
-             std::function<bool()> wanted, absl::AnyInvocable<void(absl::StatusOr<Begun>) &&> done);
+  // for Reserve.
+  void AwaitOutcome(std::string merchant_id, std::string request_id, absl::Time until,
+                    std::function<bool()> wanted,
+                    absl::AnyInvocable<void(absl::StatusOr<Reservation>) &&> done);
 
  private:
   struct Waiter;
   // A write that is retried until `until`.
-  struct Kept {
+  struct PendingWrite {
     absl::Duration until;  // monotonic
     Write write;
   };
 
-  Counter& Told(const std::string& rpc, const char* result);
-  Counter& Closed(const std::string& rpc, store::IntentState state);
-  void Begin(std::shared_ptr<Waiter> waiter);
-  void Look(std::shared_ptr<Waiter> waiter);
-  void Looked(std::shared_ptr<Waiter> waiter, absl::StatusOr<store::IntentRecord> intent);
+  Counter& RequestCounter(const std::string& rpc, const char* result);
+  Counter& CompletionCounter(const std::string& rpc, store::IntentState state);
+  void Reserve(std::shared_ptr<Waiter> waiter);
+  void Poll(std::shared_ptr<Waiter> waiter);
+  void OnPoll(std::shared_ptr<Waiter> waiter, absl::StatusOr<store::IntentRecord> intent);
   // The write that takes back a reservation whose caller got an error.
-  Write Forgetting(const store::IntentRecord& intent);
-  void Run(Kept kept, Written done);
-  void Later(Kept kept);
+  Write Release(const store::IntentRecord& intent);
+  void Run(PendingWrite kept, Written done);
+  void QueueRetry(PendingWrite kept);
   void WriteAgain();
   void Sweep(bool all);
   void ScheduleSweep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -172,7 +164,7 @@ class CreateLedger {
   int busy_ ABSL_GUARDED_BY(mutex_) = 0;  // sweeps, their calls to the store, and writes under way
   Scheduler::TaskId task_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Duration count_at_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();  // monotonic
-  std::vector<Kept> again_ ABSL_GUARDED_BY(mutex_);  // the retry queue, for the next sweep
+  std::vector<PendingWrite> again_ ABSL_GUARDED_BY(mutex_);  // the retry queue, for the next sweep
   std::atomic<uint64_t> begun_{0};
 };
 

@@ -44,7 +44,7 @@ std::optional<store::IntentRecord> Settle(const std::optional<store::IntentRecor
 }  // namespace
 
 // The result of the last run of `decide`. Both `decide` and `done` run on the store's thread.
-struct SessionRecorder::Told {
+struct SessionRecorder::Decision {
   UpdateEffect effect = UpdateEffect::kRepeated;
   std::vector<SessionEventType> events = {};
   bool closed = false;   // the update ended a create that was kUnderWay
@@ -112,18 +112,18 @@ SessionRecorder::SessionRecorder(store::Store* store, Clock* clock, Metrics* met
 
 store::Writes SessionRecorder::Decide(const SessionUpdate& heard, const CheckTimes& times,
                                       const store::Snapshot& snapshot) {
-  Told told;
-  if (snapshot.already_seen) return {.decided = std::move(told)};
+  Decision decision;
+  if (snapshot.already_seen) return {.decided = std::move(decision)};
   SessionUpdate news = heard;
   news.hold = snapshot.creating;
   // The create made another session, so this one is recorded without the request_id.
   if (snapshot.intent && snapshot.intent->session_id != news.session_id) {
-    told.first = snapshot.intent->session_id;
+    decision.first = snapshot.intent->session_id;
   }
-  const bool doubled = !told.first.empty();
-  told.foreign = snapshot.intent && !doubled && !news.answers_create && news.session &&
-                 !creates::MayHaveMade(*snapshot.intent, *news.session);
-  const bool other = doubled || told.foreign;
+  const bool doubled = !decision.first.empty();
+  decision.foreign = snapshot.intent && !doubled && !news.answers_create && news.session &&
+                     !creates::MayHaveMade(*snapshot.intent, *news.session);
+  const bool other = doubled || decision.foreign;
   if (other) news.request_id.clear();
   if (snapshot.intent && !other) news.trace = snapshot.intent->trace;
   std::optional<store::IntentRecord> settled;
@@ -131,14 +131,14 @@ store::Writes SessionRecorder::Decide(const SessionUpdate& heard, const CheckTim
   // The create was not known to be executed, so the end of its session was not published before.
   if (settled) news.overheard = false;
   Step step = Advance(snapshot.session, news, times);
-  told.effect = step.effect;
-  for (const store::NewEvent& event : step.events) told.events.push_back(event.event.type());
-  told.closed = settled && snapshot.intent->state == store::IntentState::kUnderWay;
-  told.settled = settled && snapshot.intent->state == store::IntentState::kUnknown;
+  decision.effect = step.effect;
+  for (const store::NewEvent& event : step.events) decision.events.push_back(event.event.type());
+  decision.closed = settled && snapshot.intent->state == store::IntentState::kUnderWay;
+  decision.settled = settled && snapshot.intent->state == store::IntentState::kUnknown;
   return {.session = std::move(step.record),
           .events = std::move(step.events),
           .intent = std::move(settled),
-          .decided = std::move(told)};
+          .decided = std::move(decision)};
 }
 
 void SessionRecorder::Record(SessionUpdate news,
@@ -167,25 +167,25 @@ void SessionRecorder::Record(SessionUpdate news,
       return Record(std::move(alone), std::move(done));
     }
     if (!committed.ok()) return std::move(done)(committed.status());
-    const auto& told = std::any_cast<const Told&>(committed->decided);
-    Count(source, told);
-    Recorded recorded{.effect = told.effect, .trace = {}, .session = {}};
+    const auto& decision = std::any_cast<const Decision&>(committed->decided);
+    Count(source, decision);
+    Recorded recorded{.effect = decision.effect, .trace = {}, .session = {}};
     if (committed->session) {
       recorded.trace = std::move(committed->session->trace);
       recorded.session = std::move(committed->session->session);
     }
-    if (told.foreign) {
+    if (decision.foreign) {
       LogWarning("a session carries the mark of a create that did not make it",
                  {{"merchant", heard->merchant_id},
                   {"request_id", heard->request_id},
                   {"session", heard->session_id},
                   {"trace_id", std::string(heard->trace.trace_id())}});
     }
-    if (!told.first.empty()) {
+    if (!decision.first.empty()) {
       LogError("one create made two sessions",
                {{"merchant", heard->merchant_id},
                 {"request_id", heard->request_id},
-                {"session", told.first},
+                {"session", decision.first},
                 {"second", heard->session_id},
                 {"trace_id", std::string(recorded.trace.trace_id())}});
     }
@@ -242,13 +242,13 @@ void SessionRecorder::Change(std::string merchant_id, std::string session_id,
   });
 }
 
-void SessionRecorder::Count(SessionEventSource source, const Told& told) {
-  news_.at({source, told.effect})->Add();
-  for (const SessionEventType type : told.events) events_.at({source, type})->Add();
-  if (told.closed) closed_.Add();
-  if (told.settled) settled_.Add();
-  if (!told.first.empty()) doubled_.Add();
-  if (told.foreign) foreign_.Add();
+void SessionRecorder::Count(SessionEventSource source, const Decision& decision) {
+  news_.at({source, decision.effect})->Add();
+  for (const SessionEventType type : decision.events) events_.at({source, type})->Add();
+  if (decision.closed) closed_.Add();
+  if (decision.settled) settled_.Add();
+  if (!decision.first.empty()) doubled_.Add();
+  if (decision.foreign) foreign_.Add();
 }
 
 }  // namespace ipp::sessions

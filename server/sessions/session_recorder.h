@@ -60,17 +60,17 @@ class SessionRecorder {
  private:
   using Source = kustom::ipp::v1::SessionEventSource;
   using Type = kustom::ipp::v1::SessionEventType;
-  struct Told;
+  struct Decision;
 
   // Applies `change` to the record, stores the result and counts its events. No-op without a
   // record.
   void Change(std::string merchant_id, std::string session_id,
               std::function<Step(const store::SessionRecord&)> change,
               absl::AnyInvocable<void(absl::Status) &&> done);
-  // What the transaction of an update writes; its `decided` is a Told. Pure.
+  // What the transaction of an update writes; its `decided` is a Decision. Pure.
   static store::Writes Decide(const SessionUpdate& heard, const CheckTimes& times,
                               const store::Snapshot& snapshot);
-  void Count(Source source, const Told& told);
+  void Count(Source source, const Decision& decision);
 
   store::Store* const store_;
   Clock* const clock_;

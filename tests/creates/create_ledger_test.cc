@@ -19,7 +19,7 @@ using namespace sessions;            // NOLINT: who settles creates
 using namespace sessions::fixtures;  // NOLINT: the words of these tests
 using store::IntentRecord;
 using store::IntentState;
-using Answer = std::optional<absl::StatusOr<Begun>>;
+using Answer = std::optional<absl::StatusOr<Reservation>>;
 
 const TraceContext kTrace = {
     .traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
@@ -37,14 +37,15 @@ class CreateLedgerTest : public testing::Test {
   }
 
   // The answer comes when the store and the scheduler are run.
-  std::shared_ptr<Answer> Begin(CreateLedger& ledger, Create create = SomeCreate(),
-                                absl::Duration patience = absl::Seconds(10)) {
+  std::shared_ptr<Answer> Reserve(CreateLedger& ledger, Create create = SomeCreate(),
+                                  absl::Duration patience = absl::Seconds(10)) {
     auto answer = std::make_shared<Answer>();
-    ledger.Begin(
+    ledger.Reserve(
         std::move(create), clock_.Now() + patience, [this] { return wanted_; },
-        [this, answer](absl::StatusOr<Begun> begun) {
-          if (begun.ok() && begun->what == Begun::kSend) begun_ = begun->known;
-          *answer = std::move(begun);
+        [this, answer](absl::StatusOr<Reservation> reservation) {
+          if (reservation.ok() && reservation->what == Reservation::kSend)
+            begun_ = reservation->known;
+          *answer = std::move(reservation);
         });
     EXPECT_FALSE(*answer) << "inside the call";
     store_.RunAll();
@@ -52,8 +53,8 @@ class CreateLedgerTest : public testing::Test {
   }
 
   IntentRecord Close(CreateLedger& ledger, IntentState state, const std::string& text = "") {
-    ledger.Keep(ledger.Closing(begun_, state, text),
-                [](const absl::Status& status) { EXPECT_TRUE(status.ok()) << status; });
+    ledger.Complete(ledger.Completion(begun_, state, text),
+                    [](const absl::Status& status) { EXPECT_TRUE(status.ok()) << status; });
     store_.RunAll();
     return Known();
   }
@@ -97,7 +98,7 @@ class CreateLedgerTest : public testing::Test {
   CreateLedger ledger_{&store_, &clock_, &scheduler_, &metrics_, {}};
 };
 
-Begun::What WhatOf(const std::shared_ptr<Answer>& answer) {
+Reservation::What WhatOf(const std::shared_ptr<Answer>& answer) {
   EXPECT_TRUE(*answer) << "no answer yet";
   EXPECT_TRUE((*answer)->ok()) << (*answer)->status();
   return (*answer)->value().what;
@@ -105,103 +106,105 @@ Begun::What WhatOf(const std::shared_ptr<Answer>& answer) {
 
 TEST_F(CreateLedgerTest, WritesACreateDownBeforeItIsSent) {
   const int before = store_.commits();
-  EXPECT_EQ(WhatOf(Begin(ledger_)), Begun::kSend);
+  EXPECT_EQ(WhatOf(Reserve(ledger_)), Reservation::kSend);
   EXPECT_EQ(store_.commits(), before + 1);
 }
 
 TEST_F(CreateLedgerTest, SendsNothingThatCouldNotBeWrittenDown) {
   store_.FailCommits(absl::UnavailableError("disk full"));
-  const auto answer = Begin(ledger_);
+  const auto answer = Reserve(ledger_);
   ASSERT_TRUE(*answer);
   EXPECT_TRUE(absl::IsUnavailable((*answer)->status()));
 }
 
 TEST_F(CreateLedgerTest, ReplaysWhatWasDone) {
-  Begin(ledger_);
+  Reserve(ledger_);
   Close(ledger_, IntentState::kExecuted, "answer");
-  const auto again = Begin(ledger_);
-  EXPECT_EQ(WhatOf(again), Begun::kReplay);
+  const auto again = Reserve(ledger_);
+  EXPECT_EQ(WhatOf(again), Reservation::kReplay);
   EXPECT_EQ((*again)->value().known.answer, "answer");
 }
 
 TEST_F(CreateLedgerTest, ReplaysARefusal) {
-  Begin(ledger_);
+  Reserve(ledger_);
   Close(ledger_, IntentState::kRejected, "refusal");
-  const auto again = Begin(ledger_);
-  EXPECT_EQ(WhatOf(again), Begun::kRefuse);
+  const auto again = Reserve(ledger_);
+  EXPECT_EQ(WhatOf(again), Reservation::kRefuse);
   EXPECT_EQ((*again)->value().known.answer, "refusal");
 }
 
 TEST_F(CreateLedgerTest, SendsAgainWhatWasNotSent) {
-  Begin(ledger_);
+  Reserve(ledger_);
   Close(ledger_, IntentState::kNotSent);
-  EXPECT_EQ(WhatOf(Begin(ledger_)), Begun::kSend);
+  EXPECT_EQ(WhatOf(Reserve(ledger_)), Reservation::kSend);
 }
 
 TEST_F(CreateLedgerTest, KeepsTheTraceOfTheCallThatItIsSentFor) {
-  Begin(ledger_);
+  Reserve(ledger_);
   EXPECT_EQ(Close(ledger_, IntentState::kNotSent).trace, kTrace);
   Create again = SomeCreate();
   again.trace = NewTrace();
-  Begin(ledger_, again);
+  Reserve(ledger_, again);
   EXPECT_EQ(Close(ledger_, IntentState::kUnknown).trace, again.trace);
-  Begin(ledger_, SomeCreate(), absl::Milliseconds(10));
+  Reserve(ledger_, SomeCreate(), absl::Milliseconds(10));
   EXPECT_EQ(Known().trace, again.trace) << "that call sent nothing";
 }
 
 TEST_F(CreateLedgerTest, TellsAnotherRequestUnderTheSameId) {
-  Begin(ledger_);
-  const auto other = Begin(ledger_, SomeCreate("another"));
-  EXPECT_EQ(WhatOf(other), Begun::kDiffers);
+  Reserve(ledger_);
+  const auto other = Reserve(ledger_, SomeCreate("another"));
+  EXPECT_EQ(WhatOf(other), Reservation::kDiffers);
   EXPECT_EQ((*other)->value().known.request, "request");
   Create enrollment = SomeCreate();
   enrollment.rpc = "CreateEnrollment";
-  EXPECT_EQ(WhatOf(Begin(ledger_, enrollment)), Begun::kDiffers);
+  EXPECT_EQ(WhatOf(Reserve(ledger_, enrollment)), Reservation::kDiffers);
   Create elsewhere = SomeCreate("another");
   elsewhere.merchant_id = "PM2";
-  EXPECT_EQ(WhatOf(Begin(ledger_, elsewhere)), Begun::kSend) << "an id is the merchant's own";
+  EXPECT_EQ(WhatOf(Reserve(ledger_, elsewhere)), Reservation::kSend)
+      << "an id is the merchant's own";
 }
 
 TEST_F(CreateLedgerTest, JoinsTheOneThatIsUnderWay) {
-  Begin(ledger_);
-  const auto second = Begin(ledger_);
+  Reserve(ledger_);
+  const auto second = Reserve(ledger_);
   EXPECT_FALSE(*second);
   Pass(absl::Seconds(1));
   EXPECT_FALSE(*second);
   Close(ledger_, IntentState::kExecuted, "answer");
   Pass(absl::Seconds(1));
-  EXPECT_EQ(WhatOf(second), Begun::kReplay);
+  EXPECT_EQ(WhatOf(second), Reservation::kReplay);
 }
 
 TEST_F(CreateLedgerTest, JoinsTheOneThatIsUnderWayOnAnotherReplica) {
   CreateLedger other(&store_, &clock_, &scheduler_, &metrics_, {});
-  Begin(other);
-  const auto second = Begin(ledger_);
+  Reserve(other);
+  const auto second = Reserve(ledger_);
   Close(other, IntentState::kExecuted, "answer");
   Pass(absl::Seconds(1));
-  EXPECT_EQ(WhatOf(second), Begun::kReplay);
+  EXPECT_EQ(WhatOf(second), Reservation::kReplay);
 }
 
 TEST_F(CreateLedgerTest, TakesOverWhatTheFirstCouldNotSend) {
-  Begin(ledger_);
-  const auto second = Begin(ledger_);
-  const auto third = Begin(ledger_);
+  Reserve(ledger_);
+  const auto second = Reserve(ledger_);
+  const auto third = Reserve(ledger_);
   Close(ledger_, IntentState::kNotSent);
   Pass(absl::Seconds(1));
   // One of the two; the other goes on waiting for it.
   EXPECT_EQ(second->has_value() + third->has_value(), 1);
-  EXPECT_EQ(WhatOf(*second ? second : third), Begun::kSend);
+  EXPECT_EQ(WhatOf(*second ? second : third), Reservation::kSend);
   Close(ledger_, IntentState::kExecuted, "answer");
   Pass(absl::Seconds(1));
-  EXPECT_EQ(WhatOf(*second && WhatOf(second) == Begun::kSend ? third : second), Begun::kReplay);
+  EXPECT_EQ(WhatOf(*second && WhatOf(second) == Reservation::kSend ? third : second),
+            Reservation::kReplay);
 }
 
 TEST_F(CreateLedgerTest, WaitsNoLongerThanItsCaller) {
-  Begin(ledger_);
-  const auto second = Begin(ledger_, SomeCreate(), absl::Seconds(2));
+  Reserve(ledger_);
+  const auto second = Reserve(ledger_, SomeCreate(), absl::Seconds(2));
   Pass(absl::Seconds(3));
-  EXPECT_EQ(WhatOf(second), Begun::kUnsettled);
-  const auto third = Begin(ledger_);
+  EXPECT_EQ(WhatOf(second), Reservation::kUnsettled);
+  const auto third = Reserve(ledger_);
   wanted_ = false;
   Pass(absl::Seconds(1));
   ASSERT_TRUE(*third);
@@ -209,21 +212,21 @@ TEST_F(CreateLedgerTest, WaitsNoLongerThanItsCaller) {
 }
 
 TEST_F(CreateLedgerTest, NeverSendsAgainWhatMayHaveBeenDone) {
-  Begin(ledger_);
+  Reserve(ledger_);
   Close(ledger_, IntentState::kUnknown);
-  const auto again = Begin(ledger_, SomeCreate(), absl::Seconds(2));
+  const auto again = Reserve(ledger_, SomeCreate(), absl::Seconds(2));
   Pass(absl::Seconds(3));
-  EXPECT_EQ(WhatOf(again), Begun::kUnsettled);
+  EXPECT_EQ(WhatOf(again), Reservation::kUnsettled);
 }
 
 TEST_F(CreateLedgerTest, AnswersWithTheSessionOnceItTurnsUp) {
-  Begin(ledger_);
+  Reserve(ledger_);
   Close(ledger_, IntentState::kUnknown);
-  const auto again = Begin(ledger_);
+  const auto again = Reserve(ledger_);
   EXPECT_FALSE(*again);
   TurnUp();
   Pass(absl::Seconds(1));
-  EXPECT_EQ(WhatOf(again), Begun::kReplay);
+  EXPECT_EQ(WhatOf(again), Reservation::kReplay);
   v1::CreateSessionResponse answer;
   ASSERT_TRUE(answer.ParseFromString((*again)->value().known.answer));
   EXPECT_EQ(answer.session().session_id(), "s1");
@@ -233,24 +236,24 @@ TEST_F(CreateLedgerTest, AnswersWithTheSessionOnceItTurnsUp) {
 }
 
 TEST_F(CreateLedgerTest, GivesUpHopeWhenItIsTooLate) {
-  Begin(ledger_);
+  Reserve(ledger_);
   Close(ledger_, IntentState::kUnknown);
   Pass(LedgerOptions().settle);
-  EXPECT_EQ(WhatOf(Begin(ledger_)), Begun::kUnsettled) << "at once";
+  EXPECT_EQ(WhatOf(Reserve(ledger_)), Reservation::kUnsettled) << "at once";
   // Better late than never.
   TurnUp();
-  EXPECT_EQ(WhatOf(Begin(ledger_)), Begun::kReplay);
+  EXPECT_EQ(WhatOf(Reserve(ledger_)), Reservation::kReplay);
 }
 
 TEST_F(CreateLedgerTest, KeepsWhatWasSettledBeforeItWasClosed) {
-  Begin(ledger_);
+  Reserve(ledger_);
   TurnUp();
   EXPECT_EQ(Close(ledger_, IntentState::kUnknown).state, IntentState::kExecuted);
-  EXPECT_EQ(WhatOf(Begin(ledger_)), Begun::kReplay);
+  EXPECT_EQ(WhatOf(Reserve(ledger_)), Reservation::kReplay);
 }
 
 TEST_F(CreateLedgerTest, KnowsASecondSessionOfOneCreateByItsOwnIdOnly) {
-  Begin(ledger_);
+  Reserve(ledger_);
   TurnUp("s1");
   testing::internal::CaptureStderr();
   TurnUp("s2");
@@ -258,7 +261,7 @@ TEST_F(CreateLedgerTest, KnowsASecondSessionOfOneCreateByItsOwnIdOnly) {
               testing::HasSubstr("error one create made two sessions merchant=PM1 request_id=r1 "
                                  "session=s1 second=s2 trace_id="));
   EXPECT_EQ(metrics_.counter("ipp_creates_doubled_total", "").value(), 1);
-  const auto again = Begin(ledger_);
+  const auto again = Reserve(ledger_);
   EXPECT_EQ((*again)->value().known.session_id, "s1");
   EXPECT_EQ(store_.events().at(1).session_id(), "s2");
   EXPECT_EQ(store_.events().at(1).request_id(), "");
@@ -266,16 +269,16 @@ TEST_F(CreateLedgerTest, KnowsASecondSessionOfOneCreateByItsOwnIdOnly) {
 }
 
 TEST_F(CreateLedgerTest, FindsAtStartUpWhatTheProcessBeforeLeft) {
-  Begin(ledger_);
+  Reserve(ledger_);
   {
     CreateLedger next(&store_, &clock_, &scheduler_, &metrics_, {});
     next.Start();
     store_.RunAll();
     next.Stop();
     store_.RunAll();
-    const auto again = Begin(next, SomeCreate(), absl::Milliseconds(100));
+    const auto again = Reserve(next, SomeCreate(), absl::Milliseconds(100));
     Pass(absl::Seconds(1));
-    EXPECT_EQ(WhatOf(again), Begun::kUnsettled);
+    EXPECT_EQ(WhatOf(again), Reservation::kUnsettled);
     EXPECT_EQ((*again)->value().known.state, IntentState::kUnknown);
   }
   EXPECT_EQ(metrics_.counter("ipp_creates_orphaned_total", "").value(), 1);
@@ -285,11 +288,11 @@ TEST_F(CreateLedgerTest, TakesNoCreateOfItsOwnForOneOfTheProcessBefore) {
   for (int i = 0; i < 150; ++i) {
     Create old = SomeCreate();
     old.request_id = absl::StrCat("old", i);
-    Begin(ledger_, old);
+    Reserve(ledger_, old);
   }
   CreateLedger next(&store_, &clock_, &scheduler_, &metrics_, {});
   next.Start();
-  EXPECT_EQ(WhatOf(Begin(next)), Begun::kSend);
+  EXPECT_EQ(WhatOf(Reserve(next)), Reservation::kSend);
   Pass(absl::Seconds(5));
   EXPECT_EQ(Known().state, IntentState::kUnderWay);
   EXPECT_EQ(metrics_.counter("ipp_creates_orphaned_total", "").value(), 150);
@@ -300,7 +303,7 @@ TEST_F(CreateLedgerTest, TakesNoCreateOfItsOwnForOneOfTheProcessBefore) {
 TEST_F(CreateLedgerTest, SweepsWhatHasBeenUnderWayForTooLong) {
   ledger_.Start();
   store_.RunAll();
-  Begin(ledger_);
+  Reserve(ledger_);
   Pass(LedgerOptions().under_way);
   EXPECT_EQ(metrics_.counter("ipp_creates_orphaned_total", "").value(), 0);
   Pass(absl::Seconds(2));
@@ -316,22 +319,22 @@ TEST_F(CreateLedgerTest, SweepsWhatHasBeenUnderWayForTooLong) {
 
 TEST_F(CreateLedgerTest, SendsWhatACommitThatWasTriedAgainFindsWrittenByItself) {
   store_.CommitTwice();
-  EXPECT_EQ(WhatOf(Begin(ledger_)), Begun::kSend);
+  EXPECT_EQ(WhatOf(Reserve(ledger_)), Reservation::kSend);
 }
 
 TEST_F(CreateLedgerTest, TakesBackWhatWasWrittenDownWithoutItsCallersKnowledge) {
   ledger_.Start();
   store_.RunAll();
   store_.LoseAnswer(absl::UnavailableError("connection lost"));
-  const auto first = Begin(ledger_);
+  const auto first = Reserve(ledger_);
   ASSERT_TRUE(*first);
   EXPECT_TRUE(absl::IsUnavailable((*first)->status()));
   EXPECT_EQ(Known().state, IntentState::kUnderWay);
-  const auto second = Begin(ledger_);
+  const auto second = Reserve(ledger_);
   EXPECT_FALSE(*second) << "somebody may be at it";
   store_.FailCommits(absl::UnavailableError("down"), 3);
   Pass(absl::Seconds(10));
-  EXPECT_EQ(WhatOf(second), Begun::kSend);
+  EXPECT_EQ(WhatOf(second), Reservation::kSend);
   ledger_.Stop();
   store_.RunAll();
 }
@@ -339,11 +342,11 @@ TEST_F(CreateLedgerTest, TakesBackWhatWasWrittenDownWithoutItsCallersKnowledge) 
 TEST_F(CreateLedgerTest, KeepsTryingToWriteDownWhatBecameOfACreate) {
   ledger_.Start();
   store_.RunAll();
-  Begin(ledger_);
+  Reserve(ledger_);
   store_.FailCommits(absl::UnavailableError("down"), 5);
   absl::Status told;
-  ledger_.Keep(ledger_.Closing(begun_, IntentState::kExecuted, "answer"),
-               [&](const absl::Status& status) { told = status; });
+  ledger_.Complete(ledger_.Completion(begun_, IntentState::kExecuted, "answer"),
+                   [&](const absl::Status& status) { told = status; });
   store_.RunAll();
   EXPECT_TRUE(absl::IsUnavailable(told));
   Pass(absl::Seconds(10));
@@ -357,16 +360,17 @@ TEST_F(CreateLedgerTest, KeepsTryingToWriteDownWhatBecameOfACreate) {
 TEST_F(CreateLedgerTest, LeavesAloneWhatAnotherTookOver) {
   ledger_.Start();
   store_.RunAll();
-  Begin(ledger_);
+  Reserve(ledger_);
   store_.LoseAnswer(absl::UnavailableError("connection lost"));
-  ledger_.Keep(ledger_.Closing(begun_, IntentState::kNotSent, ""), [](const absl::Status&) {});
+  ledger_.Complete(ledger_.Completion(begun_, IntentState::kNotSent, ""),
+                   [](const absl::Status&) {});
   store_.RunAll();
-  EXPECT_EQ(WhatOf(Begin(ledger_)), Begun::kSend);
+  EXPECT_EQ(WhatOf(Reserve(ledger_)), Reservation::kSend);
   Pass(absl::Seconds(5));
   EXPECT_EQ(Known().state, IntentState::kUnderWay);
-  const auto third = Begin(ledger_, SomeCreate(), absl::Seconds(1));
+  const auto third = Reserve(ledger_, SomeCreate(), absl::Seconds(1));
   Pass(absl::Seconds(2));
-  EXPECT_EQ(WhatOf(third), Begun::kUnsettled) << "not sent a second time";
+  EXPECT_EQ(WhatOf(third), Reservation::kUnsettled) << "not sent a second time";
   ledger_.Stop();
   store_.RunAll();
 }
@@ -394,7 +398,7 @@ TEST_F(HeldEvents, TellACreatedWebhookAtOnceWhenNothingIsBeingCreated) {
 }
 
 TEST_F(HeldEvents, WaitForTheAnswerThatTheWebhookOvertook) {
-  Begin(ledger_);
+  Reserve(ledger_);
   Hear(Webhook(v1::SESSION_EVENT_TYPE_CREATED));
   EXPECT_THAT(Types(), testing::IsEmpty());
   Hear(Webhook(v1::SESSION_EVENT_TYPE_CREATED));
@@ -410,7 +414,7 @@ TEST_F(HeldEvents, WaitForTheAnswerThatTheWebhookOvertook) {
 }
 
 TEST_F(CreateLedgerTest, LendsItsTraceToAllThatIsToldOfItsSession) {
-  Begin(ledger_);
+  Reserve(ledger_);
   TurnUp();
   for (const v1::SessionEventType type :
        {v1::SESSION_EVENT_TYPE_UNSPECIFIED, v1::SESSION_EVENT_TYPE_PAYMENT_FAILED,
@@ -433,7 +437,7 @@ TEST_F(CreateLedgerTest, LendsItsTraceToAllThatIsToldOfItsSession) {
 }
 
 TEST_F(HeldEvents, AreToldBeforeTheNextStep) {
-  Begin(ledger_);
+  Reserve(ledger_);
   Hear(Webhook(v1::SESSION_EVENT_TYPE_CREATED));
   SessionUpdate paid = Webhook(v1::SESSION_EVENT_TYPE_FINALIZED);
   paid.event_id = "kevt_2";
@@ -446,7 +450,7 @@ TEST_F(HeldEvents, AreToldBeforeTheNextStep) {
 }
 
 TEST_F(HeldEvents, CanBeReleasedThin) {
-  Begin(ledger_);
+  Reserve(ledger_);
   Hear(Webhook(v1::SESSION_EVENT_TYPE_CREATED));
   for (int i = 0; i < 2; ++i) {
     recorder_.Release("PM1", "s1", [](const absl::Status& status) { EXPECT_TRUE(status.ok()); });
