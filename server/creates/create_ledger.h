@@ -56,9 +56,9 @@ struct Create {
 //   `under_way`, and `settle_by` = now + `settle` (now, if what it creates cannot be discovered).
 // * (none) → kExecuted: Reserve, if a session has this request_id although the ledger lacks the
 //   create, for example after a restore. It answers kReplay and sends nothing.
-// * kUnderWay → kNotSent, kRejected, kExecuted, kUnknown: the flow that sent it (Completion,
-// Complete). An
-//   executed CreateSession is written by SessionRecorder, together with the session and its event.
+// * kUnderWay → kNotSent, kRejected, kExecuted, kUnknown: the flow that sent it, by Completion and
+//   Complete. An executed CreateSession is written by SessionRecorder, together with the session
+//   and its event.
 //   Completion changes the intent only if its owner is still the same and its outcome is not yet
 //   settled. It still applies after a sweep: an outcome that arrives late is better than none.
 // * kUnderWay → kUnknown: the sweep of any replica, when `under_way_until` has passed, because the

@@ -43,7 +43,7 @@ std::optional<store::IntentRecord> Settle(const std::optional<store::IntentRecor
 
 }  // namespace
 
-// The result of the last run of `decide`. Both `decide` and `done` run on the store's thread.
+// What was decided about an update. It comes back with the commit.
 struct SessionRecorder::Decision {
   UpdateEffect effect = UpdateEffect::kRepeated;
   std::vector<SessionEventType> events = {};

@@ -17,7 +17,7 @@ using namespace fixtures;  // NOLINT: the words of these tests
 using store::FakeStore;
 using testing::HasSubstr;
 
-class SessionBookTest : public testing::Test {
+class SessionRecorderTest : public testing::Test {
  protected:
   absl::StatusOr<UpdateEffect> Record(SessionUpdate news) {
     std::optional<absl::StatusOr<UpdateEffect>> answer;
@@ -43,7 +43,7 @@ class SessionBookTest : public testing::Test {
   SessionRecorder recorder_{&store_, &clock_, &metrics_};
 };
 
-TEST_F(SessionBookTest, WritesRecordAndEventDown) {
+TEST_F(SessionRecorderTest, WritesRecordAndEventDown) {
   EXPECT_EQ(*Record(Webhook(v1::SESSION_EVENT_TYPE_ACTIVATED)), UpdateEffect::kAdvanced);
   ASSERT_EQ(store_.events().size(), 1u);
   EXPECT_EQ(store_.events()[0].event_id(), "kevt_1");
@@ -52,7 +52,7 @@ TEST_F(SessionBookTest, WritesRecordAndEventDown) {
   EXPECT_EQ(store_.events()[1].session().status(), v1::SESSION_STATUS_FINALIZED);
 }
 
-TEST_F(SessionBookTest, TakesAWebhookOnceByMerchantAndEventId) {
+TEST_F(SessionRecorderTest, TakesAWebhookOnceByMerchantAndEventId) {
   EXPECT_EQ(*Record(Webhook(v1::SESSION_EVENT_TYPE_PAYMENT_FAILED)), UpdateEffect::kAttempt);
   EXPECT_EQ(*Record(Webhook(v1::SESSION_EVENT_TYPE_PAYMENT_FAILED)), UpdateEffect::kRepeated);
   EXPECT_EQ(store_.events().size(), 1u);
@@ -63,7 +63,7 @@ TEST_F(SessionBookTest, TakesAWebhookOnceByMerchantAndEventId) {
   EXPECT_EQ(store_.events().size(), 2u);
 }
 
-TEST_F(SessionBookTest, CountsNewsAndEventsOnceDurable) {
+TEST_F(SessionRecorderTest, CountsNewsAndEventsOnceDurable) {
   ASSERT_TRUE(Record(Webhook(v1::SESSION_EVENT_TYPE_ACTIVATED)).ok());
   ASSERT_TRUE(Record(Webhook(v1::SESSION_EVENT_TYPE_ACTIVATED)).ok());
   ASSERT_TRUE(Record(Answer(v1::SESSION_STATUS_CREATED)).ok());
@@ -75,7 +75,7 @@ TEST_F(SessionBookTest, CountsNewsAndEventsOnceDurable) {
               HasSubstr("ipp_session_events_total{source=\"webhook\",type=\"activated\"} 1"));
 }
 
-TEST_F(SessionBookTest, PassesOnThatTheStoreFailedAndTakesTheNewsAgain) {
+TEST_F(SessionRecorderTest, PassesOnThatTheStoreFailedAndTakesTheNewsAgain) {
   store_.FailCommits(absl::UnavailableError("disk full"));
   EXPECT_TRUE(absl::IsUnavailable(Record(Webhook(v1::SESSION_EVENT_TYPE_FINALIZED)).status()));
   EXPECT_EQ(Count("webhook", "advanced"), 0);
@@ -83,7 +83,7 @@ TEST_F(SessionBookTest, PassesOnThatTheStoreFailedAndTakesTheNewsAgain) {
   EXPECT_EQ(store_.events().size(), 1u);
 }
 
-TEST_F(SessionBookTest, PassesOnAnEventOfNoSessionOnce) {
+TEST_F(SessionRecorderTest, PassesOnAnEventOfNoSessionOnce) {
   SessionUpdate news = Webhook(v1::SESSION_EVENT_TYPE_UNSPECIFIED);
   news.session_id = "";
   EXPECT_EQ(*Record(news), UpdateEffect::kRecorded);
@@ -92,7 +92,7 @@ TEST_F(SessionBookTest, PassesOnAnEventOfNoSessionOnce) {
 }
 
 // The create's answer and every webhook were lost; a caller's read is the first that tells of it.
-TEST_F(SessionBookTest, TellsTheEndOfASessionWhoseCreateIsSettledByACallersRead) {
+TEST_F(SessionRecorderTest, TellsTheEndOfASessionWhoseCreateIsSettledByACallersRead) {
   SessionUpdate read = Answer(v1::SESSION_STATUS_FINALIZED);
   read.overheard = true;
   read.request_id = "request-1";
@@ -125,7 +125,7 @@ TEST_F(SessionBookTest, TellsTheEndOfASessionWhoseCreateIsSettledByACallersRead)
   EXPECT_EQ(*Record(read), UpdateEffect::kRepeated);
 }
 
-TEST_F(SessionBookTest, FillsInWhenItHeard) {
+TEST_F(SessionRecorderTest, FillsInWhenItHeard) {
   SessionUpdate news = Answer(v1::SESSION_STATUS_CREATED);
   news.heard_at = absl::Time();
   ASSERT_TRUE(Record(news).ok());
