@@ -118,13 +118,13 @@ class AppImpl final : public App {
       store::PostgresOptions options;
       options.dsn_file = postgres.dsn_file();
       options.password_file = postgres.password_file();
-      options.retention = retention;
+      options.queue.retention = retention;
       options.database_clock = true;
       return store::OpenPostgresStore(std::move(options), &clock_, &metrics_);
     }
     store::SqliteOptions options;
     options.path = config_.store().sqlite().path();
-    options.retention = retention;
+    options.queue.retention = retention;
     return store::OpenSqliteStore(std::move(options), &clock_, &metrics_);
   }
 

@@ -1,6 +1,7 @@
 #include "server/events/event_hub.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -42,15 +43,11 @@ EventHub::EventHub(store::Store* store, HubOptions options, Metrics* metrics)
     known_latest_ = tail_after_ = tail_last_ = bounds.latest;
     epoch_ = bounds.epoch();
   }
-  auto listener = [this](int64_t latest) {
-    MutexLock lock(&mutex_);
-    known_latest_ = std::max(known_latest_, latest);
-    bounds_moved_ = true;
-    changed_.SignalAll();
-  };
-  store_->SetListener(listener);
+  store_->SetListener([this](int64_t latest, std::vector<store::StoredEvent> appended) {
+    Heard(latest, std::move(appended));
+  });
   // Another replica may have appended before the listener was set.
-  listener(store_->bounds().latest);
+  Heard(store_->bounds().latest, {});
   thread_ = std::thread([this] {
     NameThisThread("hub");
     Run();
@@ -70,10 +67,40 @@ EventHub::~EventHub() {
   while (reads_in_flight_ > 0) changed_.Wait(&mutex_);
 }
 
+void EventHub::Heard(int64_t latest, std::vector<store::StoredEvent> appended) {
+  MutexLock lock(&mutex_);
+  known_latest_ = std::max(known_latest_, latest);
+  bounds_moved_ = true;
+  const bool follows = !appended.empty() && !appended_.empty() &&
+                       appended_.back().position + 1 == appended.front().position;
+  if (!follows) {
+    appended_ = std::move(appended);
+  } else if (appended_.size() + appended.size() <= options_.tail_events) {
+    std::move(appended.begin(), appended.end(), std::back_inserter(appended_));
+  } else {
+    appended_.clear();  // the hub lags, and reads them
+  }
+  changed_.SignalAll();
+}
+
+std::vector<store::StoredEvent> EventHub::TakeAppended(int64_t position) {
+  const auto first = std::find_if(
+      appended_.begin(), appended_.end(),
+      [position](const store::StoredEvent& row) { return row.position > position; });
+  appended_.erase(appended_.begin(), first);
+  if (appended_.empty() || appended_.front().position != position + 1) return {};
+  return std::exchange(appended_, {});
+}
+
 void EventHub::Run() {
   TailEnd end;
   while (AwaitNews(&end)) {
     const int64_t after = end.place.position;
+    if (!end.appended.empty()) {
+      failing_ = false;
+      Deliver(Append(MakePage(std::move(end.appended)), end.epochs_taken));
+      continue;
+    }
     bool overlaps = end.place.content != 0;
     Rows rows = overlaps ? ReadNow(after - 1, kFeedEvents + 1) : ReadNow(after, kFeedEvents);
     if (rows.ok() && overlaps && !Continues(end.place, &*rows, &overlaps)) {
@@ -124,6 +151,8 @@ bool EventHub::AwaitNews(TailEnd* end) {
     end->news = known_latest_ > tail_last_;
     end->epochs_taken = epochs_taken_;
     verify_ = verify_ && end->place.content != 0;
+    end->appended.clear();
+    if (end->news && !verify_ && !bounds_moved_) end->appended = TakeAppended(tail_last_);
     if (end->news || verify_) return true;
     const auto patience = measure_at_ - steady_clock::now();
     if (patience.count() > 0 && !bounds_moved_) changed_.WaitFor(&mutex_, patience);

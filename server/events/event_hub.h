@@ -37,8 +37,9 @@ class Subscription;
 // Distributes the event log of the store to subscribers.
 //
 // Log. The store appends events at positions 1, 2, 3 … without gaps (store/store.h). The store's
-// listener wakes the hub's one thread, which reads the rows after the last known position, 1,024 at
-// a time. Each row becomes a LogEvent: the bytes of the outgoing message, with its cursor, made
+// listener wakes the hub's one thread. If the listener got the rows themselves, and they follow the
+// last known position, the hub takes them; otherwise it reads the rows after that position, 1,024
+// at a time. Each row becomes a LogEvent: the bytes of the outgoing message, with its cursor, made
 // once for all subscribers.
 //
 // Tail. The newest `tail_events` events stay in memory: all events with tail_after_ < position <=
@@ -108,11 +109,16 @@ class EventHub {
   struct TailEnd {
     LogPlace place;
     bool news = false;  // the log is known to continue
+    std::vector<store::StoredEvent> appended;  // the rows after `place`, if the store gave them
     int64_t epochs_taken = 0;
   };
 
   // The hub's thread.
   void Run();
+  void Heard(int64_t latest, std::vector<store::StoredEvent> appended) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The rows after `position` that the store gave, if they follow it directly.
+  std::vector<store::StoredEvent> TakeAppended(int64_t position)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Waits until the log continues or the tail must be verified; measures the lag meanwhile. False:
   // the hub is being destroyed.
   bool AwaitNews(TailEnd* end) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -186,6 +192,8 @@ class EventHub {
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   int64_t known_latest_ ABSL_GUARDED_BY(mutex_) = 0;
   bool bounds_moved_ ABSL_GUARDED_BY(mutex_) = false;  // since the hub last read them
+  // Consecutive rows that the store gave and the hub has not taken yet.
+  std::vector<store::StoredEvent> appended_ ABSL_GUARDED_BY(mutex_);
   store::LogEpoch epoch_ ABSL_GUARDED_BY(mutex_);
   int64_t epochs_taken_ ABSL_GUARDED_BY(mutex_) = 0;
   bool verify_ ABSL_GUARDED_BY(mutex_) = false;  // compare the tail's last event with the log

@@ -87,6 +87,7 @@ std::vector<EventHub::Delivery> EventHub::TakeEpoch(const store::LogBounds& boun
   epoch_ = bounds.epoch();
   ++epochs_taken_;
   verify_ = true;
+  appended_.clear();
   while (!tail_.empty() && tail_.back()->row.position > shared) tail_.pop_back();
   if (tail_last_ > shared) {
     // Events after `shared` are read again. If the whole tail is gone, readers read what they need.

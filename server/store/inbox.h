@@ -4,60 +4,44 @@
 #include <chrono>
 #include <cstddef>
 #include <deque>
-#include <functional>
-#include <thread>
+#include <iterator>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "server/base/metrics.h"
 #include "server/base/mutex.h"
-#include "server/base/thread_name.h"
 
 namespace ipp::store {
 
-// A bounded queue of work for one consumer thread. Push and Stop are thread-safe; Take is for the
-// consumer.
-//
-// Work beyond `limit` is refused by a second thread, which the inbox owns. The refusal cannot run
-// inside Push, because a callback must not run inside the call that took it, and it cannot run on
-// the consumer, because that may be waiting for the disk while calls keep arriving. Refused work is
-// therefore answered at once and does not accumulate. A producer without a caller that waits for
-// the answer must limit itself (sessions::ReadObserver does).
+// A queue of work for one consumer thread. Push and Stop are thread-safe; Take is for the consumer.
 template <typename T>
 class Inbox {
  public:
   struct Taken {
     std::vector<T> work;
-    bool stopping = false;  // `work` is then all that was left; cancel it
+    bool stopping = false;  // `work` is then all that was left
   };
 
-  // `refuse` runs on the refusal thread, once for each refused item; it must be quick.
-  Inbox(size_t limit, Gauge* depth, std::function<void(T& work)> refuse)
-      : limit_(limit), depth_(depth), refuse_(std::move(refuse)), refuser_([this] {
-          NameThisThread("store-refusals");
-          RefuseAll();
-        }) {}
-  ~Inbox() {
-    Stop();
-    refuser_.join();
-  }
+  // At most `limit` items wait. `depth` shows how many do; nullptr: no gauge.
+  Inbox(size_t limit, Gauge* depth) : limit_(limit), depth_(depth) {}
 
-  void Push(T work) {
-    bool taken = false;
+  // False when the queue is full; `work` is then unchanged.
+  [[nodiscard]] bool Push(T& work) {
     {
       MutexLock lock(&mutex_);
-      taken = work_.size() < limit_;
-      (taken ? work_ : refused_).push_back(std::move(work));
-      depth_->Set(static_cast<double>(work_.size()));
+      if (work_.size() >= limit_) return false;
+      work_.push_back(std::move(work));
+      ShowDepth();
     }
-    (taken ? changed_ : refused_changed_).Signal();
+    changed_.Signal();
+    return true;
   }
 
-  // Waits at most `patience` for work and returns up to `max` items; none after a timeout. After
-  // Stop it returns everything that is left.
-  Taken Take(size_t max, std::chrono::nanoseconds patience) {
-    const auto deadline = std::chrono::steady_clock::now() + patience;
+  // Waits at most `limit` for work and returns up to `max` items; none after a timeout. After Stop
+  // it returns everything that is left.
+  Taken Take(size_t max, std::chrono::nanoseconds limit) {
+    const auto deadline = std::chrono::steady_clock::now() + limit;
     MutexLock lock(&mutex_);
     while (work_.empty() && !stopping_) {
       const auto left = deadline - std::chrono::steady_clock::now();
@@ -68,43 +52,30 @@ class Inbox {
     const auto end = work_.begin() + (stopping_ ? work_.size() : std::min(max, work_.size()));
     taken.work.assign(std::move_iterator(work_.begin()), std::move_iterator(end));
     work_.erase(work_.begin(), end);
-    depth_->Set(static_cast<double>(work_.size()));
+    ShowDepth();
     return taken;
   }
 
-  // Wakes both threads. Nothing may be pushed after this.
+  // Wakes the consumer. Nothing may be pushed after this.
   void Stop() {
     {
       MutexLock lock(&mutex_);
       stopping_ = true;
     }
     changed_.Signal();
-    refused_changed_.Signal();
   }
 
  private:
-  void RefuseAll() {
-    while (true) {
-      std::deque<T> refused;
-      {
-        MutexLock lock(&mutex_);
-        while (refused_.empty() && !stopping_) refused_changed_.Wait(&mutex_);
-        if (refused_.empty()) return;
-        refused.swap(refused_);
-      }
-      for (T& work : refused) refuse_(work);
-    }
+  void ShowDepth() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (depth_ != nullptr) depth_->Set(static_cast<double>(work_.size()));
   }
 
   const size_t limit_;
   Gauge* const depth_;
-  const std::function<void(T& work)> refuse_;
   Mutex mutex_;
-  CondVar changed_, refused_changed_;
+  CondVar changed_;
   std::deque<T> work_ ABSL_GUARDED_BY(mutex_);
-  std::deque<T> refused_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread refuser_;
 };
 
 }  // namespace ipp::store

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "server/store/store.h"
 
 // Limits on what a transaction may write. They are the same for every store, so that a transaction
@@ -24,6 +25,11 @@ absl::Status CheckKeepable(const Transaction& transaction, const Writes& writes)
 
 // The approximate size of what is written, in bytes.
 size_t BytesOf(const Writes& writes);
+
+// `time` as the stores keep it: in nanoseconds, from 1677 to 2262.
+inline absl::Time KeptTime(absl::Time time) {
+  return absl::FromUnixNanos(absl::ToUnixNanos(time));
+}
 
 // The stored form of a dedup key: the key itself, or its SHA-256 when it is longer than
 // kMaxIdBytes.

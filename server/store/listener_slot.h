@@ -1,11 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "server/base/mutex.h"
+#include "server/store/store.h"
 
 namespace ipp::store {
 
@@ -13,18 +14,18 @@ namespace ipp::store {
 // Set() waits for a listener that is running, and a listener must not call Set() or Run().
 class ListenerSlot {
  public:
-  void Set(std::function<void(int64_t latest)> listener) {
+  void Set(Store::Listener listener) {
     MutexLock lock(&mutex_);
     listener_ = std::move(listener);
   }
-  void Run(int64_t latest) {
+  void Run(int64_t latest, std::vector<StoredEvent> appended) {
     MutexLock lock(&mutex_);
-    if (listener_) listener_(latest);
+    if (listener_) listener_(latest, std::move(appended));
   }
 
  private:
   Mutex mutex_;
-  std::function<void(int64_t latest)> listener_ ABSL_GUARDED_BY(mutex_);
+  Store::Listener listener_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace ipp::store

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "server/base/mutex.h"
@@ -26,7 +26,8 @@ class LogView {
   // Merges `bounds` into what is known, then runs the listener if something is new to it. Bounds of
   // a newer epoch replace the old ones entirely, also when the log is now shorter. Bounds without
   // epochs come from a caller that did not read the epochs; they only move `oldest` and `latest`.
-  void Learn(const LogBounds& bounds) {
+  // `appended`: the rows of a batch that ends at `bounds.latest`, for the listener.
+  void Learn(const LogBounds& bounds, std::vector<StoredEvent> appended = {}) {
     int64_t latest = 0;
     {
       MutexLock lock(&mutex_);
@@ -40,19 +41,20 @@ class LogView {
       }
       latest = bounds_.latest;
     }
-    listener_.Run(latest);
+    listener_.Run(latest, std::move(appended));
   }
 
   // See Store::SetListener. Two threads may learn of the same batch. The first one notifies;
   // `told`, guarded by the slot's lock, suppresses the second notification.
-  void SetListener(std::function<void(int64_t latest)> listener) {
+  void SetListener(Store::Listener listener) {
     if (!listener) return listener_.Set(nullptr);
-    listener_.Set([this, listener = std::move(listener), told = bounds()](int64_t latest) mutable {
+    listener_.Set([this, listener = std::move(listener), told = bounds()](
+                      int64_t latest, std::vector<StoredEvent> appended) mutable {
       const LogEpoch epoch = this->epoch();
       if (latest <= told.latest && epoch == told.epoch()) return;
       told.latest = latest;
       told.epochs = {epoch};
-      listener(latest);
+      listener(latest, std::move(appended));
     });
   }
 

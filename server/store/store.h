@@ -18,8 +18,8 @@
 #include "server/store/log_bounds.h"
 
 // Durable state behind one interface: sessions, the event log, creates (intents), and the ids of
-// received webhooks. Two implementations, sqlite/ and postgres/, follow one design; both pass
-// tests/store/store_contract.h.
+// received webhooks. QueuedStore implements it over a backend (backend.h); there are two, sqlite/ and
+// postgres/. Both, and the fake of the tests, pass tests/store/store_contract.h.
 //
 // Tables
 //
@@ -40,17 +40,17 @@
 // 1. Batch. Calls wait in a bounded queue (inbox.h). The writer takes up to max_batch of them, in
 //    order. Adjacent transactions become one SQL transaction. A lease, orphan or epoch call between
 //    them ends the batch and is a SQL transaction of its own.
-// 2. Read. SQLite: BEGIN IMMEDIATE, then each transaction reads its keys and sees what those before
-//    it wrote. PostgreSQL: one round trip that begins, locks the row of `log` (SELECT … FOR UPDATE)
-//    and reads the keys of the whole batch.
-// 3. Decide. `decide` maps each Snapshot to Writes, a pure function. The store checks the limits
-//    (keepable.h), numbers the events and stamps them with max(now, last recorded_at).
+// 2. Read the keys of the whole batch, each once. SQLite: after BEGIN IMMEDIATE. PostgreSQL: in one
+//    round trip that also begins and locks the row of `log` (SELECT … FOR UPDATE).
+// 3. Decide, in memory (batch.h). `decide` maps each Snapshot to Writes, a pure function; each
+//    transaction sees what those before it wrote. The store checks the limits (keepable.h), numbers
+//    the events and stamps them with max(now, last recorded_at).
 // 4. Make durable. SQLite: COMMIT with synchronous=FULL returns after the fsync of the write-ahead
 //    log. PostgreSQL: a second round trip writes everything, sends a notification if there are
 //    events, updates the row of `log` and commits. The row is updated even if nothing else changed,
 //    because only a commit that writes waits for the synchronous standby.
 // 5. Publish. bounds() moves, the listener runs if events were appended, then the `done` of each
-//    transaction runs.
+//    transaction runs on a thread of its own (answers.h), while the writer takes the next batch.
 //
 // Failures. If one transaction breaks a rule of its own (ALREADY_EXISTS, INVALID_ARGUMENT), the
 // batch is rolled back and each of its transactions is committed alone, so that only the faulty one
@@ -78,7 +78,7 @@ struct SessionRecord {
   bool complete = false;             // the upstream's whole session was seen, not only webhooks
   bool open = true;                  // its status is not final
   absl::Time created_at;             // when the gateway first learned of it
-  absl::Time updated_at;
+  absl::Time updated_at;  // never before the `recorded_at` of the commit that wrote it
   absl::Time next_check_at =
       absl::InfiniteFuture();  // when the reconciler is to read it; infinite: never
   int32_t checks = 0;          // leases since the last update
@@ -184,8 +184,13 @@ struct Committed {
   std::any decided;                      // from the run of `decide` that was committed
 };
 
+// The callback of a call.
+template <typename T>
+using Done = absl::AnyInvocable<void(absl::StatusOr<T>) &&>;
+
 // Thread-safe. Every callback runs exactly once, on a thread of the store, never inside the call
-// that took it, and must not block.
+// that took it, and must not block. Callbacks of commits run in the order of the commits, on a
+// thread that neither writes nor reads.
 //
 // Errors: UNAVAILABLE when the store cannot be written or read now (disk full, database down),
 // RESOURCE_EXHAUSTED when its queue is full, CANCELLED when it is being destroyed, ALREADY_EXISTS
@@ -202,15 +207,15 @@ class Store {
   // Commits `transaction`; `done` gets OK only when it is durable (fsync). Transactions with the
   // same key commit in the order of the calls.
   virtual void Commit(Transaction transaction,
-                      absl::AnyInvocable<void(absl::StatusOr<Committed>) &&> done) = 0;
+                      Done<Committed> done) = 0;
 
   // NOT_FOUND when the gateway has no record of the session.
   virtual void FindSession(std::string merchant_id, std::string session_id,
-                           absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) = 0;
+                           Done<SessionRecord> done) = 0;
   // The session that was created under a request_id; NOT_FOUND as above.
   virtual void FindSessionByRequest(
       std::string merchant_id, std::string request_id,
-      absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) = 0;
+      Done<SessionRecord> done) = 0;
 
   // Leases sessions whose `next_check_at` has come, the longest due first. The same commit puts
   // each of them off: `checks` + 1, `next_check_at` = now + pause. So a session is handed out only
@@ -218,52 +223,56 @@ class Store {
   // dies. Returns the records as they are after that. Waits in the queue of commits.
   virtual void LeaseDue(
       Lease lease,
-      absl::AnyInvocable<void(absl::StatusOr<std::vector<SessionRecord>>) &&> done) = 0;
+      Done<std::vector<SessionRecord>> done) = 0;
   virtual void CountOpen(absl::Time overdue_before,
-                         absl::AnyInvocable<void(absl::StatusOr<OpenSessions>) &&> done) = 0;
+                         Done<OpenSessions> done) = 0;
 
   // NOT_FOUND when there is no such create, or retention has removed it.
   virtual void FindIntent(std::string merchant_id, std::string request_id,
-                          absl::AnyInvocable<void(absl::StatusOr<IntentRecord>) &&> done) = 0;
+                          Done<IntentRecord> done) = 0;
   virtual void ListIntents(
       IntentQuery query,
-      absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done) = 0;
-  virtual void CountIntents(absl::AnyInvocable<void(absl::StatusOr<IntentCounts>) &&> done) = 0;
+      Done<std::vector<IntentRecord>> done) = 0;
+  virtual void CountIntents(Done<IntentCounts> done) = 0;
   // Turns creates that are kUnderWay and whose `under_way_until` is before `under_way_before` into
   // kUnknown, at most `limit` of them; `done` gets the changed records. Waits in the queue of
   // commits.
   virtual void OrphanIntents(
       Orphans which,
-      absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done) = 0;
+      Done<std::vector<IntentRecord>> done) = 0;
   // Whether no other process can use this store.
   virtual bool exclusive() const = 0;
 
   // Events with position > `after`, in order: at most `limit` of them, and about 1 MiB.
   virtual void ReadEvents(
       int64_t after, int limit,
-      absl::AnyInvocable<void(absl::StatusOr<std::vector<StoredEvent>>) &&> done) = 0;
+      Done<std::vector<StoredEvent>> done) = 0;
   // The position just before the first event recorded at or after `time`.
   virtual void FindPosition(absl::Time time,
-                            absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) = 0;
+                            Done<int64_t> done) = 0;
 
   // From memory. Where several replicas share a log this may lag a little: a position beyond
   // `latest` may already have been given out by another replica.
   virtual LogBounds bounds() const = 0;
   // Reads the bounds from the log; bounds() is at least as new afterwards.
-  virtual void RefreshBounds(absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) = 0;
+  virtual void RefreshBounds(Done<LogBounds> done) = 0;
   // Begins a new epoch (log_bounds.h); `done` gets the bounds after it. Waits in the queue of
   // commits.
   virtual void BeginEpoch(NewEpoch epoch,
-                          absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) = 0;
+                          Done<LogBounds> done) = 0;
   // The identity of this log, chosen when it was created; 16 hex digits. A cursor with another
   // identity is foreign.
   virtual const std::string& log_id() const = 0;
 
-  // `listener(latest)` runs on a thread of the store after each batch that appended events and
-  // after each new epoch, of this or another replica. It must not block or call the store. There is
-  // one listener; set it before the first Commit. nullptr removes it and waits for a call that is
-  // running.
-  virtual void SetListener(std::function<void(int64_t latest)> listener) = 0;
+  // The listener runs on a thread of the store after each batch that appended events and after each
+  // new epoch, of this or another replica. `latest` is the last position. `appended` are the rows
+  // of the batch, if the log is only written by this process (exclusive()). Otherwise it is empty,
+  // and the rows have to be read: only a read of the log shows that its history was replaced.
+  //
+  // It must not block or call the store. There is one listener; set it before the first Commit.
+  // nullptr removes it and waits for a call that is running.
+  using Listener = std::function<void(int64_t latest, std::vector<StoredEvent> appended)>;
+  virtual void SetListener(Listener listener) = 0;
 
   // OK when a commit is expected to succeed, as far as is known without trying.
   virtual absl::Status health() const = 0;

@@ -44,24 +44,20 @@ inline absl::Status ForCaller(const absl::Status& status) {
 
 struct CommitCall {
   Transaction transaction;
-  absl::AnyInvocable<void(absl::StatusOr<Committed>) &&> done;
+  Done<Committed> done;
 };
 struct LeaseCall {
   Lease lease;
-  absl::AnyInvocable<void(absl::StatusOr<std::vector<SessionRecord>>) &&> done;
+  Done<std::vector<SessionRecord>> done;
 };
 struct OrphanCall {
   Orphans which;
-  absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done;
+  Done<std::vector<IntentRecord>> done;
 };
 struct EpochCall {
   NewEpoch epoch;
-  absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done;
+  Done<LogBounds> done;
 };
 using WriteCall = std::variant<CommitCall, LeaseCall, OrphanCall, EpochCall>;
-
-inline void Refuse(WriteCall& write, const absl::Status& status) {
-  std::visit([&](auto& call) { std::move(call.done)(status); }, write);
-}
 
 }  // namespace ipp::store

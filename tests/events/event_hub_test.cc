@@ -38,6 +38,24 @@ TEST_F(EventHubTest, HandsOutWhatIsAppendedNext) {
   }
 }
 
+// A store that nobody else writes gives the rows of each commit to the hub.
+TEST_F(EventHubTest, TakesTheRowsOfACommitWithoutReadingThem) {
+  Append(store_, 2);
+  hub_ = std::make_unique<EventHub>(&store_, HubOptions{.tail_events = 8}, &metrics_);
+  ReadsFail();
+  auto subscription = hub_->Subscribe(Everything(), 2);
+  for (int64_t i = 3; i <= 30; ++i) {
+    Wish wish;
+    EXPECT_EQ(wish.Ask(*subscription), nullptr);
+    Append(store_, 1);
+    const auto event = wish.Wait();
+    ASSERT_TRUE(event.ok()) << event.status();
+    EXPECT_EQ((*event)->row.position, i);
+  }
+  EXPECT_EQ(Counted("read_failures"), 0);
+  ExpectNothingWrong();
+}
+
 TEST_F(EventHubTest, GivesAnEventAtHandAtOnceAndDropsTheWish) {
   Append(store_, 3);
   Open();

@@ -28,8 +28,8 @@ class HubOverStore : public testing::TestWithParam<Kind> {
       return;
     }
     store_ = *store::OpenSqliteStore({.path = directory_.File("gateway.db"),
-                                      .retention = {.events = absl::Hours(1)},
-                                      .maintenance_interval = absl::Milliseconds(1)},
+                                      .queue = {.retention = {.events = absl::Hours(1)},
+                                                .maintenance_interval = absl::Milliseconds(1)}},
                                      &clock_, &metrics_);
   }
   void Open(HubOptions options = {.tail_events = 16, .page_events = 7}) {

@@ -142,7 +142,7 @@ TEST_F(ReconcilerThreadsTest, FindsEveryEndOnce) {
   Mutex mutex;
   CondVar changed;
   int told = 0;
-  store_.SetListener([&](int64_t latest) {
+  store_.SetListener([&](int64_t latest, const std::vector<store::StoredEvent>&) {
     MutexLock lock(&mutex);
     told = static_cast<int>(latest);
     changed.SignalAll();

@@ -99,7 +99,7 @@ TEST_P(EpochContract, TellsTheListener) {
   Append(2);
   std::promise<int64_t> told;
   std::atomic<bool> first{true};
-  store_->SetListener([&](int64_t latest) {
+  store_->SetListener([&](int64_t latest, const std::vector<StoredEvent>&) {
     if (first.exchange(false)) told.set_value(latest);
   });
   ASSERT_TRUE(Begin({.starts_after = 1}).ok());

@@ -65,8 +65,8 @@ class PostgresDatabase {
       : server_(server), name_(server.CreateDatabase()), drop_(drop) {
     WriteDsn(server.conninfo(name_));
     options.dsn_file = directory_.File("dsn");
-    options.retention = kShort;
-    options.maintenance_interval = absl::Milliseconds(5);
+    options.queue.retention = kShort;
+    options.queue.maintenance_interval = absl::Milliseconds(5);
     // Long: what is heard, is heard by notification.
     options.poll_interval = absl::Hours(1);
   }

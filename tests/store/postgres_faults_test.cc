@@ -133,7 +133,7 @@ INSTANTIATE_TEST_SUITE_P(PostgresFaults, PostgresStandby,
 TEST_P(PostgresStandby, NeverAcknowledgesWhatItMayNotHave) {
   const auto primary = PostgresServer::Start({}).value();
   PostgresDatabase database(*primary);
-  database.options.maintenance_interval = absl::Hours(1);  // nothing but what the test commits
+  database.options.queue.maintenance_interval = absl::Hours(1);  // nothing but what the test commits
   // Whoever runs the database may not want to see warnings; we must.
   database.Execute(
       absl::StrCat("ALTER DATABASE ", database.name(), " SET client_min_messages = error"));

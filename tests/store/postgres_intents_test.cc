@@ -311,7 +311,7 @@ class PostgresMigration : public testing::Test {
 };
 
 TEST_F(PostgresMigration, TakesALogOfVersion1AlongWithAllThatIsInIt) {
-  database_.options.maintenance_interval = absl::Hours(1);  // nothing here is too old
+  database_.options.queue.maintenance_interval = absl::Hours(1);  // nothing here is too old
   MigrateTo(1);
   EXPECT_EQ(Version(), "1");
   PutSessionAsVersion1("s1");
@@ -347,7 +347,7 @@ TEST_F(PostgresMigration, LetsAReplicaOfVersion1WorkOn) {
 }
 
 TEST_F(PostgresMigration, LetsAReplicaOfVersion2WorkOn) {
-  database_.options.maintenance_interval = absl::Hours(1);  // nothing here is too old
+  database_.options.queue.maintenance_interval = absl::Hours(1);  // nothing here is too old
   const auto store = database_.Open();
   IntentRecord traced = Intent(database_.clock.Now(), "r1");
   traced.trace.traceparent = "00-a-b-01";
@@ -365,7 +365,7 @@ TEST_F(PostgresMigration, LetsAReplicaOfVersion2WorkOn) {
 
 // Each row a session and a create of an earlier release, as they came: in any letter case.
 TEST_F(PostgresMigration, GivesEachIdentifierOneSpelling) {
-  database_.options.maintenance_interval = absl::Hours(1);
+  database_.options.queue.maintenance_interval = absl::Hours(1);
   MigrateTo(3);
   const std::string upper = "AAAAAAAA-0000-4000-8000-00000000000A",
                     lower = absl::AsciiStrToLower(upper);

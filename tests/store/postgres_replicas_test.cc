@@ -23,7 +23,7 @@ class PostgresReplicas : public testing::Test {
 class Ear {
  public:
   explicit Ear(Store* store) : store_(store) {
-    store_->SetListener([this](int64_t latest) {
+    store_->SetListener([this](int64_t latest, const std::vector<StoredEvent>&) {
       MutexLock lock(&mutex_);
       EXPECT_GT(latest, latest_);
       latest_ = latest;

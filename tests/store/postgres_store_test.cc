@@ -222,6 +222,23 @@ TEST_F(PostgresStoreTest, RemovesNothingByAClockThatIsAheadOfTheDatabases) {
   EXPECT_LT(Read(*store, 0)->back().recorded_at, now + absl::Hours(1));
 }
 
+// Its first commit comes before any maintenance. A time that is too late would stay: `recorded_at`
+// never decreases.
+TEST_F(PostgresStoreTest, GoesByTheDatabasesClockFromTheFirstCommitOn) {
+  const absl::Time now = absl::Now();
+  database_.options.database_clock = true;
+  database_.options.queue.maintenance_interval = absl::Hours(1);
+  for (const absl::Duration wrong : {absl::Hours(24 * 400), -absl::Hours(24 * 400)}) {
+    database_.clock.SetWall(now + wrong);
+    const auto store = database_.Open();
+    const auto committed = Commit(*store, Append("a"));
+    ASSERT_TRUE(committed.ok());
+    const StoredEvent event = Read(*store, committed->positions.at(0) - 1)->at(0);
+    EXPECT_GE(event.recorded_at, now - absl::Minutes(1));
+    EXPECT_LT(event.recorded_at, now + absl::Hours(1));
+  }
+}
+
 // ---- Schema. ----
 
 TEST_F(PostgresStoreTest, RefusesTheSchemaOfANewerRelease) {

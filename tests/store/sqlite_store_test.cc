@@ -34,8 +34,8 @@ class SqliteStoreTest : public testing::Test {
 
   absl::StatusOr<std::unique_ptr<Store>> TryOpen() {
     SqliteOptions options{.path = path_};
-    options.retention = kShort;
-    options.maintenance_interval = absl::Milliseconds(1);
+    options.queue.retention = kShort;
+    options.queue.maintenance_interval = absl::Milliseconds(1);
     return OpenSqliteStore(options, &clock_, &metrics_);
   }
   std::unique_ptr<Store> Open() { return *TryOpen(); }

@@ -32,7 +32,7 @@ class SqliteBed final : public StoreBed {
   SqliteBed() { FailingVfs::Install(); }
   ~SqliteBed() override { FailingVfs::Heal(); }
   std::unique_ptr<Store> Open(size_t max_queue) override {
-    SqliteOptions options{.path = directory_.File("gateway.db"), .max_queue = max_queue};
+    SqliteOptions options{.path = directory_.File("gateway.db"), .queue = {.max_queue = max_queue}};
     return *OpenSqliteStore(options, &clock, &metrics);
   }
   void Break() override { FailingVfs::FailWrites(SQLITE_FULL); }
@@ -49,7 +49,7 @@ class PostgresBed final : public StoreBed {
   PostgresBed() { std::ofstream(dsn_file_) << server_.conninfo(database_); }
   ~PostgresBed() override { EXPECT_TRUE(server_.DropDatabase(database_).ok()); }
   std::unique_ptr<Store> Open(size_t max_queue) override {
-    PostgresOptions options{.dsn_file = dsn_file_, .max_queue = max_queue};
+    PostgresOptions options{.dsn_file = dsn_file_, .queue = {.max_queue = max_queue}};
     return *OpenPostgresStore(options, &clock, &metrics);
   }
   void Break() override {

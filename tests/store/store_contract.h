@@ -85,9 +85,6 @@ class Gate {
   std::shared_future<void> opened_ = open_.get_future().share();
 };
 
-template <typename T>
-using Done = absl::AnyInvocable<void(absl::StatusOr<T>) &&>;
-
 // Waits for the answer of an asynchronous call.
 template <typename T>
 absl::StatusOr<T> Await(absl::FunctionRef<void(Done<T>)> call) {

@@ -83,6 +83,33 @@ TEST_P(StoreContract, ShowsWhatEarlierTransactionsOfTheSameBatchWrote) {
   EXPECT_EQ(Ids(*Read(*store_, 49)), std::vector<std::string>{"s1#50"});
 }
 
+// Retention goes by it, and the clock of a gateway may be slow.
+TEST_P(StoreContract, DatesWhatIsWrittenNoEarlierThanItsCommit) {
+  for (const absl::Duration off : {-absl::Hours(24 * 400), absl::ZeroDuration(), absl::Hours(1)}) {
+    const absl::Time given = bed_->clock.Now() + off;
+    Transaction transaction = Append("e");
+    transaction.merchant_id = "PM1";
+    transaction.session_id = "s1";
+    transaction.request_id = "r1";
+    transaction.decide = [given](const Snapshot&) {
+      Writes writes;
+      writes.session.emplace().merchant_id = "PM1";
+      writes.intent.emplace().merchant_id = "PM1";
+      writes.session->session.set_session_id("s1");
+      writes.session->updated_at = given;
+      writes.intent->request_id = "r1";
+      writes.intent->updated_at = given;
+      return writes;
+    };
+    const auto committed = Commit(*store_, std::move(transaction));
+    ASSERT_TRUE(committed.ok()) << committed.status();
+    const absl::Time expected = std::max(given, bed_->clock.Now());
+    EXPECT_EQ(committed->session->updated_at, expected);
+    EXPECT_EQ(Find(*store_, "s1")->updated_at, expected);
+    EXPECT_EQ(committed->intent->updated_at, expected);
+  }
+}
+
 TEST_P(StoreContract, GivesBackWhatWasDecided) {
   for (const bool writes_something : {true, false}) {
     Transaction transaction = Append("e1");
@@ -279,7 +306,7 @@ TEST_P(StoreContract, GoesOnWhereItStopped) {
 
 TEST_P(StoreContract, TellsTheListenerOfEveryBatchWithEvents) {
   std::vector<int64_t> heard;
-  store_->SetListener([&](int64_t latest) { heard.push_back(latest); });
+  store_->SetListener([&](int64_t latest, const std::vector<StoredEvent>&) { heard.push_back(latest); });
   ASSERT_TRUE(Commit(*store_, Append("a")).ok());
   ASSERT_TRUE(Commit(*store_, Put(Record("s1"))).ok());
   ASSERT_TRUE(Commit(*store_, Append("b")).ok());
@@ -291,7 +318,7 @@ TEST_P(StoreContract, TellsTheListenerOfEveryBatchWithEvents) {
 TEST_P(StoreContract, ShowsTheNewBoundsToWhoeverIsTold) {
   int64_t seen_by_listener = 0;
   std::promise<int64_t> seen_by_callback;
-  store_->SetListener([&](int64_t) { seen_by_listener = store_->bounds().latest; });
+  store_->SetListener([&](int64_t, const std::vector<StoredEvent>&) { seen_by_listener = store_->bounds().latest; });
   store_->Commit(Append("a"), [&](absl::StatusOr<Committed>) {
     seen_by_callback.set_value(store_->bounds().latest);
   });

@@ -24,7 +24,7 @@ class StoreCopy : public testing::Test {
   ~StoreCopy() override { EXPECT_TRUE(server_.DropDatabase(database_).ok()); }
 
   std::unique_ptr<Store> Sqlite() {
-    return *OpenSqliteStore({.path = path_, .retention = {}}, &clock_, &metrics_);
+    return *OpenSqliteStore({.path = path_}, &clock_, &metrics_);
   }
   std::unique_ptr<Store> Postgres() {
     PostgresOptions options{.dsn_file = files_.dsn_file};

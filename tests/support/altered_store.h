@@ -82,48 +82,48 @@ class AlteredStore final : public Store {
   // ---- Store. ----
 
   void Commit(Transaction transaction,
-              absl::AnyInvocable<void(absl::StatusOr<Committed>) &&> done) override {
+              Done<Committed> done) override {
     store_->Commit(std::move(transaction), std::move(done));
   }
   void FindSession(std::string merchant_id, std::string session_id,
-                   absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) override {
+                   Done<SessionRecord> done) override {
     store_->FindSession(std::move(merchant_id), std::move(session_id), std::move(done));
   }
   void FindSessionByRequest(
       std::string merchant_id, std::string request_id,
-      absl::AnyInvocable<void(absl::StatusOr<SessionRecord>) &&> done) override {
+      Done<SessionRecord> done) override {
     store_->FindSessionByRequest(std::move(merchant_id), std::move(request_id), std::move(done));
   }
   void LeaseDue(
       Lease lease,
-      absl::AnyInvocable<void(absl::StatusOr<std::vector<SessionRecord>>) &&> done) override {
+      Done<std::vector<SessionRecord>> done) override {
     store_->LeaseDue(std::move(lease), std::move(done));
   }
   void FindIntent(std::string merchant_id, std::string request_id,
-                  absl::AnyInvocable<void(absl::StatusOr<IntentRecord>) &&> done) override {
+                  Done<IntentRecord> done) override {
     store_->FindIntent(std::move(merchant_id), std::move(request_id), std::move(done));
   }
   void ListIntents(
       IntentQuery query,
-      absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done) override {
+      Done<std::vector<IntentRecord>> done) override {
     store_->ListIntents(std::move(query), std::move(done));
   }
-  void CountIntents(absl::AnyInvocable<void(absl::StatusOr<IntentCounts>) &&> done) override {
+  void CountIntents(Done<IntentCounts> done) override {
     store_->CountIntents(std::move(done));
   }
   void OrphanIntents(
       Orphans which,
-      absl::AnyInvocable<void(absl::StatusOr<std::vector<IntentRecord>>) &&> done) override {
+      Done<std::vector<IntentRecord>> done) override {
     store_->OrphanIntents(which, std::move(done));
   }
   bool exclusive() const override { return store_->exclusive(); }
   void CountOpen(absl::Time overdue_before,
-                 absl::AnyInvocable<void(absl::StatusOr<OpenSessions>) &&> done) override {
+                 Done<OpenSessions> done) override {
     store_->CountOpen(overdue_before, std::move(done));
   }
   void ReadEvents(
       int64_t after, int limit,
-      absl::AnyInvocable<void(absl::StatusOr<std::vector<StoredEvent>>) &&> done) override {
+      Done<std::vector<StoredEvent>> done) override {
     auto read = [this, after, limit, done = std::move(done)]() mutable {
       store_->ReadEvents(after, limit,
                          [this, after, done = std::move(done)](
@@ -147,14 +147,14 @@ class AlteredStore final : public Store {
     std::move(read)();
   }
   void FindPosition(absl::Time time,
-                    absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) override {
+                    Done<int64_t> done) override {
     store_->FindPosition(time, std::move(done));
   }
   LogBounds bounds() const override {
     MutexLock lock(&mutex_);
     return held_bounds_ ? *held_bounds_ : store_->bounds();
   }
-  void RefreshBounds(absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) override {
+  void RefreshBounds(Done<LogBounds> done) override {
     store_->RefreshBounds([this, done = std::move(done)](absl::StatusOr<LogBounds> bounds) mutable {
       {
         MutexLock lock(&mutex_);
@@ -166,18 +166,19 @@ class AlteredStore final : public Store {
     });
   }
   void BeginEpoch(NewEpoch epoch,
-                  absl::AnyInvocable<void(absl::StatusOr<LogBounds>) &&> done) override {
+                  Done<LogBounds> done) override {
     store_->BeginEpoch(epoch, std::move(done));
   }
   const std::string& log_id() const override { return store_->log_id(); }
-  void SetListener(std::function<void(int64_t latest)> listener) override {
+  void SetListener(Listener listener) override {
     const bool set = listener != nullptr;
     {
       MutexLock lock(&listener_mutex_);
       listener_ = std::move(listener);
     }
     if (!set) return store_->SetListener(nullptr);
-    store_->SetListener([this](int64_t latest) {
+    // Without the rows: what this store alters is what is read.
+    store_->SetListener([this](int64_t latest, const std::vector<StoredEvent>&) {
       {
         MutexLock lock(&mutex_);
         if (news_held_) return;
@@ -190,7 +191,7 @@ class AlteredStore final : public Store {
  private:
   void RunListener(int64_t latest) {
     MutexLock lock(&listener_mutex_);
-    if (listener_) listener_(latest);
+    if (listener_) listener_(latest, {});
   }
 
   Store* const store_;
@@ -203,7 +204,7 @@ class AlteredStore final : public Store {
   std::vector<absl::AnyInvocable<void() &&>> waiting_ ABSL_GUARDED_BY(mutex_);
   Lie lie_ ABSL_GUARDED_BY(mutex_);
   Mutex listener_mutex_;
-  std::function<void(int64_t latest)> listener_ ABSL_GUARDED_BY(listener_mutex_);
+  Listener listener_ ABSL_GUARDED_BY(listener_mutex_);
 };
 
 }  // namespace ipp::store

@@ -66,10 +66,12 @@ absl::StatusOr<LogAtStart> OpenLog(const PostgresFiles& files, const PostgresLim
   IPP_RETURN_IF_ERROR(MigratePostgres(connection.get(), PostgresMigrations()));
   LogAtStart log;
   IPP_ASSIGN_OR_RETURN(log.id, CheckLog(*connection, "", limits));
-  IPP_RETURN_IF_ERROR(connection->Prepare({{"bounds", kPostgresReadBounds}}, limits.answer));
-  const PostgresCall calls[] = {{"bounds"}};
+  IPP_RETURN_IF_ERROR(connection->Prepare(
+      {{"bounds", kPostgresReadBounds}, {"clock", kPostgresReadClock}}, limits.answer));
+  const PostgresCall calls[] = {{"bounds"}, {"clock"}};
   IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> rows, connection->Run(calls, limits.answer));
   IPP_ASSIGN_OR_RETURN(log.bounds, ReadBounds(rows[0]));
+  log.now = FromPostgresNanos(rows[1].Int(0, 0));
   return log;
 }
 

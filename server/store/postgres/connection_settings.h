@@ -39,6 +39,7 @@ absl::StatusOr<std::string> CheckLog(PostgresConnection& connection, const std::
 struct LogAtStart {
   std::string id;
   LogBounds bounds;
+  absl::Time now;  // by the database's clock
 };
 // Connects, migrates the schema, and reads what a store must know from the start.
 absl::StatusOr<LogAtStart> OpenLog(const PostgresFiles& files, const PostgresLimits& limits);

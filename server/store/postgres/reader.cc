@@ -66,17 +66,17 @@ absl::StatusOr<PostgresRows> PostgresReader::Run(const char* name, PostgresArgum
   const PostgresCall calls[] = {{name, std::move(arguments)}};
   for (bool first = true;; first = false) {
     IPP_ASSIGN_OR_RETURN(PostgresConnection* const connection,
-                         link_->Get(ReconnectingConnection::InPause::kFail));
+                         connection_.Get(ReconnectingConnection::InPause::kFail));
     absl::StatusOr<std::vector<PostgresRows>> rows = connection->Run(calls, limits_.answer);
     if (rows.ok()) {
-      link_->Worked();
+      connection_.Worked();
       return std::move(rows->front());
     }
     // An argument that the server cannot accept (a key that is too long) is not a fault of the
     // connection.
     if (absl::IsInvalidArgument(rows.status()) && !connection->dead()) return rows.status();
     const bool again = first && connection->dead() && absl::IsUnavailable(rows.status());
-    link_->Drop(rows.status());
+    connection_.Drop(rows.status());
     if (!again) return rows.status();
   }
 }

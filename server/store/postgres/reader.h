@@ -1,11 +1,12 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/store/backend.h"
 #include "server/store/postgres/connection_settings.h"
 #include "server/store/postgres/reconnecting_connection.h"
 #include "server/store/store.h"
@@ -18,23 +19,25 @@ std::vector<PostgresStatement> PostgresReaderStatements();
 // The statements of the reader thread, and of the listener thread for the bounds. Each call sees
 // what was committed when it begins; none waits for the writer. While the database is away a call
 // fails at once, except for the one that happens to try a new connection.
-class PostgresReader {
+class PostgresReader final : public ReadBackend {
  public:
-  PostgresReader(ReconnectingConnection* link, const PostgresLimits& limits)
-      : link_(link), limits_(limits) {}
+  PostgresReader(ReconnectingConnection::Options connection, const PostgresLimits& limits)
+      : connection_(std::move(connection)), limits_(limits) {}
 
   absl::StatusOr<SessionRecord> FindSession(const std::string& merchant_id,
-                                            const std::string& session_id);
+                                            const std::string& session_id) override;
   absl::StatusOr<SessionRecord> FindSessionByRequest(const std::string& merchant_id,
-                                                     const std::string& request_id);
+                                                     const std::string& request_id) override;
   absl::StatusOr<IntentRecord> FindIntent(const std::string& merchant_id,
-                                          const std::string& request_id);
-  absl::StatusOr<std::vector<IntentRecord>> ListIntents(const IntentQuery& query);
-  absl::StatusOr<IntentCounts> CountIntents();
-  absl::StatusOr<OpenSessions> CountOpen(absl::Time overdue_before);
-  absl::StatusOr<std::vector<StoredEvent>> ReadEvents(int64_t after, int limit);
-  absl::StatusOr<int64_t> FindPosition(absl::Time time);
-  absl::StatusOr<LogBounds> ReadBounds();
+                                          const std::string& request_id) override;
+  absl::StatusOr<std::vector<IntentRecord>> ListIntents(const IntentQuery& query) override;
+  absl::StatusOr<IntentCounts> CountIntents() override;
+  absl::StatusOr<OpenSessions> CountOpen(absl::Time overdue_before) override;
+  absl::StatusOr<std::vector<StoredEvent>> ReadEvents(int64_t after, int limit) override;
+  absl::StatusOr<int64_t> FindPosition(absl::Time time) override;
+  absl::StatusOr<LogBounds> ReadBounds() override;
+
+  ReconnectingConnection& connection() { return connection_; }
 
  private:
   // Repeats the call on a new connection when the old one was dead. That is safe, since reads
@@ -43,7 +46,7 @@ class PostgresReader {
   absl::StatusOr<SessionRecord> FindOne(const char* name, const std::string& merchant_id,
                                         const std::string& id);
 
-  ReconnectingConnection* const link_;
+  ReconnectingConnection connection_;
   const PostgresLimits limits_;
 };
 

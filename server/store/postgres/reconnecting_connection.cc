@@ -33,7 +33,7 @@ absl::Status ReconnectingConnection::Make() {
   IPP_ASSIGN_OR_RETURN(const std::vector<PostgresTarget> targets,
                        ReadTargets(options_.files, options_.role));
   IPP_ASSIGN_OR_RETURN(connection_,
-                       PostgresConnection::Open(targets, options_.grace, options_.stop));
+                       PostgresConnection::Open(targets, options_.grace, options_.stop.get()));
   IPP_RETURN_IF_ERROR(options_.set_up(*connection_));
   if (made_before_) options_.reconnects->Add();
   made_before_ = true;

@@ -22,7 +22,7 @@ class ReconnectingConnection {
     PostgresFiles files;
     PostgresRole role = PostgresRole::kWrite;
     std::chrono::nanoseconds grace;
-    const StopSignal* stop = nullptr;
+    std::shared_ptr<const StopSignal> stop;
     Counter* reconnects = nullptr;
     // Prepares each new connection; when it fails, the connection counts as not opened.
     std::function<absl::Status(PostgresConnection&)> set_up;

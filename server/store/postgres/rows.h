@@ -14,6 +14,9 @@ namespace ipp::store {
 inline int64_t PostgresNanos(absl::Time time) { return absl::ToUnixNanos(time); }
 inline absl::Time FromPostgresNanos(int64_t nanos) { return absl::FromUnixNanos(nanos); }
 
+inline constexpr char kPostgresReadClock[] =
+    "SELECT (extract(epoch FROM clock_timestamp()) * 1000000000)::bigint";
+
 // The columns of table `s` that ReadSession() expects, from column 0.
 inline constexpr char kPostgresSessionColumns[] =
     "s.merchant_id, s.request_id, s.complete, s.open, s.created_at, s.updated_at, "

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -8,7 +7,7 @@
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
-#include "server/store/retention.h"
+#include "server/store/queued_store.h"
 #include "server/store/store.h"
 
 namespace ipp::store {
@@ -19,15 +18,10 @@ struct PostgresOptions {
   // postgres/target.h. Both files are read again for each connection.
   std::string dsn_file;
   std::string password_file = {};  // empty: the password in the DSN, or none
-  size_t max_batch = 256;          // transactions in one commit
-  size_t max_queue = 10000;        // a longer queue refuses calls: RESOURCE_EXHAUSTED
-  Retention retention = {};        // open sessions are never removed
+  QueueOptions queue = {};
   // Use the database's clock, read at each maintenance step, for what replicas must agree on. Off
   // in tests that set the time.
   bool database_clock = false;
-  // How often the writer, between commits, removes what is too old, or probes whether it can write
-  // again after an error.
-  absl::Duration maintenance_interval = absl::Seconds(1);
   // How often the bounds of the log are read to find what other replicas appended, in case a
   // notification was lost.
   absl::Duration poll_interval = absl::Seconds(1);

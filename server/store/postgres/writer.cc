@@ -147,7 +147,7 @@ std::vector<PostgresStatement> PostgresWriterStatements() {
       {"read_intents", absl::StrCat("SELECT ", kPostgresIntentColumns, kReadIntents)},
       {"read_creating", kReadCreating},
       {"read_created", absl::StrCat("SELECT ", kPostgresSessionColumns, kReadCreated)},
-      {"clock", "SELECT (extract(epoch FROM clock_timestamp()) * 1000000000)::bigint"},
+      {"clock", kPostgresReadClock},
       {"put_seen",
        "INSERT INTO ipp_gateway.seen SELECT key, $2::bigint FROM unnest($1::bytea[]) AS k (key)"},
       {"put_sessions", kPutSessions},
@@ -192,11 +192,11 @@ absl::StatusOr<T> PostgresWriter::Attempt(
     ReconnectingConnection::InPause in_pause,
     absl::FunctionRef<absl::StatusOr<T>(PostgresConnection&)> body) {
   for (bool first = true;; first = false) {
-    IPP_ASSIGN_OR_RETURN(PostgresConnection* const connection, link_->Get(in_pause));
+    IPP_ASSIGN_OR_RETURN(PostgresConnection* const connection, connection_.Get(in_pause));
     finishing_ = false;
     absl::StatusOr<T> result = body(*connection);
     if (result.ok()) {
-      link_->Worked();
+      connection_.Worked();
       return result;
     }
     // The connection was lost while it was idle, for example by a restart of the server: COMMIT was
@@ -213,26 +213,19 @@ void PostgresWriter::Settle(PostgresConnection& connection, const absl::Status& 
   if (IsItsOwn(status) && !connection.dead() && connection.Run(rollback, limits_.answer).ok()) {
     return;
   }
-  link_->Drop(status);
+  connection_.Drop(status);
 }
 
-absl::StatusOr<PostgresWriter::Done> PostgresWriter::Commit(
-    absl::Span<const Transaction* const> batch, absl::Time now, int64_t seen) {
-  return Attempt<Done>(
-      ReconnectingConnection::InPause::kWait,
-      [&](PostgresConnection& connection) -> absl::StatusOr<Done> {
-        IPP_ASSIGN_OR_RETURN(BatchReads reads, Read(connection, KeysOf(batch), now));
-        const int64_t before = reads.last_position;
-        IPP_ASSIGN_OR_RETURN(BatchWrites writes, Decide(batch, std::move(reads), now));
-        std::vector<PostgresCall> calls;
-        if (before < seen) calls.push_back(PostgresLossCall(before));
-        IPP_RETURN_IF_ERROR(Write(connection, writes, std::move(calls)));
-        return Done{std::move(writes.committed), before, writes.last_position};
-      });
+absl::StatusOr<BatchReads> PostgresWriter::Read(const BatchKeys& keys, absl::Time now) {
+  return Attempt<BatchReads>(ReconnectingConnection::InPause::kWait,
+                             [&](PostgresConnection& connection) {
+                               open_ = &connection;
+                               return ReadKeys(connection, keys, now);
+                             });
 }
 
-absl::StatusOr<BatchReads> PostgresWriter::Read(PostgresConnection& connection,
-                                                const BatchKeys& keys, absl::Time now) {
+absl::StatusOr<BatchReads> PostgresWriter::ReadKeys(PostgresConnection& connection,
+                                                    const BatchKeys& keys, absl::Time now) {
   std::vector<PostgresCall> calls;
   calls.push_back({"begin"});
   calls.push_back({"lock_log"});
@@ -279,9 +272,10 @@ absl::StatusOr<BatchReads> PostgresWriter::Read(PostgresConnection& connection,
   return reads;
 }
 
-absl::Status PostgresWriter::Write(PostgresConnection& connection, const BatchWrites& writes,
-                                   std::vector<PostgresCall> calls) {
+absl::Status PostgresWriter::Write(const BatchWrites& writes) {
   const int64_t recorded_at = PostgresNanos(writes.recorded_at);
+  std::vector<PostgresCall> calls;
+  if (writes.lost_after) calls.push_back(PostgresLossCall(*writes.lost_after));
   if (!writes.seen.empty()) {
     PostgresArray keys(PostgresType::kBytea);
     for (const std::string& key : writes.seen) keys.AddBytes(key);
@@ -306,8 +300,16 @@ absl::Status PostgresWriter::Write(PostgresConnection& connection, const BatchWr
   calls.push_back(
       {"move_log",
        PostgresArguments().Int(writes.last_position).Int(recorded_at).Int(writes.last_intent)});
-  return Finish(connection, std::move(calls)).status();
+  absl::Status status = Finish(*open_, std::move(calls)).status();
+  if (status.ok()) {
+    connection_.Worked();
+  } else {
+    Settle(*open_, status);
+  }
+  return status;
 }
+
+void PostgresWriter::Abandon(const absl::Status& why) { Settle(*open_, why); }
 
 absl::StatusOr<std::vector<PostgresRows>> PostgresWriter::Finish(PostgresConnection& connection,
                                                                  std::vector<PostgresCall> calls) {
@@ -407,10 +409,10 @@ absl::StatusOr<LogBounds> PostgresWriter::ReadBounds() {
 
 // ---- Maintenance: commits do not wait behind its waiting. ----
 
-absl::StatusOr<bool> PostgresWriter::Trim(const Cutoffs& cutoffs) {
-  return Attempt<bool>(
+absl::StatusOr<WriteBackend::Trimmed> PostgresWriter::Trim(const Cutoffs& cutoffs, absl::Time) {
+  return Attempt<Trimmed>(
       ReconnectingConnection::InPause::kFail,
-      [&](PostgresConnection& connection) -> absl::StatusOr<bool> {
+      [&](PostgresConnection& connection) -> absl::StatusOr<Trimmed> {
         const auto step = [](const char* name, absl::Time cutoff) {
           return PostgresCall{name, PostgresArguments().Int(PostgresNanos(cutoff)).Int(kTrimStep)};
         };
@@ -422,7 +424,7 @@ absl::StatusOr<bool> PostgresWriter::Trim(const Cutoffs& cutoffs) {
                              connection.Run(ask, limits_.answer));
         if (!rows[1].Bool(0, 0)) {
           IPP_RETURN_IF_ERROR(Finish(connection, {}).status());
-          return false;
+          return Trimmed{};
         }
         IPP_ASSIGN_OR_RETURN(std::vector<SessionRecord> sessions, ReadSessions(rows[2]));
         std::vector<IntentRecord> intents = ReadIntents(rows[3]);
@@ -434,19 +436,23 @@ absl::StatusOr<bool> PostgresWriter::Trim(const Cutoffs& cutoffs) {
         if (!intents.empty()) calls.push_back({"put_intents", Tombstones(&intents)});
         IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> removed,
                              Finish(connection, std::move(calls)));
-        return sessions.size() == kTrimStep || intents.size() == kTrimStep ||
-               std::any_of(removed.begin(), removed.begin() + static_cast<std::ptrdiff_t>(counted),
-                           [](const PostgresRows& gone) { return gone.Int(0, 0) == kTrimStep; });
+        const bool more =
+            sessions.size() == kTrimStep || intents.size() == kTrimStep ||
+            std::any_of(removed.begin(), removed.begin() + static_cast<std::ptrdiff_t>(counted),
+                        [](const PostgresRows& gone) { return gone.Int(0, 0) == kTrimStep; });
+        return Trimmed{.more = more};
       });
 }
 
-absl::StatusOr<absl::Time> PostgresWriter::ReadClock() {
-  return Attempt<absl::Time>(ReconnectingConnection::InPause::kFail,
-                             [&](PostgresConnection& connection) -> absl::StatusOr<absl::Time> {
+absl::StatusOr<std::optional<absl::Time>> PostgresWriter::ReadClock() {
+  using Clock = std::optional<absl::Time>;
+  if (!database_clock_) return std::nullopt;
+  return Attempt<Clock>(ReconnectingConnection::InPause::kFail,
+                             [&](PostgresConnection& connection) -> absl::StatusOr<Clock> {
                                const PostgresCall calls[] = {{"clock"}};
                                IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> rows,
                                                     connection.Run(calls, limits_.answer));
-                               return FromPostgresNanos(rows[0].Int(0, 0));
+                               return Clock(FromPostgresNanos(rows[0].Int(0, 0)));
                              });
 }
 

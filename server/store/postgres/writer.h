@@ -1,14 +1,15 @@
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "absl/types/span.h"
-#include "server/store/postgres/batch.h"
+#include "server/store/backend.h"
 #include "server/store/postgres/connection_settings.h"
 #include "server/store/postgres/reconnecting_connection.h"
 #include "server/store/retention.h"
@@ -27,46 +28,34 @@ namespace ipp::store {
 // The statements that PostgresWriter runs, for PostgresConnection::Prepare.
 std::vector<PostgresStatement> PostgresWriterStatements();
 
-// The statements of the writer thread. For one thread. A connection that failed in an unclear way
-// is dropped and never reused.
-class PostgresWriter {
+// The writing half of the backend. A batch takes two round trips: Read() begins the transaction and
+// locks the log's row, Write() also commits. A connection that failed in an unclear way is dropped
+// and never reused.
+class PostgresWriter final : public WriteBackend {
  public:
-  PostgresWriter(ReconnectingConnection* link, const PostgresLimits& limits)
-      : link_(link), limits_(limits) {}
-
-  struct Done {
-    std::vector<Committed> committed;
-    int64_t before = 0;  // the last position of the log before the batch
-    int64_t latest = 0;  // the last position after it
+  struct Options {
+    ReconnectingConnection::Options connection;
+    // Whether ReadClock() answers with the database's clock.
+    bool database_clock = false;
   };
-  // Commits all of `batch` as one transaction of the database, in two round trips. `now` stamps the
-  // events, unless the log's last `recorded_at` is later. `seen`: the last position that this
-  // replica has seen. If the log ends before it, events are lost, and the transaction also begins
-  // an epoch.
-  //
-  // OK: everything is durable, on the synchronous standby too. ALREADY_EXISTS and INVALID_ARGUMENT:
-  // nothing was written, because one of the transactions broke a rule of its own. Any other error:
-  // nothing was written, or the outcome is unknown (the connection was lost during COMMIT).
-  absl::StatusOr<Done> Commit(absl::Span<const Transaction* const> batch, absl::Time now,
-                              int64_t seen = 0);
+  PostgresWriter(Options options, const PostgresLimits& limits)
+      : connection_(std::move(options.connection)),
+        database_clock_(options.database_clock),
+        limits_(limits) {}
 
-  // Store::LeaseDue.
-  absl::StatusOr<std::vector<SessionRecord>> LeaseDue(const Lease& lease);
-  // Store::OrphanIntents.
-  absl::StatusOr<std::vector<IntentRecord>> OrphanIntents(const Orphans& which);
-  // Store::BeginEpoch.
-  absl::StatusOr<LogBounds> BeginEpoch(const NewEpoch& epoch);
-  absl::StatusOr<LogBounds> ReadBounds();
-
-  // Removes at most a step's worth of rows from each table, unless another replica is trimming;
-  // returns whether there may be more.
-  absl::StatusOr<bool> Trim(const Cutoffs& cutoffs);
-
-  // Reads the database's clock.
-  absl::StatusOr<absl::Time> ReadClock();
-
-  // Commits a change without meaning, to find out whether a commit is possible.
-  absl::Status Probe();
+  absl::StatusOr<BatchReads> Read(const BatchKeys& keys, absl::Time now) override;
+  // OK: also durable on the synchronous standby. If the connection is lost during COMMIT, the
+  // outcome is unknown.
+  absl::Status Write(const BatchWrites& writes) override;
+  void Abandon(const absl::Status& why) override;
+  absl::StatusOr<std::vector<SessionRecord>> LeaseDue(const Lease& lease) override;
+  absl::StatusOr<std::vector<IntentRecord>> OrphanIntents(const Orphans& which) override;
+  absl::StatusOr<LogBounds> BeginEpoch(const NewEpoch& epoch) override;
+  absl::StatusOr<LogBounds> ReadBounds() override;
+  // Does nothing while another replica is trimming.
+  absl::StatusOr<Trimmed> Trim(const Cutoffs& cutoffs, absl::Time now) override;
+  absl::StatusOr<std::optional<absl::Time>> ReadClock() override;
+  absl::Status Probe() override;
 
  private:
   // Runs `body` on a connection; once more on another if the first was dead before COMMIT was sent.
@@ -76,17 +65,17 @@ class PostgresWriter {
   // After an error of `body`: rolls back and keeps the connection if the error concerns the
   // transaction only; otherwise drops the connection.
   void Settle(PostgresConnection& connection, const absl::Status& status);
-  absl::StatusOr<BatchReads> Read(PostgresConnection& connection, const BatchKeys& keys,
-                                  absl::Time now);
-  absl::Status Write(PostgresConnection& connection, const BatchWrites& writes,
-                     std::vector<PostgresCall> calls);
+  absl::StatusOr<BatchReads> ReadKeys(PostgresConnection& connection, const BatchKeys& keys,
+                                      absl::Time now);
   // Runs `calls` and COMMIT. OK only when the transaction is durable, also on the standby.
   absl::StatusOr<std::vector<PostgresRows>> Finish(PostgresConnection& connection,
                                                    std::vector<PostgresCall> calls);
 
-  ReconnectingConnection* const link_;
+  ReconnectingConnection connection_;
+  const bool database_clock_;
   const PostgresLimits limits_;
-  bool finishing_ = false;  // the current attempt may have sent its COMMIT
+  PostgresConnection* open_ = nullptr;  // in a transaction, between Read() and its end
+  bool finishing_ = false;              // the current attempt may have sent its COMMIT
 };
 
 }  // namespace ipp::store

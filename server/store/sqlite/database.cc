@@ -165,14 +165,16 @@ absl::StatusOr<std::string> SqliteDatabase::ReadOne(absl::string_view sql) {
   return found ? query.String(0) : std::string();
 }
 
+void SqliteDatabase::Rollback() {
+  // An error of ROLLBACK itself leaves no transaction open either.
+  if (sqlite3_get_autocommit(database_.get()) == 0) Execute("ROLLBACK").IgnoreError();
+}
+
 absl::Status SqliteDatabase::InTransaction(absl::FunctionRef<absl::Status()> body) {
-  IPP_RETURN_IF_ERROR(Execute("BEGIN IMMEDIATE"));
+  IPP_RETURN_IF_ERROR(Begin());
   absl::Status status = body();
-  if (status.ok()) status = Execute("COMMIT");
-  // Some errors have rolled back already. An error of ROLLBACK itself leaves no transaction open
-  // either.
-  if (!status.ok() && sqlite3_get_autocommit(database_.get()) == 0)
-    Execute("ROLLBACK").IgnoreError();
+  if (status.ok()) status = Commit();
+  if (!status.ok()) Rollback();
   return status;
 }
 

@@ -68,7 +68,12 @@ class SqliteDatabase {
   absl::StatusOr<SqliteStatement> Prepare(absl::string_view sql);
   // Returns the first column of the first row.
   absl::StatusOr<std::string> ReadOne(absl::string_view sql);
-  // BEGIN IMMEDIATE, `body`, COMMIT; rolls back when one of them fails.
+  // BEGIN IMMEDIATE. After an OK, Rollback() ends the transaction unless Commit() succeeded.
+  absl::Status Begin() { return Execute("BEGIN IMMEDIATE"); }
+  absl::Status Commit() { return Execute("COMMIT"); }
+  // No-op without a transaction: some errors have rolled back already.
+  void Rollback();
+  // Begin(), `body`, Commit(); rolls back when one of them fails.
   absl::Status InTransaction(absl::FunctionRef<absl::Status()> body);
   // Copies the current state of the database, in one step, over the content of `target`.
   absl::Status CopyTo(SqliteDatabase* target);

@@ -130,7 +130,8 @@ absl::StatusOr<std::vector<StoredEvent>> SqliteReader::ReadEvents(int64_t after,
   return events;
 }
 
-absl::StatusOr<int64_t> SqliteReader::FindPosition(absl::Time time, const LogBounds& bounds) {
+absl::StatusOr<int64_t> SqliteReader::FindPosition(absl::Time time) {
+  IPP_ASSIGN_OR_RETURN(const LogBounds bounds, ReadBounds());
   // Every event before `first` was recorded before `time`; no event from `end` on was.
   int64_t first = bounds.oldest;
   int64_t end = bounds.latest + 1;

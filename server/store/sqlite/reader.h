@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/store/backend.h"
 #include "server/store/sqlite/database.h"
 #include "server/store/store.h"
 
@@ -13,23 +14,23 @@ namespace ipp::store {
 
 // A read-only connection with its prepared statements. For one thread; it never waits for the
 // writer. Each call sees what was committed when the call begins.
-class SqliteReader {
+class SqliteReader final : public ReadBackend {
  public:
   // A SqliteWriter must have opened the file before.
   static absl::StatusOr<std::unique_ptr<SqliteReader>> Open(const std::string& path);
 
   absl::StatusOr<SessionRecord> FindSession(const std::string& merchant_id,
-                                            const std::string& session_id);
+                                            const std::string& session_id) override;
   absl::StatusOr<SessionRecord> FindSessionByRequest(const std::string& merchant_id,
-                                                     const std::string& request_id);
+                                                     const std::string& request_id) override;
   absl::StatusOr<IntentRecord> FindIntent(const std::string& merchant_id,
-                                          const std::string& request_id);
-  absl::StatusOr<std::vector<IntentRecord>> ListIntents(const IntentQuery& query);
-  absl::StatusOr<IntentCounts> CountIntents();
-  absl::StatusOr<OpenSessions> CountOpen(absl::Time overdue_before);
-  absl::StatusOr<std::vector<StoredEvent>> ReadEvents(int64_t after, int limit);
-  absl::StatusOr<int64_t> FindPosition(absl::Time time, const LogBounds& bounds);
-  absl::StatusOr<LogBounds> ReadBounds();
+                                          const std::string& request_id) override;
+  absl::StatusOr<std::vector<IntentRecord>> ListIntents(const IntentQuery& query) override;
+  absl::StatusOr<IntentCounts> CountIntents() override;
+  absl::StatusOr<OpenSessions> CountOpen(absl::Time overdue_before) override;
+  absl::StatusOr<std::vector<StoredEvent>> ReadEvents(int64_t after, int limit) override;
+  absl::StatusOr<int64_t> FindPosition(absl::Time time) override;
+  absl::StatusOr<LogBounds> ReadBounds() override;
 
  private:
   explicit SqliteReader(std::unique_ptr<SqliteDatabase> database)

@@ -6,8 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/base/status_macros.h"
-#include "server/store/event_row.h"
-#include "server/store/keepable.h"
 #include "server/store/sqlite/epochs.h"
 #include "server/store/sqlite/rows.h"
 #include "server/store/sqlite/schema.h"
@@ -17,6 +15,8 @@ namespace {
 
 // The most rows that one trimming step handles; it takes a few milliseconds.
 constexpr int64_t kTrimStep = 500;
+// How often the store at least records that it is in use.
+constexpr absl::Duration kNoteUse = absl::Minutes(1);
 
 absl::Status Open(SqliteDatabase* database) {
   // Migrate first, so that a file of another program is left unchanged: WAL mode is written into
@@ -74,9 +74,10 @@ absl::Status SqliteWriter::Prepare() {
       {&find_intent_, absl::StrCat("SELECT ", kIntentColumns,
                                    " FROM intents WHERE merchant_id = ? AND request_id = ?")},
       {&put_intent_,
-       "INSERT INTO intents (merchant_id, request_id, rpc, caller, request, state, owner, "
+       "INSERT INTO intents (id, merchant_id, request_id, rpc, caller, request, state, owner, "
        "under_way_until, settle_by, answer, session_id, created_at, updated_at, "
-       "traceparent, tracestate, trimmed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+       "traceparent, tracestate, trimmed) "
+       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
        "ON CONFLICT (merchant_id, request_id) DO UPDATE SET rpc = excluded.rpc, "
        "caller = excluded.caller, request = excluded.request, state = excluded.state, "
        "owner = excluded.owner, under_way_until = excluded.under_way_until, "
@@ -84,10 +85,10 @@ absl::Status SqliteWriter::Prepare() {
        "session_id = excluded.session_id, created_at = excluded.created_at, "
        "updated_at = excluded.updated_at, "
        "traceparent = excluded.traceparent, tracestate = excluded.tracestate, "
-       "trimmed = excluded.trimmed RETURNING id"},
+       "trimmed = excluded.trimmed"},
       {&find_creating_,
-       "SELECT 1 FROM intents WHERE merchant_id = ? AND state IN (1, 5) AND settle_by > ? AND "
-       "rpc = 'CreateSession' LIMIT 1"},
+       "SELECT request_id FROM intents WHERE merchant_id = ? AND state IN (1, 5) AND "
+       "settle_by > ? AND rpc = 'CreateSession'"},
       {&orphans_, absl::StrCat("UPDATE intents SET state = 5, updated_at = max(updated_at, ?) "
                                "WHERE id IN (SELECT id FROM intents WHERE state = 1 AND "
                                "under_way_until < ? ORDER BY under_way_until LIMIT ?) RETURNING ",
@@ -137,7 +138,8 @@ absl::Status SqliteWriter::LoadLog() {
       database_->Prepare("SELECT id, trimmed_through, trimmed_at, "
                          "(SELECT max(position) FROM events), "
                          "(SELECT recorded_at FROM events ORDER BY position DESC LIMIT 1), "
-                         "last_used FROM log"));
+                         "last_used, (SELECT seq FROM sqlite_sequence WHERE name = 'intents') "
+                         "FROM log"));
   SqliteQuery query(statement);
   IPP_ASSIGN_OR_RETURN(const bool found, query.Step());
   if (!found) return absl::DataLossError("the log has no identity");
@@ -148,6 +150,7 @@ absl::Status SqliteWriter::LoadLog() {
   last_recorded_at_ = FromNanos(query.Int(empty ? 2 : 4));
   const absl::Time used = std::max(last_recorded_at_, FromNanos(query.Int(5)));
   if (used > absl::UnixEpoch()) last_used_ = used;
+  last_intent_ = query.Int(6);  // NULL, before the first, reads as 0
   return LoadEpochs(database_.get(), &bounds_);
 }
 
@@ -156,90 +159,80 @@ absl::StatusOr<LogBounds> SqliteWriter::BeginEpoch(const NewEpoch& epoch) {
   return bounds_;
 }
 
-absl::StatusOr<std::vector<Committed>> SqliteWriter::Commit(
-    absl::Span<const Transaction* const> batch, absl::Time now) {
-  // Rounded to what the file stores, so that a reopened store continues from exactly the same time.
-  const absl::Time recorded_at = FromNanos(ToNanos(std::max(now, last_recorded_at_)));
-  std::vector<Committed> committed;
-  committed.reserve(batch.size());
-  int64_t latest = bounds_.latest;
-  IPP_RETURN_IF_ERROR(database_->InTransaction([&]() -> absl::Status {
-    for (const Transaction* transaction : batch) {
-      IPP_ASSIGN_OR_RETURN(committed.emplace_back(), Apply(*transaction, recorded_at, &latest));
-    }
-    return absl::OkStatus();
-  }));
-  bounds_.latest = latest;
-  last_recorded_at_ = recorded_at;
-  return committed;
+absl::StatusOr<BatchReads> SqliteWriter::Read(const BatchKeys& keys, absl::Time now) {
+  IPP_RETURN_IF_ERROR(database_->Begin());
+  absl::StatusOr<BatchReads> reads = ReadKeys(keys, now);
+  if (!reads.ok()) database_->Rollback();
+  return reads;
 }
 
-absl::StatusOr<Snapshot> SqliteWriter::Load(const Transaction& transaction, absl::Time now) {
-  Snapshot snapshot;
-  if (!transaction.dedup_key.empty()) {
+absl::StatusOr<BatchReads> SqliteWriter::ReadKeys(const BatchKeys& keys, absl::Time now) {
+  BatchReads reads{.last_position = bounds_.latest,
+                   .last_recorded_at = last_recorded_at_,
+                   .last_intent = last_intent_};
+  for (const std::string& key : keys.dedup_keys) {
     SqliteQuery query(find_seen_);
-    IPP_ASSIGN_OR_RETURN(snapshot.already_seen, query.Bind(transaction.dedup_key).Step());
+    IPP_ASSIGN_OR_RETURN(const bool found, query.Bind(key).Step());
+    if (found) reads.seen.insert(key);
   }
-  if (!transaction.session_id.empty()) {
+  for (const SessionKey& key : keys.sessions) {
     SqliteQuery query(find_session_);
-    query.Bind(transaction.merchant_id).Bind(transaction.session_id);
-    IPP_ASSIGN_OR_RETURN(const bool found, query.Step());
-    if (found) {
-      IPP_ASSIGN_OR_RETURN(snapshot.session, ReadSession(query));
-    }
+    IPP_ASSIGN_OR_RETURN(const bool found, query.Bind(key.first).Bind(key.second).Step());
+    if (!found) continue;
+    IPP_ASSIGN_OR_RETURN(reads.sessions[key], ReadSession(query));
   }
-  if (!transaction.request_id.empty()) {
+  for (const IntentKey& key : keys.intents) {
     SqliteQuery query(find_intent_);
-    query.Bind(transaction.merchant_id).Bind(transaction.request_id);
-    IPP_ASSIGN_OR_RETURN(const bool found, query.Step());
-    if (found) snapshot.intent = ReadIntent(query);
+    IPP_ASSIGN_OR_RETURN(const bool found, query.Bind(key.first).Bind(key.second).Step());
+    if (found) reads.intents[key] = ReadIntent(query);
   }
-  if (transaction.ask_creating) {
-    SqliteQuery query(find_creating_);
-    query.Bind(transaction.merchant_id).Bind(ToNanos(now));
-    IPP_ASSIGN_OR_RETURN(snapshot.creating, query.Step());
-  }
-  if (transaction.ask_created) {
+  for (const IntentKey& key : keys.ask_created) {
     SqliteQuery query(find_created_);
-    query.Bind(transaction.merchant_id).Bind(transaction.request_id);
-    IPP_ASSIGN_OR_RETURN(const bool found, query.Step());
-    if (found) {
-      IPP_ASSIGN_OR_RETURN(snapshot.created, ReadSession(query));
+    IPP_ASSIGN_OR_RETURN(const bool found, query.Bind(key.first).Bind(key.second).Step());
+    if (!found) continue;
+    IPP_ASSIGN_OR_RETURN(reads.created[key], ReadSession(query));
+  }
+  for (const std::string& merchant : keys.ask_creating) {
+    SqliteQuery query(find_creating_);
+    query.Bind(merchant).Bind(ToNanos(now));
+    while (!reads.creating.contains(merchant)) {
+      IPP_ASSIGN_OR_RETURN(const bool found, query.Step());
+      if (!found) break;
+      if (!keys.intents.contains({merchant, query.String(0)})) reads.creating.insert(merchant);
     }
   }
-  return snapshot;
+  return reads;
 }
 
-absl::StatusOr<Committed> SqliteWriter::Apply(const Transaction& transaction,
-                                              absl::Time recorded_at, int64_t* latest) {
-  IPP_ASSIGN_OR_RETURN(Snapshot snapshot, Load(transaction, recorded_at));
-  Writes writes = transaction.decide(snapshot);
-  IPP_RETURN_IF_ERROR(CheckKeepable(transaction, writes));
+absl::Status SqliteWriter::Write(const BatchWrites& writes) {
+  absl::Status status = WriteRows(writes);
+  if (status.ok()) status = database_->Commit();
+  if (!status.ok()) {
+    database_->Rollback();
+    return status;
+  }
+  bounds_.latest = writes.last_position;
+  last_intent_ = writes.last_intent;
+  last_recorded_at_ = writes.recorded_at;
+  return absl::OkStatus();
+}
 
-  Committed committed;
-  committed.already_seen = snapshot.already_seen;
-  committed.decided = std::move(writes.decided);
-  if (!transaction.dedup_key.empty() && !snapshot.already_seen) {
+absl::Status SqliteWriter::WriteRows(const BatchWrites& writes) {
+  for (const std::string& key : writes.seen) {
     SqliteQuery query(add_seen_);
-    IPP_RETURN_IF_ERROR(query.Bind(transaction.dedup_key).Bind(ToNanos(recorded_at)).Run());
+    IPP_RETURN_IF_ERROR(query.Bind(key).Bind(ToNanos(writes.recorded_at)).Run());
   }
-  if (writes.session) {
-    IPP_RETURN_IF_ERROR(Put(*writes.session));
-  }
-  if (writes.intent) {
-    IPP_ASSIGN_OR_RETURN(writes.intent->id, Put(*writes.intent));
-  }
-  for (NewEvent& event : writes.events) {
-    const StoredEvent row = MakeRow(std::move(event.event), ++*latest, recorded_at);
+  for (const auto& [key, record] : writes.sessions) IPP_RETURN_IF_ERROR(Put(record));
+  for (const auto& [key, intent] : writes.intents) IPP_RETURN_IF_ERROR(Put(intent));
+  for (const StoredEvent& row : writes.events) {
     SqliteQuery query(add_event_);
     BindEvent(query, row);
     IPP_RETURN_IF_ERROR(query.Run());
-    committed.positions.push_back(row.position);
   }
-  committed.session = std::move(writes.session ? writes.session : snapshot.session);
-  committed.intent = std::move(writes.intent ? writes.intent : snapshot.intent);
-  return committed;
+  return absl::OkStatus();
 }
+
+void SqliteWriter::Abandon(const absl::Status&) { database_->Rollback(); }
 
 absl::Status SqliteWriter::Put(const SessionRecord& record) {
   const std::string bytes = record.session.SerializeAsString();
@@ -248,11 +241,11 @@ absl::Status SqliteWriter::Put(const SessionRecord& record) {
   return query.Run();
 }
 
-absl::StatusOr<int64_t> SqliteWriter::Put(const IntentRecord& intent) {
+absl::Status SqliteWriter::Put(const IntentRecord& intent) {
   SqliteQuery query(put_intent_);
+  query.Bind(intent.id);
   BindIntent(query, intent);
-  IPP_ASSIGN_OR_RETURN(const bool written, query.Step());
-  return written ? query.Int(0) : intent.id;
+  return query.Run();
 }
 
 absl::StatusOr<std::vector<SessionRecord>> SqliteWriter::FindDue(const Lease& lease) {
@@ -315,7 +308,7 @@ absl::StatusOr<std::vector<IntentRecord>> SqliteWriter::OrphanIntents(const Orph
   }
 }
 
-absl::StatusOr<bool> SqliteWriter::Trim(const Cutoffs& cutoffs) {
+absl::StatusOr<WriteBackend::Trimmed> SqliteWriter::Trim(const Cutoffs& cutoffs, absl::Time now) {
   IPP_ASSIGN_OR_RETURN(const bool events, TrimEvents(cutoffs.events));
   IPP_ASSIGN_OR_RETURN(const bool sessions, TrimSessions(cutoffs.sessions));
   IPP_ASSIGN_OR_RETURN(const bool intents, TrimIntents(cutoffs.creates));
@@ -324,7 +317,11 @@ absl::StatusOr<bool> SqliteWriter::Trim(const Cutoffs& cutoffs) {
   SqliteQuery query(trim_seen_);
   IPP_RETURN_IF_ERROR(query.Bind(kTrimStep).Bind(ToNanos(cutoffs.seen)).Run());
   const bool seen = database_->changes() == kTrimStep;
-  return events || sessions || intents || old_sessions || old_intents || seen;
+  if (now - last_used_.value_or(absl::InfinitePast()) >= kNoteUse) {
+    IPP_RETURN_IF_ERROR(NoteUse(now));
+  }
+  return Trimmed{.more = events || sessions || intents || old_sessions || old_intents || seen,
+                 .oldest = bounds_.oldest};
 }
 
 absl::StatusOr<bool> SqliteWriter::Remove(const SqliteStatement& statement, absl::Time cutoff) {
@@ -368,7 +365,7 @@ absl::StatusOr<bool> SqliteWriter::TrimIntents(absl::Time cutoff) {
   if (old.empty()) return false;
   IPP_RETURN_IF_ERROR(database_->InTransaction([&]() -> absl::Status {
     for (IntentRecord& intent : old) {
-      IPP_RETURN_IF_ERROR(Put(Tombstone(std::move(intent))).status());
+      IPP_RETURN_IF_ERROR(Put(Tombstone(std::move(intent))));
     }
     return absl::OkStatus();
   }));

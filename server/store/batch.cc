@@ -1,4 +1,4 @@
-#include "server/store/postgres/batch.h"
+#include "server/store/batch.h"
 
 #include <algorithm>
 #include <optional>
@@ -6,7 +6,6 @@
 #include "server/base/status_macros.h"
 #include "server/store/event_row.h"
 #include "server/store/keepable.h"
-#include "server/store/postgres/rows.h"
 
 namespace ipp::store {
 namespace {
@@ -26,7 +25,7 @@ class Batch {
   Batch(BatchReads reads, absl::Time now, bool alone) : reads_(std::move(reads)), alone_(alone) {
     // Rounded to what the tables store, so that the next writer continues from exactly the same
     // time.
-    writes_.recorded_at = FromPostgresNanos(PostgresNanos(std::max(now, reads_.last_recorded_at)));
+    writes_.recorded_at = KeptTime(std::max(now, reads_.last_recorded_at));
     writes_.last_position = reads_.last_position;
     writes_.last_intent = reads_.last_intent;
     for (const auto& [key, intent] : reads_.intents) Note(key, intent);
@@ -36,6 +35,7 @@ class Batch {
     Snapshot snapshot = Load(transaction);
     Writes writes = transaction.decide(snapshot);
     IPP_RETURN_IF_ERROR(CheckKeepable(transaction, writes));
+    StampByTheStore(&writes);
     bytes_ += BytesOf(writes);
     if (!alone_ && bytes_ > kMaxBatchBytes) {
       return absl::InvalidArgumentError("the batch is too large for one message to the server");
@@ -107,6 +107,14 @@ class Batch {
     }
     return nullptr;
   }
+
+  // Retention goes by `updated_at`. What a gateway with a slow clock has just written must not be
+  // removed by another one, or by the same one after its clock was set right.
+  void StampByTheStore(Writes* writes) const {
+    if (writes->session) RaiseTo(writes_.recorded_at, &writes->session->updated_at);
+    if (writes->intent) RaiseTo(writes_.recorded_at, &writes->intent->updated_at);
+  }
+  static void RaiseTo(absl::Time least, absl::Time* time) { *time = std::max(*time, least); }
 
   absl::Status Put(const SessionRecord& record) {
     const SessionKey key(record.merchant_id, record.session.session_id());

@@ -1,4 +1,4 @@
-#include "server/store/postgres/batch.h"
+#include "server/store/batch.h"
 
 #include "gmock/gmock.h"
 #include "tests/store/store_contract.h"

@@ -1,5 +1,5 @@
 #include "gmock/gmock.h"
-#include "server/store/postgres/batch.h"
+#include "server/store/batch.h"
 #include "tests/store/intents.h"
 #include "tests/store/store_contract.h"
 

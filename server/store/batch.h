@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -33,18 +34,21 @@ BatchKeys KeysOf(absl::Span<const Transaction* const> batch);
 struct BatchReads {
   int64_t last_position = 0;
   absl::Time last_recorded_at;
-  std::set<std::string> seen;
-  std::map<SessionKey, SessionRecord> sessions;
+  std::set<std::string> seen = {};
+  std::map<SessionKey, SessionRecord> sessions = {};
   int64_t last_intent = 0;
-  std::map<IntentKey, IntentRecord> intents;
-  std::map<IntentKey, SessionRecord> created;  // for `ask_created`
+  std::map<IntentKey, IntentRecord> intents = {};
+  std::map<IntentKey, SessionRecord> created = {};  // for `ask_created`
   // The merchants of `ask_creating` that have a create which may be under way and is not one of
   // `BatchKeys::intents`. Decide() follows those that are, as the batch changes them.
-  std::set<std::string> creating;
+  std::set<std::string> creating = {};
 };
 
 // The result of a batch. `recorded_at` also stamps the dedup keys.
 struct BatchWrites {
+  // The log ends here, before a position that this replica has seen: events are lost. The batch
+  // also begins an epoch (log_bounds.h).
+  std::optional<int64_t> lost_after;
   absl::Time recorded_at;
   std::vector<std::string> seen;
   std::map<SessionKey, SessionRecord> sessions;  // each once, in its final state
