@@ -19,7 +19,7 @@ namespace v1 = ::kustom::ipp::v1;
 // How long to wait for a session by its request_id before the create's outcome is read again.
 constexpr absl::Duration kLook = absl::Seconds(10);
 // The gateway receives a deadline as the time that is left, and the call takes time to reach it.
-constexpr absl::Duration kJourney = absl::Seconds(1);
+constexpr absl::Duration kAnswerAllowance = absl::Seconds(1);
 // The heartbeat interval that is requested. A stream that has sent a heartbeat and is then silent
 // for several intervals counts as dead.
 constexpr int64_t kHeartbeatSeconds = 15;
@@ -55,7 +55,7 @@ v1::WatchSessionResponse StepTo(const v1::Session& session) {
 
 CollectRun::CollectRun(std::shared_ptr<grpc::Channel> channel, v1::CreateSessionRequest request,
                        PaymentOptions options)
-    : machine_(Machine::OrReal(options.machine)),
+    : clock_(ClockAndRandom::OrReal(options.clock)),
       sessions_(v1::SessionService::NewStub(channel)),
       outcomes_(v1::OutcomeService::NewStub(channel)),
       request_(WithRequestId(std::move(request))),
@@ -63,7 +63,7 @@ CollectRun::CollectRun(std::shared_ptr<grpc::Channel> channel, v1::CreateSession
       backoff_(options_.first_pause, options_.longest_pause) {}
 
 PaymentResult CollectRun::Collect() {
-  timeout_at_ = machine_.Now() + options_.timeout;
+  timeout_at_ = clock_.Now() + options_.timeout;
   if (const Result end = Create()) return *end;
   while (true) {
     if (IsFinal(session_.status())) return Finished();
@@ -84,10 +84,10 @@ PaymentResult CollectRun::Collect() {
 }
 
 CollectRun::Result CollectRun::Create() {
-  const absl::Duration tries_until = machine_.Now() + options_.create_timeout;
+  const absl::Duration tries_until = clock_.Now() + options_.create_timeout;
   // The answer is needed after a stop, too: it names the session to cancel.
   const absl::Duration deadline = std::min(tries_until, At(Until::kEnd));
-  create_until_ = deadline + kJourney;
+  create_until_ = deadline + kAnswerAllowance;
   CreateTries tries(options_.first_pause, options_.longest_pause, options_.resumed);
   bool tried = false;
   while (!Is(Until::kStop)) {
@@ -100,8 +100,8 @@ CollectRun::Result CollectRun::Create() {
       Heard(StepTo(response.session()));
       return std::nullopt;
     }
-    const absl::Duration left = std::min(tries_until, timeout_at_) - machine_.Now();
-    const auto pause = tries.PauseAfter(status, left, machine_.Random());
+    const absl::Duration left = std::min(tries_until, timeout_at_) - clock_.Now();
+    const auto pause = tries.PauseAfter(status, left, clock_.Random());
     trouble_ = tries.Verdict();
     if (!pause) break;
     Pause(*pause, Until::kStop);
@@ -120,7 +120,7 @@ CollectRun::Result CollectRun::LookUp() {
   v1::GetCreateOutcomeRequest request;
   request.set_request_id(request_.request_id());
   v1::GetCreateOutcomeResponse response;
-  const absl::Duration deadline = std::min(machine_.Now() + kLook, At(Until::kEnd));
+  const absl::Duration deadline = std::min(clock_.Now() + kLook, At(Until::kEnd));
   const grpc::Status status = Call(deadline, [&](grpc::ClientContext* context, auto done) {
     outcomes_->async()->GetCreateOutcome(context, &request, &response, std::move(done));
   });
@@ -129,7 +129,7 @@ CollectRun::Result CollectRun::LookUp() {
   const v1::CreateOutcome& outcome = response.outcome();
   const bool unheard = DecodeError(status).reason == "CREATE_NOT_FOUND";
   if (unheard || outcome.state() == v1::CREATE_STATE_NOT_SENT) {
-    if (machine_.Now() < create_until_) return std::nullopt;  // an attempt may still be on its way
+    if (clock_.Now() < create_until_) return std::nullopt;  // an attempt may still be on its way
     return NotCreated(ErrorStatus(
         grpc::StatusCode::UNAVAILABLE, absl::StrCat("was not sent: ", trouble_.error_message()),
         unheard ? "CREATE_NOT_FOUND" : "UPSTREAM_UNAVAILABLE", Outcome::kNotSent));
@@ -152,7 +152,7 @@ std::optional<grpc::Status> CollectRun::Follow() {
   call.Start([&](grpc::ClientContext* context, auto* reactor) {
     sessions_->async()->WatchSession(context, &request, reactor);
   });
-  absl::Duration bound = IsKnown() ? absl::InfiniteDuration() : machine_.Now() + kLook;
+  absl::Duration bound = IsKnown() ? absl::InfiniteDuration() : clock_.Now() + kLook;
   absl::Duration dead_at = absl::InfiniteDuration();  // a gateway without heartbeats is never dead
   for (int heard = 0;; ++heard) {
     bool ready = false;
@@ -164,7 +164,7 @@ std::optional<grpc::Status> CollectRun::Follow() {
       return ready || ended;
     });
     if (ended) return call.status();
-    if (!ready && machine_.Now() >= dead_at) {
+    if (!ready && clock_.Now() >= dead_at) {
       return grpc::Status(
           grpc::StatusCode::UNAVAILABLE,
           absl::StrCat("no message and no heartbeat for ", absl::FormatDuration(kSilence)));
@@ -172,7 +172,7 @@ std::optional<grpc::Status> CollectRun::Follow() {
     if (!ready) return std::nullopt;
     if (heard > 0) backoff_.Reset();  // the first message alone does not prove a working stream
     const bool beat = call.message().heartbeat();
-    if (beat || dead_at < absl::InfiniteDuration()) dead_at = machine_.Now() + kSilence;
+    if (beat || dead_at < absl::InfiniteDuration()) dead_at = clock_.Now() + kSilence;
     if (!beat) {
       Heard(call.message());
     } else if (IsKnown() && call.message().has_session()) {
@@ -182,7 +182,7 @@ std::optional<grpc::Status> CollectRun::Follow() {
       call.ReadNext();
       continue;
     }
-    bound = IsFinal(session_.status()) ? machine_.Now() + kFarewell : absl::InfiniteDuration();
+    bound = IsFinal(session_.status()) ? clock_.Now() + kFarewell : absl::InfiniteDuration();
     call.ReadNext();
   }
 }
@@ -211,7 +211,7 @@ PaymentResult CollectRun::CancelSession() {
     }
     if (IsFinal(session_.status())) return Finished();
     const absl::Duration pause = PauseAfter(status);
-    if (!RetryHeals(status.error_code()) || machine_.Now() + pause >= At(Until::kEnd)) {
+    if (!RetryHeals(status.error_code()) || clock_.Now() + pause >= At(Until::kEnd)) {
       return Stopped();
     }
     Pause(pause, Until::kEnd);
@@ -267,7 +267,7 @@ PaymentResult CollectRun::ResultOf(PaymentEnd end, Money money, const grpc::Stat
 
 void CollectRun::Cancel() {
   MutexLock lock(&wake_.mutex);
-  cancelled_at_ = std::min(cancelled_at_, machine_.Now());
+  cancelled_at_ = std::min(cancelled_at_, clock_.Now());
   wake_.changed.SignalAll();
 }
 
@@ -288,17 +288,17 @@ void CollectRun::Await(Until until, absl::Duration bound, Done done) {
   MutexLock lock(&wake_.mutex);
   while (!done()) {
     const absl::Duration limit = std::min(bound, AtLocked(until));  // a Cancel brings it nearer
-    if (machine_.Now() >= limit) return;
-    machine_.Wait(limit, &wake_.changed, &wake_.mutex);
+    if (clock_.Now() >= limit) return;
+    clock_.Wait(limit, &wake_.changed, &wake_.mutex);
   }
 }
 
 void CollectRun::Pause(absl::Duration pause, Until until) {
-  Await(until, machine_.Now() + pause, [] { return false; });
+  Await(until, clock_.Now() + pause, [] { return false; });
 }
 
 absl::Duration CollectRun::PauseAfter(const grpc::Status& status) {
-  return std::max(backoff_.Next(machine_.Random()),
+  return std::max(backoff_.Next(clock_.Random()),
                   DecodeError(status).retry_delay.value_or(absl::ZeroDuration()));
 }
 
@@ -321,7 +321,7 @@ grpc::Status CollectRun::Call(absl::Duration deadline, Start start) {
 }
 
 void CollectRun::Prepare(absl::Duration deadline, grpc::ClientContext* context) const {
-  if (const absl::Duration left = deadline - machine_.Now(); left < absl::InfiniteDuration()) {
+  if (const absl::Duration left = deadline - clock_.Now(); left < absl::InfiniteDuration()) {
     context->set_deadline(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(left));
   }
   if (options_.prepare) options_.prepare(context);

@@ -8,7 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
-#include "client/machine.h"
+#include "client/clock_and_random.h"
 #include "client/retry.h"
 #include "client/stream_call.h"
 #include "ippclient/payment.h"
@@ -58,7 +58,7 @@ class CollectRun {
 
   absl::Duration At(Until until) const ABSL_LOCKS_EXCLUDED(wake_.mutex);
   absl::Duration AtLocked(Until until) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(wake_.mutex);
-  bool Is(Until until) const { return machine_.Now() >= At(until); }
+  bool Is(Until until) const { return clock_.Now() >= At(until); }
 
   // Waits until `done`, evaluated under the lock, or until one of the times.
   template <typename Done>
@@ -72,7 +72,7 @@ class CollectRun {
   grpc::Status Call(absl::Duration deadline, Start start);
   void Prepare(absl::Duration deadline, grpc::ClientContext* context) const;
 
-  Machine& machine_;
+  ClockAndRandom& clock_;
   const std::unique_ptr<kustom::ipp::v1::SessionService::Stub> sessions_;
   const std::unique_ptr<kustom::ipp::v1::OutcomeService::Stub> outcomes_;
   const kustom::ipp::v1::CreateSessionRequest request_;

@@ -29,23 +29,23 @@ absl::Duration SilenceLimit(const v1::SubscribeSessionEventsRequest& request) {
 }  // namespace
 
 EventFollower::EventFollower(std::shared_ptr<grpc::Channel> channel, SubscriptionOptions options)
-    : machine_(Machine::OrReal(options.machine)),
+    : clock_(ClockAndRandom::OrReal(options.clock)),
       stub_(v1::SessionEventService::NewStub(std::move(channel))),
       options_(std::move(options)),
       request_(WithHeartbeat(options_.request)),
       silence_limit_(SilenceLimit(request_)),
       backoff_(options_.initial_backoff, options_.max_backoff),
-      open_at_(machine_.Now()) {}
+      open_at_(clock_.Now()) {}
 
 EventFollower::Step EventFollower::Next(absl::Duration until) {
   if (over_) return {.kind = Step::Kind::kEnded, .status = *over_};
   if (call_ == nullptr) {
     Await(std::min(until, open_at_), [] { return false; });
     if (Cancelled()) return Ended(grpc::Status::OK);
-    if (machine_.Now() < open_at_) return {.kind = Step::Kind::kNothing};
+    if (clock_.Now() < open_at_) return {.kind = Step::Kind::kNothing};
     Open();
   } else if (std::exchange(taken_, false)) {
-    listening_since_ = machine_.Now();
+    listening_since_ = clock_.Now();
     call_->ReadNext();
   }
   const absl::Duration dead_at = listening_since_ + silence_limit_;
@@ -58,7 +58,7 @@ void EventFollower::Open() {
   v1::SubscribeSessionEventsRequest request = request_;
   if (const std::string last = cursor(); !last.empty()) request.set_after_cursor(last);
   call_ = std::make_unique<Call>(&wake_);
-  listening_since_ = machine_.Now();
+  listening_since_ = clock_.Now();
   call_->Start([&](grpc::ClientContext* context, Call* call) {
     stub_->async()->SubscribeSessionEvents(context, &request, call);
   });
@@ -79,7 +79,7 @@ EventFollower::Step EventFollower::Take() {
     return {.kind = Step::Kind::kMessage, .message = &call_->message()};
   }
   if (ended) return Broken(call_->status());
-  if (machine_.Now() < listening_since_ + silence_limit_) return {.kind = Step::Kind::kNothing};
+  if (clock_.Now() < listening_since_ + silence_limit_) return {.kind = Step::Kind::kNothing};
   return Broken(
       {grpc::StatusCode::UNAVAILABLE,
        absl::StrCat("no message and no heartbeat for ", absl::FormatDuration(silence_limit_))});
@@ -96,9 +96,9 @@ EventFollower::Step EventFollower::Broken(const grpc::Status& status) {
   Step step{.kind = Step::Kind::kBroken, .status = status};  // the call owns it
   call_.reset();
   taken_ = false;
-  step.retry_in = std::max(backoff_.Next(machine_.Random()),
+  step.retry_in = std::max(backoff_.Next(clock_.Random()),
                            DecodeError(step.status).retry_delay.value_or(absl::ZeroDuration()));
-  open_at_ = machine_.Now() + step.retry_in;
+  open_at_ = clock_.Now() + step.retry_in;
   return step;
 }
 
@@ -111,8 +111,8 @@ EventFollower::Step EventFollower::Ended(const grpc::Status& status) {
 template <typename Done>
 void EventFollower::Await(absl::Duration until, Done done) {
   MutexLock lock(&wake_.mutex);
-  while (!cancelled_ && !done() && machine_.Now() < until) {
-    machine_.Wait(until, &wake_.changed, &wake_.mutex);
+  while (!cancelled_ && !done() && clock_.Now() < until) {
+    clock_.Wait(until, &wake_.changed, &wake_.mutex);
   }
 }
 

@@ -8,7 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
-#include "client/machine.h"
+#include "client/clock_and_random.h"
 #include "client/retry.h"
 #include "client/stream_call.h"
 #include "ippclient/event_subscription.h"
@@ -58,7 +58,7 @@ class EventFollower {
   void Await(absl::Duration until, Done done);
   bool Cancelled() const;
 
-  Machine& machine_;
+  ClockAndRandom& clock_;
   const std::unique_ptr<kustom::ipp::v1::SessionEventService::Stub> stub_;
   const SubscriptionOptions options_;
   const kustom::ipp::v1::SubscribeSessionEventsRequest request_;

@@ -7,7 +7,7 @@
 namespace ipp::client {
 
 EventReader::EventReader(std::shared_ptr<grpc::Channel> channel, SubscriptionOptions options)
-    : machine_(Machine::OrReal(options.machine)),
+    : clock_(ClockAndRandom::OrReal(options.clock)),
       follower_(std::make_unique<EventFollower>(std::move(channel), std::move(options))) {}
 
 EventReader::~EventReader() = default;
@@ -15,7 +15,7 @@ EventReader::~EventReader() = default;
 NextEvent EventReader::Next(absl::Duration timeout) {
   using Kind = EventFollower::Step::Kind;
   using Message = kustom::ipp::v1::SubscribeSessionEventsResponse;
-  const absl::Duration until = machine_.Now() + timeout;
+  const absl::Duration until = clock_.Now() + timeout;
   while (true) {
     EventFollower::Step step = follower_->Next(until);
     switch (step.kind) {

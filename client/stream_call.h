@@ -5,7 +5,7 @@
 
 #include <utility>
 
-#include "client/machine.h"
+#include "client/clock_and_random.h"
 #include "server/base/mutex.h"
 
 namespace ipp::client {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/error_details.pb.h"
@@ -9,21 +10,43 @@
 namespace ipp {
 namespace {
 
-constexpr char kOutcomeKey[] = "outcome";
-
 constexpr char kErrorInfoUrl[] = "type.googleapis.com/google.rpc.ErrorInfo";
 constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
 constexpr char kRetryInfoUrl[] = "type.googleapis.com/google.rpc.RetryInfo";
 
 template <typename Message>
 std::optional<Message> Payload(const absl::Status& status, absl::string_view url) {
-  const std::optional<absl::Cord> cord = [&]() -> std::optional<absl::Cord> {
-    if (auto payload = status.GetPayload(url)) return *payload;
-    return std::nullopt;
-  }();
+  const auto payload = status.GetPayload(url);
   Message message;
-  if (!cord || !message.ParseFromString(std::string(*cord))) return std::nullopt;
+  if (!payload || !message.ParseFromString(std::string(*payload))) return std::nullopt;
   return message;
+}
+
+// Calls `use` with each message of the error and the URL of its type.
+void ForEachMessage(
+    const ErrorDetail& detail,
+    absl::FunctionRef<void(const char* url, const google::protobuf::Message& message)> use) {
+  google::rpc::ErrorInfo info;
+  info.set_reason(detail.reason);
+  info.set_domain(kErrorDomain);
+  for (const auto& [key, value] : detail.metadata) (*info.mutable_metadata())[key] = value;
+  use(kErrorInfoUrl, info);
+  if (!detail.violations.empty()) {
+    google::rpc::BadRequest bad;
+    for (const FieldViolation& violation : detail.violations) {
+      auto* row = bad.add_field_violations();
+      row->set_field(violation.field);
+      row->set_description(violation.description);
+    }
+    use(kBadRequestUrl, bad);
+  }
+  if (detail.retry_after) {
+    google::rpc::RetryInfo retry;
+    const int64_t nanos = absl::ToInt64Nanoseconds(*detail.retry_after);
+    retry.mutable_retry_delay()->set_seconds(nanos / 1'000'000'000);
+    retry.mutable_retry_delay()->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
+    use(kRetryInfoUrl, retry);
+  }
 }
 
 }  // namespace
@@ -45,28 +68,23 @@ absl::string_view OutcomeName(Outcome outcome) {
 absl::Status MakeError(absl::StatusCode code, absl::string_view message,
                        const ErrorDetail& detail) {
   absl::Status status(code, message);
-  google::rpc::ErrorInfo info;
-  info.set_reason(detail.reason);
-  info.set_domain(kErrorDomain);
-  for (const auto& [key, value] : detail.metadata) (*info.mutable_metadata())[key] = value;
-  status.SetPayload(kErrorInfoUrl, absl::Cord(info.SerializeAsString()));
-  if (!detail.violations.empty()) {
-    google::rpc::BadRequest bad;
-    for (const FieldViolation& violation : detail.violations) {
-      auto* row = bad.add_field_violations();
-      row->set_field(violation.field);
-      row->set_description(violation.description);
-    }
-    status.SetPayload(kBadRequestUrl, absl::Cord(bad.SerializeAsString()));
-  }
-  if (detail.retry_after) {
-    google::rpc::RetryInfo retry;
-    const int64_t nanos = absl::ToInt64Nanoseconds(*detail.retry_after);
-    retry.mutable_retry_delay()->set_seconds(nanos / 1'000'000'000);
-    retry.mutable_retry_delay()->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
-    status.SetPayload(kRetryInfoUrl, absl::Cord(retry.SerializeAsString()));
-  }
+  ForEachMessage(detail, [&status](const char* url, const google::protobuf::Message& message) {
+    status.SetPayload(url, absl::Cord(message.SerializeAsString()));
+  });
   return status;
+}
+
+google::rpc::Status PackError(absl::StatusCode code, absl::string_view message,
+                              const ErrorDetail& detail) {
+  google::rpc::Status packed;
+  packed.set_code(static_cast<int>(code));
+  packed.set_message(std::string(message));
+  ForEachMessage(detail, [&packed](const char* url, const google::protobuf::Message& message) {
+    auto* any = packed.add_details();
+    any->set_type_url(url);
+    any->set_value(message.SerializeAsString());
+  });
+  return packed;
 }
 
 absl::Status InvalidRequest(std::vector<FieldViolation> violations) {
@@ -76,7 +94,7 @@ absl::Status InvalidRequest(std::vector<FieldViolation> violations) {
                                             violations[0].field, ": ", violations[0].description);
   return MakeError(absl::StatusCode::kInvalidArgument, message,
                    {.reason = "INVALID_REQUEST",
-                    .metadata = {{"outcome", std::string(OutcomeName(Outcome::kNotSent))},
+                    .metadata = {{kOutcomeKey, std::string(OutcomeName(Outcome::kNotSent))},
                                  {"retry_safe", "true"}},
                     .violations = std::move(violations)});
 }
@@ -109,12 +127,6 @@ absl::Status WithMetadata(const absl::Status& status,
 absl::Status WithOutcome(const absl::Status& status, Outcome outcome) {
   ErrorDetail detail = GetErrorDetail(status);
   detail.metadata[kOutcomeKey] = std::string(OutcomeName(outcome));
-  return MakeError(status.code(), status.message(), detail);
-}
-
-absl::Status WithoutOutcome(const absl::Status& status) {
-  ErrorDetail detail = GetErrorDetail(status);
-  if (detail.metadata.erase(kOutcomeKey) == 0) return status;
   return MakeError(status.code(), status.message(), detail);
 }
 

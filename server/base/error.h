@@ -10,8 +10,12 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
+namespace google::rpc {
+class Status;
+}
+
 // Rich errors: an absl::Status that carries google.rpc.ErrorInfo, BadRequest and RetryInfo as
-// payloads. The gRPC layer packs them into google.rpc.Status unchanged.
+// payloads.
 namespace ipp {
 
 // Value of ErrorInfo.domain in every error that the gateway makes.
@@ -25,6 +29,7 @@ enum class Outcome {
   kUnknown,   // It may or may not have been executed.
 };
 absl::string_view OutcomeName(Outcome outcome);  // "NOT_SENT", …
+inline constexpr char kOutcomeKey[] = "outcome";
 
 struct FieldViolation {
   std::string field;        // path as in the proto: "order_items[2].total_amount"
@@ -48,16 +53,16 @@ absl::Status InvalidRequest(std::vector<FieldViolation> violations);
 // The detail that was given to MakeError. The reason is empty if `status` carries no ErrorInfo.
 ErrorDetail GetErrorDetail(const absl::Status& status);
 
+// What a gRPC caller gets: the same as the payloads of MakeError, in a google.rpc.Status.
+google::rpc::Status PackError(absl::StatusCode code, absl::string_view message,
+                              const ErrorDetail& detail);
+
 // A copy of the status with `metadata` added. A key that the status already has keeps its value.
 absl::Status WithMetadata(const absl::Status& status,
                           const std::map<std::string, std::string>& metadata);
 
 // A copy of the status whose outcome is `outcome`, in place of any outcome that it had.
 absl::Status WithOutcome(const absl::Status& status, Outcome outcome);
-// A copy of the status without an outcome, for a caller that does not know whether the operation
-// was ever attempted.
-absl::Status WithoutOutcome(const absl::Status& status);
-
 // SerializeError returns the status with its payloads as a serialized google.rpc.Status; ParseError
 // reads it back.
 std::string SerializeError(const absl::Status& status);

@@ -265,7 +265,9 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
     response_->Clear();
     if (!response_->ParseFromString(answer)) {
       LogError("the kept answer of a create cannot be read",
-               {{"request_id", creation_.id.request_id},
+               {{"rpc", rpc_},
+                {"merchant", context_.merchant_id},
+                {"request_id", creation_.id.request_id},
                 {"trace_id", std::string(call_->trace().trace_id())}});
       return call_->Finish(Unsettled());
     }

@@ -5,6 +5,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "server/base/encoding.h"
 #include "server/base/error.h"
 #include "server/store/store_error.h"
 
@@ -49,12 +50,8 @@ absl::Status Invalid(absl::string_view reason, absl::string_view field, absl::st
 
 // The decoded bytes before the checksum; empty if the cursor is malformed.
 std::string Body(absl::string_view cursor) {
-  std::string raw;
-  // The decoder ignores spaces, padding and unused bits. Encoding again detects them.
-  if (!absl::WebSafeBase64Unescape(cursor, &raw) || raw.size() <= kChecksumSize ||
-      absl::WebSafeBase64Escape(raw) != cursor) {
-    return "";
-  }
+  std::string raw = DecodeBase64Url(cursor).value_or("");
+  if (raw.size() <= kChecksumSize) return "";
   const size_t size = raw.size() - kChecksumSize;
   const absl::string_view bytes = raw;
   if (ReadBigEndian(bytes.substr(size)) != Checksum(bytes.substr(0, size))) return "";

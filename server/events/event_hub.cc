@@ -84,9 +84,9 @@ void EventHub::Heard(int64_t latest, std::vector<store::StoredEvent> appended) {
 }
 
 std::vector<store::StoredEvent> EventHub::TakeAppended(int64_t position) {
-  const auto first = std::find_if(
-      appended_.begin(), appended_.end(),
-      [position](const store::StoredEvent& row) { return row.position > position; });
+  const auto first =
+      std::find_if(appended_.begin(), appended_.end(),
+                   [position](const store::StoredEvent& row) { return row.position > position; });
   appended_.erase(appended_.begin(), first);
   if (appended_.empty() || appended_.front().position != position + 1) return {};
   return std::exchange(appended_, {});
@@ -94,7 +94,7 @@ std::vector<store::StoredEvent> EventHub::TakeAppended(int64_t position) {
 
 void EventHub::Run() {
   TailEnd end;
-  while (AwaitNews(&end)) {
+  while (AwaitMore(&end)) {
     const int64_t after = end.place.position;
     if (!end.appended.empty()) {
       failing_ = false;
@@ -107,7 +107,7 @@ void EventHub::Run() {
       BeginEpoch();
       continue;
     }
-    if (!end.news) {
+    if (!end.continues) {
       // The read only verified the tail, which is still right.
       if (!rows.ok()) RetryLater(rows.status());
       MutexLock lock(&mutex_);
@@ -121,7 +121,8 @@ void EventHub::Run() {
       continue;
     }
     order_.Straighten(after, &*rows);
-    if ((rows->empty() || rows->front().position != after + 1) && !PassOver(after, *rows)) continue;
+    if ((rows->empty() || rows->front().position != after + 1) && !HandleHole(after, *rows))
+      continue;
     failing_ = false;
     Deliver(Append(MakePage(*std::move(rows)), end.epochs_taken));
   }
@@ -133,7 +134,7 @@ EventHub::Rows EventHub::ReadNow(int64_t after, int limit) {
   return answer.Wait();
 }
 
-bool EventHub::AwaitNews(TailEnd* end) {
+bool EventHub::AwaitMore(TailEnd* end) {
   while (true) {
     bool moved = false;
     {
@@ -148,18 +149,18 @@ bool EventHub::AwaitNews(TailEnd* end) {
     MutexLock lock(&mutex_);
     if (stopping_) return false;
     end->place = {tail_last_, epoch_.label, tail_.empty() ? 0 : tail_.back()->place.content};
-    end->news = known_latest_ > tail_last_;
+    end->continues = known_latest_ > tail_last_;
     end->epochs_taken = epochs_taken_;
     verify_ = verify_ && end->place.content != 0;
     end->appended.clear();
-    if (end->news && !verify_ && !bounds_moved_) end->appended = TakeAppended(tail_last_);
-    if (end->news || verify_) return true;
+    if (end->continues && !verify_ && !bounds_moved_) end->appended = TakeAppended(tail_last_);
+    if (end->continues || verify_) return true;
     const auto patience = measure_at_ - steady_clock::now();
     if (patience.count() > 0 && !bounds_moved_) changed_.WaitFor(&mutex_, patience);
   }
 }
 
-bool EventHub::PassOver(int64_t after, const std::vector<store::StoredEvent>& rows) {
+bool EventHub::HandleHole(int64_t after, const std::vector<store::StoredEvent>& rows) {
   Answer<store::LogBounds> answer;
   store_->RefreshBounds(answer.Taker());
   const absl::StatusOr<store::LogBounds> bounds = answer.Wait();

@@ -108,7 +108,7 @@ class EventHub {
   // The end of the tail, and the epoch count to which a read from there belongs.
   struct TailEnd {
     LogPlace place;
-    bool news = false;  // the log is known to continue
+    bool continues = false;                    // the log is known to continue
     std::vector<store::StoredEvent> appended;  // the rows after `place`, if the store gave them
     int64_t epochs_taken = 0;
   };
@@ -121,7 +121,7 @@ class EventHub {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Waits until the log continues or the tail must be verified; measures the lag meanwhile. False:
   // the hub is being destroyed.
-  bool AwaitNews(TailEnd* end) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool AwaitMore(TailEnd* end) ABSL_LOCKS_EXCLUDED(mutex_);
   Rows ReadNow(int64_t after, int limit);
   // Removes the event at `place` from `rows`, which were read from before it; `found` is whether it
   // was there. False: the event differs from what the place says.
@@ -137,7 +137,7 @@ class EventHub {
   std::vector<Delivery> TakeEpoch(const store::LogBounds& bounds) ABSL_LOCKS_EXCLUDED(mutex_);
   void TakeEpochOf(Reader* reader, int64_t shared) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Handles rows that do not begin right after `after`. True: hand the rows out.
-  bool PassOver(int64_t after, const std::vector<store::StoredEvent>& rows);
+  bool HandleHole(int64_t after, const std::vector<store::StoredEvent>& rows);
   void RetryLater(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mutex_);
   static void Deliver(std::vector<Delivery> deliveries);
   // Retention has overtaken the hub: moves the tail, and returns the errors for subscribers that
@@ -156,7 +156,7 @@ class EventHub {
   EventPtr FindInPage(Reader* reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   EventPtr FindAtHand(Reader* reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   EventPtr FindOrWait(Reader* reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool SecureStart(Reader* reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool KeepFirstEvent(Reader* reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Returns the place from which a read for the reader begins; marks the reader as reading.
   LogPlace BeginRead(Reader* reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReadPage(std::shared_ptr<Reader> reader, const LogPlace& after) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -167,8 +167,8 @@ class EventHub {
                         absl::StatusOr<store::LogBounds> bounds) ABSL_LOCKS_EXCLUDED(mutex_);
   // Ends a read for the reader, with a page and a position or with an error, and answers what is
   // pending.
-  void Turn(const std::shared_ptr<Reader>& reader, absl::StatusOr<std::vector<EventPtr>> page,
-            int64_t position) ABSL_LOCKS_EXCLUDED(mutex_);
+  void EndRead(const std::shared_ptr<Reader>& reader, absl::StatusOr<std::vector<EventPtr>> page,
+               int64_t position) ABSL_LOCKS_EXCLUDED(mutex_);
   std::vector<EventPtr> MakePage(std::vector<store::StoredEvent> rows) ABSL_LOCKS_EXCLUDED(mutex_);
   // The error of a reader whose place the log has lost.
   static absl::Status Lost() { return CursorForeign("after_cursor"); }

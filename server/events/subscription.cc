@@ -63,7 +63,7 @@ EventPtr EventHub::FindOrWait(Reader* reader) {
 }
 
 // Keeps the first event for the reader in memory. False: a page must be read for it.
-bool EventHub::SecureStart(Reader* reader) {
+bool EventHub::KeepFirstEvent(Reader* reader) {
   if (!reader->page.empty()) return true;
   if (reader->position < tail_after_) return false;
   const auto first = AfterInTail(reader->position);
@@ -93,15 +93,15 @@ void EventHub::ReadPage(std::shared_ptr<Reader> reader, const LogPlace& after) {
 
 void EventHub::GotPage(std::shared_ptr<Reader> reader, const LogPlace& place, Rows rows) {
   const int64_t after = place.position;
-  if (!rows.ok()) return Turn(reader, store::ForCallers(rows.status()), after);
+  if (!rows.ok()) return EndRead(reader, store::ForCallers(rows.status()), after);
   if (bool found = false; place.content != 0) {
-    if (!Continues(place, &*rows, &found)) return Turn(reader, Lost(), after);
+    if (!Continues(place, &*rows, &found)) return EndRead(reader, Lost(), after);
     // The known event filled the page.
     if (found && rows->empty()) return ReadPage(std::move(reader), {after, place.epoch});
   }
   order_.Straighten(after, &*rows);
   if (!rows->empty() && rows->front().position == after + 1) {
-    return Turn(reader, MakePage(*std::move(rows)), after);
+    return EndRead(reader, MakePage(*std::move(rows)), after);
   }
   store_->RefreshBounds(
       [this, reader = std::move(reader), after, rows = std::move(rows)](auto bounds) mutable {
@@ -111,7 +111,7 @@ void EventHub::GotPage(std::shared_ptr<Reader> reader, const LogPlace& place, Ro
 
 void EventHub::GotPageElsewhere(const std::shared_ptr<Reader>& reader, int64_t after, Rows rows,
                                 absl::StatusOr<store::LogBounds> bounds) {
-  if (!bounds.ok()) return Turn(reader, store::ForCallers(bounds.status()), after);
+  if (!bounds.ok()) return EndRead(reader, store::ForCallers(bounds.status()), after);
   bool starting = false;
   {
     MutexLock lock(&mutex_);
@@ -119,21 +119,21 @@ void EventHub::GotPageElsewhere(const std::shared_ptr<Reader>& reader, int64_t a
   }
   const bool taken = bounds->oldest > after + 1;
   if (taken && !starting) {
-    return Turn(reader, CursorExpired(store_->log_id(), *bounds, "after_cursor"), after);
+    return EndRead(reader, CursorExpired(store_->log_id(), *bounds, "after_cursor"), after);
   }
   if (!taken && rows->empty()) {
     // The tail has passed this place, so there must be events. Return an error rather than skip
     // them.
     read_failures_.Add();
-    return Turn(reader, store::ForCallers(absl::UnavailableError("events do not show")), after);
+    return EndRead(reader, store::ForCallers(absl::UnavailableError("events do not show")), after);
   }
   const int64_t kept_after = rows->empty() ? bounds->oldest - 1 : rows->front().position - 1;
   if (!taken) order_.CountGap(after, kept_after + 1);
-  Turn(reader, MakePage(*std::move(rows)), kept_after);
+  EndRead(reader, MakePage(*std::move(rows)), kept_after);
 }
 
-void EventHub::Turn(const std::shared_ptr<Reader>& reader,
-                    absl::StatusOr<std::vector<EventPtr>> page, int64_t position) {
+void EventHub::EndRead(const std::shared_ptr<Reader>& reader,
+                       absl::StatusOr<std::vector<EventPtr>> page, int64_t position) {
   Later later;
   Subscription::Started started;
   absl::StatusOr<EventPtr> result = EventPtr();
@@ -157,7 +157,7 @@ void EventHub::Turn(const std::shared_ptr<Reader>& reader,
       result = std::move(page).status();
     }
     if (reader->started != nullptr) {
-      again = result.ok() && !SecureStart(reader.get());
+      again = result.ok() && !KeepFirstEvent(reader.get());
       if (!again) started = std::exchange(reader->started, nullptr);
     } else if (reader->later == nullptr) {
       reader->failure = std::move(result).status();
@@ -214,7 +214,7 @@ bool Subscription::StartWithKept(Started started) {
   {
     MutexLock lock(&hub_->mutex_);
     EventHub::Reader& reader = *reader_;
-    if (hub_->SecureStart(&reader)) return true;
+    if (hub_->KeepFirstEvent(&reader)) return true;
     reader.started = std::move(started);
     ++hub_->reads_in_flight_;
     after = hub_->BeginRead(&reader);

@@ -29,7 +29,7 @@ namespace ipp::grpc_port {
 namespace {
 
 // How often every connection is checked for unanswered bytes.
-constexpr std::chrono::milliseconds kLook{100};
+constexpr std::chrono::milliseconds kTrafficInterval{100};
 // accept() fails while file descriptors are exhausted; retrying at once would spin.
 constexpr std::chrono::milliseconds kAcceptPause{100};
 
@@ -42,7 +42,7 @@ struct Traffic {
 };
 
 // False if the connection does not exist any more.
-bool Look(int fd, Traffic* traffic) {
+bool ReadTraffic(int fd, Traffic* traffic) {
   tcp_info info{};
   socklen_t size = sizeof(info);
   if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return false;
@@ -117,22 +117,23 @@ class Gate final : public ConnectionGate {
 
   void Run() {
     std::array<epoll_event, 64> events;
-    Steady::time_point look = Steady::now() + kLook;
-    while (Obey()) {
+    Steady::time_point look = Steady::now() + kTrafficInterval;
+    while (RunOrders()) {
       // Without connections there is nothing to check, so wait without a timeout.
-      const int wait = connections_.empty() && !paused_ ? -1 : static_cast<int>(kLook.count());
+      const int wait =
+          connections_.empty() && !paused_ ? -1 : static_cast<int>(kTrafficInterval.count());
       const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), wait);
       for (int i = 0; i < count; ++i) Handle(events[static_cast<size_t>(i)].data.fd);
       const Steady::time_point now = Steady::now();
       if (paused_ && now >= resume_) PauseListening(false);
       if (now < look) continue;
       LookAtAll();
-      look = now + kLook;
+      look = now + kTrafficInterval;
     }
   }
 
   // Carries out Close() and the destructor's request to stop. False if the thread must end.
-  bool Obey() {
+  bool RunOrders() {
     MutexLock lock(&mutex_);
     if ((closing_ || stopping_) && !closed_) {
       StopListening();
@@ -219,7 +220,7 @@ class Gate final : public ConnectionGate {
     std::vector<int> gone;
     for (auto& [fd, last] : connections_) {
       Traffic now;
-      if (!Look(fd, &now)) {
+      if (!ReadTraffic(fd, &now)) {
         gone.push_back(fd);
       } else if (now.sent != last.sent) {
         last = now;

@@ -42,7 +42,7 @@ void CurlLoop::Run() {
 
   std::vector<CurlInbox::Item> batch;
   while (inbox_->Take(&batch)) {
-    Heed(&batch);
+    TakeOrders(&batch);
     int running = 0;
     curl_multi_perform(multi_, &running);
     Collect();
@@ -53,14 +53,14 @@ void CurlLoop::Run() {
   }
   // A `done` may send another request: continue until none is left to refuse.
   do {
-    Heed(&batch);
+    TakeOrders(&batch);
     EndAll();
     inbox_->Take(&batch);
   } while (!batch.empty() || !inbox_->Close());
   shared_->in_flight_gauge.Set(static_cast<double>(shared_->in_flight.load()));
 }
 
-void CurlLoop::Heed(std::vector<CurlInbox::Item>* batch) {
+void CurlLoop::TakeOrders(std::vector<CurlInbox::Item>* batch) {
   for (CurlInbox::Item& item : *batch) {
     if (item.cancel) {
       Cancel(*item.call);

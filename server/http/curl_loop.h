@@ -28,7 +28,7 @@ class CurlLoop {
  private:
   void Run();
   // Starts or cancels the calls of `batch`, then clears it.
-  void Heed(std::vector<CurlInbox::Item>* batch);
+  void TakeOrders(std::vector<CurlInbox::Item>* batch);
   void Start(std::shared_ptr<CurlCall> call);
   void Cancel(const CurlCall& call);
   void Collect();

@@ -153,12 +153,13 @@ void EventStream::Do(Action action) {
       return StartWrite(
           &out_, action.more ? grpc::WriteOptions().set_buffer_hint() : grpc::WriteOptions());
     case Action::kFinish:
-      const grpc::Status status = ToGrpcStatus(
-          action.status.ok()
-              ? action.status
-              : WithMetadata(action.status, {{"trace_id", std::string(trace_.trace_id())}}));
+      if (action.status.ok()) return Finish(grpc::Status::OK);
+      ErrorDetail detail = GetErrorDetail(action.status);
+      method_.errors->Count(detail.reason);
+      detail.metadata.emplace("trace_id", trace_.trace_id());
+      const grpc::Status status =
+          ToGrpcStatus(action.status.code(), action.status.message(), detail);
       code_ = status.error_code();
-      method_.errors->Count(action.status);
       return Finish(status);
   }
 }

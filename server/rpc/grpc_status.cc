@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
+#include "server/base/encoding.h"
 #include "server/base/error.h"
 #include "server/base/error_details.pb.h"
 #include "server/base/log.h"
@@ -20,9 +20,7 @@ constexpr size_t kMaxMessage = 600;
 
 std::string Cut(absl::string_view text) {
   if (text.size() <= kMaxMessage) return std::string(text);
-  size_t end = kMaxMessage;  // not inside a character
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return absl::StrCat(text.substr(0, end), "...");
+  return absl::StrCat(CutUtf8(text, kMaxMessage), "...");
 }
 
 void KeepTheViolationsThatFit(google::rpc::Status* packed) {
@@ -41,23 +39,16 @@ void KeepTheViolationsThatFit(google::rpc::Status* packed) {
 
 }  // namespace
 
-grpc::Status ToGrpcStatus(const absl::Status& status) {
-  if (status.ok()) return grpc::Status::OK;
-  if (GetErrorDetail(status).reason.empty()) {
-    LogError("an error without details reached the gRPC port", {{"status", status.ToString()}});
-    return ToGrpcStatus(
-        MakeError(absl::StatusCode::kInternal, "internal error", {.reason = "INTERNAL"}));
+grpc::Status ToGrpcStatus(absl::StatusCode code, absl::string_view message,
+                          const ErrorDetail& detail) {
+  if (detail.reason.empty()) {
+    LogError("an error without details reached the gRPC port",
+             {{"code", absl::StatusCodeToString(code)}, {"message", std::string(message)}});
+    return ToGrpcStatus(absl::StatusCode::kInternal, "internal error", {.reason = "INTERNAL"});
   }
-  google::rpc::Status packed;
-  packed.set_code(static_cast<int>(status.code()));
-  packed.set_message(Cut(status.message()));
-  status.ForEachPayload([&packed](absl::string_view url, const absl::Cord& payload) {
-    auto* any = packed.add_details();
-    any->set_type_url(std::string(url));
-    any->set_value(std::string(payload));
-  });
+  google::rpc::Status packed = PackError(code, Cut(message), detail);
   KeepTheViolationsThatFit(&packed);
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), packed.message(),
+  return grpc::Status(static_cast<grpc::StatusCode>(code), packed.message(),
                       packed.SerializeAsString());
 }
 

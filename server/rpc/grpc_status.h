@@ -3,14 +3,16 @@
 #include <grpcpp/support/status.h>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "server/base/error.h"
 
 namespace ipp::rpc {
 
-// Converts a rich status to gRPC's form: the code, the message (shortened if it is long), and the
-// payloads packed into a google.rpc.Status. If the details are too large for the metadata that a
-// gRPC client accepts, the last violations of BadRequest are dropped. A status without ErrorInfo is
-// a bug of the gateway: it is logged and becomes INTERNAL / INTERNAL without its message, which
-// could contain anything.
-grpc::Status ToGrpcStatus(const absl::Status& status);
+// Makes gRPC's form of an error: the code, the message (shortened if it is long), and the detail
+// packed into a google.rpc.Status. If that is too large for the metadata that a gRPC client
+// accepts, the last violations are dropped. An error without a reason is a bug of the gateway: it
+// is logged and becomes INTERNAL / INTERNAL without its message, which could contain anything.
+grpc::Status ToGrpcStatus(absl::StatusCode code, absl::string_view message,
+                          const ErrorDetail& detail);
 
 }  // namespace ipp::rpc

@@ -4,7 +4,6 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/string_view.h"
-#include "server/base/error.h"
 
 namespace ipp::rpc {
 namespace {
@@ -27,18 +26,16 @@ bool IsReason(absl::string_view text) {
 
 }  // namespace
 
-void ErrorCounters::Count(const absl::Status& status) {
-  if (status.ok()) return;
-  std::string reason = GetErrorDetail(status).reason;
-  if (reason.empty()) reason = "INTERNAL";
+void ErrorCounters::Count(const std::string& reason) {
+  std::string label = reason.empty() ? "INTERNAL" : reason;
   MutexLock lock(&mutex_);
-  auto found = by_reason_.find(reason);
+  auto found = by_reason_.find(label);
   if (found == by_reason_.end()) {
-    if (!IsReason(reason) || by_reason_.size() >= kMostReasons) reason = "other";
+    if (!IsReason(label) || by_reason_.size() >= kMostReasons) label = "other";
     Counter& counter =
         metrics_->counter("ipp_errors_total", "Errors that callers got, by RPC and reason.",
-                          {{"rpc", rpc_}, {"reason", reason}});
-    found = by_reason_.emplace(std::move(reason), &counter).first;
+                          {{"rpc", rpc_}, {"reason", label}});
+    found = by_reason_.emplace(std::move(label), &counter).first;
   }
   found->second->Add();
 }

@@ -22,9 +22,8 @@ namespace ipp::rpc {
 class ErrorCounters {
  public:
   ErrorCounters(std::string rpc, Metrics* metrics) : rpc_(std::move(rpc)), metrics_(metrics) {}
-  // No-op for an OK status. A `status` without a reason counts as INTERNAL, which is what the
-  // caller gets.
-  void Count(const absl::Status& status);
+  // An empty reason counts as INTERNAL, which is what the caller gets.
+  void Count(const std::string& reason);
 
  private:
   const std::string rpc_;

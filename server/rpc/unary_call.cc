@@ -29,13 +29,12 @@ absl::Status UnaryCall::Admit(auth::Caller caller) {
   return status;
 }
 
-void UnaryCall::Audit(const absl::Status& status) const {
+void UnaryCall::Audit(absl::StatusCode code, const ErrorDetail& detail) const {
   if (!route().is_change()) return;
-  if (status.code() == absl::StatusCode::kUnauthenticated && !service_->MayLogStranger()) return;
-  const ErrorDetail detail = GetErrorDetail(status);
-  const auto said = detail.metadata.find("outcome");
+  if (code == absl::StatusCode::kUnauthenticated && !service_->MayLogStranger()) return;
+  const auto said = detail.metadata.find(kOutcomeKey);
   std::string outcome = said == detail.metadata.end() ? "" : said->second;
-  if (status.ok()) outcome = std::string(OutcomeName(Outcome::kExecuted));
+  if (code == absl::StatusCode::kOk) outcome = std::string(OutcomeName(Outcome::kExecuted));
   const auto or_dash = [](const std::string& text) { return text.empty() ? "-" : text; };
   // A caller that was identified but lacks the permission.
   const auto refused = detail.metadata.find("caller");
@@ -47,7 +46,7 @@ void UnaryCall::Audit(const absl::Status& status) const {
             {"request_id", or_dash(request_id_)},
             {"subject", or_dash(subject_)},
             {"outcome", or_dash(outcome)},
-            {"code", absl::StatusCodeToString(status.code())},
+            {"code", absl::StatusCodeToString(code)},
             {"reason", or_dash(detail.reason)},
             {"trace_id", std::string(trace_.trace_id())}});
 }
@@ -116,16 +115,21 @@ void UnaryCall::Start(const routes::Route& route, const google::protobuf::Messag
   });
 }
 
-void UnaryCall::Finish(const absl::Status& result) {
-  const bool silent = !result.ok() && request_id_is_callers_ && !ledger_asked_;
-  const absl::Status status = silent ? WithoutOutcome(result) : result;
-  if (status.ok()) method_.sent->Add();
-  method_.errors->Count(status);
-  Audit(result);
+void UnaryCall::Finish(const absl::Status& status) {
   Show(status);
-  std::map<std::string, std::string> names = {{"trace_id", std::string(trace_.trace_id())}};
-  if (!request_id_.empty()) names["request_id"] = request_id_;
-  const grpc::Status out = ToGrpcStatus(status.ok() ? status : WithMetadata(status, names));
+  if (status.ok()) {
+    method_.sent->Add();
+    Audit(status.code(), {});
+    return ServerUnaryReactor::Finish(grpc::Status::OK);
+  }
+  ErrorDetail detail = GetErrorDetail(status);
+  Audit(status.code(), detail);
+  method_.errors->Count(detail.reason);
+  // The ledger was not asked, so an earlier attempt under this id may have any outcome.
+  if (request_id_is_callers_ && !ledger_asked_) detail.metadata.erase(kOutcomeKey);
+  detail.metadata.emplace("trace_id", trace_.trace_id());
+  if (!request_id_.empty()) detail.metadata.emplace("request_id", request_id_);
+  const grpc::Status out = ToGrpcStatus(status.code(), status.message(), detail);
   code_ = out.error_code();
   ServerUnaryReactor::Finish(out);
 }

@@ -93,7 +93,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public creates::CreateC
   // an id.
   void Show(const absl::Status& status) const;
   // Writes one audit line per requested change; rate-limited if the client is not authenticated.
-  void Audit(const absl::Status& status) const;
+  void Audit(absl::StatusCode code, const ErrorDetail& detail) const;
   void OnCancel() override;
   void OnDone() override;
   // Lets gRPC run OnCancel and OnDone on the thread that noticed the event, as for its own default

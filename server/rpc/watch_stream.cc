@@ -163,33 +163,33 @@ class WatchStream final : public EventStream {
   }
 
   bool ForEvent(events::EventPtr event, grpc::ByteBuffer* out, bool* last) override {
-    const v1::SessionEvent news = event->Parse();
+    const v1::SessionEvent update = event->Parse();
     // Not a change of status: its data is sent with the next message.
-    if (news.type() == v1::SESSION_EVENT_TYPE_DETAILS) {
-      Take(news, session_.status());
+    if (update.type() == v1::SESSION_EVENT_TYPE_DETAILS) {
+      Take(update, session_.status());
       return false;
     }
-    const v1::SessionStatus status = sessions::StatusAfter(news.type());
-    const bool attempt = news.type() == v1::SESSION_EVENT_TYPE_PAYMENT_FAILED;
+    const v1::SessionStatus status = sessions::StatusAfter(update.type());
+    const bool attempt = update.type() == v1::SESSION_EVENT_TYPE_PAYMENT_FAILED;
     // Statuses are ordered by number. Skip what the first message has already shown.
     if (!attempt && status <= session_.status()) return false;
     // A failed payment may be recorded with a status that is older than the one that was read.
-    Take(news, attempt ? std::max(session_.status(), news.session().status()) : status);
+    Take(update, attempt ? std::max(session_.status(), update.session().status()) : status);
     *last = IsFinal(session_.status());
     v1::WatchSessionResponse step = State();
-    step.set_failure_reason(news.failure_reason());
+    step.set_failure_reason(update.failure_reason());
     Serialize(step, out);
     return true;
   }
 
   // Copies what the event says about the session, and sets that status.
-  void Take(const v1::SessionEvent& news, v1::SessionStatus status) {
-    if (!news.session().device_id().empty()) {
-      session_ = news.session();
-      truncated_ = news.session_truncated();
+  void Take(const v1::SessionEvent& update, v1::SessionStatus status) {
+    if (!update.session().device_id().empty()) {
+      session_ = update.session();
+      truncated_ = update.session_truncated();
     }
     session_.set_status(status);
-    if (!news.order_id().empty()) session_.set_order_id(news.order_id());
+    if (!update.order_id().empty()) session_.set_order_id(update.order_id());
   }
 
   void Heartbeat(const events::LogPlace&, grpc::ByteBuffer* out) override {

@@ -115,25 +115,26 @@ class CancelFlow final : public std::enable_shared_from_this<CancelFlow> {
 
   void Record(v1::Session session, std::string request_id) {
     session.set_session_id(request_.session_id());
-    SessionUpdate news;
+    SessionUpdate update;
     // The second read decides a disagreement, like the reconciler's.
-    news.source =
+    update.source =
         recorded_ ? v1::SESSION_EVENT_SOURCE_RECONCILIATION : v1::SESSION_EVENT_SOURCE_API;
-    news.merchant_id = context_.merchant_id;
-    news.session_id = session.session_id();
-    news.session = session;
-    news.request_id = std::move(request_id);
-    tools_.recorder->Record(
-        std::move(news), [self = shared_from_this(),
-                          session = std::move(session)](absl::StatusOr<Recorded> recorded) mutable {
-          self->GotRecorded(std::move(session), std::move(recorded));
-        });
+    update.merchant_id = context_.merchant_id;
+    update.session_id = session.session_id();
+    update.session = session;
+    update.request_id = std::move(request_id);
+    tools_.recorder->Record(std::move(update),
+                            [self = shared_from_this(), session = std::move(session)](
+                                absl::StatusOr<Recorded> recorded) mutable {
+                              self->GotRecorded(std::move(session), std::move(recorded));
+                            });
   }
 
   void GotRecorded(v1::Session session, absl::StatusOr<Recorded> recorded) {
     if (!recorded.ok()) {
       LogError("a session could not be recorded",
-               {{"session_id", session.session_id()},
+               {{"merchant", context_.merchant_id},
+                {"session", session.session_id()},
                 {"status", recorded.status().ToString()},
                 {"trace_id", std::string(call_->trace().trace_id())}});
     } else if (recorded->session) {

@@ -26,14 +26,14 @@ void ReadObserver::Observe(const std::string& merchant_id, const kustom::ipp::v1
     last = digest;
     ++in_flight_;
   }
-  SessionUpdate news;
-  news.source = kustom::ipp::v1::SESSION_EVENT_SOURCE_API;
-  news.merchant_id = merchant_id;
-  news.session_id = session.session_id();
-  news.session = session;
-  news.request_id = request_id;
-  news.overheard = true;
-  recorder_->Record(std::move(news),
+  SessionUpdate update;
+  update.source = kustom::ipp::v1::SESSION_EVENT_SOURCE_API;
+  update.merchant_id = merchant_id;
+  update.session_id = session.session_id();
+  update.session = session;
+  update.request_id = request_id;
+  update.overheard = true;
+  recorder_->Record(std::move(update),
                     [this, key = std::move(key)](absl::StatusOr<Recorded> recorded) {
                       {
                         MutexLock lock(&mutex_);

@@ -263,21 +263,21 @@ void Reconciler::GotSession(const Read& read, absl::StatusOr<SessionAnswer> sess
       absl::Duration& until = patience_[key.first];
       until = std::max(until, clock_->Monotonic() + std::min(*wait, kLongestPatience));
     }
-    LogInfo("a session could not be read", {{"session", key.second},
-                                            {"merchant", key.first},
+    LogInfo("a session could not be read", {{"merchant", key.first},
+                                            {"session", key.second},
                                             {"status", session.status().ToString()},
                                             {"trace_id", std::string(read.trace.trace_id())}});
     if (!missing) return HasRead(key);
     recorder_->Miss(key.first, key.second, [this, key](const absl::Status&) { HasRead(key); });
     return;
   }
-  SessionUpdate news;
-  news.source = kustom::ipp::v1::SESSION_EVENT_SOURCE_RECONCILIATION;
-  news.merchant_id = key.first;
-  news.session_id = key.second;
-  news.session = std::move(session->session);
-  news.request_id = std::move(session->request_id);
-  recorder_->Record(std::move(news), [this, key](absl::StatusOr<Recorded> recorded) {
+  SessionUpdate update;
+  update.source = kustom::ipp::v1::SESSION_EVENT_SOURCE_RECONCILIATION;
+  update.merchant_id = key.first;
+  update.session_id = key.second;
+  update.session = std::move(session->session);
+  update.request_id = std::move(session->request_id);
+  recorder_->Record(std::move(update), [this, key](absl::StatusOr<Recorded> recorded) {
     // An update that could not be stored is read again after the pause.
     const auto counter =
         reads_.find(recorded.ok() ? UpdateEffectName(recorded->effect) : "not_recorded");

@@ -16,12 +16,12 @@ using kustom::ipp::v1::SessionEvent;
 using kustom::ipp::v1::SessionEventType;
 using store::SessionRecord;
 
-SessionEvent BaseEvent(const SessionUpdate& news, SessionEventType type) {
+SessionEvent BaseEvent(const SessionUpdate& update, SessionEventType type) {
   SessionEvent event;
   event.set_type(type);
-  event.set_merchant_id(news.merchant_id);
-  event.set_session_id(news.session_id);
-  event.set_source(news.source);
+  event.set_merchant_id(update.merchant_id);
+  event.set_session_id(update.session_id);
+  event.set_source(update.source);
   return event;
 }
 
@@ -34,33 +34,33 @@ std::string GatewayId(const SessionRecord& record, SessionEventType type) {
 
 }  // namespace
 
-SessionEvent WebhookEvent(const SessionUpdate& news) {
-  SessionEvent event = BaseEvent(news, news.type);
-  event.set_event_id(news.event_id);
-  event.set_upstream_type(news.upstream_type);
-  event.set_order_id(news.order_id);
-  event.set_failure_reason(news.failure_reason);
-  *event.mutable_occurred_at() = ToTimestamp(news.occurred_at);
+SessionEvent WebhookEvent(const SessionUpdate& update) {
+  SessionEvent event = BaseEvent(update, update.type);
+  event.set_event_id(update.event_id);
+  event.set_upstream_type(update.upstream_type);
+  event.set_order_id(update.order_id);
+  event.set_failure_reason(update.failure_reason);
+  *event.mutable_occurred_at() = ToTimestamp(update.occurred_at);
   return event;
 }
 
-SessionEvent RevisionEvent(const SessionUpdate& news, SessionEventType type,
+SessionEvent RevisionEvent(const SessionUpdate& update, SessionEventType type,
                            SessionRecord& record) {
-  SessionEvent event = BaseEvent(news, type);
+  SessionEvent event = BaseEvent(update, type);
   event.set_event_id(absl::StrCat(GatewayId(record, type), "_", ++record.revision));
-  *event.mutable_occurred_at() = ToTimestamp(news.heard_at);
+  *event.mutable_occurred_at() = ToTimestamp(update.heard_at);
   return event;
 }
 
-SessionEvent ProvenEvent(const SessionUpdate& news, const SessionRecord& record) {
+SessionEvent ProvenEvent(const SessionUpdate& update, const SessionRecord& record) {
   const Session& session = record.session;
   const SessionEventType type = EventFor(session.status());
-  SessionEvent event = BaseEvent(news, type);
+  SessionEvent event = BaseEvent(update, type);
   event.set_event_id(GatewayId(record, type));
   const bool paid = type == kustom::ipp::v1::SESSION_EVENT_TYPE_FINALIZED;
   *event.mutable_occurred_at() = paid && session.has_purchase_completed_at()
                                      ? session.purchase_completed_at()
-                                     : ToTimestamp(news.heard_at);
+                                     : ToTimestamp(update.heard_at);
   return event;
 }
 

@@ -8,17 +8,17 @@
 namespace ipp::sessions {
 
 // The event of a webhook, with the upstream's id, type and time.
-kustom::ipp::v1::SessionEvent WebhookEvent(const SessionUpdate& news);
+kustom::ipp::v1::SessionEvent WebhookEvent(const SessionUpdate& update);
 
 // The event for the step to the status of `record`, proven by a read. A session takes each step
 // once, so the id is made of merchant, session and type, and is the same whenever it is computed
 // again.
-kustom::ipp::v1::SessionEvent ProvenEvent(const SessionUpdate& news,
+kustom::ipp::v1::SessionEvent ProvenEvent(const SessionUpdate& update,
                                           const store::SessionRecord& record);
 
 // An event that is not a step (DETAILS, CORRECTED); a session may have several. Increments
 // `record.revision`, with which the id ends.
-kustom::ipp::v1::SessionEvent RevisionEvent(const SessionUpdate& news,
+kustom::ipp::v1::SessionEvent RevisionEvent(const SessionUpdate& update,
                                             kustom::ipp::v1::SessionEventType type,
                                             store::SessionRecord& record);
 

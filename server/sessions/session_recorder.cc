@@ -29,14 +29,14 @@ std::string Label(absl::string_view name, absl::string_view prefix) {
 
 // The create as settled by a whole session that names it; nullopt when nothing changes.
 std::optional<store::IntentRecord> Settle(const std::optional<store::IntentRecord>& intent,
-                                          const SessionUpdate& news) {
-  if (!intent || !news.session || intent->state == store::IntentState::kExecuted) return {};
+                                          const SessionUpdate& update) {
+  if (!intent || !update.session || intent->state == store::IntentState::kExecuted) return {};
   store::IntentRecord settled = *intent;
   settled.state = store::IntentState::kExecuted;
-  settled.session_id = news.session_id;
-  settled.updated_at = news.heard_at;
-  kustom::ipp::v1::Session session = *news.session;
-  session.set_session_id(news.session_id);
+  settled.session_id = update.session_id;
+  settled.updated_at = update.heard_at;
+  kustom::ipp::v1::Session session = *update.session;
+  session.set_session_id(update.session_id);
   settled.answer = creates::AnswerOf(session);
   return settled;
 }
@@ -96,7 +96,7 @@ SessionRecorder::SessionRecorder(store::Store* store, Clock* clock, Metrics* met
     const std::string source_label =
         Label(kustom::ipp::v1::SessionEventSource_Name(source), "SESSION_EVENT_SOURCE_");
     for (const UpdateEffect effect : kEffects) {
-      news_[{source, effect}] = &metrics->counter(
+      recorded_[{source, effect}] = &metrics->counter(
           "ipp_session_news_total", "Updates of sessions that were recorded, by what they did.",
           {{"source", source_label}, {"verdict", std::string(UpdateEffectName(effect))}});
     }
@@ -114,23 +114,23 @@ store::Writes SessionRecorder::Decide(const SessionUpdate& heard, const CheckTim
                                       const store::Snapshot& snapshot) {
   Decision decision;
   if (snapshot.already_seen) return {.decided = std::move(decision)};
-  SessionUpdate news = heard;
-  news.hold = snapshot.creating;
+  SessionUpdate update = heard;
+  update.hold = snapshot.creating;
   // The create made another session, so this one is recorded without the request_id.
-  if (snapshot.intent && snapshot.intent->session_id != news.session_id) {
+  if (snapshot.intent && snapshot.intent->session_id != update.session_id) {
     decision.first = snapshot.intent->session_id;
   }
   const bool doubled = !decision.first.empty();
-  decision.foreign = snapshot.intent && !doubled && !news.answers_create && news.session &&
-                     !creates::MayHaveMade(*snapshot.intent, *news.session);
+  decision.foreign = snapshot.intent && !doubled && !update.answers_create && update.session &&
+                     !creates::MayHaveMade(*snapshot.intent, *update.session);
   const bool other = doubled || decision.foreign;
-  if (other) news.request_id.clear();
-  if (snapshot.intent && !other) news.trace = snapshot.intent->trace;
+  if (other) update.request_id.clear();
+  if (snapshot.intent && !other) update.trace = snapshot.intent->trace;
   std::optional<store::IntentRecord> settled;
-  if (!other) settled = Settle(snapshot.intent, news);
+  if (!other) settled = Settle(snapshot.intent, update);
   // The create was not known to be executed, so the end of its session was not published before.
-  if (settled) news.overheard = false;
-  Step step = Advance(snapshot.session, news, times);
+  if (settled) update.overheard = false;
+  Step step = Advance(snapshot.session, update, times);
   decision.effect = step.effect;
   for (const store::NewEvent& event : step.events) decision.events.push_back(event.event.type());
   decision.closed = settled && snapshot.intent->state == store::IntentState::kUnderWay;
@@ -141,20 +141,20 @@ store::Writes SessionRecorder::Decide(const SessionUpdate& heard, const CheckTim
           .decided = std::move(decision)};
 }
 
-void SessionRecorder::Record(SessionUpdate news,
+void SessionRecorder::Record(SessionUpdate update,
                              absl::AnyInvocable<void(absl::StatusOr<Recorded>) &&> done) {
-  if (news.heard_at == absl::Time()) news.heard_at = clock_->Now();
-  const SessionEventSource source = news.source;
+  if (update.heard_at == absl::Time()) update.heard_at = clock_->Now();
+  const SessionEventSource source = update.source;
   store::Transaction transaction;
-  if (!news.event_id.empty()) {
-    transaction.dedup_key = absl::StrCat(news.merchant_id, "/", news.event_id);
+  if (!update.event_id.empty()) {
+    transaction.dedup_key = absl::StrCat(update.merchant_id, "/", update.event_id);
   }
-  transaction.merchant_id = news.merchant_id;
-  transaction.session_id = news.session_id;
-  if (news.session) transaction.request_id = news.request_id;
+  transaction.merchant_id = update.merchant_id;
+  transaction.session_id = update.session_id;
+  if (update.session) transaction.request_id = update.request_id;
   transaction.ask_creating =
-      !news.session && news.type == kustom::ipp::v1::SESSION_EVENT_TYPE_CREATED;
-  const auto heard = std::make_shared<const SessionUpdate>(std::move(news));
+      !update.session && update.type == kustom::ipp::v1::SESSION_EVENT_TYPE_CREATED;
+  const auto heard = std::make_shared<const SessionUpdate>(std::move(update));
   transaction.decide = [times = times_, heard](const store::Snapshot& snapshot) {
     return Decide(*heard, times, snapshot);
   };
@@ -243,7 +243,7 @@ void SessionRecorder::Change(std::string merchant_id, std::string session_id,
 }
 
 void SessionRecorder::Count(SessionEventSource source, const Decision& decision) {
-  news_.at({source, decision.effect})->Add();
+  recorded_.at({source, decision.effect})->Add();
   for (const SessionEventType type : decision.events) events_.at({source, type})->Add();
   if (decision.closed) closed_.Add();
   if (decision.settled) settled_.Add();

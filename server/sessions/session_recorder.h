@@ -47,7 +47,7 @@ class SessionRecorder {
   // `heard_at` is set to now if it is unset. A whole session with a request_id also settles the
   // create of that id, in the same transaction, if that create may have made it
   // (creates/create_request.h).
-  void Record(SessionUpdate news, absl::AnyInvocable<void(absl::StatusOr<Recorded>) &&> done);
+  void Record(SessionUpdate update, absl::AnyInvocable<void(absl::StatusOr<Recorded>) &&> done);
 
   // Publishes the held event of a session, if there is one, without waiting for more.
   void Release(std::string merchant_id, std::string session_id,
@@ -79,7 +79,7 @@ class SessionRecorder {
   Counter& settled_;
   Counter& doubled_;
   Counter& foreign_;
-  std::map<std::pair<Source, UpdateEffect>, Counter*> news_;
+  std::map<std::pair<Source, UpdateEffect>, Counter*> recorded_;
   std::map<std::pair<Source, Type>, Counter*> events_;
 };
 

@@ -73,12 +73,12 @@ int Rank(SessionStatus status) {
 
 bool Disagree(SessionStatus a, SessionStatus b) { return IsFinal(a) && IsFinal(b) && a != b; }
 
-SessionRecord NewRecord(const SessionUpdate& news, SessionStatus status) {
+SessionRecord NewRecord(const SessionUpdate& update, SessionStatus status) {
   SessionRecord record;
-  record.merchant_id = news.merchant_id;
-  record.session.set_session_id(news.session_id);
+  record.merchant_id = update.merchant_id;
+  record.session.set_session_id(update.session_id);
   record.session.set_status(status);
-  record.created_at = news.heard_at;
+  record.created_at = update.heard_at;
   return record;
 }
 
@@ -98,10 +98,10 @@ void Settle(SessionRecord& record, absl::Time heard_at, const CheckTimes& times)
 
 // Takes over the create of the update; false when the record already had one or the update has
 // none.
-bool LearnCreate(const SessionUpdate& news, SessionRecord& record) {
-  if (!record.request_id.empty() || news.request_id.empty()) return false;
-  record.request_id = news.request_id;
-  record.trace = news.trace;
+bool LearnCreate(const SessionUpdate& update, SessionRecord& record) {
+  if (!record.request_id.empty() || update.request_id.empty()) return false;
+  record.request_id = update.request_id;
+  record.trace = update.trace;
   return true;
 }
 
@@ -115,38 +115,38 @@ bool TellsMore(const SessionRecord& before, const SessionRecord& after) {
          before.session.order_id().empty() && !after.session.order_id().empty();
 }
 
-Step Disagreement(const SessionRecord& known, const SessionUpdate& news) {
+Step Disagreement(const SessionRecord& known, const SessionUpdate& update) {
   Step step{.effect = UpdateEffect::kDisagrees, .record = known, .events = {}};
-  LearnCreate(news, *step.record);
-  step.record->next_check_at = news.heard_at;
+  LearnCreate(update, *step.record);
+  step.record->next_check_at = update.heard_at;
   return step;
 }
 
 // Applies the read that a disagreement asked for.
-Step Correction(const SessionRecord& known, const SessionUpdate& news, const CheckTimes& times) {
+Step Correction(const SessionRecord& known, const SessionUpdate& update, const CheckTimes& times) {
   SessionRecord record = known;
-  record.session = *news.session;
-  record.session.set_session_id(news.session_id);
+  record.session = *update.session;
+  record.session.set_session_id(update.session_id);
   record.complete = true;
-  LearnCreate(news, record);
-  Settle(record, news.heard_at, times);
-  SessionEvent event = RevisionEvent(news, kustom::ipp::v1::SESSION_EVENT_TYPE_CORRECTED, record);
+  LearnCreate(update, record);
+  Settle(record, update.heard_at, times);
+  SessionEvent event = RevisionEvent(update, kustom::ipp::v1::SESSION_EVENT_TYPE_CORRECTED, record);
   Step step{.effect = UpdateEffect::kCorrected, .record = {}, .events = {}};
   step.events.push_back(Tell(std::move(event), record));
   step.record = std::move(record);
   return step;
 }
 
-Step AdvanceByUnknownType(const std::optional<SessionRecord>& known, const SessionUpdate& news) {
-  SessionEvent event = WebhookEvent(news);
+Step AdvanceByUnknownType(const std::optional<SessionRecord>& known, const SessionUpdate& update) {
+  SessionEvent event = WebhookEvent(update);
   Step step{.effect = UpdateEffect::kRecorded, .record = known, .events = {}};
-  if (!news.session_id.empty()) {
+  if (!update.session_id.empty()) {
     // A read will find out what it means.
     if (!step.record) {
-      step.record = NewRecord(news, kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED);
-      step.record->updated_at = news.heard_at;
+      step.record = NewRecord(update, kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED);
+      step.record->updated_at = update.heard_at;
     }
-    step.record->next_check_at = news.heard_at;
+    step.record->next_check_at = update.heard_at;
     *event.mutable_session() = step.record->session;
     NameCreate(*step.record, &event);
   }
@@ -154,48 +154,49 @@ Step AdvanceByUnknownType(const std::optional<SessionRecord>& known, const Sessi
   return step;
 }
 
-Step AdvanceByFailedPayment(const std::optional<SessionRecord>& known, const SessionUpdate& news,
+Step AdvanceByFailedPayment(const std::optional<SessionRecord>& known, const SessionUpdate& update,
                             const CheckTimes& times) {
   if (known && !known->open) return {.effect = UpdateEffect::kLate, .record = {}, .events = {}};
-  SessionRecord record = known ? *known : NewRecord(news, kustom::ipp::v1::SESSION_STATUS_CREATED);
+  SessionRecord record =
+      known ? *known : NewRecord(update, kustom::ipp::v1::SESSION_STATUS_CREATED);
   record.checks = 0;
-  Settle(record, news.heard_at, times);
+  Settle(record, update.heard_at, times);
   Step step{.effect = UpdateEffect::kAttempt, .record = {}, .events = {}};
-  step.events.push_back(Tell(WebhookEvent(news), record));
+  step.events.push_back(Tell(WebhookEvent(update), record));
   step.record = std::move(record);
   return step;
 }
 
-Step AdvanceByWebhook(const std::optional<SessionRecord>& known, const SessionUpdate& news,
+Step AdvanceByWebhook(const std::optional<SessionRecord>& known, const SessionUpdate& update,
                       const CheckTimes& times) {
-  const SessionStatus told = StatusAfter(news.type);
-  SessionRecord record = known ? *known : NewRecord(news, told);
+  const SessionStatus told = StatusAfter(update.type);
+  SessionRecord record = known ? *known : NewRecord(update, told);
   const SessionStatus status = record.session.status();
-  if (known && Disagree(status, told)) return Disagreement(*known, news);
+  if (known && Disagree(status, told)) return Disagreement(*known, update);
   if (known && Rank(told) < Rank(status)) {
     return {.effect = UpdateEffect::kLate, .record = {}, .events = {}};
   }
-  const bool learnt = !news.order_id.empty() && record.session.order_id().empty();
-  if (learnt) record.session.set_order_id(news.order_id);
+  const bool learnt = !update.order_id.empty() && record.session.order_id().empty();
+  if (learnt) record.session.set_order_id(update.order_id);
   if (known && Rank(told) == Rank(status)) {
     if (!learnt) return {.effect = UpdateEffect::kRepeated, .record = {}, .events = {}};
-    record.updated_at = news.heard_at;
+    record.updated_at = update.heard_at;
     return {.effect = UpdateEffect::kCompleted, .record = std::move(record), .events = {}};
   }
   record.session.set_status(told);
   record.session.clear_status_raw();
   record.checks = 0;
-  if (!known && news.hold && told == kustom::ipp::v1::SESSION_STATUS_CREATED) {
-    record.held_event = WebhookEvent(news).SerializeAsString();
-    Settle(record, news.heard_at, times);
+  if (!known && update.hold && told == kustom::ipp::v1::SESSION_STATUS_CREATED) {
+    record.held_event = WebhookEvent(update).SerializeAsString();
+    Settle(record, update.heard_at, times);
     return {.effect = UpdateEffect::kHeld, .record = std::move(record), .events = {}};
   }
-  Settle(record, news.heard_at, times);
+  Settle(record, update.heard_at, times);
   if (told == kustom::ipp::v1::SESSION_STATUS_FINALIZED && record.session.order_id().empty()) {
-    record.next_check_at = std::min(record.next_check_at, news.heard_at + times.complete);
+    record.next_check_at = std::min(record.next_check_at, update.heard_at + times.complete);
   }
   Step step{.effect = UpdateEffect::kAdvanced, .record = {}, .events = {}};
-  step.events.push_back(Tell(WebhookEvent(news), record));
+  step.events.push_back(Tell(WebhookEvent(update), record));
   step.record = std::move(record);
   return step;
 }
@@ -240,11 +241,11 @@ void KeepWhatWasReadable(const Session& known, Session* merged) {
 }
 
 // The session of the update, completed with what the record knows better.
-Session Merge(const SessionRecord& record, const SessionUpdate& news) {
-  Session merged = *news.session;
+Session Merge(const SessionRecord& record, const SessionUpdate& update) {
+  Session merged = *update.session;
   const Session& known = record.session;
   KeepWhatWasReadable(known, &merged);
-  merged.set_session_id(news.session_id);
+  merged.set_session_id(update.session_id);
   if (Rank(merged.status()) < Rank(known.status())) {
     merged.set_status(known.status());
     merged.clear_status_raw();
@@ -259,26 +260,26 @@ Session Merge(const SessionRecord& record, const SessionUpdate& news) {
   return merged;
 }
 
-Step AdvanceByWholeSession(const std::optional<SessionRecord>& known, const SessionUpdate& news,
+Step AdvanceByWholeSession(const std::optional<SessionRecord>& known, const SessionUpdate& update,
                            const CheckTimes& times) {
-  const SessionStatus told = news.session->status();
-  if (!known && news.overheard && IsFinal(told)) {
+  const SessionStatus told = update.session->status();
+  if (!known && update.overheard && IsFinal(told)) {
     return {.effect = UpdateEffect::kLate, .record = {}, .events = {}};
   }
   SessionRecord record =
-      known ? *known : NewRecord(news, kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED);
+      known ? *known : NewRecord(update, kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED);
   const SessionStatus status = record.session.status();
   if (Disagree(status, told)) {
-    const bool is_the_look = news.source == kustom::ipp::v1::SESSION_EVENT_SOURCE_RECONCILIATION;
-    return is_the_look ? Correction(*known, news, times) : Disagreement(*known, news);
+    const bool is_the_look = update.source == kustom::ipp::v1::SESSION_EVENT_SOURCE_RECONCILIATION;
+    return is_the_look ? Correction(*known, update, times) : Disagreement(*known, update);
   }
 
-  bool learnt = LearnCreate(news, record) || !known;
+  bool learnt = LearnCreate(update, record) || !known;
   // An unknown status may be later than all known ones; a known one that is behind is an old
   // answer.
   const bool behind = Rank(told) > 0 && Rank(told) < Rank(status);
   if (!behind || !record.complete) {
-    Session merged = Merge(record, news);
+    Session merged = Merge(record, update);
     learnt = learnt || !record.complete ||
              merged.SerializeAsString() != record.session.SerializeAsString();
     record.session = std::move(merged);
@@ -298,42 +299,42 @@ Step AdvanceByWholeSession(const std::optional<SessionRecord>& known, const Sess
     step.effect = behind ? UpdateEffect::kLate : UpdateEffect::kRepeated;
     if (!looked) return step;
   }
-  Settle(record, news.heard_at, times);
+  Settle(record, update.heard_at, times);
   if (step.effect == UpdateEffect::kAdvanced) {
-    step.events.push_back(Tell(ProvenEvent(news, record), record));
+    step.events.push_back(Tell(ProvenEvent(update, record), record));
   }
   step.record = std::move(record);
   return step;
 }
 
-Step AdvanceByAny(const std::optional<SessionRecord>& known, const SessionUpdate& news,
+Step AdvanceByAny(const std::optional<SessionRecord>& known, const SessionUpdate& update,
                   const CheckTimes& times) {
-  if (news.session) return AdvanceByWholeSession(known, news, times);
-  if (news.type == kustom::ipp::v1::SESSION_EVENT_TYPE_UNSPECIFIED || news.session_id.empty()) {
-    return AdvanceByUnknownType(known, news);
+  if (update.session) return AdvanceByWholeSession(known, update, times);
+  if (update.type == kustom::ipp::v1::SESSION_EVENT_TYPE_UNSPECIFIED || update.session_id.empty()) {
+    return AdvanceByUnknownType(known, update);
   }
-  if (StatusAfter(news.type) == kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED) {
-    return AdvanceByFailedPayment(known, news, times);
+  if (StatusAfter(update.type) == kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED) {
+    return AdvanceByFailedPayment(known, update, times);
   }
-  return AdvanceByWebhook(known, news, times);
+  return AdvanceByWebhook(known, update, times);
 }
 
 }  // namespace
 
-Step Advance(const std::optional<SessionRecord>& known, const SessionUpdate& news,
+Step Advance(const std::optional<SessionRecord>& known, const SessionUpdate& update,
              const CheckTimes& times) {
   if (!known || known->held_event.empty()) {
-    Step step = AdvanceByAny(known, news, times);
+    Step step = AdvanceByAny(known, update, times);
     if (known && step.record && step.events.empty() && TellsMore(*known, *step.record)) {
       SessionEvent event =
-          RevisionEvent(news, kustom::ipp::v1::SESSION_EVENT_TYPE_DETAILS, *step.record);
+          RevisionEvent(update, kustom::ipp::v1::SESSION_EVENT_TYPE_DETAILS, *step.record);
       step.events.push_back(Tell(std::move(event), *step.record));
     }
     return step;
   }
   SessionRecord told = *known;
   told.held_event.clear();
-  Step step = AdvanceByAny(told, news, times);
+  Step step = AdvanceByAny(told, update, times);
   if (!step.record) return step;  // nothing new: keep holding the event
   step.events.insert(step.events.begin(), TellHeld(*known, *step.record));
   return step;
@@ -362,11 +363,11 @@ Step Miss(const SessionRecord& known, absl::Time now, const CheckTimes& times) {
   }
   record.next_check_at = absl::InfiniteFuture();
   if (!known.open) return step;
-  SessionUpdate news;
-  news.source = kustom::ipp::v1::SESSION_EVENT_SOURCE_RECONCILIATION;
-  news.merchant_id = known.merchant_id;
-  news.session_id = known.session.session_id();
-  news.heard_at = now;
+  SessionUpdate update;
+  update.source = kustom::ipp::v1::SESSION_EVENT_SOURCE_RECONCILIATION;
+  update.merchant_id = known.merchant_id;
+  update.session_id = known.session.session_id();
+  update.heard_at = now;
   step.effect = UpdateEffect::kAdvanced;
   if (!known.held_event.empty()) step.events.push_back(TellHeld(known, known));
   record.held_event.clear();
@@ -374,7 +375,7 @@ Step Miss(const SessionRecord& known, absl::Time now, const CheckTimes& times) {
   record.session.clear_status_raw();
   record.open = false;
   record.updated_at = now;
-  SessionEvent event = ProvenEvent(news, record);
+  SessionEvent event = ProvenEvent(update, record);
   event.set_failure_reason(kNotFoundUpstream);
   step.events.push_back(Tell(std::move(event), record));
   return step;

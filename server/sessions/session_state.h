@@ -101,7 +101,7 @@ struct Step {
 // * An event carries the session as it is after the event.
 // * A held CREATED is kept in the record. It is published before the event of the next step, when
 //   the whole session becomes known, or by Release.
-Step Advance(const std::optional<store::SessionRecord>& known, const SessionUpdate& news,
+Step Advance(const std::optional<store::SessionRecord>& known, const SessionUpdate& update,
              const CheckTimes& times = {});
 
 // Applies a read that was answered with "not found". Records since when that is so. After

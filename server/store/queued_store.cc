@@ -26,12 +26,6 @@ void LogLoss(int64_t seen, int64_t there) {
       {{"seen", absl::StrCat(seen)}, {"there", absl::StrCat(there)}});
 }
 
-template <typename T>
-absl::StatusOr<T> ResultForCaller(absl::StatusOr<T> result) {
-  if (result.ok()) return result;
-  return ForCaller(result.status());
-}
-
 }  // namespace
 
 QueuedStore::QueuedStore(Backend backend, const QueueOptions& options, Clock* clock,
@@ -54,12 +48,12 @@ QueuedStore::QueuedStore(Backend backend, const QueueOptions& options, Clock* cl
       name_(std::move(backend.name)),
       log_(std::move(backend.bounds)),
       retention_(options.retention, backend.last_used, clock, metrics),
-      writes_(options.max_queue, &metrics->gauge("ipp_store_queue_depth",
-                                                 "Calls that wait for the store.",
-                                                 {{"queue", "write"}})),
-      reads_(options.max_queue, &metrics->gauge("ipp_store_queue_depth",
-                                                "Calls that wait for the store.",
-                                                {{"queue", "read"}})) {
+      writes_(options.max_queue,
+              &metrics->gauge("ipp_store_queue_depth", "Calls that wait for the store.",
+                              {{"queue", "write"}})),
+      reads_(options.max_queue,
+             &metrics->gauge("ipp_store_queue_depth", "Calls that wait for the store.",
+                             {{"queue", "read"}})) {
   if (backend.now) SetDatabaseTime(*backend.now);
   write_thread_ = std::thread([this] {
     NameThisThread("store-writer");
@@ -215,12 +209,11 @@ absl::Status QueuedStore::CommitBatch(std::vector<CommitCall> batch) {
   commits_.Add(static_cast<double>(batch.size()));
   events_appended_.Add(static_cast<double>(writes->events.size()));
   Publish(known, &*writes);
-  answers_.Push(
-      [batch = std::move(batch), committed = std::move(writes->committed)]() mutable {
-        for (size_t i = 0; i < batch.size(); ++i) {
-          std::move(batch[i].done)(std::move(committed[i]));
-        }
-      });
+  answers_.Push([batch = std::move(batch), committed = std::move(writes->committed)]() mutable {
+    for (size_t i = 0; i < batch.size(); ++i) {
+      std::move(batch[i].done)(std::move(committed[i]));
+    }
+  });
   return absl::OkStatus();
 }
 
@@ -328,95 +321,6 @@ void QueuedStore::Learn(const LogBounds& known, const LogBounds& read) {
                });
   }
   log_.Learn(read);
-}
-
-// ---- Reads. ----
-
-template <typename T, typename F>
-void QueuedStore::PushRead(F read, Done<T> done) {
-  Read call = [read = std::move(read),
-               done = std::move(done)](absl::StatusOr<ReadBackend*> reader) mutable {
-    if (!reader.ok()) return std::move(done)(reader.status());
-    std::move(done)(ResultForCaller<T>(read(**reader)));
-  };
-  if (reads_.Push(call)) return;
-  answers_.Push([call = std::move(call)]() mutable { std::move(call)(QueueFull()); });
-}
-
-void QueuedStore::ReadLoop() {
-  while (true) {
-    Inbox<Read>::Taken taken = reads_.Take(1, std::chrono::hours(1));
-    for (Read& read : taken.work) {
-      if (taken.stopping) {
-        std::move(read)(Closing());
-      } else {
-        std::move(read)(reader_.get());
-      }
-    }
-    if (taken.stopping) return;
-  }
-}
-
-void QueuedStore::FindSession(std::string merchant_id, std::string session_id,
-                              Done<SessionRecord> done) {
-  PushRead(
-      [merchant = std::move(merchant_id), session = std::move(session_id)](ReadBackend& reader) {
-        return reader.FindSession(merchant, session);
-      },
-      std::move(done));
-}
-
-void QueuedStore::FindSessionByRequest(std::string merchant_id, std::string request_id,
-                                       Done<SessionRecord> done) {
-  PushRead(
-      [merchant = std::move(merchant_id), request = std::move(request_id)](ReadBackend& reader) {
-        return reader.FindSessionByRequest(merchant, request);
-      },
-      std::move(done));
-}
-
-void QueuedStore::FindIntent(std::string merchant_id, std::string request_id,
-                             Done<IntentRecord> done) {
-  PushRead(
-      [merchant = std::move(merchant_id), request = std::move(request_id)](ReadBackend& reader) {
-        return reader.FindIntent(merchant, request);
-      },
-      std::move(done));
-}
-
-void QueuedStore::ListIntents(IntentQuery query, Done<std::vector<IntentRecord>> done) {
-  PushRead([query = std::move(query)](ReadBackend& reader) { return reader.ListIntents(query); },
-           std::move(done));
-}
-
-void QueuedStore::CountIntents(Done<IntentCounts> done) {
-  PushRead([](ReadBackend& reader) { return reader.CountIntents(); }, std::move(done));
-}
-
-void QueuedStore::CountOpen(absl::Time overdue_before, Done<OpenSessions> done) {
-  PushRead([overdue_before](ReadBackend& reader) { return reader.CountOpen(overdue_before); },
-           std::move(done));
-}
-
-void QueuedStore::ReadEvents(int64_t after, int limit, Done<std::vector<StoredEvent>> done) {
-  PushRead([after, limit](ReadBackend& reader) { return reader.ReadEvents(after, limit); },
-           std::move(done));
-}
-
-void QueuedStore::FindPosition(absl::Time time, Done<int64_t> done) {
-  PushRead([time](ReadBackend& reader) { return reader.FindPosition(time); }, std::move(done));
-}
-
-// Reads the database: between a commit and its Publish() the bounds in memory are older than what a
-// read may already have seen.
-void QueuedStore::RefreshBounds(Done<LogBounds> done) {
-  PushRead(
-      [this](ReadBackend& reader) -> absl::StatusOr<LogBounds> {
-        IPP_ASSIGN_OR_RETURN(const LogBounds read, reader.ReadBounds());
-        log_.Learn(read);
-        return bounds();
-      },
-      std::move(done));
 }
 
 }  // namespace ipp::store

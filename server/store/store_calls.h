@@ -42,6 +42,12 @@ inline absl::Status ForCaller(const absl::Status& status) {
   return absl::UnavailableError(absl::StrCat("the store cannot be used now: ", status.message()));
 }
 
+template <typename T>
+absl::StatusOr<T> ResultForCaller(absl::StatusOr<T> result) {
+  if (result.ok()) return result;
+  return ForCaller(result.status());
+}
+
 struct CommitCall {
   Transaction transaction;
   Done<Committed> done;

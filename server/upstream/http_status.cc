@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "server/base/encoding.h"
 #include "server/json/lenient_text.h"
 #include "server/upstream/problem_body.h"
 #include "server/upstream/retry_after.h"
@@ -90,11 +91,7 @@ std::string Echo(absl::string_view text, const std::vector<std::string>& secrets
   for (const std::string& secret : secrets) {
     if (!secret.empty()) clean = absl::StrReplaceAll(clean, {{secret, "***"}});
   }
-  if (clean.size() > kMaxEchoed) {
-    size_t end = kMaxEchoed;  // not inside a character
-    while (end > 0 && (static_cast<unsigned char>(clean[end]) & 0xC0) == 0x80) --end;
-    clean.resize(end);
-  }
+  clean.resize(CutUtf8(clean, kMaxEchoed).size());
   std::replace_if(
       clean.begin(), clean.end(),
       [](char c) { return absl::ascii_iscntrl(static_cast<unsigned char>(c)); }, ' ');

@@ -69,20 +69,20 @@ std::variant<sessions::SessionUpdate, Ignored, Malformed, WrongMerchant> ReadEve
   if (event.merchant_id().empty() && signers.size() == 1) event.set_merchant_id(*signers.begin());
   for (const std::string& path : left_out) unreadable(path);
 
-  sessions::SessionUpdate news;
-  news.source = kustom::ipp::v1::SESSION_EVENT_SOURCE_WEBHOOK;
-  news.merchant_id = event.merchant_id();
-  news.session_id = session_id;
-  news.heard_at = now;
-  news.event_id = event.id();
-  news.upstream_type = event.type();
-  news.type = sessions::TypeFromUpstream(event.type());
+  sessions::SessionUpdate update;
+  update.source = kustom::ipp::v1::SESSION_EVENT_SOURCE_WEBHOOK;
+  update.merchant_id = event.merchant_id();
+  update.session_id = session_id;
+  update.heard_at = now;
+  update.event_id = event.id();
+  update.upstream_type = event.type();
+  update.type = sessions::TypeFromUpstream(event.type());
   const WebhookData& data = event.data();
-  news.order_id = data.order_id().empty() ? event.order_id() : data.order_id();
-  news.failure_reason =
+  update.order_id = data.order_id().empty() ? event.order_id() : data.order_id();
+  update.failure_reason =
       data.failure_reason().empty() ? event.failure_reason() : data.failure_reason();
-  news.occurred_at = event.has_timestamp() ? FromTimestamp(event.timestamp()) : now;
-  return news;
+  update.occurred_at = event.has_timestamp() ? FromTimestamp(event.timestamp()) : now;
+  return update;
 }
 
 }  // namespace ipp::webhook

@@ -117,26 +117,26 @@ void Receiver::Take(Delivery delivery, absl::AnyInvocable<void(Answer) &&> done)
     return answer(kWrongMerchant, "signed with the key of another merchant");
   }
 
-  sessions::SessionUpdate& news = std::get<sessions::SessionUpdate>(read);
-  if (!news.merchant_id.empty()) return Record(std::move(news), std::move(done));
-  FindMerchant(std::move(news), {signers->begin(), signers->end()}, std::move(done));
+  sessions::SessionUpdate& update = std::get<sessions::SessionUpdate>(read);
+  if (!update.merchant_id.empty()) return Record(std::move(update), std::move(done));
+  FindMerchant(std::move(update), {signers->begin(), signers->end()}, std::move(done));
 }
 
-void Receiver::FindMerchant(sessions::SessionUpdate news, std::vector<std::string> signers,
+void Receiver::FindMerchant(sessions::SessionUpdate update, std::vector<std::string> signers,
                             Done done) {
-  std::string session_id = news.session_id;
+  std::string session_id = update.session_id;
   find_owner_(
       std::move(signers), std::move(session_id),
-      [this, news = std::move(news),
+      [this, update = std::move(update),
        done = std::move(done)](absl::StatusOr<std::string> owner) mutable {
         if (owner.ok()) {
-          news.merchant_id = *std::move(owner);
-          return Record(std::move(news), std::move(done));
+          update.merchant_id = *std::move(owner);
+          return Record(std::move(update), std::move(done));
         }
         const bool none = absl::IsNotFound(owner.status());
         LogWarning("webhook names no merchant, and several have its key",
-                   {{"event_id", news.event_id},
-                    {"session_id", news.session_id},
+                   {{"event_id", update.event_id},
+                    {"session", update.session_id},
                     {"error", std::string(owner.status().message())}});
         const Result result = none ? kMalformed : kStoreFailed;
         counters_[result]->Add();
@@ -147,39 +147,40 @@ void Receiver::FindMerchant(sessions::SessionUpdate news, std::vector<std::strin
       });
 }
 
-void Receiver::Record(sessions::SessionUpdate news, Done done) {
-  const std::string event_id = news.event_id;
-  const std::string type = news.upstream_type;
-  recorder_->Record(std::move(news), [counters = counters_, event_id, type, done = std::move(done)](
-                                         absl::StatusOr<sessions::Recorded> recorded) mutable {
-    Result result = kAccepted;
-    std::string text = "accepted";
-    if (absl::IsInvalidArgument(recorded.status())) {
-      // It exceeds a limit of the store, so every further delivery would fail too.
-      result = kMalformed;
-      text = std::string(recorded.status().message());
-      LogWarning("webhook cannot be kept", {{"type", type.substr(0, 100)}, {"reason", text}});
-    } else if (!recorded.ok()) {
-      LogError("webhook could not be stored",
-               {{"event_id", event_id},
-                {"type", type},
-                {"error", std::string(recorded.status().message())}});
-      result = kStoreFailed;
-      text = "not stored, deliver it again";
-    } else {
-      if (recorded->effect == sessions::UpdateEffect::kRepeated) {
-        result = kDuplicate;
-        text = "known already";
-      }
-      LogDebug("webhook taken",
-               {{"event_id", event_id},
-                {"type", type},
-                {"verdict", std::string(sessions::UpdateEffectName(recorded->effect))},
-                {"trace_id", std::string(recorded->trace.trace_id())}});
-    }
-    counters[result]->Add();
-    std::move(done)(Say(result, std::move(text)));
-  });
+void Receiver::Record(sessions::SessionUpdate update, Done done) {
+  const std::string event_id = update.event_id;
+  const std::string type = update.upstream_type;
+  recorder_->Record(
+      std::move(update), [counters = counters_, event_id, type, done = std::move(done)](
+                             absl::StatusOr<sessions::Recorded> recorded) mutable {
+        Result result = kAccepted;
+        std::string text = "accepted";
+        if (absl::IsInvalidArgument(recorded.status())) {
+          // It exceeds a limit of the store, so every further delivery would fail too.
+          result = kMalformed;
+          text = std::string(recorded.status().message());
+          LogWarning("webhook cannot be kept", {{"type", type.substr(0, 100)}, {"reason", text}});
+        } else if (!recorded.ok()) {
+          LogError("webhook could not be stored",
+                   {{"event_id", event_id},
+                    {"type", type},
+                    {"error", std::string(recorded.status().message())}});
+          result = kStoreFailed;
+          text = "not stored, deliver it again";
+        } else {
+          if (recorded->effect == sessions::UpdateEffect::kRepeated) {
+            result = kDuplicate;
+            text = "known already";
+          }
+          LogDebug("webhook taken",
+                   {{"event_id", event_id},
+                    {"type", type},
+                    {"verdict", std::string(sessions::UpdateEffectName(recorded->effect))},
+                    {"trace_id", std::string(recorded->trace.trace_id())}});
+        }
+        counters[result]->Add();
+        std::move(done)(Say(result, std::move(text)));
+      });
 }
 
 }  // namespace ipp::webhook

@@ -73,8 +73,8 @@ class Receiver {
   static constexpr size_t kResults = 7;
   using Done = absl::AnyInvocable<void(Answer) &&>;
 
-  void FindMerchant(sessions::SessionUpdate news, std::vector<std::string> signers, Done done);
-  void Record(sessions::SessionUpdate news, Done done);
+  void FindMerchant(sessions::SessionUpdate update, std::vector<std::string> signers, Done done);
+  void Record(sessions::SessionUpdate update, Done done);
 
   const std::function<std::vector<SigningKey>()> keys_;
   const absl::Duration tolerance_;

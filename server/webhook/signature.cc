@@ -1,4 +1,5 @@
 #include "server/webhook/signature.h"
+#include "server/base/encoding.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -20,16 +21,6 @@ namespace {
 
 constexpr char kSecretPrefix[] = "whsec_";
 constexpr char kVersionPrefix[] = "v1,";
-
-// RFC 4648 section 4, padded and canonical. absl also accepts white space, missing padding, dots
-// instead of padding, and unused bits; encoding the result again detects these.
-std::optional<std::string> StrictBase64(absl::string_view text) {
-  std::string bytes;
-  if (!absl::Base64Unescape(text, &bytes) || absl::Base64Escape(bytes) != text) {
-    return std::nullopt;
-  }
-  return bytes;
-}
 
 std::string Mac(absl::string_view key, absl::string_view id, absl::string_view timestamp,
                 absl::string_view body) {
@@ -67,7 +58,7 @@ std::vector<std::string> KnownSignatures(absl::string_view header) {
   for (absl::string_view entry : absl::StrSplit(header, ' ', absl::SkipEmpty())) {
     if (!absl::ConsumePrefix(&entry, kVersionPrefix)) continue;
     absl::ConsumeSuffix(&entry, ",");  // two header lines that a proxy or our front has joined
-    if (auto bytes = StrictBase64(entry)) signatures.push_back(*std::move(bytes));
+    if (auto bytes = DecodeBase64(entry)) signatures.push_back(*std::move(bytes));
   }
   return signatures;
 }
@@ -78,7 +69,7 @@ absl::StatusOr<std::string> DecodeSecret(absl::string_view secret) {
   if (!absl::ConsumePrefix(&secret, kSecretPrefix)) {
     return absl::InvalidArgumentError("a webhook secret begins with whsec_");
   }
-  std::optional<std::string> key = StrictBase64(secret);
+  std::optional<std::string> key = DecodeBase64(secret);
   if (!key.has_value()) {
     return absl::InvalidArgumentError("a webhook secret is whsec_ and padded base64");
   }

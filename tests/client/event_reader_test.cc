@@ -7,7 +7,7 @@
 
 #include "ippclient/connection.h"
 #include "tests/client/fake_gateway.h"
-#include "tests/client/manual_machine.h"
+#include "tests/client/manual_clock.h"
 #include "tests/client/scripted_events.h"
 
 namespace ipp::client {
@@ -25,7 +25,7 @@ class EventReaderTest : public ::testing::Test {
     options.request.set_position(v1::START_POSITION_FROM_OLDEST);
     options.initial_backoff = absl::Seconds(1);
     options.max_backoff = absl::Seconds(5);
-    options.machine = &machine_;
+    options.clock = &clock_;
     return options;
   }
   // "1" for event 1, "skipped", "nothing", "ended".
@@ -57,7 +57,7 @@ class EventReaderTest : public ::testing::Test {
     options.address = gateway_.address();
     return (*Connection::Create(options))->channel();
   }();
-  ManualMachine machine_{/*short_wait=*/absl::Seconds(30)};  // all pauses, and no silence
+  ManualClock clock_{/*short_wait=*/absl::Seconds(30)};  // all pauses, and no silence
 };
 
 TEST_F(EventReaderTest, TakesEachEventOnceOverBrokenStreams) {
@@ -74,7 +74,7 @@ TEST_F(EventReaderTest, TakesEachEventOnceOverBrokenStreams) {
   EXPECT_THAT(told, ElementsAre("1", "2", "3", "ended"));
   EXPECT_THAT(AskedFor(), ElementsAre("-", "c-2", "c-2h", "c-3g"));
   EXPECT_EQ(next.status.error_code(), grpc::StatusCode::NOT_FOUND) << "the scripts are over";
-  EXPECT_EQ(machine_.Now(), 3 * absl::Milliseconds(750));
+  EXPECT_EQ(clock_.Now(), 3 * absl::Milliseconds(750));
 }
 
 TEST_F(EventReaderTest, HandsBackNoCursorOfAnEventThatWasNotTaken) {
@@ -123,13 +123,13 @@ TEST_F(EventReaderTest, SaysThatThereIsNothingYet) {
   const NextEvent next = reader.Next(absl::Seconds(3));
   EXPECT_EQ(Told(next), "nothing");
   EXPECT_TRUE(next.status.ok());
-  EXPECT_EQ(machine_.Now(), absl::Seconds(3));
+  EXPECT_EQ(clock_.Now(), absl::Seconds(3));
 }
 
 TEST_F(EventReaderTest, ConnectsAlsoForWhoNeverWaits) {
   events_.Add({{StartedAt("c-0"), EventOf("1")}, grpc::Status::OK, /*silent=*/true});
   SubscriptionOptions options = Options();
-  options.machine = nullptr;
+  options.clock = nullptr;
   EventReader reader(channel_, options);
   NextEvent next;
   while ((next = reader.Next(absl::ZeroDuration())).kind == Kind::kNothing) {
@@ -190,7 +190,7 @@ TEST_F(EventReaderTest, NoticesADeadConnectionAlsoAfterNobodyHasAsked) {
   EventReader reader(channel_, Options());
   EXPECT_EQ(Told(reader.Next(kForEver)), "1");
   EXPECT_EQ(Told(reader.Next(absl::ZeroDuration())), "nothing");  // listens
-  machine_.Pass(absl::Hours(1));
+  clock_.Pass(absl::Hours(1));
   EXPECT_EQ(Told(reader.Next(kForEver)), "2");
 }
 

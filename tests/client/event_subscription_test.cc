@@ -9,7 +9,7 @@
 #include "ippclient/connection.h"
 #include "ippclient/error.h"
 #include "tests/client/fake_gateway.h"
-#include "tests/client/manual_machine.h"
+#include "tests/client/manual_clock.h"
 #include "tests/client/scripted_events.h"
 
 namespace ipp::client {
@@ -50,7 +50,7 @@ class EventSubscriptionTest : public ::testing::Test {
     options.request.mutable_filter()->add_session_ids("s-1");
     options.initial_backoff = absl::Seconds(1);
     options.max_backoff = absl::Seconds(5);
-    options.machine = &machine_;
+    options.clock = &clock_;
     return options;
   }
 
@@ -82,7 +82,7 @@ class EventSubscriptionTest : public ::testing::Test {
     options.address = gateway_.address();
     return (*Connection::Create(options))->channel();
   }();
-  ManualMachine machine_{/*short_wait=*/absl::Seconds(30)};  // all pauses, and no silence
+  ManualClock clock_{/*short_wait=*/absl::Seconds(30)};  // all pauses, and no silence
   Recorder recorder_;
 };
 
@@ -133,7 +133,7 @@ TEST_F(EventSubscriptionTest, WaitsLongerEachTimeUpToTheMost) {
   EXPECT_THAT(recorder_.waits,
               ElementsAre(absl::Milliseconds(750), absl::Milliseconds(1500), absl::Seconds(3),
                           absl::Milliseconds(3750), absl::Milliseconds(3750)));
-  EXPECT_EQ(machine_.Now(), Waited());
+  EXPECT_EQ(clock_.Now(), Waited());
 }
 
 TEST_F(EventSubscriptionTest, WaitsFromTheBeginningAfterAStreamThatDelivered) {
@@ -154,7 +154,7 @@ TEST_F(EventSubscriptionTest, WaitsAsLongAsTheGatewayAsks) {
                                        .retry_after = absl::Seconds(20)}))});
   RunToTheEnd(Options());
   EXPECT_THAT(recorder_.waits, ElementsAre(absl::Seconds(20)));
-  EXPECT_EQ(machine_.Now(), absl::Seconds(20));
+  EXPECT_EQ(clock_.Now(), absl::Seconds(20));
 }
 
 class SubscriptionGivesUp : public EventSubscriptionTest,
@@ -196,7 +196,7 @@ TEST_F(EventSubscriptionTest, GoesOnWhenRetentionHasOvertakenItAndLossIsAllowed)
   // Not at once, and later each time.
   EXPECT_THAT(recorder_.waits, ElementsAre(absl::Milliseconds(750), absl::Milliseconds(1500),
                                            absl::Milliseconds(750)));
-  EXPECT_EQ(machine_.Now(), Waited());
+  EXPECT_EQ(clock_.Now(), Waited());
 }
 
 class SubscriptionGoesOn : public EventSubscriptionTest,
@@ -227,7 +227,7 @@ TEST_F(EventSubscriptionTest, TakesThreeMissedHeartbeatsForADeadConnection) {
   recorder_.on_event = [&](const std::string& id) {
     // Nobody waits while an event is being handled: the next wait is the silence after it.
     if (id == "1") {
-      silence = std::thread([&] { machine_.PassNextWait(absl::Seconds(36)); });
+      silence = std::thread([&] { clock_.PassNextWait(absl::Seconds(36)); });
     }
   };
   RunToTheEnd(std::move(options));
@@ -274,7 +274,7 @@ TEST_F(EventSubscriptionTest, CancelEndsAWait) {
   recorder_.on_disconnected = [&] { subscription.Cancel(); };
   EXPECT_TRUE(subscription.Run(&recorder_).ok());
   EXPECT_EQ(events_.requests().size(), 1u);
-  EXPECT_EQ(machine_.Now(), absl::ZeroDuration());
+  EXPECT_EQ(clock_.Now(), absl::ZeroDuration());
 }
 
 TEST_F(EventSubscriptionTest, CancelBeforeRunMakesNoCall) {
@@ -315,7 +315,7 @@ TEST_F(EventSubscriptionTest, EndsItsThreadWithItself) {
 TEST_F(EventSubscriptionTest, TakesItsTimeFromTheRealMachine) {
   events_.Add({{StartedAt("c-0"), EventOf("1")}, Unavailable()});
   EventSubscription::Options options = Options();
-  options.machine = nullptr;
+  options.clock = nullptr;
   options.initial_backoff = absl::Milliseconds(1);
   RunToTheEnd(std::move(options));
   EXPECT_THAT(AskedFor(), ElementsAre("-", "c-1"));

@@ -16,7 +16,7 @@
 #include "ippclient/error.h"
 #include "ippclient/payment.h"
 #include "tests/client/fake_gateway.h"
-#include "tests/client/manual_machine.h"
+#include "tests/client/manual_clock.h"
 #include "tests/client/scripted_sessions.h"
 
 namespace ipp::client {
@@ -83,18 +83,18 @@ inline constexpr absl::Duration kLook = absl::Seconds(10);
 // Lets every such look pass, as long as it lives.
 class PassingLooks {
  public:
-  explicit PassingLooks(ManualMachine* machine)
-      : machine_(*machine), thread_([this] {
-          while (machine_.PassNextWait(kLook)) {
+  explicit PassingLooks(ManualClock* clock)
+      : clock_(*clock), thread_([this] {
+          while (clock_.PassNextWait(kLook)) {
           }
         }) {}
   ~PassingLooks() {
-    machine_.Release();
+    clock_.Release();
     thread_.join();
   }
 
  private:
-  ManualMachine& machine_;
+  ManualClock& clock_;
   std::thread thread_;
 };
 
@@ -103,7 +103,7 @@ class PassingLooks {
 class PaymentBed : public ::testing::Test {
  protected:
   PaymentBed() {
-    options_.machine = &machine_;
+    options_.clock = &clock_;
     options_.on_step = [this](const v1::WatchSessionResponse& step) {
       steps_.push_back(absl::StrCat(
           v1::SessionStatus_Name(step.session().status()).substr(sizeof("SESSION_STATUS")),
@@ -130,7 +130,7 @@ class PaymentBed : public ::testing::Test {
   }
 
   ScriptedSessions gateway_;
-  ManualMachine machine_{/*short_wait=*/absl::Seconds(8)};
+  ManualClock clock_{/*short_wait=*/absl::Seconds(8)};
   v1::CreateSessionRequest request_;
   PaymentOptions options_;
   std::function<void(v1::SessionStatus)> on_step_;

@@ -156,8 +156,8 @@ TEST_F(PaymentStop, ThatNeverBecomesClearIsNotKnown) {
   EXPECT_EQ(result.money, Money::kNotKnown);
   EXPECT_EQ(result.session.status(), kActive);
   EXPECT_EQ(DecodeError(result.status).reason, "OUTCOME_UNKNOWN");
-  EXPECT_LE(machine_.Now(), options_.stop_timeout);
-  EXPECT_GE(machine_.Now(), options_.stop_timeout / 2);
+  EXPECT_LE(clock_.Now(), options_.stop_timeout);
+  EXPECT_GE(clock_.Now(), options_.stop_timeout / 2);
 }
 
 TEST_F(PaymentStop, ThatIsNotAllowedToCancelIsNotKnown) {
@@ -186,7 +186,7 @@ TEST_F(PaymentStop, AtTheTimeoutIsACancel) {
   PutOnThePhone();
   gateway_.cancels.left = {CancelledAs(kCancelled)};
   on_step_ = [this](v1::SessionStatus status) {
-    if (status == kActive) machine_.Pass(options_.timeout);
+    if (status == kActive) clock_.Pass(options_.timeout);
   };
   EXPECT_EQ(Collect().end, PaymentEnd::kCancelled);
   EXPECT_THAT(gateway_.calls(), ElementsAre("create r-1", "watch s-1", "cancel s-1"));
@@ -196,7 +196,7 @@ TEST_F(PaymentStop, AtTheTimeoutCanLeaveTheSessionAlone) {
   PutOnThePhone();
   options_.on_stop = kLeave;
   on_step_ = [this](v1::SessionStatus status) {
-    if (status == kActive) machine_.Pass(options_.timeout);
+    if (status == kActive) clock_.Pass(options_.timeout);
   };
   const PaymentResult result = Collect();
   EXPECT_EQ(result.end, PaymentEnd::kStopped);
@@ -211,12 +211,12 @@ TEST_F(PaymentStop, AtTheTimeoutOfACreateThatNeverSettlesSaysThatItIsNotKnown) {
   gateway_.watches.for_ever = true;
   options_.timeout = absl::Seconds(25);
   options_.stop_timeout = absl::Seconds(10);
-  const PassingLooks time(&machine_);
+  const PassingLooks time(&clock_);
   const PaymentResult result = Collect();
   EXPECT_EQ(result.end, PaymentEnd::kStopped);
   EXPECT_EQ(result.money, Money::kNotKnown);
   EXPECT_EQ(DecodeError(result.status).reason, "OUTCOME_UNKNOWN");
-  EXPECT_EQ(machine_.Now(), absl::Seconds(35));
+  EXPECT_EQ(clock_.Now(), absl::Seconds(35));
 }
 
 TEST_F(PaymentStop, ComesFromAnyThreadAnyNumberOfTimes) {

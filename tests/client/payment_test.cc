@@ -81,7 +81,7 @@ TEST_F(PaymentBed, AsksForABrokenWatchAgainAndTellsNoStepTwice) {
   EXPECT_THAT(gateway_.calls(), ElementsAre("create r-1", "watch s-1", "watch s-1", "watch s-1",
                                             "watch s-1", "watch s-1"));
   // 100, then from the beginning after the stream that went on: 100, 200, 400; a quarter less each.
-  EXPECT_GE(machine_.Now(), absl::Milliseconds(600));
+  EXPECT_GE(clock_.Now(), absl::Milliseconds(600));
 }
 
 TEST_F(PaymentBed, AsksAnewWhenAStreamWithHeartbeatsFallsSilent) {
@@ -90,9 +90,9 @@ TEST_F(PaymentBed, AsksAnewWhenAStreamWithHeartbeatsFallsSilent) {
   gateway_.creates.left = {Created()};
   gateway_.watches.left = {{.messages = {StepTo(kActive), beat, beat}, .silent = true},
                            {.messages = {StepTo(kActive), StepTo(kFinalized)}}};
-  std::thread time([this] { machine_.PassNextWait(absl::Seconds(45)); });
+  std::thread time([this] { clock_.PassNextWait(absl::Seconds(45)); });
   EXPECT_EQ(Collect().end, PaymentEnd::kPaid);
-  machine_.Release();
+  clock_.Release();
   time.join();
   EXPECT_THAT(steps_, ElementsAre("CREATED", "ACTIVE", "FINALIZED")) << "a heartbeat is no step";
   EXPECT_THAT(gateway_.calls(), ElementsAre("create r-1", "watch s-1", "watch s-1"));
@@ -115,7 +115,7 @@ TEST_F(PaymentBed, WaitsAsLongAsTheGatewayAsks) {
                                            "TOO_MANY_SUBSCRIBERS", {}, absl::Seconds(7))},
                            {.messages = {StepTo(kFinalized)}}};
   EXPECT_EQ(Collect().end, PaymentEnd::kPaid);
-  EXPECT_GE(machine_.Now(), absl::Seconds(7));
+  EXPECT_GE(clock_.Now(), absl::Seconds(7));
 }
 
 TEST_F(PaymentBed, GivesUpOnWhatAskingAgainDoesNotHeal) {
@@ -193,7 +193,7 @@ TEST_F(PaymentBed, LooksAgainForASessionThatIsNotThereYet) {
   gateway_.outcomes.left = {OutcomeIs(v1::CREATE_STATE_UNKNOWN),
                             OutcomeIs(v1::CREATE_STATE_EXECUTED)};
   gateway_.watches.left = {{.silent = true}, {.messages = {StepTo(kFinalized)}}};
-  const PassingLooks time(&machine_);
+  const PassingLooks time(&clock_);
   EXPECT_EQ(Collect().end, PaymentEnd::kPaid);
   EXPECT_THAT(gateway_.calls(),
               ElementsAre("create r-1", "outcome r-1", "watch r-1", "outcome r-1", "watch s-1"));
@@ -215,7 +215,7 @@ TEST_F(PaymentBed, LearnsOfARefusalWhoseAnswerWasLost) {
 
 // That the gateway knows nothing of a create is proof only when none can be on its way any more.
 TEST_F(PaymentBed, BelievesThatNothingWasSentOnceNoTryCanBeOnItsWay) {
-  const PassingLooks time(&machine_);
+  const PassingLooks time(&clock_);
   for (const bool heard : {true, false}) {
     gateway_.creates.left = {{.status = kReset}};
     gateway_.outcomes.left = {OutcomeIs(v1::CREATE_STATE_NOT_SENT)};
@@ -226,12 +226,12 @@ TEST_F(PaymentBed, BelievesThatNothingWasSentOnceNoTryCanBeOnItsWay) {
     gateway_.outcomes.for_ever = true;
     gateway_.watches.left = {{.silent = true}};
     gateway_.watches.for_ever = true;
-    const absl::Duration began = machine_.Now();
+    const absl::Duration began = clock_.Now();
     const PaymentResult result = Collect();
     EXPECT_EQ(result.end, PaymentEnd::kNotCreated);
     EXPECT_EQ(result.money, Money::kNotPaid);
     EXPECT_EQ(DecodeError(result.status).outcome, Outcome::kNotSent);
-    EXPECT_EQ(machine_.Now() - began, 4 * kLook);  // three are 30 s, the time of a create
+    EXPECT_EQ(clock_.Now() - began, 4 * kLook);  // three are 30 s, the time of a create
   }
 }
 
@@ -307,8 +307,8 @@ TEST_F(PaymentOverARelay, SurvivesACutInMidWatch) {
 
 TEST(PaymentWithoutAGateway, IsNotKnownInTheEnd) {
   PaymentOptions options;
-  ManualMachine machine{/*short_wait=*/absl::Seconds(8)};
-  options.machine = &machine;
+  ManualClock clock{/*short_wait=*/absl::Seconds(8)};
+  options.clock = &clock;
   options.timeout = absl::Seconds(40);
   options.stop_timeout = absl::Seconds(1);
   const PaymentResult result =

@@ -45,7 +45,7 @@ def pages():
         done = bed.run(HERE / "scrape.sh", bed.BUILD, fresh.name)
         assert done.returncode == 0, done.stderr
         found = [expressions.series(fresh.read()), expressions.series(done.stdout)]
-    source = (bed.ROOT / "server/store/postgres/store.cc").read_text()
+    source = "".join((bed.ROOT / "server/store" / name).read_text() for name in ["queued_store.cc", "postgres/store.cc"])
     for name, labels in ONLY_WITH_POSTGRES.items():
         assert f'"{name}"' in source, name
         for page in found:

@@ -161,7 +161,7 @@ TEST(Reflection, ListsTheServices) {
 // What `top -H` and a debugger show. A thread takes its name when it first runs.
 TEST(Threads, HaveNames) {
   GatewayBed bed;
-  std::set<std::string> missing = {"curl", "store-writer", "store-reader", "store-refusals", "gate",
+  std::set<std::string> missing = {"curl", "store-writer", "store-reader", "store-answers", "gate",
                                    "hub",  "scheduler",    "webhooks",     "admin"};
   const absl::Time end = absl::Now() + absl::Seconds(30);
   while (!missing.empty() && absl::Now() < end) {

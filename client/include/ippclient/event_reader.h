@@ -50,7 +50,7 @@ class EventReader {
   std::string cursor() const;
 
  private:
-  Machine& machine_;
+  ClockAndRandom& clock_;
   const std::unique_ptr<EventFollower> follower_;
   grpc::Status broken_;  // the error of the last stream; OK after a message of the next one
 };

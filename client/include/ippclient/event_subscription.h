@@ -13,7 +13,7 @@
 namespace ipp::client {
 
 class EventFollower;
-class Machine;
+class ClockAndRandom;
 
 // The callbacks of a subscriber. Every method runs on the thread of the subscription, one at a
 // time. A slow handler slows the stream down and loses nothing. Every method may call
@@ -46,7 +46,7 @@ struct SubscriptionOptions {
   absl::Duration max_backoff = absl::Seconds(30);
 
   // Clock and random numbers, for this library's own tests. nullptr: the real ones.
-  Machine* machine = nullptr;
+  ClockAndRandom* clock = nullptr;
 };
 
 // Follows the gateway's event log until it is cancelled, and calls a handler. It reconnects with

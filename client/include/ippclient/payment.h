@@ -12,7 +12,7 @@
 namespace ipp::client {
 
 class CollectRun;
-class Machine;
+class ClockAndRandom;
 
 // How a Payment ended.
 enum class PaymentEnd {
@@ -79,7 +79,7 @@ struct PaymentOptions {
   absl::Duration longest_pause = absl::Seconds(5);
 
   // Clock and random numbers, for this library's own tests. nullptr: the real ones.
-  Machine* machine = nullptr;
+  ClockAndRandom* clock = nullptr;
 };
 
 // One payment from the request to its end: creates the session, follows it, and reports whether it

@@ -97,7 +97,7 @@ absl::StatusOr<PostgresConnection::Handle> PostgresConnection::OpenOne(const Pos
   PQsetNoticeProcessor(
       handle.get(), [](void*, const char*) {}, nullptr);
 
-  Patience patience(target.connect_timeout, std::chrono::nanoseconds::zero(), stop);
+  Deadline deadline(target.connect_timeout, std::chrono::nanoseconds::zero(), stop);
   auto step =
       PQstatus(handle.get()) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
   while (step != PGRES_POLLING_OK) {
@@ -105,7 +105,7 @@ absl::StatusOr<PostgresConnection::Handle> PostgresConnection::OpenOne(const Pos
       return absl::UnavailableError(OneLine(PQerrorMessage(handle.get())));
     }
     const absl::Status ready =
-        patience.Wait(PQsocket(handle.get()), step == PGRES_POLLING_READING ? POLLIN : POLLOUT);
+        deadline.Wait(PQsocket(handle.get()), step == PGRES_POLLING_READING ? POLLIN : POLLOUT);
     if (absl::IsCancelled(ready)) return ready;
     if (!ready.ok()) {
       const auto host = target.parameters.find("host");
@@ -130,13 +130,13 @@ absl::Status PostgresConnection::Sent(int accepted) {
   return GiveUp(absl::UnavailableError(OneLine(PQerrorMessage(handle_.get()))));
 }
 
-absl::Status PostgresConnection::Flush(Patience& patience) {
+absl::Status PostgresConnection::Flush(Deadline& deadline) {
   while (true) {
     const int rest = PQflush(handle_.get());
     if (rest == 0) return absl::OkStatus();
     if (rest < 0) return Sent(0);
     // Read what arrives meanwhile. Otherwise both sides may wait for the other to read.
-    if (absl::Status ready = patience.Wait(PQsocket(handle_.get()), POLLIN | POLLOUT);
+    if (absl::Status ready = deadline.Wait(PQsocket(handle_.get()), POLLIN | POLLOUT);
         !ready.ok()) {
       return GiveUp(ready);
     }
@@ -144,9 +144,9 @@ absl::Status PostgresConnection::Flush(Patience& patience) {
   }
 }
 
-absl::StatusOr<PostgresRows> PostgresConnection::Next(Patience& patience, int* status) {
+absl::StatusOr<PostgresRows> PostgresConnection::Next(Deadline& deadline, int* status) {
   while (PQisBusy(handle_.get()) != 0) {
-    if (absl::Status ready = patience.Wait(PQsocket(handle_.get()), POLLIN); !ready.ok()) {
+    if (absl::Status ready = deadline.Wait(PQsocket(handle_.get()), POLLIN); !ready.ok()) {
       return GiveUp(ready);
     }
     // Results that arrived before the connection was lost are still valid and used.
@@ -159,14 +159,14 @@ absl::StatusOr<PostgresRows> PostgresConnection::Next(Patience& patience, int* s
 
 absl::StatusOr<PostgresRows> PostgresConnection::Execute(const std::string& sql,
                                                          std::chrono::nanoseconds limit) {
-  Patience patience(limit, grace_, stop_);
+  Deadline deadline(limit, grace_, stop_);
   IPP_RETURN_IF_ERROR(Sent(PQsendQuery(handle_.get(), sql.c_str())));
-  IPP_RETURN_IF_ERROR(Flush(patience));
+  IPP_RETURN_IF_ERROR(Flush(deadline));
   PostgresRows last;
   absl::Status error;
   while (true) {
     int status = 0;
-    IPP_ASSIGN_OR_RETURN(PostgresRows rows, Next(patience, &status));
+    IPP_ASSIGN_OR_RETURN(PostgresRows rows, Next(deadline, &status));
     if (status == -1) break;
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
       last = std::move(rows);
@@ -181,18 +181,18 @@ absl::StatusOr<PostgresRows> PostgresConnection::Execute(const std::string& sql,
 
 absl::Status PostgresConnection::Prepare(absl::Span<const PostgresStatement> statements,
                                          std::chrono::nanoseconds limit) {
-  Patience patience(limit, grace_, stop_);
+  Deadline deadline(limit, grace_, stop_);
   IPP_RETURN_IF_ERROR(Sent(PQenterPipelineMode(handle_.get())));
   for (const PostgresStatement& statement : statements) {
     IPP_RETURN_IF_ERROR(
         Sent(PQsendPrepare(handle_.get(), statement.name, statement.sql.c_str(), 0, nullptr)));
   }
-  return Collect(statements.size(), patience).status();
+  return Collect(statements.size(), deadline).status();
 }
 
 absl::StatusOr<std::vector<PostgresRows>> PostgresConnection::Run(
     absl::Span<const PostgresCall> calls, std::chrono::nanoseconds limit) {
-  Patience patience(limit, grace_, stop_);
+  Deadline deadline(limit, grace_, stop_);
   IPP_RETURN_IF_ERROR(Sent(PQenterPipelineMode(handle_.get())));
   for (const PostgresCall& call : calls) {
     std::vector<const char*> values;
@@ -206,20 +206,20 @@ absl::StatusOr<std::vector<PostgresRows>> PostgresConnection::Run(
         Sent(PQsendQueryPrepared(handle_.get(), call.name, static_cast<int>(values.size()),
                                  values.data(), lengths.data(), formats.data(), kBinary)));
   }
-  return Collect(calls.size(), patience);
+  return Collect(calls.size(), deadline);
 }
 
 // The results of each statement end with a null; after those of the last statement comes the result
 // of the Sync.
 absl::StatusOr<std::vector<PostgresRows>> PostgresConnection::Collect(size_t statements,
-                                                                      Patience& patience) {
+                                                                      Deadline& deadline) {
   IPP_RETURN_IF_ERROR(Sent(PQpipelineSync(handle_.get())));
-  IPP_RETURN_IF_ERROR(Flush(patience));
+  IPP_RETURN_IF_ERROR(Flush(deadline));
   std::vector<PostgresRows> results;
   absl::Status error;
   while (true) {
     int status = 0;
-    absl::StatusOr<PostgresRows> rows = Next(patience, &status);
+    absl::StatusOr<PostgresRows> rows = Next(deadline, &status);
     if (!rows.ok()) return error.ok() ? rows.status() : error;  // prefer the server's last error
     if (status == PGRES_PIPELINE_SYNC) break;
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
@@ -238,7 +238,7 @@ absl::StatusOr<std::vector<PostgresRows>> PostgresConnection::Collect(size_t sta
 }
 
 absl::StatusOr<int64_t> PostgresConnection::WaitForNotification(std::chrono::nanoseconds limit) {
-  Patience patience(limit, std::chrono::nanoseconds::zero(), stop_);
+  Deadline deadline(limit, std::chrono::nanoseconds::zero(), stop_);
   int64_t largest = 0;
   while (true) {
     IPP_RETURN_IF_ERROR(Sent(PQconsumeInput(handle_.get())));
@@ -250,7 +250,7 @@ absl::StatusOr<int64_t> PostgresConnection::WaitForNotification(std::chrono::nan
       PQfreemem(notification);
     }
     if (any) return largest;
-    const absl::Status ready = patience.Wait(PQsocket(handle_.get()), POLLIN);
+    const absl::Status ready = deadline.Wait(PQsocket(handle_.get()), POLLIN);
     if (absl::IsDeadlineExceeded(ready)) return 0;
     IPP_RETURN_IF_ERROR(ready);
   }

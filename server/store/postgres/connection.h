@@ -32,11 +32,11 @@ struct PostgresCall {
 // names are resolved by the system's resolver, whose time libpq does not bound.
 //
 // Errors: ALREADY_EXISTS for a violated unique key, INVALID_ARGUMENT for what the server can never
-// accept (a value that it cannot hold), DEADLINE_EXCEEDED and CANCELLED as in Patience, UNAVAILABLE
+// accept (a value that it cannot hold), DEADLINE_EXCEEDED and CANCELLED as in Deadline, UNAVAILABLE
 // for the rest. They carry the first line of the server's message and its code, never values.
 class PostgresConnection {
  public:
-  // Tries one target after another. `grace` applies to later calls (see Patience); opening ends at
+  // Tries one target after another. `grace` applies to later calls (see Deadline); opening ends at
   // once when the store is being closed.
   static absl::StatusOr<std::unique_ptr<PostgresConnection>> Open(
       absl::Span<const PostgresTarget> targets, std::chrono::nanoseconds grace,
@@ -74,10 +74,10 @@ class PostgresConnection {
   static void OnNotice(void* self, const struct pg_result* result);
 
   absl::Status Sent(int accepted);
-  absl::Status Flush(Patience& patience);
+  absl::Status Flush(Deadline& deadline);
   // The next result; null at the end of a statement's results.
-  absl::StatusOr<PostgresRows> Next(Patience& patience, int* status);
-  absl::StatusOr<std::vector<PostgresRows>> Collect(size_t statements, Patience& patience);
+  absl::StatusOr<PostgresRows> Next(Deadline& deadline, int* status);
+  absl::StatusOr<std::vector<PostgresRows>> Collect(size_t statements, Deadline& deadline);
   absl::Status GiveUp(absl::Status why);
 
   const Handle handle_;

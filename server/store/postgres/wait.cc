@@ -41,11 +41,11 @@ bool StopSignal::Sleep(std::chrono::nanoseconds time) const {
   }
 }
 
-Patience::Patience(std::chrono::nanoseconds limit, std::chrono::nanoseconds grace,
+Deadline::Deadline(std::chrono::nanoseconds limit, std::chrono::nanoseconds grace,
                    const StopSignal* stop)
     : end_(steady_clock::now() + limit), grace_(grace), stop_(stop) {}
 
-absl::Status Patience::Wait(int socket, short events) {
+absl::Status Deadline::Wait(int socket, short events) {
   while (true) {
     pollfd fds[] = {{socket, events, 0}, {stop_->fd(), POLLIN, 0}};
     const auto left = end_ - steady_clock::now();

@@ -27,9 +27,9 @@ class StopSignal {
 // The deadline of one exchange with a server. When the store is being closed, an exchange under way
 // gets `grace` to end, so that its outcome is known; a server that does not answer costs no more
 // than that.
-class Patience {
+class Deadline {
  public:
-  Patience(std::chrono::nanoseconds limit, std::chrono::nanoseconds grace, const StopSignal* stop);
+  Deadline(std::chrono::nanoseconds limit, std::chrono::nanoseconds grace, const StopSignal* stop);
 
   // Waits until `socket` is ready for one of `events` (POLLIN, POLLOUT). DEADLINE_EXCEEDED at the
   // deadline, CANCELLED when the store is being closed and the grace has passed.

@@ -6,9 +6,9 @@
 namespace ipp::client {
 
 // The library's source of time, waiting and random numbers. Tests supply their own. Thread-safe.
-class Machine {
+class ClockAndRandom {
  public:
-  virtual ~Machine() = default;
+  virtual ~ClockAndRandom() = default;
 
   // Monotonic time since an arbitrary origin.
   virtual absl::Duration Now() = 0;
@@ -19,8 +19,10 @@ class Machine {
   // Uniform in [0, 1).
   virtual double Random() = 0;
 
-  static Machine& Real();
-  static Machine& OrReal(Machine* machine) { return machine != nullptr ? *machine : Real(); }
+  static ClockAndRandom& Real();
+  static ClockAndRandom& OrReal(ClockAndRandom* clock) {
+    return clock != nullptr ? *clock : Real();
+  }
 };
 
 }  // namespace ipp::client

@@ -4,16 +4,16 @@
 #include <chrono>
 #include <cstdint>
 
-#include "client/machine.h"
+#include "client/clock_and_random.h"
 
 namespace ipp::client {
 
 // Time that passes when the test says so, and in short waits, such as pauses between tries: those
 // are over at once. Chance is always one half.
-class ManualMachine final : public Machine {
+class ManualClock final : public ClockAndRandom {
  public:
   // The longest wait that is over at once.
-  explicit ManualMachine(absl::Duration short_wait) : short_wait_(short_wait) {}
+  explicit ManualClock(absl::Duration short_wait) : short_wait_(short_wait) {}
 
   absl::Duration Now() override {
     MutexLock lock(&mutex_);

@@ -1,4 +1,4 @@
-#include "client/machine.h"
+#include "client/clock_and_random.h"
 
 #include <algorithm>
 #include <chrono>
@@ -11,7 +11,7 @@ namespace {
 // Keeps every duration within the range of the system's clocks.
 constexpr absl::Duration kLongestWait = absl::Hours(1);
 
-class RealMachine final : public Machine {
+class RealMachine final : public ClockAndRandom {
  public:
   absl::Duration Now() override {
     return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
@@ -25,9 +25,9 @@ class RealMachine final : public Machine {
 
 }  // namespace
 
-Machine& Machine::Real() {
-  static RealMachine machine;
-  return machine;
+ClockAndRandom& ClockAndRandom::Real() {
+  static RealMachine clock;
+  return clock;
 }
 
 }  // namespace ipp::client

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/string_view.h"
+
+// Pure functions on encoded text.
+namespace ipp {
+
+// Decodes base64 (RFC 4648 section 4) that is padded and canonical. absl also accepts white space,
+// missing padding, dots instead of padding, and unused bits; encoding the result again detects
+// these.
+inline std::optional<std::string> DecodeBase64(absl::string_view text) {
+  std::string bytes;
+  if (!absl::Base64Unescape(text, &bytes) || absl::Base64Escape(bytes) != text) {
+    return std::nullopt;
+  }
+  return bytes;
+}
+
+// The same for base64url (section 5) without padding.
+inline std::optional<std::string> DecodeBase64Url(absl::string_view text) {
+  std::string bytes;
+  if (!absl::WebSafeBase64Unescape(text, &bytes) || absl::WebSafeBase64Escape(bytes) != text) {
+    return std::nullopt;
+  }
+  return bytes;
+}
+
+// The first `size` bytes of UTF-8 text, or a little less: a character is not cut in half.
+inline absl::string_view CutUtf8(absl::string_view text, size_t size) {
+  if (text.size() <= size) return text;
+  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) --size;
+  return text.substr(0, size);
+}
+
+}  // namespace ipp

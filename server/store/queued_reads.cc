@@ -1,0 +1,91 @@
+#include <chrono>
+#include <utility>
+
+#include "server/base/status_macros.h"
+#include "server/store/queued_store.h"
+
+// The reads of QueuedStore.
+namespace ipp::store {
+
+template <typename T, typename F>
+void QueuedStore::PushRead(F read, Done<T> done) {
+  Read call = [read = std::move(read),
+               done = std::move(done)](absl::StatusOr<ReadBackend*> reader) mutable {
+    if (!reader.ok()) return std::move(done)(reader.status());
+    std::move(done)(ResultForCaller<T>(read(**reader)));
+  };
+  if (reads_.Push(call)) return;
+  answers_.Push([call = std::move(call)]() mutable { std::move(call)(QueueFull()); });
+}
+
+void QueuedStore::ReadLoop() {
+  while (true) {
+    Inbox<Read>::Taken taken = reads_.Take(1, std::chrono::hours(1));
+    for (Read& read : taken.work) {
+      if (taken.stopping) {
+        std::move(read)(Closing());
+      } else {
+        std::move(read)(reader_.get());
+      }
+    }
+    if (taken.stopping) return;
+  }
+}
+
+void QueuedStore::FindSession(std::string merchant_id, std::string session_id,
+                              Done<SessionRecord> done) {
+  PushRead([merchant = std::move(merchant_id), session = std::move(session_id)](
+               ReadBackend& reader) { return reader.FindSession(merchant, session); },
+           std::move(done));
+}
+
+void QueuedStore::FindSessionByRequest(std::string merchant_id, std::string request_id,
+                                       Done<SessionRecord> done) {
+  PushRead([merchant = std::move(merchant_id), request = std::move(request_id)](
+               ReadBackend& reader) { return reader.FindSessionByRequest(merchant, request); },
+           std::move(done));
+}
+
+void QueuedStore::FindIntent(std::string merchant_id, std::string request_id,
+                             Done<IntentRecord> done) {
+  PushRead([merchant = std::move(merchant_id), request = std::move(request_id)](
+               ReadBackend& reader) { return reader.FindIntent(merchant, request); },
+           std::move(done));
+}
+
+void QueuedStore::ListIntents(IntentQuery query, Done<std::vector<IntentRecord>> done) {
+  PushRead([query = std::move(query)](ReadBackend& reader) { return reader.ListIntents(query); },
+           std::move(done));
+}
+
+void QueuedStore::CountIntents(Done<IntentCounts> done) {
+  PushRead([](ReadBackend& reader) { return reader.CountIntents(); }, std::move(done));
+}
+
+void QueuedStore::CountOpen(absl::Time overdue_before, Done<OpenSessions> done) {
+  PushRead([overdue_before](ReadBackend& reader) { return reader.CountOpen(overdue_before); },
+           std::move(done));
+}
+
+void QueuedStore::ReadEvents(int64_t after, int limit, Done<std::vector<StoredEvent>> done) {
+  PushRead([after, limit](ReadBackend& reader) { return reader.ReadEvents(after, limit); },
+           std::move(done));
+}
+
+void QueuedStore::FindPosition(absl::Time time, Done<int64_t> done) {
+  PushRead([time](ReadBackend& reader) { return reader.FindPosition(time); }, std::move(done));
+}
+
+// Reads the database: between a commit and its Publish() the bounds in memory are older than what a
+// read may already have seen.
+void QueuedStore::RefreshBounds(Done<LogBounds> done) {
+  PushRead(
+      [this](ReadBackend& reader) -> absl::StatusOr<LogBounds> {
+        IPP_ASSIGN_OR_RETURN(const LogBounds read, reader.ReadBounds());
+        log_.Learn(read);
+        return bounds();
+      },
+      std::move(done));
+}
+
+}  // namespace ipp::store
