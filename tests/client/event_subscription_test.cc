@@ -225,7 +225,7 @@ TEST_F(EventSubscriptionTest, TakesThreeMissedHeartbeatsForADeadConnection) {
   options.request.mutable_heartbeat_interval()->set_seconds(12);
   std::thread silence;
   recorder_.on_event = [&](const std::string& id) {
-    // Nobody waits while an event is being handled: the next wait is the silence after it.
+    // There is no wait while an event is being handled: the next wait is the silence after it.
     if (id == "1") {
       silence = std::thread([&] { clock_.PassNextWait(absl::Seconds(36)); });
     }

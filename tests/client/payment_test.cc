@@ -1,4 +1,4 @@
-// A payment that nobody stops: created once, followed to its end, whatever breaks.
+// A payment that is not stopped: created once, followed to its end, whatever breaks.
 
 #include "ippclient/payment.h"
 

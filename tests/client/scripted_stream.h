@@ -34,7 +34,7 @@ class StreamProgress {
     MutexLock lock(&mutex_);
     while (ended_ < count) changed_.Wait(&mutex_);
   }
-  // Waits until no write was done for a while, since nobody reads.
+  // Waits until no write was done for a while, since the peer does not read.
   void AwaitStall() const {
     MutexLock lock(&mutex_);
     for (int before = -1; before != written_;) {

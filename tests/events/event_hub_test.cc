@@ -38,7 +38,7 @@ TEST_F(EventHubTest, HandsOutWhatIsAppendedNext) {
   }
 }
 
-// A store that nobody else writes gives the rows of each commit to the hub.
+// A store with one writer gives the rows of each commit to the hub.
 TEST_F(EventHubTest, TakesTheRowsOfACommitWithoutReadingThem) {
   Append(store_, 2);
   hub_ = std::make_unique<EventHub>(&store_, HubOptions{.tail_events = 8}, &metrics_);

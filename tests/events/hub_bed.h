@@ -59,7 +59,7 @@ class Wish {
     });
   }
   absl::StatusOr<EventPtr> Wait() { return answer_.get(); }
-  // Nobody holds the callback any more.
+  // The callback is no longer held.
   bool dropped() const { return held_.expired(); }
   bool answered() const {
     return answer_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
@@ -106,7 +106,7 @@ inline void AppendAndCatchUp(EventHub& hub, store::Store& store) {
   ASSERT_TRUE(wish.Wait().ok());
 }
 
-// Over a store in memory that waits, lags, fails and lies when told.
+// Over a store in memory that waits, lags, fails and lies as the test says.
 class HubBed : public testing::Test {
  protected:
   void Open(HubOptions options = {.tail_events = 8, .page_events = 5}) {

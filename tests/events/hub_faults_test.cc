@@ -102,7 +102,7 @@ TEST_F(EventHubFaults, EndsAReaderThatRetentionOvertakes) {
   auto subscription = hub_->Subscribe(Everything(), 0);
   EXPECT_EQ(Follow(*subscription, 2), Range(1, 2));
   store_.TrimBefore(20);
-  // The page that it has, of five, is still told; the next is gone.
+  // The page that it has, of five, is still delivered; the next is gone.
   EXPECT_EQ(Follow(*subscription, 3), Range(3, 5));
   ExpectExpired(NextOf(*subscription).status(), store_);
   ExpectExpired(NextOf(*subscription).status(), store_);

@@ -55,7 +55,7 @@ class Pulse {
 
 class HubHeartbeats : public HubBed {};
 
-// etcd issue 15220: progress was told by the revision of the store, while an event up to it was
+// etcd issue 15220: progress was reported by the revision of the store, while an event up to it was
 // still to be sent.
 TEST_F(HubHeartbeats, AreNotAheadOfAnEventThatIsOnItsWay) {
   Open();
@@ -73,7 +73,7 @@ TEST_F(HubHeartbeats, AreNotAheadOfAnEventThatIsOnItsWay) {
 }
 
 // etcd pull request 17566: a watch that begins at the head, and whose filter lets nothing through,
-// was told no progress at all.
+// got no progress at all.
 TEST_F(HubHeartbeats, GoOnRightAfterAResumeAtTheHead) {
   Append(store_, 20);
   Open();
@@ -126,7 +126,7 @@ TEST_F(HubHeartbeats, MoveThroughHistoryThatDoesNotMatch) {
   replica_.ReleaseReads();
 }
 
-// etcd pull request 20229: a watch that began ahead of the store was told a progress behind its
+// etcd pull request 20229: a watch that began ahead of the store got a progress behind its
 // beginning, and then events that it had not asked for.
 TEST_F(HubHeartbeats, OfASubscriberAheadOfTheTailStayWhereItBegan) {
   replica_.HoldNews();

@@ -7,7 +7,7 @@
 
 namespace ipp::faults {
 
-// Something to wait for: whoever observes says when there is news. Thread-safe.
+// Something to wait for: the observer calls when something has changed. Thread-safe.
 class Changes {
  public:
   void Tell() {

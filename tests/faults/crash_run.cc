@@ -58,7 +58,7 @@ int CountOf(const std::map<std::string, int>& counts, const std::string& name) {
 }  // namespace
 
 CrashRun::~CrashRun() {
-  // Whoever calls the gateways ends before they do.
+  // The callers end before the gateways.
   traffic_.reset();
   watches_.reset();
   late_.reset();
@@ -340,7 +340,7 @@ std::vector<std::string> CrashRun::Finish() {
   } else {
     at_least("webhooks refused for want of a database", RefusedWebhooks(), rounds);
   }
-  // What nobody can know is an exception.
+  // What cannot be known is an exception.
   if (tally_.unknown > 2 + tally_.sessions / 20) {
     wrong.push_back(absl::StrCat(tally_.unknown, " of ", tally_.sessions, " sessions are unknown"));
   }

@@ -31,7 +31,7 @@ absl::Status Database::AddStandby() {
   return absl::OkStatus();
 }
 
-// Whoever connects next reads it.
+// The next connection reads it.
 void Database::WriteDsn() const {
   std::string hosts = "127.0.0.1";
   std::string ports = absl::StrCat(primary_->port());

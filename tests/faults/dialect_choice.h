@@ -6,7 +6,7 @@
 namespace ipp::faults {
 
 // What --dialect may say: none, random, or the name of one in which a session carries what its
-// client wrote: without its references nobody can tell which create made it.
+// client wrote: without its references the gateway cannot tell which create made it.
 bool IsDialectChoice(const std::string& choice);
 
 // The name that a choice comes to, empty for plain words. The same for the same state of `random`.

@@ -12,8 +12,8 @@ namespace ipp::faults {
 std::shared_ptr<grpc::Channel> FreshChannel(const std::string& address);
 
 // Ended because the gateway went: the connection broke, the gateway said goodbye, or gRPC threw
-// away a call that had come in while the gateway drained and that nobody had looked at yet (its own
-// CANCELLED, without details).
+// away a call that had come in while the gateway drained and that had not been looked at yet (its
+// own CANCELLED, without details).
 bool EndedWithTheGateway(const grpc::Status& status);
 
 }  // namespace ipp::faults

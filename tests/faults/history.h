@@ -50,7 +50,7 @@ struct CreateCall {
   std::string error = {};  // empty: OK
 };
 
-// What the gateway told its callers.
+// What the gateway answered its callers.
 struct Ledger {
   std::vector<CreateCall> creates;
   // Sessions that an OK answer of the gateway showed, by whatever call.

@@ -82,7 +82,7 @@ class LogJudge {
     }
   }
 
-  // No step, and told at any time: of what is true, and whole.
+  // No step; it may come at any time. It must be true and whole.
   void JudgeTruth(const TrueSession& session, const v1::SessionEvent& event) {
     if (event.merchant_id() != session.merchant_id) Wrong(event, "another merchant's session");
     if (event.type() == v1::SESSION_EVENT_TYPE_ACTIVATED && !session.activated) {
@@ -93,7 +93,7 @@ class LogJudge {
     }
   }
 
-  // The end of a session that no webhook told is found by reading, or came with an answer to
+  // The end of a session that no webhook announced is found by reading, or came with an answer to
   // somebody who asked.
   void JudgeSource(const std::string& id, const v1::SessionEvent& event) {
     const auto sent = webhooks_.find(event.event_id());
@@ -187,7 +187,8 @@ class LogJudge {
         absl::StrCat("session ", id, " has no terminal event, true is ", Name(session.status)));
   }
 
-  // What the gateway took is told, or its step was told or passed when it came.
+  // A webhook that the gateway took has its event, unless its step had been announced or passed
+  // when it came.
   void JudgeWebhook(const SentWebhook& webhook) {
     if (!webhook.taken || ids_.count(webhook.event_id) > 0) return;
     const auto found = by_session_.find(webhook.session_id);

@@ -181,7 +181,7 @@ absl::Status RestoreRun::FindLost(const std::vector<SeenEventPtr>& before) {
     ++common;
   }
   for (size_t i = common; i < before.size(); ++i) lost_.insert(before[i]->event.cursor());
-  // Each create after the backup has told of its session.
+  // The session of each create after the backup has been announced.
   return before.size() - common >= kAtATime ? absl::OkStatus()
                                             : Wrong("the restore has lost no events");
 }

@@ -38,7 +38,7 @@ class TrafficNotes {
 };
 
 // Lives out plans: creates, taps, cancels, over the gateways and beside them. Goes on while
-// gateways are killed: a call that is cut is noted as such, one that finds nobody waits. Some
+// gateways are killed: a call that is cut is noted as such, one that finds no gateway waits. Some
 // threads; used by one.
 class Traffic final : private TrafficNotes {
  public:

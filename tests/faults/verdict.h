@@ -25,11 +25,12 @@ struct Verdict {
 //
 // * Each session that is known and final in the truth has exactly one terminal event, the true one,
 //   with the true order; nothing follows it. A DETAILS event may tell the order instead.
-// * An event tells a step that was taken; a session goes forwards only; a step is told once, but
+// * An event is a step that was taken; a session goes forwards only; a step has one event, but
 //   for failed payments; event ids and cursors are unique.
 // * A webhook that was taken is in the log under its id, or something that may have come before it
-//   had told its step, or a later one.
-// * An event of source WEBHOOK is one that the upstream has sent. An end that no webhook told was
+//   had announced its step, or a later one.
+// * An event of source WEBHOOK is one that the upstream has sent. An end that no webhook announced
+// was
 //   read (RECONCILIATION), or came with an answer to somebody who asked (API).
 // * An observer with a filter saw exactly what of the first one's events matches, byte by byte, in
 //   the same order.

@@ -20,8 +20,8 @@
 
 namespace ipp::http {
 
-// An HTTP/2 upstream over TLS that misbehaves as told, where nghttpx would not: just enough frames
-// (RFC 9113) to count requests and to answer, each when all of it has come.
+// An HTTP/2 upstream over TLS that misbehaves as the test says, where nghttpx would not: just
+// enough frames (RFC 9113) to count requests and to answer, each when all of it has come.
 class H2Gate {
  public:
   enum class Act {

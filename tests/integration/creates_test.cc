@@ -220,7 +220,7 @@ TEST_F(Creates, WhoseAnswerIsLostAreSettledByTheirWebhook) {
   EXPECT_EQ(log[0].session().device_id(), device_);
 }
 
-// What it made cannot turn up: nobody is made to wait for it.
+// What it made cannot be discovered, so no caller waits for it.
 TEST_F(Creates, OfACodeWhoseAnswerIsLostStayUnknownAtOnce) {
   Break(R"({"on": "create_enrollment", "do": "reset_after_read"})");
   auto request = Text<v1::CreateEnrollmentRequest>(

@@ -186,7 +186,7 @@ TEST_P(Shop, PairsSellsCancelsAndSeesAnExpiry) {
   EXPECT_EQ(cancelled.response.session().status(), v1::SESSION_STATUS_CANCELLED);
   EXPECT_THAT(Story(&feed, cancel.session_id()), ElementsAre("CREATED", "CANCELLED"));
 
-  // One that nobody pays: no webhook tells of its end.
+  // One that is never paid: no webhook announces its end.
   ASSERT_TRUE(Ok(bed_.Call(&Sessions::CreateSession, Order(device))));
   const std::string open = LastSession();
   SessionWatch waiting = Watch(open);
@@ -275,7 +275,7 @@ TEST_P(Shop, IsToldOfErrorsByTheirKind) {
 
 // The answer is an error although the session was made: its webhook, and what is read then, tell.
 TEST_P(Shop, LearnsWhatBecameOfACreateFromItsWebhook) {
-  if (!GetParam().keeps_references) return;  // nobody can tell whose session it is
+  if (!GetParam().keeps_references) return;  // it cannot be known whose session it is
   const std::string device = bed_.NewDevice();
   Break("create_session", R"("do": "error_after", "status": 503, "retry_after": 2)");
   const auto reply = bed_.Call(&Sessions::CreateSession, Order(device, kRequestId));

@@ -9,7 +9,7 @@
 
 namespace ipp {
 
-// Something that nobody may do.
+// Something that is forbidden to everyone.
 struct ForbiddenRow {
   std::string name;
   std::function<std::string(const ForbiddenBed&)> attempt;

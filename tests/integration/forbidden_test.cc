@@ -1,5 +1,5 @@
-// What nobody may do, each tried over a real socket: none succeeds, and nothing of it reaches the
-// upstream.
+// What is forbidden to everyone, each tried over a real socket: none succeeds, and nothing of it
+// reaches the upstream.
 
 #include <ostream>
 

@@ -65,7 +65,7 @@ class HttpPorts : public testing::TestWithParam<std::string> {
         "ipp_connections_refused_total",
         {absl::StrCat("port=\"", GetParam(), "\""), absl::StrCat("reason=\"", reason, "\"")});
   }
-  // Whoever asks for the page has one to the operator's port.
+  // The request for the page has a connection to the operator's port.
   void ExpectNoneLeft() {
     bed_->gateway.WaitForMetric("ipp_connections", webhooks() ? 0 : 1,
                                 {absl::StrCat("port=\"", GetParam(), "\"")});

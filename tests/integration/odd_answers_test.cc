@@ -1,4 +1,4 @@
-// An upstream whose answers and webhooks hold values that nobody expects there: everything still
+// An upstream whose answers and webhooks hold unexpected values: everything still
 // does its work.
 
 #include <atomic>

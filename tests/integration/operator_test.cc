@@ -1,4 +1,5 @@
-// What an operator sees: health, reflection, the admin port; and what nobody may see: the secrets.
+// What an operator sees: health, reflection, the admin port; and what must never be seen: the
+// secrets.
 
 #include <grpcpp/generic/generic_stub.h>
 

@@ -93,7 +93,7 @@ TEST_F(Payments, ThatAreCancelledAreCancelledAtKustom) {
 }
 
 TEST_F(Payments, ThatWereFasterThanTheirCancelArePaid) {
-  bed_.simulator.SetWebhookUrl("");  // nobody tells of it
+  bed_.simulator.SetWebhookUrl("");  // it is not announced
   on_step_ = [this](const v1::Session& session) {
     if (steps_.size() > 1) return;
     bed_.Tap(session.session_id());

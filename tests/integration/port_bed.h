@@ -77,7 +77,7 @@ class Bystander {
     while (calls_ < so_far + 2 && absl::Now() < end) std::this_thread::yield();
     EXPECT_GE(calls_, so_far + 2) << "it is not served any more";
   }
-  // That all of its calls were answered well, and that nobody else's has gone upstream.
+  // That all of its calls were answered well, and that no other call has gone upstream.
   void ExpectUnharmed() {
     ExpectServed();
     Stop();

@@ -115,7 +115,7 @@ TEST_F(Silence, DoesNotHideAnyEndFromASubscriber) {
     EXPECT_EQ(event.session().order_amount(), 25000);
     EXPECT_EQ(event.order_id() != "", name == "FINALIZED");
   }
-  // Counted once it is durable: that may be a moment after it was told.
+  // Counted once it is durable: that may be a moment after its event.
   WaitForReads(bed_.gateway, "advanced", 4);
   for (size_t i = 0; i < ends.size(); ++i) {
     EXPECT_EQ(Events(absl::AsciiStrToLower(ends[i].first)), 1);

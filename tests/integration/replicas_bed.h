@@ -34,7 +34,7 @@ class FreshDatabase {
   FreshDatabase& operator=(const FreshDatabase&) = delete;
 
   PostgresServer& server() const { return server_; }
-  // Whoever connects with it is called `application`.
+  // Connections made with it are named `application`.
   std::string dsn(absl::string_view application) const;
   std::string Execute(const std::string& sql) const;
 
@@ -43,8 +43,8 @@ class FreshDatabase {
   const std::string name_;
 };
 
-// Two gateways, `a` and `b`, on one database, and a simulator that tells nobody unless a test says
-// so. At its end no gateway that still runs may have seen the log's order broken.
+// Two gateways, `a` and `b`, on one database, and a simulator that announces nothing unless a test
+// says so. At its end no gateway that still runs may have seen the log's order broken.
 class ReplicasBed {
  public:
   using Configure = std::function<void(const std::string& name, config::Config& config)>;

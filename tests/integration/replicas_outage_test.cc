@@ -52,8 +52,8 @@ class Outage {
   bool ended_ = false;
 };
 
-// Delivers webhooks of sessions of their own to whoever is up, one after another, each until it is
-// taken, as the upstream would.
+// Delivers webhooks of sessions of their own to the gateway that is up, one after another, each
+// until it is taken, as the upstream would.
 class Traffic {
  public:
   explicit Traffic(const std::vector<RunningGateway*>& gateways) {
@@ -174,7 +174,7 @@ TEST(ReplicasOutage, OfOneGatewayCostsItsSubscribersNothing) {
   EXPECT_TRUE(Eventually([&] { return library.events().size() >= 20; }));
   EXPECT_EQ(to_a.accepted(), 1u) << "it was on a";
 
-  // The one is told goodbye, the other one is just gone.
+  // One gets a GOAWAY, the other one is just gone.
   to_a.CutAll(http::HttpRelay::Cut::kReset, true);
   traffic.Spare(0);
   bed.a = nullptr;
@@ -237,7 +237,7 @@ TEST(ReplicasOutage, OfTheDatabaseIsSaidAndSurvived) {
   for (RunningGateway* gateway : bed.gateways()) {
     EXPECT_TRUE(Eventually([&] { return Ready(*gateway); }));
   }
-  // What was not taken is told again: by the simulator, and by us.
+  // What was not taken is delivered again: by the simulator, and by us.
   EXPECT_EQ(Deliver(*bed.a, MakeWebhook(1, "session.created", 1)).body, "accepted\n");
   const std::string after = bed.NewSession(*bed.b, device);
   const std::vector<v1::SessionEvent> events = Read(on_a, 2);

@@ -48,7 +48,7 @@ v1::WatchSessionRequest Watching(const std::string& session_id) {
   return request;
 }
 
-// Nothing is told by webhook. Pauses are all alike, but for the jitter of a tenth.
+// Nothing is announced by webhook. Pauses are all alike, but for the jitter of a tenth.
 class ReplicasReconcile : public testing::Test {
  protected:
   static constexpr int kSessions = 16;

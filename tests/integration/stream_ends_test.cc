@@ -1,4 +1,4 @@
-// How streams end: with the gateway, with their caller, and when nobody reads.
+// How streams end: with the gateway, with their caller, and when it does not read.
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"

@@ -184,11 +184,11 @@ TEST(Cursor, ContinuesAfterTheGatewayWasStartedAgain) {
     cursor = feed.cursor();
   }
   bed.gateway.Stop();
-  // Told to nobody.
+  // No subscriber gets it.
   bed.simulator.Step(before, "activate");
   bed.simulator.Step(between, "clerk-cancel");
   bed.RestartGateway();
-  // Told now, what was told before too.
+  // They get it now, after what came before.
   for (const SentWebhook& webhook : bed.simulator.Webhooks()) {
     bed.simulator.Resend(webhook.event_id);
   }

@@ -130,7 +130,7 @@ TEST(Trace, IsInEveryLineOfTheLogThatBelongsToACall) {
   EventFeed feed(bed.gateway.channel(), kFromOldest);
   const auto lines = LogOf([&] {
     const auto made = bed.Call(&Sessions::CreateSession, Order(device), Traced());
-    // From here on: of a webhook that overtakes the answer nobody knows yet what made its session.
+    // From here on: when a webhook overtakes the answer, it is not known yet what made its session.
     bed.simulator.SetWebhookUrl(bed.gateway.webhook_url());
     bed.Tap(made.response.session().session_id(), "SUCCESS", Traced());
     while (ShortName(feed.NextEvent().type()) != "FINALIZED") {

@@ -101,7 +101,7 @@ TEST(MaskedText, HidesEverySecretOfTheContract) {
   EXPECT_GE(with_secrets, 6) << "resources, and the responses and lists that hold them";
 }
 
-// A secret that nobody has marked.
+// A secret that the contract does not mark.
 TEST(MaskedText, LeavesNothingUnmarkedThatSoundsLikeASecret) {
   const std::set<std::string> open = {"page_token", "next_page_token", "postal_code"};
   for (const Descriptor* type : Contract()) {

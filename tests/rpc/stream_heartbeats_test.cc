@@ -38,7 +38,7 @@ class StreamHeartbeats : public StreamBed {
   }
 };
 
-// The meaning of etcd issue 15220: progress must not be told ahead of an event that is to come.
+// The meaning of etcd issue 15220: progress must not be reported ahead of an event that is to come.
 TEST_F(StreamHeartbeats, AreNotAheadOfAnEventThatIsOnItsWay) {
   Append(5);
   Open();

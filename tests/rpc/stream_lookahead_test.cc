@@ -62,7 +62,7 @@ TEST_F(StreamLookAhead, SendsWhatWasLookedAtBeforeTheGoodbye) {
   EXPECT_EQ(Positions(feed, 1), Range(1, 1));
   EventFeed idle(NewChannel(), kFromNow);
   std::thread drain([this] { server_->Drain(absl::Seconds(60)); });
-  idle.End();  // every stream has been told
+  idle.End();  // every stream has been notified
   const Rest rest = ReadToEnd(feed);
   drain.join();
   ASSERT_FALSE(rest.events.empty());

@@ -174,7 +174,7 @@ TEST_F(StreamStarts, ThatSkipWithACursorOfAnotherReplicaStayWhereItIs) {
   EXPECT_TRUE(Refused(beyond.End(), StatusCode::INVALID_ARGUMENT, "CURSOR_FOREIGN"));
 }
 
-// The policy is for the start: later on nobody could be told what is skipped.
+// The policy is for the start: later there is no answer left that could say what is skipped.
 TEST_F(StreamStarts, ThatSkipAreEndedWhenRetentionOvertakesThemLater) {
   Append(40);
   Open();
@@ -188,7 +188,7 @@ TEST_F(StreamStarts, ThatSkipAreEndedWhenRetentionOvertakesThemLater) {
   const RpcEnd end = feed.End();
   EXPECT_TRUE(Refused(end, StatusCode::OUT_OF_RANGE, "CURSOR_EXPIRED"));
   EXPECT_EQ(end.info("oldest_cursor"), Cursor(24));
-  // And its next request is told.
+  // And its next request gets it.
   EventFeed again(channel_, "after_cursor: '" + feed.cursor() + "'" + kSkip);
   EXPECT_TRUE(again.started().skipped());
   EXPECT_EQ(Positions(again, 1), Range(25, 25));

@@ -101,7 +101,7 @@ class RandomWorld : public ReconcilerBed {
       if (Chance(30)) Record(Told(known->second), id);
     } else if (!IsFinal(known->second) && Chance(10)) {
       known->second =
-          Chance(50) ? v1::SESSION_STATUS_EXPIRED : v1::SESSION_STATUS_FAILED;  // never told
+          Chance(50) ? v1::SESSION_STATUS_EXPIRED : v1::SESSION_STATUS_FAILED;  // never announced
     }
   }
   SessionUpdate Told(v1::SessionStatus status) {
@@ -142,7 +142,7 @@ class RandomWorld : public ReconcilerBed {
       for (const v1::SessionEvent& event : replicas_[0]->store.events()) {
         if (event.session_id() == id) types.insert(event.type());
       }
-      // Each step once, and the last one told.
+      // Each step once, and the last one among them.
       EXPECT_EQ(types.count(EventFor(truth_.at(id))), 1u) << id;
       for (const v1::SessionEventType type : types) EXPECT_EQ(types.count(type), 1u) << id;
       EXPECT_EQ(types.count(v1::SESSION_EVENT_TYPE_CORRECTED), 0u) << id;

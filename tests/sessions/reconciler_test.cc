@@ -227,7 +227,7 @@ TEST_F(ReconcilerTest, TakesNoStepBackWhenTheReadIsOldByNow) {
   EXPECT_THAT(one_->Log(), ElementsAre("CREATED API", "ACTIVATED WEBHOOK"));
 }
 
-// ---- Sessions that only a webhook told of. ----
+// ---- Sessions that are known from a webhook only. ----
 
 TEST_F(ReconcilerTest, CompletesASessionOfAWebhookSoonThenReadsItAsAllOthers) {
   Start();

@@ -172,7 +172,7 @@ TEST_F(ReconcilerWatchTest, IsNotLostWhenTheStoreFailed) {
 }
 
 TEST_F(ReconcilerWatchTest, ReadsItSoonAlsoWhenAnotherReplicaLeasesIt) {
-  // It takes every lease first, and nobody watches there.
+  // It takes every lease first, and has no watcher.
   const auto other = NewReplica();
   other->reconciler->Start();
   Start();

@@ -179,7 +179,7 @@ TEST(UnknownWord, MakesARecordOfASessionThatWasNotKnown) {
   ASSERT_TRUE(step.record);
   EXPECT_EQ(step.record->next_check_at, kHeardAt);
   EXPECT_TRUE(step.record->open);
-  // Its steps are told all the same, and a read tells the whole.
+  // Its steps have their events all the same, and a read shows the whole.
   EXPECT_EQ(Advance(step.record, Webhook(v1::SESSION_EVENT_TYPE_CREATED)).effect,
             UpdateEffect::kAdvanced);
   const Step read = Advance(step.record, Read(v1::SESSION_STATUS_ACTIVE));

@@ -105,7 +105,7 @@ Result Live(const std::vector<SessionUpdate>& heard) {
       }
       result.events.push_back(event.event);
     }
-    // Once a session is known whole an event has told the whole of it.
+    // Once a session is known whole, an event has shown the whole of it.
     if (result.record && result.record->complete && !result.events.empty()) {
       EXPECT_TRUE(std::any_of(result.events.begin(), result.events.end(),
                               [](const auto& told) { return IsWhole(told); }));
@@ -134,7 +134,7 @@ TEST(SessionProperty, EndsAsTheUpstreamOnceAReadSucceeded) {
     EXPECT_EQ(result.record->session.status(), life.end);
     EXPECT_EQ(Terminal(result.events), IsFinal(life.end) ? 1 : 0);
     EXPECT_EQ(result.disagreements, 0);
-    // Told at most once each, save failed payments and what we do not know, which are told apart by
+    // At most one event each, except failed payments and unknown statuses, which are told apart by
     // the store's memory of event ids.
     for (int t = 1; t < v1::SessionEventType_ARRAYSIZE; ++t) {
       if (t == v1::SESSION_EVENT_TYPE_PAYMENT_FAILED) continue;

@@ -296,7 +296,7 @@ TEST(SessionState, TellsOfAFailedPaymentAndStaysWhereItIs) {
   EXPECT_EQ(step.events.at(0).event.failure_reason(), "declined");
   EXPECT_EQ(step.record->session.status(), v1::SESSION_STATUS_CREATED);
   EXPECT_EQ(step.record->next_check_at, failed.heard_at + CheckTimes().first);
-  // So that the step is still told when it is heard of.
+  // So that the step still has its event when it is heard of.
   EXPECT_EQ(Advance(step.record, Webhook(v1::SESSION_EVENT_TYPE_ACTIVATED)).effect,
             UpdateEffect::kAdvanced);
 }

@@ -244,7 +244,7 @@ TEST_F(SimulatorHttp2Faults, RefuseStreamBeforeItIsRead) {
   EXPECT_EQ(h2_->Wait(stream).reset, NGHTTP2_REFUSED_STREAM);
   EXPECT_EQ(At(Truth("requests"), "total"), "0");
   EXPECT_EQ(At(Truth("faults"), "faults.0.hits"), "1");
-  h2_->Continue(stream, "{}");  // too late, and nobody minds
+  h2_->Continue(stream, "{}");  // too late, which is ignored
   EXPECT_EQ(Create().status, 200);
   EXPECT_EQ(At(Truth("sessions"), "total"), "1");
 }

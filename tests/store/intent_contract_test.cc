@@ -72,7 +72,7 @@ class IntentContract : public testing::TestWithParam<std::unique_ptr<StoreBed> (
     return names;
   }
 
-  // Whether a webhook of a session that nobody knows would be held.
+  // Whether a webhook of an unknown session would be held.
   bool Creating(const std::string& merchant_id = "PM1") {
     Transaction transaction;
     transaction.merchant_id = merchant_id;

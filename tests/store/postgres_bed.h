@@ -47,7 +47,7 @@ class PostgresDatabase {
   }
   void WriteDsn(const std::string& dsn) { WriteFile("dsn", dsn); }
   std::string WriteFile(const std::string& name, const std::string& text) {
-    // As a secret is replaced: whoever reads sees the old one or the new one.
+    // As a secret is replaced: a reader sees the old one or the new one.
     const std::string path = directory_.File(name);
     std::ofstream(path + ".new") << text;
     std::filesystem::rename(path + ".new", path);

@@ -18,7 +18,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// Appends numbered events to a store until told to stop, each until it is acknowledged.
+// Appends numbered events to a store until Stop(), each until it is acknowledged.
 class Appender {
  public:
   Appender(Store* store, std::string name) : store_(store), name_(std::move(name)) {
@@ -133,8 +133,9 @@ INSTANTIATE_TEST_SUITE_P(PostgresFaults, PostgresStandby,
 TEST_P(PostgresStandby, NeverAcknowledgesWhatItMayNotHave) {
   const auto primary = PostgresServer::Start({}).value();
   PostgresDatabase database(*primary);
-  database.options.queue.maintenance_interval = absl::Hours(1);  // nothing but what the test commits
-  // Whoever runs the database may not want to see warnings; we must.
+  database.options.queue.maintenance_interval =
+      absl::Hours(1);  // nothing but what the test commits
+  // The administrator of the database may hide warnings; the store must see them.
   database.Execute(
       absl::StrCat("ALTER DATABASE ", database.name(), " SET client_min_messages = error"));
   const auto standby = primary->StartStandby().value();

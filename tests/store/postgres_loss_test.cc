@@ -43,7 +43,7 @@ TEST_F(PostgresLoss, IsWrittenDownByTheCommitThatFindsIt) {
   EXPECT_EQ(one->bounds().epochs.size(), 2u);
   WaitForEpochs(*two, 2);
   EXPECT_EQ(two->bounds().epochs, one->bounds().epochs);
-  // Nobody finds it twice.
+  // It is found once.
   Append(*two, 1);
   EXPECT_EQ(two->bounds().epochs.size(), 2u);
   EXPECT_EQ(two->bounds().latest, 7);

@@ -19,7 +19,7 @@ class PostgresReplicas : public testing::Test {
   std::unique_ptr<Store> b_ = database_.Open();
 };
 
-// The newest position that a store told its listener of.
+// The newest position that a store's listener got.
 class Ear {
  public:
   explicit Ear(Store* store) : store_(store) {

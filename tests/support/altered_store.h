@@ -41,7 +41,7 @@ class AlteredStore final : public Store {
     MutexLock lock(&mutex_);
     return refreshes_;
   }
-  // Nobody is told of new events until Tell().
+  // The listener does not run until Tell().
   void HoldNews() {
     MutexLock lock(&mutex_);
     news_held_ = true;
@@ -81,49 +81,36 @@ class AlteredStore final : public Store {
 
   // ---- Store. ----
 
-  void Commit(Transaction transaction,
-              Done<Committed> done) override {
+  void Commit(Transaction transaction, Done<Committed> done) override {
     store_->Commit(std::move(transaction), std::move(done));
   }
   void FindSession(std::string merchant_id, std::string session_id,
                    Done<SessionRecord> done) override {
     store_->FindSession(std::move(merchant_id), std::move(session_id), std::move(done));
   }
-  void FindSessionByRequest(
-      std::string merchant_id, std::string request_id,
-      Done<SessionRecord> done) override {
+  void FindSessionByRequest(std::string merchant_id, std::string request_id,
+                            Done<SessionRecord> done) override {
     store_->FindSessionByRequest(std::move(merchant_id), std::move(request_id), std::move(done));
   }
-  void LeaseDue(
-      Lease lease,
-      Done<std::vector<SessionRecord>> done) override {
+  void LeaseDue(Lease lease, Done<std::vector<SessionRecord>> done) override {
     store_->LeaseDue(std::move(lease), std::move(done));
   }
   void FindIntent(std::string merchant_id, std::string request_id,
                   Done<IntentRecord> done) override {
     store_->FindIntent(std::move(merchant_id), std::move(request_id), std::move(done));
   }
-  void ListIntents(
-      IntentQuery query,
-      Done<std::vector<IntentRecord>> done) override {
+  void ListIntents(IntentQuery query, Done<std::vector<IntentRecord>> done) override {
     store_->ListIntents(std::move(query), std::move(done));
   }
-  void CountIntents(Done<IntentCounts> done) override {
-    store_->CountIntents(std::move(done));
-  }
-  void OrphanIntents(
-      Orphans which,
-      Done<std::vector<IntentRecord>> done) override {
+  void CountIntents(Done<IntentCounts> done) override { store_->CountIntents(std::move(done)); }
+  void OrphanIntents(Orphans which, Done<std::vector<IntentRecord>> done) override {
     store_->OrphanIntents(which, std::move(done));
   }
   bool exclusive() const override { return store_->exclusive(); }
-  void CountOpen(absl::Time overdue_before,
-                 Done<OpenSessions> done) override {
+  void CountOpen(absl::Time overdue_before, Done<OpenSessions> done) override {
     store_->CountOpen(overdue_before, std::move(done));
   }
-  void ReadEvents(
-      int64_t after, int limit,
-      Done<std::vector<StoredEvent>> done) override {
+  void ReadEvents(int64_t after, int limit, Done<std::vector<StoredEvent>> done) override {
     auto read = [this, after, limit, done = std::move(done)]() mutable {
       store_->ReadEvents(after, limit,
                          [this, after, done = std::move(done)](
@@ -146,8 +133,7 @@ class AlteredStore final : public Store {
     }
     std::move(read)();
   }
-  void FindPosition(absl::Time time,
-                    Done<int64_t> done) override {
+  void FindPosition(absl::Time time, Done<int64_t> done) override {
     store_->FindPosition(time, std::move(done));
   }
   LogBounds bounds() const override {
@@ -165,8 +151,7 @@ class AlteredStore final : public Store {
       std::move(done)(std::move(bounds));
     });
   }
-  void BeginEpoch(NewEpoch epoch,
-                  Done<LogBounds> done) override {
+  void BeginEpoch(NewEpoch epoch, Done<LogBounds> done) override {
     store_->BeginEpoch(epoch, std::move(done));
   }
   const std::string& log_id() const override { return store_->log_id(); }

@@ -12,7 +12,8 @@
 
 namespace ipp {
 
-// A clock that stands still until told. The two readings go on together, unless the wall is set.
+// A clock that stands still until it is advanced. The two readings go on together, unless the wall
+// is set.
 class FakeClock final : public Clock {
  public:
   explicit FakeClock(absl::Time now = absl::FromUnixSeconds(1'790'000'000)) : now_(now) {}

@@ -22,7 +22,7 @@ namespace ipp::http {
 //
 //   Send()  queues the request; nothing happens yet
 //   Run()   sends what is queued, heeds cancellations and deadlines, and runs each `done` that is
-//           due, on the calling thread: the "thread of the transport" is whoever calls Run()
+//           due, on the calling thread: the "thread of the transport" is the one that calls Run()
 //
 // What becomes of a request that is sent: the oldest scripted answer is used up; without one the
 // handler is asked; without that it waits for Release(). Thread-safe; time is the clock's.

@@ -52,7 +52,7 @@ class RunningSimulator {
 
   int port() const { return port_; }
   std::string base_url() const;
-  // From now on nobody listens on its port.
+  // From now on no process listens on its port.
   void Stop() { simulator_.reset(); }
 
   std::vector<SeenRequest> Requests() const;

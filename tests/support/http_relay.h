@@ -36,7 +36,7 @@ class HttpRelay {
     return accepted_;
   }
   // Ends every connection; returns when that is done. With `deaf`, no new one is taken either:
-  // whoever tries is refused.
+  // connections are refused.
   void CutAll(Cut how, bool deaf = false) {
     Tell([this, how, deaf]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
       cut_ = true;

@@ -11,7 +11,7 @@
 #include "kustom/ipp/v1/annotations.pb.h"
 #include "server/json/message_json.h"
 
-// Messages as JSON in which one member has a value that nobody expects there. By descriptor, so
+// Messages as JSON in which one member has an unexpected value. By descriptor, so
 // that a field that is added later is tried too.
 namespace ipp::test {
 

@@ -237,7 +237,7 @@ absl::Status PostgresServer::MakeCluster() {
 
 absl::Status PostgresServer::InstallCertificate() {
   if (options_.cert_file.empty()) return absl::OkStatus();
-  // The server wants a key that nobody else can read.
+  // The server wants a key that no other user can read.
   for (const auto& [from, to] : {std::pair(options_.cert_file, data() + "/server.crt"),
                                  std::pair(options_.key_file, data() + "/server.key")}) {
     std::error_code error;

@@ -71,7 +71,7 @@ class PostgresServer {
   // A synchronous standby of this server: from now on no commit here returns before the standby has
   // it on its disk. Freeze, Stop or Kill it, and commits here wait.
   absl::StatusOr<std::unique_ptr<PostgresServer>> StartStandby();
-  // Makes a standby a server of its own, that waits for nobody.
+  // Makes a standby a server of its own, without a standby to wait for.
   absl::Status Promote();
 
   // Of the server's log, for a test that failed.
@@ -90,7 +90,7 @@ class PostgresServer {
 
   const Options options_;
   std::string directory_;
-  http::Fd reserved_;  // bound, never listening: nobody else is given the port
+  http::Fd reserved_;  // bound, never listening: no other process is given the port
   int port_ = 0;
   pid_t pid_ = -1;  // of the postmaster
   int databases_ = 0;

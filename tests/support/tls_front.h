@@ -58,7 +58,7 @@ class TlsFront {
 
   TlsFront(const Options& options, const TestCertificate& certificate) {
     // nghttpx takes no port 0, but a socket that listens already, as if it took over from an older
-    // self; so the port is ours before it starts, and nobody has to wait until it is up.
+    // self; so the port is ours before it starts, and no test has to wait until it is up.
     const std::string address = absl::StrCat("127.0.0.1,", listener_.port);
     std::vector<std::string> args = {
         "nghttpx",

@@ -1,4 +1,4 @@
-// Answers in which one member has a value that nobody expects there, for every call that has an
+// Answers in which one member has an unexpected value, for every call that has an
 // answer.
 
 #include <memory>

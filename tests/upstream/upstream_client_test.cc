@@ -266,7 +266,7 @@ TEST_F(UpstreamClientTest, EndsEveryCallWithTheTransport) {
   EXPECT_EQ(ended, 3);
 }
 
-// The key, in no form, is told to a caller by an upstream that echoes it.
+// An upstream echoes the key: the caller gets it in no form.
 TEST_F(UpstreamClientTest, KeepsBothFormsOfTheKeyOutOfErrors) {
   for (const char* merchant : {"PM1", "PM2"}) {
     transport_.HandleWith([](const http::HttpRequest& request) {

@@ -1,4 +1,4 @@
-// Webhooks in which one member is missing or has a value that nobody expects there.
+// Webhooks in which one member is missing or has an unexpected value.
 
 #include <optional>
 #include <set>

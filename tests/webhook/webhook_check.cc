@@ -74,7 +74,7 @@ class Intake {
 
 void CheckKept(Intake* intake, Delivery delivery) {
   const auto events = intake->events();
-  // An event of a type that nobody knows makes no session.
+  // An event of an unknown type makes no session.
   Require(events.size() == 1 && intake->sessions() <= 1, "not one event of one session");
   const kustom::ipp::v1::SessionEvent& event = events[0];
   Require(event.merchant_id() == kMerchant, "an event of another merchant");

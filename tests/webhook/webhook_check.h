@@ -5,7 +5,7 @@
 namespace ipp::webhook {
 
 // What must hold for any bytes as the body of a delivery; see Require.
-//  * Signed by nobody: 401.
+//  * Without a valid signature: 401.
 //  * Signed: one answer, which does not quote the word `hunter2`. With 400 or 403, or as another
 //    product's event, nothing is kept of it. Else one event is, of the merchant who signed;
 //    delivered again it is known, and nothing more is kept.

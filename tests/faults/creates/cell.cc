@@ -57,7 +57,7 @@ std::string RequestRule(const Cell& cell, Random* dice) {
     members = absl::StrCat(R"("status": )",
                            OneOf(dice, {400, 401, 403, 404, 408, 409, 422, 500, 502, 503, 504}));
   }
-  // A refusal of what was done would be a lie that nobody could see through.
+  // A refusal of what was done would be a lie that no caller could detect.
   if (what == "error_after") {
     members = absl::StrCat(R"("status": )", OneOf(dice, {408, 500, 502, 503, 504}));
   }

@@ -25,7 +25,7 @@ enum class Patience {
   kDeadline,  // has one that passes at some moment
 };
 
-// What the caller itself says in the two fields in which the gateway may put its word.
+// What the caller itself says in the two fields in which the gateway may put its mark.
 enum class OwnFields { kNone, kMerchantData, kReference2, kBoth };
 
 // What somebody else does while the create is under way.

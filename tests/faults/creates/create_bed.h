@@ -46,7 +46,7 @@ class CreateBed {
   int upstream_port(bool http2) const;
   const std::string& device_id() const { return simulator_->merchants().front().device_id; }
   bool shared() const { return options_.shared; }
-  // Whoever starts on the store knows that nobody else is at it.
+  // A gateway that starts on the store knows that it is alone.
   bool exclusive() const { return !options_.postgres; }
 
   // Webhooks go to that gateway alone; to both where they are replicas.
@@ -59,7 +59,7 @@ class CreateBed {
   ClockSteps* clocks() { return clocks_.get(); }
   const CreateBedOptions& options() const { return options_; }
 
-  // What became of the creates of earlier rounds, as the gateway (by http2) told it.
+  // What became of the creates of earlier rounds, as the gateway (by http2) gave it.
   using Remembered = std::vector<std::pair<bool, kustom::ipp::v1::CreateOutcome>>;
   Remembered& remembered() { return remembered_; }
   // request_ids of earlier rounds.

@@ -24,7 +24,8 @@ namespace v1 = kustom::ipp::v1;
 constexpr absl::Duration kLimit = absl::Seconds(15);
 // For answers that come at once, or when the deadline passes.
 constexpr absl::Duration kUnknownAgain = absl::Milliseconds(500);
-// How long a create that nobody waits for may take to be begun: less than the gateway looks at it.
+// How long a create without a waiting caller may take to be begun: less than the gateway looks at
+// it.
 constexpr absl::Duration kBegun = absl::Milliseconds(100);
 
 // Between two looks, a little longer each time.
@@ -117,7 +118,7 @@ class Round {
     return absl::OkStatus();
   }
 
-  // The id that the caller was told; or, when it had gone, the one that nobody knows of.
+  // The id that the caller got; or, if it had gone, one that no caller knows.
   absl::Status LearnId() {
     if (record_.request_id.empty()) record_.request_id = record_.first.trailer_id;
     if (record_.request_id.empty()) record_.request_id = record_.first.error.request_id;
@@ -149,7 +150,7 @@ class Round {
     return caller().Outcome(Spelled(record_.request_id));
   }
 
-  // A request that waits in the upstream is executed later, whoever has gone meanwhile.
+  // A request that waits in the upstream is executed later, even if its sender has gone.
   static bool StandsStill(const TruthOfCreate& truth) {
     return std::none_of(truth.reads.begin(), truth.reads.end(), [](const ReadRequest& read) {
       return read.fault == "delay" && !read.executed;
@@ -205,7 +206,7 @@ class Round {
     for (Pauses pauses; ComesTrue() && pauses.elapsed() < kLimit; pauses.Pause()) {
       IPP_ASSIGN_OR_RETURN(record_.settled, Told());
     }
-    // It may have been settled since it was told, also where that was not asked for.
+    // It may have been settled since then, also where that was not asked for.
     IPP_ASSIGN_OR_RETURN(record_.settled, Told());
     IPP_ASSIGN_OR_RETURN(const auto outcomes, caller().Outcomes(30));
     for (const v1::CreateOutcome& outcome : outcomes) {
@@ -293,7 +294,7 @@ class Round {
     return bed_.Check();
   }
 
-  // Once it names the create, if that is to be told: details may come a moment after the end.
+  // Once it names the create, if an event is to say so: details may come a moment after the end.
   absl::StatusOr<std::vector<v1::SessionEvent>> ListWhole(const std::string& session_id) {
     const bool to_be_told = record_.told_at_end.state() == v1::CREATE_STATE_EXECUTED;
     for (Pauses pauses;; pauses.Pause()) {

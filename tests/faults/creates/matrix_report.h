@@ -13,7 +13,7 @@ namespace ipp::faults {
 struct MatrixLine {
   int rounds = 0;
   int struck = 0;  // rounds in which the fault came to strike
-  // What the first caller was told.
+  // The answer to the first caller.
   int ok = 0;
   int not_sent = 0;
   int rejected = 0;
@@ -32,7 +32,7 @@ struct MatrixLine {
   int late = 0;         // waited, and the deadline passed all the same
   int broke_again = 0;  // retries of what was not done that were lost as well
   int waited = 0;       // callers that waited
-  int under_way = 0;    // gateways killed after the upstream had read, before anybody was told
+  int under_way = 0;    // gateways killed after the upstream had read, before any answer
   int joined = 0;       // calls to the other replica
 
   void Add(const RoundRecord& record, bool good);

@@ -169,7 +169,7 @@ absl::Status MatrixRun::AwaitOrphans(CreateBed* bed) {
   return absl::OkStatus();
 }
 
-// What was told of a create is told at the end of the run as well.
+// The outcome that was given for a create is given at the end of the run as well.
 absl::Status MatrixRun::CheckRemembered(CreateBed* bed) {
   std::mt19937_64 random;
   for (const auto& [http2, before] : bed->remembered()) {

@@ -55,7 +55,7 @@ struct CallerAnswer {
 
 // What the gateway says of a create.
 struct ToldOutcome {
-  bool known = false;  // false: CREATE_NOT_FOUND, or nobody knows the id to ask with
+  bool known = false;  // false: CREATE_NOT_FOUND, or the id to ask with is not known
   kustom::ipp::v1::CreateOutcome outcome;
 
   kustom::ipp::v1::CreateState state() const { return outcome.state(); }
@@ -65,7 +65,7 @@ struct ToldOutcome {
 struct RoundRecord {
   Cell cell;
   kustom::ipp::v1::CreateSessionRequest sent;
-  // By which the create is known: the caller's own, or what it was told; empty: nobody can say.
+  // The id of the create: the caller's own, or the one it got; empty: not known.
   std::string request_id;
 
   CallerAnswer first;
@@ -97,7 +97,7 @@ struct RoundRecord {
   bool orphans_found_late = false;
   bool struck = false;            // the fault, at least once
   bool was_reused = false;        // the connection of the first read request
-  bool killed_under_way = false;  // the upstream had read it, and nobody was told
+  bool killed_under_way = false;  // the upstream had read it, and no answer was given
 };
 
 // For a person.

@@ -16,7 +16,7 @@ inline constexpr char kOtherSessionId[] = "33333333-3333-4333-8333-333333333333"
 RoundRecord AnsweredRound();
 // The answer was lost: UNKNOWN, then a webhook settled it, and the retry gets the session.
 RoundRecord SettledRound();
-// The request was lost, which nobody can know: UNKNOWN, and the same again.
+// The request was lost, which the gateway cannot know: UNKNOWN, and the same again.
 RoundRecord UnknownRound();
 // Nothing could be sent: NOT_SENT, and the retry makes the session.
 RoundRecord NotSentRound();
@@ -26,7 +26,7 @@ RoundRecord RejectedRound();
 RoundRecord GivenBackRound();
 // HTTP/2 said that it had not looked at it, and the gateway sent it again by itself.
 RoundRecord ResentRound();
-// The caller left, without an id, and nobody knows what the create is called.
+// The caller left, without an id, so the id of the create is not known.
 RoundRecord ForgottenRound();
 // The gateway was killed; meanwhile the same came to the other replica.
 RoundRecord KilledRound();

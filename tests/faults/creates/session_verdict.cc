@@ -25,8 +25,8 @@ bool HeardLate(const RoundRecord& record) {
          record.told.state() != v1::CREATE_STATE_EXECUTED;
 }
 
-// An event of a webhook, told before anybody could know whose session it is: the one that named it,
-// or one that came before the answer to a create that has no word.
+// An event of a webhook, published before it was known which create made the session: the one that
+// named it, or one that came before the answer to a create that has no word.
 bool ToldTooSoon(const RoundRecord& record, const v1::SessionEvent& event) {
   // The whole of a session may be read before the answer to its create is known.
   if (event.type() == v1::SESSION_EVENT_TYPE_DETAILS) {
@@ -54,7 +54,7 @@ void JudgeEvents(const RoundRecord& record, const std::string& session_id, Wrong
                                 : !HasOwnFields(record, event.session())) {
       wrong->push_back(name + ": merchant_data or merchant_reference2 is not the caller's");
     }
-    // An event of details follows what was told too soon, so it knows.
+    // A DETAILS event follows an event that came too early.
     const bool bare =
         event.request_id().empty() && ToldTooSoon(record, event) && !IsDetails(event.type());
     const std::string& id = event.request_id();

@@ -74,7 +74,7 @@ void JudgeWord(const std::string& who, const RoundRecord& record, const CallerAn
   }
 }
 
-// An answer to the create itself, held against what there is when nobody sends it any more.
+// An answer to the create itself, held against what there is when it is no longer sent.
 void JudgeTruthOf(const std::string& who, const RoundRecord& record, const CallerAnswer& answer,
                   Wrong* wrong) {
   const std::vector<MadeSession>& made = record.truth.sessions;
@@ -172,7 +172,7 @@ void JudgeRetry(const RoundRecord& record, Wrong* wrong) {
       if (made.size() != 1 || made[0].session_id != retry.response.session().session_id()) {
         say("OK with a session that was not made");
       }
-      // One that nobody had begun may have been begun meanwhile, by the caller that had gone.
+      // One that had not been begun may have been begun meanwhile, by the caller that had gone.
       if (retry.response.replayed() && settled.known) say("replayed what was not done");
       return;
     }

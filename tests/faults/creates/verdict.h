@@ -13,7 +13,7 @@ namespace ipp::faults {
 bool ProvenUnprocessed(const Cell& cell, const ReadRequest& read);
 
 // Whether it was answered with a refusal that says nothing of the request (401, 403, 429): it was
-// not done, and whoever asks again with the same id has it sent again.
+// not done, and a caller that repeats it under the same id has it sent again.
 bool GivenBack(const ReadRequest& read);
 
 // Whether the retry of what was not done was sent on a way that broke: nothing came of it, and it
@@ -21,7 +21,7 @@ bool GivenBack(const ReadRequest& read);
 bool BrokeAgain(const RoundRecord& record);
 
 // Whether the gateway has what it takes to find out which create made the session: its answer, or
-// its word in a field that the caller left empty.
+// its mark in a field that the caller left empty.
 bool CanSettle(const RoundRecord& record);
 
 // What a round breaks of "a shop is never charged twice"; empty: nothing.
