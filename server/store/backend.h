@@ -19,7 +19,8 @@
 namespace ipp::store {
 
 // The writing half; for the writer thread. Errors: ALREADY_EXISTS and INVALID_ARGUMENT concern one
-// transaction of a batch; CANCELLED when the store is being closed; everything else concerns the database.
+// transaction of a batch; CANCELLED when the store is being closed; everything else concerns the
+// database.
 class WriteBackend {
  public:
   virtual ~WriteBackend() = default;

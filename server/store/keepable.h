@@ -27,9 +27,7 @@ absl::Status CheckKeepable(const Transaction& transaction, const Writes& writes)
 size_t BytesOf(const Writes& writes);
 
 // `time` as the stores keep it: in nanoseconds, from 1677 to 2262.
-inline absl::Time KeptTime(absl::Time time) {
-  return absl::FromUnixNanos(absl::ToUnixNanos(time));
-}
+inline absl::Time KeptTime(absl::Time time) { return absl::FromUnixNanos(absl::ToUnixNanos(time)); }
 
 // The stored form of a dedup key: the key itself, or its SHA-256 when it is longer than
 // kMaxIdBytes.

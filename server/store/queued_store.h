@@ -51,8 +51,7 @@ class QueuedStore : public Store {
   ~QueuedStore() override;
 
   void Commit(Transaction transaction, Done<Committed> done) final;
-  void FindSession(std::string merchant_id, std::string session_id,
-                   Done<SessionRecord> done) final;
+  void FindSession(std::string merchant_id, std::string session_id, Done<SessionRecord> done) final;
   void FindSessionByRequest(std::string merchant_id, std::string request_id,
                             Done<SessionRecord> done) final;
   void LeaseDue(Lease lease, Done<std::vector<SessionRecord>> done) final;
@@ -117,9 +116,9 @@ class QueuedStore : public Store {
   Counter& commits_;
   Counter& commit_failures_;
   Counter& events_appended_;
-  const std::shared_ptr<void> held_;             // outlives both halves
-  const std::unique_ptr<WriteBackend> writer_;   // writer thread only
-  const std::unique_ptr<ReadBackend> reader_;    // reader thread only
+  const std::shared_ptr<void> held_;            // outlives both halves
+  const std::unique_ptr<WriteBackend> writer_;  // writer thread only
+  const std::unique_ptr<ReadBackend> reader_;   // reader thread only
   const std::string log_id_;
   const bool exclusive_;
   const std::pair<std::string, std::string> name_;

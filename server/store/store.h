@@ -18,8 +18,8 @@
 #include "server/store/log_bounds.h"
 
 // Durable state behind one interface: sessions, the event log, creates (intents), and the ids of
-// received webhooks. QueuedStore implements it over a backend (backend.h); there are two, sqlite/ and
-// postgres/. Both, and the fake of the tests, pass tests/store/store_contract.h.
+// received webhooks. QueuedStore implements it over a backend (backend.h); there are two, sqlite/
+// and postgres/. Both, and the fake of the tests, pass tests/store/store_contract.h.
 //
 // Tables
 //
@@ -78,7 +78,7 @@ struct SessionRecord {
   bool complete = false;             // the upstream's whole session was seen, not only webhooks
   bool open = true;                  // its status is not final
   absl::Time created_at;             // when the gateway first learned of it
-  absl::Time updated_at;  // never before the `recorded_at` of the commit that wrote it
+  absl::Time updated_at;             // never before the `recorded_at` of the commit that wrote it
   absl::Time next_check_at =
       absl::InfiniteFuture();  // when the reconciler is to read it; infinite: never
   int32_t checks = 0;          // leases since the last update
@@ -206,50 +206,38 @@ class Store {
 
   // Commits `transaction`; `done` gets OK only when it is durable (fsync). Transactions with the
   // same key commit in the order of the calls.
-  virtual void Commit(Transaction transaction,
-                      Done<Committed> done) = 0;
+  virtual void Commit(Transaction transaction, Done<Committed> done) = 0;
 
   // NOT_FOUND when the gateway has no record of the session.
   virtual void FindSession(std::string merchant_id, std::string session_id,
                            Done<SessionRecord> done) = 0;
   // The session that was created under a request_id; NOT_FOUND as above.
-  virtual void FindSessionByRequest(
-      std::string merchant_id, std::string request_id,
-      Done<SessionRecord> done) = 0;
+  virtual void FindSessionByRequest(std::string merchant_id, std::string request_id,
+                                    Done<SessionRecord> done) = 0;
 
   // Leases sessions whose `next_check_at` has come, the longest due first. The same commit puts
   // each of them off: `checks` + 1, `next_check_at` = now + pause. So a session is handed out only
   // once, also among replicas, and becomes due again after its pause if the process that leased it
   // dies. Returns the records as they are after that. Waits in the queue of commits.
-  virtual void LeaseDue(
-      Lease lease,
-      Done<std::vector<SessionRecord>> done) = 0;
-  virtual void CountOpen(absl::Time overdue_before,
-                         Done<OpenSessions> done) = 0;
+  virtual void LeaseDue(Lease lease, Done<std::vector<SessionRecord>> done) = 0;
+  virtual void CountOpen(absl::Time overdue_before, Done<OpenSessions> done) = 0;
 
   // NOT_FOUND when there is no such create, or retention has removed it.
   virtual void FindIntent(std::string merchant_id, std::string request_id,
                           Done<IntentRecord> done) = 0;
-  virtual void ListIntents(
-      IntentQuery query,
-      Done<std::vector<IntentRecord>> done) = 0;
+  virtual void ListIntents(IntentQuery query, Done<std::vector<IntentRecord>> done) = 0;
   virtual void CountIntents(Done<IntentCounts> done) = 0;
   // Turns creates that are kUnderWay and whose `under_way_until` is before `under_way_before` into
   // kUnknown, at most `limit` of them; `done` gets the changed records. Waits in the queue of
   // commits.
-  virtual void OrphanIntents(
-      Orphans which,
-      Done<std::vector<IntentRecord>> done) = 0;
+  virtual void OrphanIntents(Orphans which, Done<std::vector<IntentRecord>> done) = 0;
   // Whether no other process can use this store.
   virtual bool exclusive() const = 0;
 
   // Events with position > `after`, in order: at most `limit` of them, and about 1 MiB.
-  virtual void ReadEvents(
-      int64_t after, int limit,
-      Done<std::vector<StoredEvent>> done) = 0;
+  virtual void ReadEvents(int64_t after, int limit, Done<std::vector<StoredEvent>> done) = 0;
   // The position just before the first event recorded at or after `time`.
-  virtual void FindPosition(absl::Time time,
-                            Done<int64_t> done) = 0;
+  virtual void FindPosition(absl::Time time, Done<int64_t> done) = 0;
 
   // From memory. Where several replicas share a log this may lag a little: a position beyond
   // `latest` may already have been given out by another replica.
@@ -258,8 +246,7 @@ class Store {
   virtual void RefreshBounds(Done<LogBounds> done) = 0;
   // Begins a new epoch (log_bounds.h); `done` gets the bounds after it. Waits in the queue of
   // commits.
-  virtual void BeginEpoch(NewEpoch epoch,
-                          Done<LogBounds> done) = 0;
+  virtual void BeginEpoch(NewEpoch epoch, Done<LogBounds> done) = 0;
   // The identity of this log, chosen when it was created; 16 hex digits. A cursor with another
   // identity is foreign.
   virtual const std::string& log_id() const = 0;

@@ -98,7 +98,8 @@ void ComparePostgres(PostgresServer* server, int batch, int rounds, double slice
   const std::string dsn_file = directory.file("dsn");
   std::ofstream(dsn_file) << server->conninfo(server->CreateDatabase()) << " sslmode=disable\n";
   Metrics metrics;
-  store::PostgresOptions options{.dsn_file = dsn_file, .queue = {.max_batch = static_cast<size_t>(batch)}};
+  store::PostgresOptions options{.dsn_file = dsn_file,
+                                 .queue = {.max_batch = static_cast<size_t>(batch)}};
   auto opened = store::OpenPostgresStore(options, Clock::Real(), &metrics);
   if (!opened.ok()) Die(std::string(opened.status().message()));
   StoreWriter store(opened->get(), 4 * batch);

@@ -306,7 +306,8 @@ TEST_P(StoreContract, GoesOnWhereItStopped) {
 
 TEST_P(StoreContract, TellsTheListenerOfEveryBatchWithEvents) {
   std::vector<int64_t> heard;
-  store_->SetListener([&](int64_t latest, const std::vector<StoredEvent>&) { heard.push_back(latest); });
+  store_->SetListener(
+      [&](int64_t latest, const std::vector<StoredEvent>&) { heard.push_back(latest); });
   ASSERT_TRUE(Commit(*store_, Append("a")).ok());
   ASSERT_TRUE(Commit(*store_, Put(Record("s1"))).ok());
   ASSERT_TRUE(Commit(*store_, Append("b")).ok());
@@ -318,7 +319,9 @@ TEST_P(StoreContract, TellsTheListenerOfEveryBatchWithEvents) {
 TEST_P(StoreContract, ShowsTheNewBoundsToWhoeverIsTold) {
   int64_t seen_by_listener = 0;
   std::promise<int64_t> seen_by_callback;
-  store_->SetListener([&](int64_t, const std::vector<StoredEvent>&) { seen_by_listener = store_->bounds().latest; });
+  store_->SetListener([&](int64_t, const std::vector<StoredEvent>&) {
+    seen_by_listener = store_->bounds().latest;
+  });
   store_->Commit(Append("a"), [&](absl::StatusOr<Committed>) {
     seen_by_callback.set_value(store_->bounds().latest);
   });

@@ -23,9 +23,7 @@ class StoreCopy : public testing::Test {
   StoreCopy() { std::ofstream(files_.dsn_file) << server_.conninfo(database_); }
   ~StoreCopy() override { EXPECT_TRUE(server_.DropDatabase(database_).ok()); }
 
-  std::unique_ptr<Store> Sqlite() {
-    return *OpenSqliteStore({.path = path_}, &clock_, &metrics_);
-  }
+  std::unique_ptr<Store> Sqlite() { return *OpenSqliteStore({.path = path_}, &clock_, &metrics_); }
   std::unique_ptr<Store> Postgres() {
     PostgresOptions options{.dsn_file = files_.dsn_file};
     return *OpenPostgresStore(options, &clock_, &metrics_);

@@ -304,8 +304,7 @@ class FakeDatabase final : public WriteBackend, public ReadBackend {
   static constexpr size_t kPageBytes = 1 << 20;
 
   template <typename Key, typename Record>
-  static void Find(const std::map<Key, Record>& held, const Key& key,
-                   std::map<Key, Record>* read) {
+  static void Find(const std::map<Key, Record>& held, const Key& key, std::map<Key, Record>* read) {
     const auto found = held.find(key);
     if (found != held.end()) read->emplace(key, found->second);
   }

@@ -61,8 +61,9 @@ class Connections {
 // A QueuedStore that also follows what other replicas append, on a thread of its own.
 class PostgresStore final : public QueuedStore {
  public:
-  PostgresStore(Backend backend, const PostgresOptions& options, std::unique_ptr<PostgresReader> tail,
-                std::shared_ptr<StopSignal> stop, Clock* clock, Metrics* metrics)
+  PostgresStore(Backend backend, const PostgresOptions& options,
+                std::unique_ptr<PostgresReader> tail, std::shared_ptr<StopSignal> stop,
+                Clock* clock, Metrics* metrics)
       : QueuedStore(std::move(backend), options.queue, clock, metrics),
         poll_interval_(absl::ToChronoNanoseconds(options.poll_interval)),
         stop_(std::move(stop)),
@@ -117,12 +118,11 @@ class PostgresStore final : public QueuedStore {
 absl::StatusOr<std::unique_ptr<Store>> OpenPostgresStore(PostgresOptions options, Clock* clock,
                                                          Metrics* metrics) {
   const PostgresLimits limits(absl::ToChronoNanoseconds(options.answer_timeout));
-  const absl::StatusOr<LogAtStart> log =
-      OpenLog({options.dsn_file, options.password_file}, limits);
+  const absl::StatusOr<LogAtStart> log = OpenLog({options.dsn_file, options.password_file}, limits);
   if (!log.ok()) {
-    return absl::Status(log.status().code(), absl::StrCat("cannot open the store of ",
-                                                          options.dsn_file, ": ",
-                                                          log.status().message()));
+    return absl::Status(
+        log.status().code(),
+        absl::StrCat("cannot open the store of ", options.dsn_file, ": ", log.status().message()));
   }
   const auto stop = std::make_shared<StopSignal>();
   const Connections connections(options, log->id, limits, stop, metrics);
