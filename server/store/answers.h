@@ -1,13 +1,13 @@
 #pragma once
 
-#include <chrono>
-#include <limits>
+#include <deque>
 #include <thread>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
+#include "server/base/mutex.h"
 #include "server/base/thread_name.h"
-#include "server/store/inbox.h"
 
 namespace ipp::store {
 
@@ -22,27 +22,48 @@ class Answers {
  public:
   using Answer = absl::AnyInvocable<void() &&>;
 
-  Answers() : waiting_(std::numeric_limits<size_t>::max(), nullptr), thread_([this] { Run(); }) {}
-  // Runs what is left.
-  ~Answers() {
-    waiting_.Stop();
-    thread_.join();
+  Answers() : thread_([this] { Run(); }) {}
+  ~Answers() { Finish(); }
+
+  // Thread-safe; also from a callback that is running.
+  void Push(Answer answer) {
+    {
+      MutexLock lock(&mutex_);
+      waiting_.push_back(std::move(answer));
+    }
+    changed_.Signal();
   }
 
-  // Thread-safe.
-  void Push(Answer answer) { static_cast<void>(waiting_.Push(answer)); }
+  // Runs what is left, and what that pushes, then ends the thread. Nothing but a running callback
+  // may push after this.
+  void Finish() {
+    {
+      MutexLock lock(&mutex_);
+      finishing_ = true;
+    }
+    changed_.Signal();
+    if (thread_.joinable()) thread_.join();
+  }
 
  private:
   void Run() {
     NameThisThread("store-answers");
     while (true) {
-      Inbox<Answer>::Taken taken = waiting_.Take(256, std::chrono::hours(1));
-      for (Answer& answer : taken.work) std::move(answer)();
-      if (taken.stopping) return;
+      std::deque<Answer> answers;
+      {
+        MutexLock lock(&mutex_);
+        while (waiting_.empty() && !finishing_) changed_.Wait(&mutex_);
+        if (waiting_.empty()) return;
+        answers.swap(waiting_);
+      }
+      for (Answer& answer : answers) std::move(answer)();
     }
   }
 
-  Inbox<Answer> waiting_;
+  Mutex mutex_;
+  CondVar changed_;
+  std::deque<Answer> waiting_ ABSL_GUARDED_BY(mutex_);
+  bool finishing_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

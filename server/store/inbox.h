@@ -26,11 +26,11 @@ class Inbox {
   // At most `limit` items wait. `depth` shows how many do; nullptr: no gauge.
   Inbox(size_t limit, Gauge* depth) : limit_(limit), depth_(depth) {}
 
-  // False when the queue is full; `work` is then unchanged.
+  // False when the queue is full or stopped; `work` is then unchanged.
   [[nodiscard]] bool Push(T& work) {
     {
       MutexLock lock(&mutex_);
-      if (work_.size() >= limit_) return false;
+      if (stopping_ || work_.size() >= limit_) return false;
       work_.push_back(std::move(work));
       ShowDepth();
     }
@@ -56,13 +56,18 @@ class Inbox {
     return taken;
   }
 
-  // Wakes the consumer. Nothing may be pushed after this.
+  // Wakes the consumer. Nothing is taken in after this.
   void Stop() {
     {
       MutexLock lock(&mutex_);
       stopping_ = true;
     }
     changed_.Signal();
+  }
+
+  bool stopped() const {
+    MutexLock lock(&mutex_);
+    return stopping_;
   }
 
  private:
@@ -72,7 +77,7 @@ class Inbox {
 
   const size_t limit_;
   Gauge* const depth_;
-  Mutex mutex_;
+  mutable Mutex mutex_;
   CondVar changed_;
   std::deque<T> work_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

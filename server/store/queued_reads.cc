@@ -15,7 +15,9 @@ void QueuedStore::PushRead(F read, Done<T> done) {
     std::move(done)(ResultForCaller<T>(read(**reader)));
   };
   if (reads_.Push(call)) return;
-  answers_.Push([call = std::move(call)]() mutable { std::move(call)(QueueFull()); });
+  answers_.Push([call = std::move(call), stopped = reads_.stopped()]() mutable {
+    std::move(call)(stopped ? Closing() : QueueFull());
+  });
 }
 
 void QueuedStore::ReadLoop() {

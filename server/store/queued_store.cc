@@ -70,12 +70,14 @@ QueuedStore::~QueuedStore() {
   reads_.Stop();
   write_thread_.join();
   read_thread_.join();
+  // Its callbacks may call the store once more: they get CANCELLED while everything is still there.
+  answers_.Finish();
 }
 
 // ---- Writes. ----
 
 void QueuedStore::PushWrite(WriteCall call) {
-  if (!writes_.Push(call)) Refuse(call, QueueFull());
+  if (!writes_.Push(call)) Refuse(call, writes_.stopped() ? Closing() : QueueFull());
 }
 
 void QueuedStore::Commit(Transaction transaction, Done<store::Committed> done) {
