@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <functional>
 #include <future>
 #include <limits>
 #include <memory>
@@ -233,6 +234,29 @@ TEST_F(QueuedStoreTest, ShowsATroubleUntilACommitIsPossibleAgain) {
   database_.FailCommits(absl::OkStatus(), 0);
   while (!store_->health().ok()) std::this_thread::yield();  // a probe of the writer finds it
   EXPECT_TRUE(Commit().get().ok());
+}
+
+// Each callback calls the store again, until it is refused: so the last one does while the store is
+// being closed.
+TEST_F(QueuedStoreTest, RefusesWhatACallbackAsksForWhileItIsClosed) {
+  QueuedStore* const store = store_.get();
+  std::promise<absl::Status> last_write, last_read;
+  std::function<void()> write = [&] {
+    store->Commit(Appending(), [&](const absl::StatusOr<Committed>& committed) {
+      committed.ok() ? write() : last_write.set_value(committed.status());
+    });
+  };
+  std::function<void()> read = [&] {
+    store->CountIntents([&](const absl::StatusOr<IntentCounts>& counts) {
+      counts.ok() ? read() : last_read.set_value(counts.status());
+    });
+  };
+  write();
+  read();
+  ASSERT_TRUE(Commit().get().ok());
+  store_.reset();
+  EXPECT_TRUE(absl::IsCancelled(last_write.get_future().get()));
+  EXPECT_TRUE(absl::IsCancelled(last_read.get_future().get()));
 }
 
 TEST_F(QueuedStoreTest, AnswersWhatStillWaitsWhenItIsClosed) {
