@@ -148,15 +148,16 @@ bool EventHub::AwaitMore(TailEnd* end) {
     }
     MutexLock lock(&mutex_);
     if (stopping_) return false;
+    if (bounds_moved_) continue;  // the commit of a moment ago may belong to a new epoch
     end->place = {tail_last_, epoch_.label, tail_.empty() ? 0 : tail_.back()->place.content};
     end->continues = known_latest_ > tail_last_;
     end->epochs_taken = epochs_taken_;
     verify_ = verify_ && end->place.content != 0;
     end->appended.clear();
-    if (end->continues && !verify_ && !bounds_moved_) end->appended = TakeAppended(tail_last_);
+    if (end->continues && !verify_) end->appended = TakeAppended(tail_last_);
     if (end->continues || verify_) return true;
     const auto patience = measure_at_ - steady_clock::now();
-    if (patience.count() > 0 && !bounds_moved_) changed_.WaitFor(&mutex_, patience);
+    if (patience.count() > 0) changed_.WaitFor(&mutex_, patience);
   }
 }
 
