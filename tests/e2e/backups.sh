@@ -55,13 +55,7 @@ page "Restore" >"$WORK/restore.sh"
 grep -v -- --restored "$WORK/restore.sh" >"$WORK/restore-files.sh"
 grep -q -- '--restored' "$WORK/restore.sh" || fail "the page does not say --restored"
 bash -eu "$WORK/restore-files.sh" || fail "no restore"
-"$BUILD/server/ipp-gateway" --config "$WORK/gateway.yaml" --restored >"$GATEWAY_LOG" 2>&1 &
-GATEWAY_PID=$!
-PIDS+=("$GATEWAY_PID")
-await "$GATEWAY_LOG" '^listening ' "$GATEWAY_PID"
-line=$(grep '^listening ' "$GATEWAY_LOG")
-GRPC=127.0.0.1:$(sed 's/.*grpc=\([0-9]*\).*/\1/' <<<"$line")
-ADMIN=127.0.0.1:$(sed 's/.*admin=\([0-9]*\).*/\1/' <<<"$line")
+run_gateway --config "$WORK/gateway.yaml" --restored
 curl -sf "http://$ADMIN/readyz" | grep -q 'restored; creates' || fail "/readyz does not tell of the restore"
 # A create that the backup knows is answered; one that it does not know is held.
 [ "$(create 11111111-1111-4111-8111-111111111111 | field session_id)" = "$first" ] || fail "another session"
@@ -91,11 +85,7 @@ grep -q pg_dump "$WORK/refused" || fail "$(cat "$WORK/refused")"
 "$BUILD/server/ipp-gateway" --config "$WORK/postgres.yaml" --copy-store "$WORK/gateway.db" || fail "no copy"
 "$BUILD/server/ipp-gateway" --config "$WORK/postgres.yaml" --copy-store "$WORK/gateway.db" 2>"$WORK/refused" && fail "copied twice"
 grep -q 'not empty' "$WORK/refused" || fail "$(cat "$WORK/refused")"
-"$BUILD/server/ipp-gateway" --config "$WORK/postgres.yaml" >"$GATEWAY_LOG" 2>&1 &
-GATEWAY_PID=$!
-PIDS+=("$GATEWAY_PID")
-await "$GATEWAY_LOG" '^listening ' "$GATEWAY_PID"
-GRPC=127.0.0.1:$(sed -n 's/^listening.*grpc=\([0-9]*\).*/\1/p' "$GATEWAY_LOG")
+run_gateway --config "$WORK/postgres.yaml"
 [ "$(create 11111111-1111-4111-8111-111111111111 | field session_id)" = "$first" ] || fail "another session after the move"
 # The cursor of the first event, given out by SQLite before the backup, goes on.
 cursor=$(field cursor <"$WORK/before.json")

@@ -50,7 +50,23 @@ start_simulator() {
   SIM=$(sed -n 's/^listening on //p' "$SIM_LOG")
 }
 
-# start_gateway [YAML LINES...]: sets GRPC, WEBHOOKS, ADMIN (host:port) and GATEWAY_PID; tells the simulator.
+# run_gateway [FLAGS...]: starts it with the configuration as it is and waits until it listens; sets GRPC, WEBHOOKS,
+# ADMIN (host:port) and GATEWAY_PID. The log is a new file: the shell truncates an old one only in the child, so that
+# `await` could still read the ports of the gateway before.
+run_gateway() {
+  rm -f "$GATEWAY_LOG"
+  "$BUILD/server/ipp-gateway" "$@" >"$GATEWAY_LOG" 2>&1 &
+  GATEWAY_PID=$!
+  PIDS+=("$GATEWAY_PID")
+  await "$GATEWAY_LOG" '^listening ' "$GATEWAY_PID" || return 1
+  local line
+  line=$(grep '^listening ' "$GATEWAY_LOG")
+  GRPC=127.0.0.1:$(sed 's/.*grpc=\([0-9]*\).*/\1/' <<<"$line")
+  WEBHOOKS=127.0.0.1:$(sed 's/.*webhooks=\([0-9]*\).*/\1/' <<<"$line")
+  ADMIN=127.0.0.1:$(sed 's/.*admin=\([0-9]*\).*/\1/' <<<"$line")
+}
+
+# start_gateway [YAML LINES...]: writes the configuration, runs the gateway, gives its webhook address to the simulator.
 start_gateway() {
   cat >"$WORK/gateway.yaml" <<YAML
 listen: 127.0.0.1:${GRPC_PORT:-0}
@@ -60,16 +76,7 @@ store: {sqlite: {path: $WORK/gateway.db}}
 webhooks: {listen: "127.0.0.1:${WEBHOOK_PORT:-0}"}
 admin: {listen: "127.0.0.1:${ADMIN_PORT:-0}"}
 YAML
-  rm -f "$GATEWAY_LOG" # else `await` may see the word of the gateway before
-  "$BUILD/server/ipp-gateway" --config "$WORK/gateway.yaml" >"$GATEWAY_LOG" 2>&1 &
-  GATEWAY_PID=$!
-  PIDS+=("$GATEWAY_PID")
-  await "$GATEWAY_LOG" '^listening ' "$GATEWAY_PID" || return 1
-  local line
-  line=$(grep '^listening ' "$GATEWAY_LOG")
-  GRPC=127.0.0.1:$(sed 's/.*grpc=\([0-9]*\).*/\1/' <<<"$line")
-  WEBHOOKS=127.0.0.1:$(sed 's/.*webhooks=\([0-9]*\).*/\1/' <<<"$line")
-  ADMIN=127.0.0.1:$(sed 's/.*admin=\([0-9]*\).*/\1/' <<<"$line")
+  run_gateway --config "$WORK/gateway.yaml" || return 1
   curl -sSf -X PUT "http://$SIM/_sim/webhooks" \
     --json "{\"urls\":[\"http://$WEBHOOKS/webhooks/kustom\"]}" >/dev/null
 }
