@@ -22,7 +22,42 @@ int EscapedUnit(absl::string_view text) {
   return unit;
 }
 
+bool IsNumberCharacter(char c) {
+  return absl::ascii_isdigit(static_cast<unsigned char>(c)) ||
+         absl::string_view("+-.eE").find(c) != absl::string_view::npos;
+}
+
+// RapidJSON rejects more than the numbers that are too large: it adds up digits and exponent before
+// it knows the value (0e400).
+bool MayBeRejected(absl::string_view number) {
+  constexpr size_t kSafeDigits = 300;
+  if (number.size() > kSafeDigits) return true;
+  const size_t exponent = number.find_first_of("eE");
+  return exponent != absl::string_view::npos && number.size() - exponent > 3;
+}
+
 }  // namespace
+
+void SpoilHugeNumbers(char* text, size_t size) {
+  char* const end = text + size;
+  bool in_string = false;
+  for (char* at = text; at < end; ++at) {
+    if (*at == '"') in_string = !in_string;
+    if (in_string) {
+      if (*at == '\\') ++at;
+      continue;
+    }
+    if (*at != '-' && !absl::ascii_isdigit(static_cast<unsigned char>(*at))) continue;
+    char* const begin = at;
+    while (at < end && IsNumberCharacter(*at)) ++at;
+    const auto length = static_cast<size_t>(at - begin);
+    if (MayBeRejected(absl::string_view(begin, length))) {
+      std::memset(begin, '\xff', length);
+      begin[0] = begin[length - 1] = '"';
+    }
+    --at;
+  }
+}
 
 void TurnLoneHalves(char* text, size_t size) {
   char* const end = text + size;

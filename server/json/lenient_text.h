@@ -15,6 +15,12 @@ inline constexpr char kByteOrderMark[] = "\xef\xbb\xbf";
 // a second half, in place.
 void TurnLoneHalves(char* text, size_t size);
 
+// RapidJSON ends with an error at a number beyond the range of a double, even where it hands
+// numbers on as text. This function turns each number that it may reject into a string that is not
+// UTF-8, in place: the field of such a number is then left out like every other value that does not
+// fit.
+void SpoilHugeNumbers(char* text, size_t size);
+
 bool IsUtf8(absl::string_view text);
 
 }  // namespace ipp::json

@@ -1,8 +1,10 @@
 #include "server/json/message_json.h"
 
 #include <algorithm>
+#include <string>
 
 #include "absl/strings/str_cat.h"
+#include "server/json/lenient_text.h"
 #include "server/json/plan.h"
 #include "server/json/reader.h"
 #include "server/json/writer.h"
@@ -27,13 +29,24 @@ absl::Status NotGenerated(const Message& message) {
       absl::StrCat(message.GetTypeName(), " is not a generated message type"));
 }
 
+// Few texts need it, so that only those are copied.
+std::string WithoutHugeNumbers(absl::string_view text) {
+  std::string copy(text);
+  SpoilHugeNumbers(copy.data(), copy.size());
+  return copy;
+}
+
 }  // namespace
 
 absl::Status Read(absl::string_view text, Message* message, const ReadOptions& options) {
   const MessagePlan* plan = PlanOf(message->GetDescriptor());
   if (plan == nullptr) return NotGenerated(*message);
   if (absl::Status size = CheckSize(text, options); !size.ok()) return size;
-  return Reader(plan, message, options).Run(text);
+  Reader reader(plan, message, options);
+  absl::Status status = reader.Run(text);
+  if (!options.lenient || !reader.rejected_number()) return status;
+  message->Clear();
+  return Reader(plan, message, options).Run(WithoutHugeNumbers(text));
 }
 
 absl::Status ReadPage(absl::string_view text, absl::string_view items_key,
@@ -51,9 +64,19 @@ absl::Status ReadPage(absl::string_view text, absl::string_view items_key,
         absl::StrCat(items->full_name(), " cannot take the items of a page"));
   }
   if (absl::Status size = CheckSize(text, options); !size.ok()) return size;
-  Reader reader(envelope_plan, envelope, options);
-  reader.SplitOff(items_key, &*field, plan, message);
-  return reader.Run(text);
+  const auto run = [&](absl::string_view page, bool* rejected_number) {
+    Reader reader(envelope_plan, envelope, options);
+    reader.SplitOff(items_key, &*field, plan, message);
+    absl::Status status = reader.Run(page);
+    *rejected_number = reader.rejected_number();
+    return status;
+  };
+  bool rejected_number = false;
+  absl::Status status = run(text, &rejected_number);
+  if (!options.lenient || !rejected_number) return status;
+  message->Clear();
+  envelope->Clear();
+  return run(WithoutHugeNumbers(text), &rejected_number);
 }
 
 absl::Status Write(const Message& message, std::string* out, const FieldFilter& filter) {

@@ -65,8 +65,11 @@ struct ReadOptions {
 //    mark.
 //  * An unknown enum word without a `raw_of` sibling is a value that does not fit.
 //  * So is a string that is not UTF-8 or contains half of a surrogate pair.
-//  * JSON that is broken, too long or nested too deep is an error. So is a number beyond the range
-//    of a double (1e400), which RapidJSON rejects even as text.
+//  * A number beyond the range of a double (1e400), which RapidJSON rejects even as text, is a
+//  value
+//    that does not fit. The text is then read a second time: `message` loses what it held before,
+//    and a path may be reported twice.
+//  * JSON that is broken, too long or nested too deep is an error.
 absl::Status Read(absl::string_view text, google::protobuf::Message* message,
                   const ReadOptions& options = {});
 

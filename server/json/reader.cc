@@ -84,6 +84,7 @@ absl::Status Reader::Run(absl::string_view text) {
   const rapidjson::ParseResult result = sax.Parse<kReadFlags>(stream, *this);
   if (!status_.ok()) return status_;
   if (result.IsError()) {
+    rejected_number_ = result.Code() == rapidjson::kParseErrorNumberTooBig;
     Fail(absl::StrCat("not valid JSON at byte ", result.Offset(), ": ",
                       rapidjson::GetParseError_En(result.Code())));
   } else if (stream.Tell() != text.size()) {

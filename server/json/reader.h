@@ -27,6 +27,8 @@ class Reader {
                 google::protobuf::Message* items_message);
 
   absl::Status Run(absl::string_view text);
+  // Run() has failed only because RapidJSON rejects one of the numbers (SpoilHugeNumbers).
+  bool rejected_number() const { return rejected_number_; }
 
   // RapidJSON's handler.
   bool Null();
@@ -113,7 +115,8 @@ class Reader {
 
   absl::string_view text_;         // the input
   InPlaceText* stream_ = nullptr;  // the copy that is unescaped in place
-  bool refused_ = false;           // the last AddEntry or Set refused the value
+  bool rejected_number_ = false;
+  bool refused_ = false;  // the last AddEntry or Set refused the value
   absl::Status status_;
 };
 

@@ -75,6 +75,7 @@ absl::Status VisitScalars(absl::string_view text, VisitScalar visit, const ReadO
   if (text.size() > options.max_bytes) return absl::InvalidArgumentError("too long");
   std::string copy(text);
   TurnLoneHalves(copy.data(), copy.size());
+  SpoilHugeNumbers(copy.data(), copy.size());
   copy.append(InPlaceText::kPadding, '\0');
   InPlaceText stream(copy.data(), /*lenient=*/true);
   Visitor visitor(&stream, visit, options.max_depth);
