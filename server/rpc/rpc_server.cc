@@ -157,7 +157,7 @@ class RpcServerImpl final : public RpcServer {
 
  private:
   const ServiceContext service_;
-  StreamRegistry streams_;
+  events::StreamRegistry streams_;
   std::vector<std::unique_ptr<grpc::Service>> services_;
   bool drained_ = false;
   std::unique_ptr<grpc_port::ConnectionGate>

@@ -17,12 +17,12 @@ namespace v1 = kustom::ipp::v1;
 
 constexpr char kAfterCursor[] = "after_cursor";
 
-class SubscribeStream final : public EventStream {
+class SubscribeStream final : public StreamCall {
  public:
-  SubscribeStream(const ServiceContext& service, StreamRegistry* streams,
+  SubscribeStream(const ServiceContext& service, events::StreamRegistry* streams,
                   grpc::CallbackServerContext* context)
-      : EventStream(service, streams, service.methods.Find<v1::SubscribeSessionEventsRequest>(),
-                    context) {}
+      : StreamCall(service, streams, service.methods.Find<v1::SubscribeSessionEventsRequest>(),
+                   context) {}
 
   void Begin(const grpc::ByteBuffer& buffer) {
     v1::SubscribeSessionEventsRequest request;
@@ -65,7 +65,7 @@ class SubscribeStream final : public EventStream {
                                ? absl::Seconds(request->heartbeat_interval().seconds()) +
                                      absl::Nanoseconds(request->heartbeat_interval().nanos())
                                : service().backends.options.heartbeat_interval);
-    return Admit(caller);
+    return AdmitCaller(caller);
   }
 
   void StartAfter(const v1::SubscribeSessionEventsRequest& request,
@@ -118,26 +118,26 @@ class SubscribeStream final : public EventStream {
     started->set_cursor(events::EncodeCursor(log_id(), place));
     started->set_oldest_cursor(events::EncodeCursor(log_id(), {oldest, place.epoch}));
     started->set_skipped(skips_ && place.position > asked_);
-    Open(std::move(subscription_), first);
+    Open(std::move(subscription_), events::StreamMessage(first));
   }
 
-  bool ForEvent(events::EventPtr event, grpc::ByteBuffer* out, bool* /*last*/) override {
-    ShareMessage(std::move(event), out);
+  bool ForEvent(events::EventPtr event, events::StreamMessage* out, bool* /*last*/) override {
+    *out = events::StreamMessage(std::move(event));
     return true;
   }
 
-  void Heartbeat(const events::LogPlace& place, grpc::ByteBuffer* out) override {
+  void Heartbeat(const events::LogPlace& place, events::StreamMessage* out) override {
     v1::SubscribeSessionEventsResponse message;
     message.mutable_heartbeat()->set_cursor(events::EncodeCursor(log_id(), place));
-    Serialize(message, out);
+    *out = events::StreamMessage(message);
   }
 
   bool Goodbye(const events::LogPlace& place, absl::string_view reason,
-               grpc::ByteBuffer* out) override {
+               events::StreamMessage* out) override {
     v1::SubscribeSessionEventsResponse message;
     message.mutable_goodbye()->set_cursor(events::EncodeCursor(log_id(), place));
     message.mutable_goodbye()->set_reason(std::string(reason));
-    Serialize(message, out);
+    *out = events::StreamMessage(message);
     return true;
   }
 
@@ -151,8 +151,8 @@ class SubscribeStream final : public EventStream {
 }  // namespace
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* StartSubscribeStream(
-    const ServiceContext& service, StreamRegistry* streams, grpc::CallbackServerContext* context,
-    const grpc::ByteBuffer* request) {
+    const ServiceContext& service, events::StreamRegistry* streams,
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) {
   auto stream = std::make_shared<SubscribeStream>(service, streams, context);
   stream->KeepUntilDone();
   stream->Begin(*request);

@@ -1,12 +1,12 @@
 #pragma once
 
-#include "server/rpc/event_stream.h"
+#include "server/rpc/stream_call.h"
 
 namespace ipp::rpc {
 
 // SubscribeSessionEvents: `request` is a serialized SubscribeSessionEventsRequest.
 grpc::ServerWriteReactor<grpc::ByteBuffer>* StartSubscribeStream(
-    const ServiceContext& service, StreamRegistry* streams, grpc::CallbackServerContext* context,
-    const grpc::ByteBuffer* request);
+    const ServiceContext& service, events::StreamRegistry* streams,
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* request);
 
 }  // namespace ipp::rpc

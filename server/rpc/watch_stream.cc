@@ -34,11 +34,11 @@ v1::Session Later(v1::Session read, const store::SessionRecord& record) {
   return session;
 }
 
-class WatchStream final : public EventStream {
+class WatchStream final : public StreamCall {
  public:
-  WatchStream(const ServiceContext& service, StreamRegistry* streams,
+  WatchStream(const ServiceContext& service, events::StreamRegistry* streams,
               grpc::CallbackServerContext* context)
-      : EventStream(service, streams, service.methods.Find<v1::WatchSessionRequest>(), context) {}
+      : StreamCall(service, streams, service.methods.Find<v1::WatchSessionRequest>(), context) {}
 
   void Begin(const grpc::ByteBuffer& buffer) {
     v1::WatchSessionRequest request;
@@ -64,7 +64,7 @@ class WatchStream final : public EventStream {
                              absl::Nanoseconds(request->heartbeat_interval().nanos()));
       set_early_heartbeats();
     }
-    return Admit(caller);
+    return AdmitCaller(caller);
   }
 
   void FindByRequest() {
@@ -143,8 +143,8 @@ class WatchStream final : public EventStream {
   void OpenWith(v1::Session session) {
     session_ = std::move(session);
     truncated_ = store::CapSession(&session_);
-    const v1::WatchSessionResponse first = State();
-    if (IsFinal(session_.status())) return Open(nullptr, first);
+    events::StreamMessage first(State());
+    if (IsFinal(session_.status())) return Open(nullptr, std::move(first));
     watch_ =
         service().backends.reconciler->WatchSession(upstream_.merchant_id, session_.session_id());
     v1::SessionEventFilter filter;
@@ -152,7 +152,7 @@ class WatchStream final : public EventStream {
     absl::StatusOr<events::EventFilter> made =
         events::EventFilter::Create(filter, {upstream_.merchant_id});
     if (!made.ok()) return Fail(made.status());
-    Open(service().backends.hub->Subscribe(*std::move(made), place_), first);
+    Open(service().backends.hub->Subscribe(*std::move(made), place_), std::move(first));
   }
 
   v1::WatchSessionResponse State() const {
@@ -162,7 +162,7 @@ class WatchStream final : public EventStream {
     return state;
   }
 
-  bool ForEvent(events::EventPtr event, grpc::ByteBuffer* out, bool* last) override {
+  bool ForEvent(events::EventPtr event, events::StreamMessage* out, bool* last) override {
     const v1::SessionEvent update = event->Parse();
     // Not a change of status: its data is sent with the next message.
     if (update.type() == v1::SESSION_EVENT_TYPE_DETAILS) {
@@ -178,7 +178,7 @@ class WatchStream final : public EventStream {
     *last = IsFinal(session_.status());
     v1::WatchSessionResponse step = State();
     step.set_failure_reason(update.failure_reason());
-    Serialize(step, out);
+    *out = events::StreamMessage(step);
     return true;
   }
 
@@ -192,18 +192,18 @@ class WatchStream final : public EventStream {
     if (!update.order_id().empty()) session_.set_order_id(update.order_id());
   }
 
-  void Heartbeat(const events::LogPlace&, grpc::ByteBuffer* out) override {
+  void Heartbeat(const events::LogPlace&, events::StreamMessage* out) override {
     v1::WatchSessionResponse beat = State();
     beat.set_heartbeat(true);
-    Serialize(beat, out);
+    *out = events::StreamMessage(beat);
   }
   // There is no session to show yet.
-  void EarlyHeartbeat(grpc::ByteBuffer* out) override {
+  void EarlyHeartbeat(events::StreamMessage* out) override {
     v1::WatchSessionResponse beat;
     beat.set_heartbeat(true);
-    Serialize(beat, out);
+    *out = events::StreamMessage(beat);
   }
-  bool Goodbye(const events::LogPlace&, absl::string_view, grpc::ByteBuffer*) override {
+  bool Goodbye(const events::LogPlace&, absl::string_view, events::StreamMessage*) override {
     return false;
   }
   // A watch has no cursor; the caller starts a new watch, which begins with the session's state.
@@ -229,7 +229,7 @@ class WatchStream final : public EventStream {
 }  // namespace
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* StartWatchStream(const ServiceContext& service,
-                                                             StreamRegistry* streams,
+                                                             events::StreamRegistry* streams,
                                                              grpc::CallbackServerContext* context,
                                                              const grpc::ByteBuffer* request) {
   auto stream = std::make_shared<WatchStream>(service, streams, context);

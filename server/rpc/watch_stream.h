@@ -1,12 +1,12 @@
 #pragma once
 
-#include "server/rpc/event_stream.h"
+#include "server/rpc/stream_call.h"
 
 namespace ipp::rpc {
 
 // WatchSession: `request` is a serialized WatchSessionRequest.
 grpc::ServerWriteReactor<grpc::ByteBuffer>* StartWatchStream(const ServiceContext& service,
-                                                             StreamRegistry* streams,
+                                                             events::StreamRegistry* streams,
                                                              grpc::CallbackServerContext* context,
                                                              const grpc::ByteBuffer* request);
 

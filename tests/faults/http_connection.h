@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "tests/support/web_client.h"
 
 namespace ipp::faults {
@@ -21,6 +22,7 @@ class HttpConnection {
  private:
   const int port_;
   std::optional<WebClient> client_;
+  absl::Time last_use_ = absl::InfinitePast();
 };
 
 }  // namespace ipp::faults

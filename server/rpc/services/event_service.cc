@@ -191,7 +191,7 @@ using RawSubscribe = v1::SessionEventService::WithRawCallbackMethod_SubscribeSes
 
 class EventServiceImpl final : public RawSubscribe {
  public:
-  EventServiceImpl(const ServiceContext* service, StreamRegistry* streams)
+  EventServiceImpl(const ServiceContext* service, events::StreamRegistry* streams)
       : service_(*service), streams_(streams) {}
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* SubscribeSessionEvents(
@@ -206,13 +206,13 @@ class EventServiceImpl final : public RawSubscribe {
 
  private:
   const ServiceContext& service_;
-  StreamRegistry* const streams_;
+  events::StreamRegistry* const streams_;
 };
 
 }  // namespace
 
 std::unique_ptr<grpc::Service> NewSessionEventService(const ServiceContext* service,
-                                                      StreamRegistry* streams) {
+                                                      events::StreamRegistry* streams) {
   return std::make_unique<EventServiceImpl>(service, streams);
 }
 

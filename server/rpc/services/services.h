@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
+#include "server/events/stream_registry.h"
 #include "server/rpc/service_context.h"
-#include "server/rpc/stream_registry.h"
 
 namespace ipp::rpc {
 
@@ -15,9 +15,9 @@ std::unique_ptr<grpc::Service> NewDeviceService(const ServiceContext* service);
 std::unique_ptr<grpc::Service> NewEnrollmentService(const ServiceContext* service);
 std::unique_ptr<grpc::Service> NewLocationService(const ServiceContext* service);
 std::unique_ptr<grpc::Service> NewSessionService(const ServiceContext* service,
-                                                 StreamRegistry* streams);
+                                                 events::StreamRegistry* streams);
 std::unique_ptr<grpc::Service> NewSessionEventService(const ServiceContext* service,
-                                                      StreamRegistry* streams);
+                                                      events::StreamRegistry* streams);
 std::unique_ptr<grpc::Service> NewSimulationService(const ServiceContext* service);
 std::unique_ptr<grpc::Service> NewOutcomeService(const ServiceContext* service);
 

@@ -111,7 +111,7 @@ using RawWatch =
 
 class SessionServiceImpl final : public RawWatch {
  public:
-  SessionServiceImpl(const ServiceContext* service, StreamRegistry* streams)
+  SessionServiceImpl(const ServiceContext* service, events::StreamRegistry* streams)
       : service_(*service), streams_(streams) {}
 
   Reactor* CreateSession(Context* context, const v1::CreateSessionRequest* request,
@@ -133,13 +133,13 @@ class SessionServiceImpl final : public RawWatch {
 
  private:
   const ServiceContext& service_;
-  StreamRegistry* const streams_;
+  events::StreamRegistry* const streams_;
 };
 
 }  // namespace
 
 std::unique_ptr<grpc::Service> NewSessionService(const ServiceContext* service,
-                                                 StreamRegistry* streams) {
+                                                 events::StreamRegistry* streams) {
   return std::make_unique<SessionServiceImpl>(service, streams);
 }
 

@@ -1,20 +1,15 @@
-#include "server/rpc/event_stream.h"
-
-#include <grpcpp/support/proto_buffer_reader.h>
+#include "server/events/event_stream.h"
 
 #include <utility>
 
 #include "absl/random/random.h"
 #include "server/base/error.h"
-#include "server/base/identifiers.h"
-#include "server/base/status_macros.h"
-#include "server/rpc/grpc_status.h"
 
-namespace ipp::rpc {
+namespace ipp::events {
 namespace {
 
-// The bytes that gRPC may hold back of messages that are followed by another one at once, so that
-// one system call takes many messages.
+// The bytes that the transport may hold back of messages that are followed by another one at once,
+// so that one system call takes many messages.
 constexpr size_t kMostKeptBack = 16 * 1024;
 
 // Plus or minus a tenth, so that the streams of many clients do not end at the same time.
@@ -35,55 +30,20 @@ absl::Status Ended(absl::string_view reason, absl::string_view message) {
 
 }  // namespace
 
-absl::Status ParseRequest(const grpc::ByteBuffer& buffer, google::protobuf::Message* request) {
-  grpc::ByteBuffer copy(buffer);  // reading takes the buffer's slices
-  grpc::ProtoBufferReader reader(&copy);
-  if (reader.status().ok() && request->ParseFromZeroCopyStream(&reader)) {
-    IdentifierFields(request->GetDescriptor()).Canonicalize(request);
-    return absl::OkStatus();
-  }
-  return InvalidRequest({{"request", "is not the message that this RPC takes"}});
-}
-
 absl::Status Draining() {
   return Ended("DRAINING", "the gateway is stopping; reconnect with the last cursor");
 }
 
-void Serialize(const google::protobuf::MessageLite& message, grpc::ByteBuffer* out) {
-  const std::string bytes = message.SerializeAsString();
-  const grpc::Slice slice(bytes);
-  grpc::ByteBuffer(&slice, 1).Swap(out);
-}
+EventStream::EventStream(StreamRegistry* registry, Clock* clock, const Options& options)
+    : registry_(registry),
+      clock_(clock),
+      max_write_stall_(options.max_write_stall),
+      started_(clock->Monotonic()),
+      ends_(started_ + Jittered(options.max_age)),
+      last_write_(started_) {}
 
-void ShareMessage(events::EventPtr event, grpc::ByteBuffer* out) {
-  const std::string& bytes = event->message;
-  auto* reference = new events::EventPtr(std::move(event));
-  const grpc::Slice slice(
-      const_cast<char*>(bytes.data()), bytes.size(),
-      [](void* pointer) { delete static_cast<events::EventPtr*>(pointer); }, reference);
-  grpc::ByteBuffer(&slice, 1).Swap(out);
-}
-
-EventStream::EventStream(const ServiceContext& service, StreamRegistry* streams,
-                         const Method& method, grpc::CallbackServerContext* context)
-    : service_(service),
-      streams_(streams),
-      method_(method),
-      context_(context),
-      trace_(TraceOf(*context)),
-      started_(service.backends.clock->Monotonic()),
-      ends_(started_ + Jittered(service.backends.options.max_stream_age)),
-      last_write_(started_) {
-  method_.started->Add();
-  method_.received->Add();
-}
-
-absl::Status EventStream::Admit(const auth::Caller& caller) {
-  // Without configured callers, the clients cannot be distinguished.
-  if (caller.use == nullptr) return streams_->Add(shared_from_this(), "");
-  caller_ = caller.name;
-  IPP_RETURN_IF_ERROR(caller.use->BeginStream(service_.backends.clock->Monotonic()));
-  return streams_->Add(shared_from_this(), caller.name, caller.use->limits().subscribers);
+absl::Status EventStream::Admit(absl::string_view caller, int limit) {
+  return registry_->Add(shared_from_this(), caller, limit);
 }
 
 absl::Status EventStream::StillWanted() {
@@ -92,23 +52,22 @@ absl::Status EventStream::StillWanted() {
   return closing_ ? closing_->second : absl::OkStatus();
 }
 
-void EventStream::Open(std::unique_ptr<events::Subscription> subscription,
-                       const google::protobuf::MessageLite& first) {
+void EventStream::Open(std::unique_ptr<Subscription> subscription, StreamMessage first) {
   Action action;
   {
     MutexLock lock(&mutex_);
     beginning_ = false;
     subscription_ = std::move(subscription);
     const bool last = subscription_ == nullptr;
-    if (writing_) {  // an early heartbeat: its OnWriteDone continues
-      Serialize(first, &ahead_);
+    if (writing_) {  // an early heartbeat: its Written continues
+      ahead_ = std::move(first);
       has_ahead_ = true;
       ahead_is_last_ = last;
     } else if (cancelled_) {
       action = Finished(CallerGone());
     } else {
       last_ = last;
-      Serialize(first, &out_);
+      out_ = std::move(first);
       action = Write();
     }
   }
@@ -120,7 +79,7 @@ void EventStream::Fail(const absl::Status& status) {
   {
     MutexLock lock(&mutex_);
     beginning_ = false;
-    if (writing_) {  // an early heartbeat: its OnWriteDone finishes
+    if (writing_) {  // an early heartbeat: its Written finishes
       last_ = true;
       final_ = status;
     } else {
@@ -132,8 +91,8 @@ void EventStream::Fail(const absl::Status& status) {
 
 EventStream::Action EventStream::Write(bool more) {
   writing_ = true;
-  last_write_ = service_.backends.clock->Monotonic();
-  kept_back_ = more ? kept_back_ + out_.Length() : 0;
+  last_write_ = clock_->Monotonic();
+  kept_back_ = more ? kept_back_ + out_.bytes().size() : 0;
   if (kept_back_ >= kMostKeptBack) kept_back_ = 0;
   return {Action::kWrite, absl::OkStatus(), kept_back_ > 0};
 }
@@ -149,18 +108,9 @@ void EventStream::Do(Action action) {
     case Action::kNothing:
       return;
     case Action::kWrite:
-      method_.sent->Add();
-      return StartWrite(
-          &out_, action.more ? grpc::WriteOptions().set_buffer_hint() : grpc::WriteOptions());
+      return StartSending(std::move(out_), action.more);
     case Action::kFinish:
-      if (action.status.ok()) return Finish(grpc::Status::OK);
-      ErrorDetail detail = GetErrorDetail(action.status);
-      method_.errors->Count(detail.reason);
-      detail.metadata.emplace("trace_id", trace_.trace_id());
-      const grpc::Status status =
-          ToGrpcStatus(action.status.code(), action.status.message(), detail);
-      code_ = status.error_code();
-      return Finish(status);
+      return End(action.status);
   }
 }
 
@@ -169,7 +119,7 @@ EventStream::Action EventStream::Step() {
   if (cancelled_) return Finished(CallerGone());
   if (last_) return Finished(final_);
   if (has_ahead_) {
-    ahead_.Swap(&out_);
+    out_ = std::move(ahead_);
     last_ = ahead_is_last_;
     has_ahead_ = false;
     return Write(LookAhead());
@@ -183,8 +133,8 @@ EventStream::Action EventStream::Step() {
   }
   while (true) {
     waiting_ = true;
-    events::EventPtr event =
-        subscription_->Next([self = shared_from_this()](absl::StatusOr<events::EventPtr> later) {
+    EventPtr event =
+        subscription_->Next([self = shared_from_this()](absl::StatusOr<EventPtr> later) {
           self->GotEvent(std::move(later));
         });
     if (event == nullptr) return {};
@@ -195,19 +145,19 @@ EventStream::Action EventStream::Step() {
 
 bool EventStream::LookAhead() {
   while (!last_ && !closing_ && !has_ahead_) {
-    events::EventPtr event = subscription_->NextAtHand();
+    EventPtr event = subscription_->NextAtHand();
     if (event == nullptr) break;
     has_ahead_ = ForEvent(std::move(event), &ahead_, &ahead_is_last_);
   }
   return has_ahead_;
 }
 
-EventStream::Action EventStream::StepAfterEvent(events::EventPtr event) {
+EventStream::Action EventStream::StepAfterEvent(EventPtr event) {
   if (cancelled_) return Finished(CallerGone());
   return ForEvent(std::move(event), &out_, &last_) ? Write() : Step();
 }
 
-void EventStream::GotEvent(absl::StatusOr<events::EventPtr> event) {
+void EventStream::GotEvent(absl::StatusOr<EventPtr> event) {
   Action action;
   {
     MutexLock lock(&mutex_);
@@ -217,11 +167,11 @@ void EventStream::GotEvent(absl::StatusOr<events::EventPtr> event) {
   Do(std::move(action));
 }
 
-void EventStream::OnWriteDone(bool ok) {
+void EventStream::Written(bool ok) {
   Action action;
   {
     MutexLock lock(&mutex_);
-    if (cancelling_) {
+    if (cutting_off_) {
       write_ended_ = true;
       return;
     }
@@ -232,14 +182,14 @@ void EventStream::OnWriteDone(bool ok) {
   Do(std::move(action));
 }
 
-void EventStream::OnCancel() {
+void EventStream::CallerLeft() {
   Action action;
   bool beginning = false;
   {
     MutexLock lock(&mutex_);
     cancelled_ = true;
     beginning = beginning_;
-    // If a write is in flight, OnWriteDone finishes the stream. If an event is about to arrive,
+    // If a write is in flight, Written finishes the stream. If an event is about to arrive,
     // GotEvent does.
     if (!beginning && !writing_ && (!waiting_ || subscription_->Withdraw())) {
       waiting_ = false;
@@ -266,7 +216,7 @@ EventStream::Action EventStream::Beat(absl::Duration now) {
 
 void EventStream::Tick(absl::Duration now) {
   Action action;
-  bool cancel = false;
+  bool cut_off = false;
   absl::Duration unread_for;
   int64_t position = 0;
   {
@@ -280,24 +230,19 @@ void EventStream::Tick(absl::Duration now) {
                                            "with the last cursor"));
     }
     if (writing_) {
-      // If the reader does not read, gRPC ends the write only when the connection is closed.
-      cancel = !stalled_ && now - last_write_ >= service_.backends.options.max_write_stall;
-      stalled_ = stalled_ || cancel;
-      cancelling_ = cancel;
+      // If the client does not read, gRPC ends the write only when the connection is closed.
+      cut_off = !stalled_ && now - last_write_ >= max_write_stall_;
+      stalled_ = stalled_ || cut_off;
+      cutting_off_ = cut_off;
       unread_for = now - last_write_;
       if (subscription_ != nullptr) position = subscription_->position();
     }
     if (!writing_) action = Beat(now);
   }
-  if (cancel) {
-    streams_->CountCutOff({.caller = caller_,
-                           .rpc = method_.route->method()->name(),
-                           .unread_for = unread_for,
-                           .position = position,
-                           .trace_id = std::string(trace_.trace_id())});
-    context_->TryCancel();
+  if (cut_off) {
+    CutOff(unread_for, position);
     MutexLock lock(&mutex_);
-    cancelling_ = false;
+    cutting_off_ = false;
     if (write_ended_) {
       writing_ = false;
       if (!beginning_) action = Finished(CallerGone());
@@ -323,17 +268,13 @@ void EventStream::Close(absl::string_view reason, absl::Status status) {
   Do(std::move(action));
 }
 
-void EventStream::OnDone() {
-  method_.handled[static_cast<size_t>(code_)]->Add();
-  method_.seconds->Observe(absl::ToDoubleSeconds(service_.backends.clock->Monotonic() - started_));
-  std::unique_ptr<events::Subscription> ended;
+void EventStream::Done() {
+  std::unique_ptr<Subscription> ended;
   {
     MutexLock lock(&mutex_);
     ended = std::move(subscription_);
   }
-  streams_->Remove(this);
-  // Must be the last statement: it destroys this object, unless a tick still holds a reference.
-  const std::shared_ptr<EventStream> self = std::move(self_);
+  registry_->Remove(this);
 }
 
-}  // namespace ipp::rpc
+}  // namespace ipp::events

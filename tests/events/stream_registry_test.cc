@@ -1,4 +1,4 @@
-#include "server/rpc/stream_registry.h"
+#include "server/events/stream_registry.h"
 
 #include <gtest/gtest.h>
 
@@ -11,7 +11,7 @@
 #include "server/base/metrics.h"
 #include "server/base/scheduler.h"
 
-namespace ipp::rpc {
+namespace ipp::events {
 namespace {
 
 // Has always just taken the task that is to be cancelled.
@@ -56,4 +56,4 @@ TEST(StreamRegistry, OutlivesATickThatIsAboutToRun) {
 }
 
 }  // namespace
-}  // namespace ipp::rpc
+}  // namespace ipp::events

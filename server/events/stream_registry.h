@@ -16,7 +16,7 @@
 #include "server/base/mutex.h"
 #include "server/base/scheduler.h"
 
-namespace ipp::rpc {
+namespace ipp::events {
 
 class EventStream;
 
@@ -78,4 +78,4 @@ class StreamRegistry {
   std::map<std::string, int, std::less<>> per_caller_ ABSL_GUARDED_BY(mutex_);
 };
 
-}  // namespace ipp::rpc
+}  // namespace ipp::events

@@ -1,13 +1,13 @@
-#include "server/rpc/stream_registry.h"
+#include "server/events/stream_registry.h"
 
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/error.h"
 #include "server/base/log.h"
-#include "server/rpc/event_stream.h"
+#include "server/events/event_stream.h"
 
-namespace ipp::rpc {
+namespace ipp::events {
 namespace {
 
 // The precision of heartbeats, stalls and ages.
@@ -125,4 +125,4 @@ void StreamRegistry::Drain() {
   for (const auto& stream : Snapshot()) stream->Close("draining", Draining());
 }
 
-}  // namespace ipp::rpc
+}  // namespace ipp::events
