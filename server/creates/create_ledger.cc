@@ -68,7 +68,12 @@ CreateLedger::CreateLedger(store::Store* store, Clock* clock, Scheduler* schedul
       unknown_(metrics->gauge("ipp_creates_unknown", "Creates whose outcome is not known.")),
       oldest_unknown_(
           metrics->gauge("ipp_creates_oldest_unknown_seconds",
-                         "Age of the oldest create whose outcome is not known; 0: none.")) {
+                         "Age of the oldest create whose outcome is not known; 0: none.")),
+      sweeps_(scheduler, options.sweep, [this](PeriodicTask::Run run) {
+        // At the start, if no other process can use the store, every owner is dead.
+        const bool all = !std::exchange(has_swept_, true) && store_->exclusive();
+        Sweep(all, std::move(run));
+      }) {
   // Create the counters at start-up, so that an alarm sees the first increment.
   for (const char* rpc : {"CreateSession", "CreateEnrollment", "CreateSimulatedDevice"}) {
     for (const char* result : {"sent", "replayed", "refused", "joined", "differs"}) {
@@ -91,22 +96,16 @@ void CreateLedger::Start() {
   {
     MutexLock lock(&mutex_);
     running_ = true;
-    ++busy_;
   }
-  // If no other process can use the store, every owner is dead.
-  Sweep(store_->exclusive());
+  sweeps_.Start();
 }
 
 void CreateLedger::Stop() {
-  Scheduler::TaskId task = 0;
   {
     MutexLock lock(&mutex_);
     running_ = false;
-    task = std::exchange(task_, 0);
   }
-  if (task == 0 || !scheduler_->Cancel(task)) return;
-  MutexLock lock(&mutex_);
-  --busy_;
+  sweeps_.Stop();
 }
 
 Counter& CreateLedger::RequestCounter(const std::string& rpc, const char* result) {
@@ -310,15 +309,15 @@ void CreateLedger::WriteAgain() {
   for (PendingWrite& kept : again) Run(std::move(kept), [](const absl::Status&) {});
 }
 
-// A sweep under way counts in busy_.
-void CreateLedger::Sweep(bool all) {
+void CreateLedger::Sweep(bool all, PeriodicTask::Run run) {
   WriteAgain();
   store::Orphans which;
   which.now = clock_->Now();
   which.under_way_before = all ? absl::InfiniteFuture() : which.now;
   // In one call: a second one would also orphan creates that began since.
   if (all) which.limit = std::numeric_limits<int>::max();
-  store_->OrphanIntents(which, [this, all, which](absl::StatusOr<std::vector<IntentRecord>> gone) {
+  store_->OrphanIntents(which, [this, all, which, run = std::move(run)](
+                                   absl::StatusOr<std::vector<IntentRecord>> gone) mutable {
     if (gone.ok()) {
       orphaned_.Add(static_cast<double>(gone->size()));
       for (const IntentRecord& orphan : *gone) {
@@ -328,20 +327,20 @@ void CreateLedger::Sweep(bool all) {
                     {"request_id", orphan.request_id},
                     {"trace_id", std::string(orphan.trace.trace_id())}});
       }
-      if (static_cast<int>(gone->size()) == which.limit) return Sweep(all);
+      if (static_cast<int>(gone->size()) == which.limit) return Sweep(all, std::move(run));
     }
-    CountOpen();
+    CountOpen(std::move(run));
   });
 }
 
-void CreateLedger::CountOpen() {
+void CreateLedger::CountOpen(PeriodicTask::Run run) {
   {
     MutexLock lock(&mutex_);
     const absl::Duration now = clock_->Monotonic();
-    if (!running_ || now < count_at_) return ScheduleSweep();
+    if (!running_ || now < count_at_) return;
     count_at_ = now + kCountInterval;
   }
-  store_->CountIntents([this](absl::StatusOr<store::IntentCounts> counts) {
+  store_->CountIntents([this, run = std::move(run)](absl::StatusOr<store::IntentCounts> counts) {
     if (counts.ok()) {
       under_way_.Set(static_cast<double>(counts->under_way));
       unknown_.Set(static_cast<double>(counts->unknown));
@@ -350,20 +349,7 @@ void CreateLedger::CountOpen() {
               ? 0
               : std::max(0.0, absl::ToDoubleSeconds(clock_->Now() - counts->oldest_unknown)));
     }
-    MutexLock lock(&mutex_);
-    ScheduleSweep();
   });
-}
-
-// The sweep that ends passes its count in busy_ to the next one. RunAfter() never runs the task
-// inside the call.
-void CreateLedger::ScheduleSweep() {
-  if (running_) {
-    task_ = scheduler_->RunAfter(options_.sweep, [this] { Sweep(false); });
-    return;
-  }
-  --busy_;
-  changed_.SignalAll();
 }
 
 }  // namespace ipp::creates

@@ -15,6 +15,7 @@
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
 #include "server/base/mutex.h"
+#include "server/base/periodic_task.h"
 #include "server/base/scheduler.h"
 #include "server/creates/reservation.h"
 #include "server/store/store.h"
@@ -143,9 +144,9 @@ class CreateLedger {
   void Run(PendingWrite kept, Written done);
   void QueueRetry(PendingWrite kept);
   void WriteAgain();
-  void Sweep(bool all);
-  void ScheduleSweep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void CountOpen();
+  // `all`: every create under way is an orphan.
+  void Sweep(bool all, PeriodicTask::Run run);
+  void CountOpen(PeriodicTask::Run run);
 
   store::Store* const store_;
   Clock* const clock_;
@@ -161,11 +162,12 @@ class CreateLedger {
   Mutex mutex_;
   CondVar changed_;
   bool running_ ABSL_GUARDED_BY(mutex_) = false;
-  int busy_ ABSL_GUARDED_BY(mutex_) = 0;  // sweeps, their calls to the store, and writes under way
-  Scheduler::TaskId task_ ABSL_GUARDED_BY(mutex_) = 0;
+  int busy_ ABSL_GUARDED_BY(mutex_) = 0;                                         // writes under way
   absl::Duration count_at_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();  // monotonic
   std::vector<PendingWrite> again_ ABSL_GUARDED_BY(mutex_);  // the retry queue, for the next sweep
   std::atomic<uint64_t> begun_{0};
+  bool has_swept_ = false;  // each run of sweeps_ sees what the one before has set
+  PeriodicTask sweeps_;     // the last member: it ends before the others
 };
 
 }  // namespace ipp::creates

@@ -30,19 +30,11 @@ absl::Status TooMany(absl::string_view scope, int limit, absl::Duration retry_af
 StreamRegistry::StreamRegistry(Limits limits, Clock* clock, Scheduler* scheduler, Metrics* metrics)
     : limits_(limits),
       clock_(clock),
-      scheduler_(scheduler),
       slow_readers_(metrics->counter("ipp_events_slow_readers_total",
                                      "Streams ended because the client did not read.")),
-      cut_offs_(10, 50, clock) {
-  MutexLock lock(&mutex_);
-  tick_ = scheduler_->RunAfter(kTick, [this] { Tick(); });
-}
-
-StreamRegistry::~StreamRegistry() {
-  MutexLock lock(&mutex_);
-  stopping_ = true;
-  if (scheduler_->Cancel(tick_)) return;
-  while (tick_due_) ticked_.Wait(&mutex_);
+      cut_offs_(10, 50, clock),
+      tick_(scheduler, kTick, [this](const PeriodicTask::Run&) { Tick(); }) {
+  tick_.Start();
 }
 
 absl::Status StreamRegistry::Add(const std::shared_ptr<EventStream>& stream,
@@ -108,13 +100,6 @@ std::vector<std::shared_ptr<EventStream>> StreamRegistry::Snapshot() {
 void StreamRegistry::Tick() {
   const absl::Duration now = clock_->Monotonic();
   for (const auto& stream : Snapshot()) stream->Tick(now);
-  MutexLock lock(&mutex_);
-  if (stopping_) {
-    tick_due_ = false;
-    ticked_.SignalAll();
-  } else {
-    tick_ = scheduler_->RunAfter(kTick, [this] { Tick(); });
-  }
 }
 
 void StreamRegistry::Drain() {

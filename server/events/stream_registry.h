@@ -14,6 +14,7 @@
 #include "server/base/log_rate_limiter.h"
 #include "server/base/metrics.h"
 #include "server/base/mutex.h"
+#include "server/base/periodic_task.h"
 #include "server/base/scheduler.h"
 
 namespace ipp::events {
@@ -29,7 +30,7 @@ class StreamRegistry {
     int per_caller;  // of each named caller
   };
   StreamRegistry(Limits limits, Clock* clock, Scheduler* scheduler, Metrics* metrics);
-  ~StreamRegistry();  // every stream must have ended before
+  // Every stream must have ended before it is destroyed.
 
   // Adds a stream of `caller`; empty: the caller is not known. RESOURCE_EXHAUSTED /
   // TOO_MANY_SUBSCRIBERS with RetryInfo if a limit is reached: metadata `scope` says which limit
@@ -64,18 +65,14 @@ class StreamRegistry {
 
   const Limits limits_;
   Clock* const clock_;
-  Scheduler* const scheduler_;
   Counter& slow_readers_;
   LogRateLimiter cut_offs_;
   Mutex mutex_;
-  CondVar ticked_;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  bool tick_due_ ABSL_GUARDED_BY(mutex_) = true;  // the tick is scheduled or running
-  Scheduler::TaskId tick_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<Entry> streams_ ABSL_GUARDED_BY(mutex_);
   // Never shrinks; it is small, since callers are configured.
   std::map<std::string, int, std::less<>> per_caller_ ABSL_GUARDED_BY(mutex_);
+  PeriodicTask tick_;  // the last member: it ends before the others
 };
 
 }  // namespace ipp::events

@@ -42,7 +42,6 @@ Reconciler::Reconciler(store::Store* store, SessionRecorder* recorder, ReadSessi
       recorder_(recorder),
       read_(std::move(read)),
       clock_(clock),
-      scheduler_(scheduler),
       options_(options),
       tick_(TickOf(options)),
       open_(metrics->gauge("ipp_sessions_open", "Sessions that have not ended.")),
@@ -52,7 +51,8 @@ Reconciler::Reconciler(store::Store* store, SessionRecorder* recorder, ReadSessi
       overdue_(metrics->gauge("ipp_sessions_overdue",
                               "Sessions open for longer than reconcile.overdue.")),
       budget_(options.reads_per_second, std::max(options.max_in_flight, options.reads_per_second),
-              options.max_in_flight) {
+              options.max_in_flight),
+      ticks_(scheduler, tick_, [this](const PeriodicTask::Run&) { Tick(); }) {
   std::vector<std::string> results = {"not_found", "error", "not_recorded"};
   for (const UpdateEffect effect :
        {UpdateEffect::kAdvanced, UpdateEffect::kCompleted, UpdateEffect::kRepeated,
@@ -78,19 +78,16 @@ void Reconciler::Start() {
     MutexLock lock(&mutex_);
     running_ = true;
   }
-  Tick();
+  ticks_.Start();
 }
 
 void Reconciler::Stop() {
-  Scheduler::TaskId task = 0;
   {
     MutexLock lock(&mutex_);
     running_ = false;
-    task = std::exchange(task_, 0);
   }
-  const bool dropped = task != 0 && scheduler_->Cancel(task);
+  ticks_.Stop();
   MutexLock lock(&mutex_);
-  if (dropped) --calling_;
   while (calling_ > 0) changed_.Wait(&mutex_);
 }
 
@@ -108,24 +105,12 @@ void Reconciler::Leave() {
 }
 
 void Reconciler::Tick() {
-  if (Enter()) {
-    for (const Key& key : Neglected()) Expedite(key, clock_->Now());
-    ReleaseHeld();
-    LeaseSome();
-    CountOpen();
-    ScheduleTick();
-    Leave();
-  }
-}
-
-void Reconciler::ScheduleTick() {
-  MutexLock lock(&mutex_);
-  if (!running_) return;
-  ++calling_;  // until the task has run, or Stop has cancelled it
-  task_ = scheduler_->RunAfter(tick_, [this] {
-    Tick();
-    Leave();
-  });
+  if (!Enter()) return;
+  for (const Key& key : Neglected()) Expedite(key, clock_->Now());
+  ReleaseHeld();
+  LeaseSome();
+  CountOpen();
+  Leave();
 }
 
 std::vector<std::string> Reconciler::Waiting() {

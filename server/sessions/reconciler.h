@@ -15,6 +15,7 @@
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
 #include "server/base/mutex.h"
+#include "server/base/periodic_task.h"
 #include "server/base/scheduler.h"
 #include "server/base/token_bucket.h"
 #include "server/sessions/session_recorder.h"
@@ -111,7 +112,6 @@ class Reconciler {
   void Leave() ABSL_LOCKS_EXCLUDED(mutex_);
 
   void Tick();
-  void ScheduleTick() ABSL_LOCKS_EXCLUDED(mutex_);
   void LeaseSome() ABSL_LOCKS_EXCLUDED(mutex_);
   void CountOpen() ABSL_LOCKS_EXCLUDED(mutex_);
   // Publishes events that were held for long enough.
@@ -137,7 +137,6 @@ class Reconciler {
   SessionRecorder* const recorder_;
   const ReadSession read_;
   Clock* const clock_;
-  Scheduler* const scheduler_;
   const ReconcileOptions options_;
   const absl::Duration tick_;
   std::map<std::string, Counter*, std::less<>> reads_;
@@ -148,7 +147,7 @@ class Reconciler {
   Mutex mutex_;
   CondVar changed_;
   bool running_ ABSL_GUARDED_BY(mutex_) = false;
-  int calling_ ABSL_GUARDED_BY(mutex_) = 0;    // between Enter and Leave, and the next tick
+  int calling_ ABSL_GUARDED_BY(mutex_) = 0;    // between Enter and Leave
   int in_flight_ ABSL_GUARDED_BY(mutex_) = 0;  // reads, and leases requested
   int in_store_ ABSL_GUARDED_BY(mutex_) = 0;   // sessions that are being expedited
   bool counting_ ABSL_GUARDED_BY(mutex_) = false;
@@ -159,9 +158,9 @@ class Reconciler {
   absl::Duration release_at_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();
   std::map<std::string, absl::Duration> patience_ ABSL_GUARDED_BY(mutex_);  // no lease before that
   absl::Duration count_at_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();
-  Scheduler::TaskId task_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<Key, Watched> watched_ ABSL_GUARDED_BY(mutex_);
   std::set<Key> reading_ ABSL_GUARDED_BY(mutex_);
+  PeriodicTask ticks_;  // the last member: it ends before the others
 };
 
 }  // namespace ipp::sessions
