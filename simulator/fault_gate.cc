@@ -54,8 +54,8 @@ bool Sends(Ending ending) {
 Response Refusal(const FaultRule& fault) {
   Response response =
       fault.kind == FaultKind::kTooMany
-          ? ProblemResponse(429, "Too Many Requests", "The simulator was told to say so.")
-          : ProblemResponse(fault.status, "Simulated Failure", "The simulator was told to fail.");
+          ? ProblemResponse(429, "Too Many Requests", "A fault asks for this answer.")
+          : ProblemResponse(fault.status, "Simulated Failure", "A fault asks for this answer.");
   if (fault.retry_after) {
     response.headers.emplace_back("Retry-After",
                                   fault.retry_after_date

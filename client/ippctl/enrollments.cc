@@ -117,7 +117,7 @@ std::vector<Command> EnrollmentCommands() {
                  LocationFlag(),
                  MetadataFlag("copied to the device"),
                  RequestIdFlag()},
-       .details = "Whoever has the code can pair a phone with the account until it expires.",
+       .details = "Any person who has the code can pair a phone with the account until it expires.",
        .examples = {"ippctl enrollments create --ttl 2h",
                     "ippctl enrollments create --ttl 24h --metadata till=2 -o json"},
        .run = Create},

@@ -35,8 +35,8 @@ std::string WithCanonicalIds(const std::string& rpc, const std::string& request)
 }
 
 template <typename T>
-bool Agree(const T& asked, const T& told) {
-  return told == T() || asked == told;
+bool Agree(const T& asked, const T& reported) {
+  return reported == T() || asked == reported;
 }
 
 }  // namespace

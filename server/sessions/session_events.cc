@@ -80,14 +80,14 @@ store::NewEvent Tell(SessionEvent event, const SessionRecord& record) {
 store::NewEvent TellHeld(const SessionRecord& known, const SessionRecord& record) {
   SessionEvent event;
   event.ParseFromString(known.held_event);
-  store::NewEvent told = Tell(std::move(event), record);
-  Session& session = *told.event.mutable_session();
-  session.set_status(StatusAfter(told.event.type()));
+  store::NewEvent sent = Tell(std::move(event), record);
+  Session& session = *sent.event.mutable_session();
+  session.set_status(StatusAfter(sent.event.type()));
   session.clear_status_raw();
   session.clear_order_id();
   session.clear_purchase_completed_at();
-  told.event.clear_order_id();
-  return told;
+  sent.event.clear_order_id();
+  return sent;
 }
 
 }  // namespace ipp::sessions

@@ -169,30 +169,30 @@ Step AdvanceByFailedPayment(const std::optional<SessionRecord>& known, const Ses
 
 Step AdvanceByWebhook(const std::optional<SessionRecord>& known, const SessionUpdate& update,
                       const CheckTimes& times) {
-  const SessionStatus told = StatusAfter(update.type);
-  SessionRecord record = known ? *known : NewRecord(update, told);
+  const SessionStatus reported = StatusAfter(update.type);
+  SessionRecord record = known ? *known : NewRecord(update, reported);
   const SessionStatus status = record.session.status();
-  if (known && Disagree(status, told)) return Disagreement(*known, update);
-  if (known && Rank(told) < Rank(status)) {
+  if (known && Disagree(status, reported)) return Disagreement(*known, update);
+  if (known && Rank(reported) < Rank(status)) {
     return {.effect = UpdateEffect::kLate, .record = {}, .events = {}};
   }
   const bool learnt = !update.order_id.empty() && record.session.order_id().empty();
   if (learnt) record.session.set_order_id(update.order_id);
-  if (known && Rank(told) == Rank(status)) {
+  if (known && Rank(reported) == Rank(status)) {
     if (!learnt) return {.effect = UpdateEffect::kRepeated, .record = {}, .events = {}};
     record.updated_at = update.heard_at;
     return {.effect = UpdateEffect::kCompleted, .record = std::move(record), .events = {}};
   }
-  record.session.set_status(told);
+  record.session.set_status(reported);
   record.session.clear_status_raw();
   record.checks = 0;
-  if (!known && update.hold && told == kustom::ipp::v1::SESSION_STATUS_CREATED) {
+  if (!known && update.hold && reported == kustom::ipp::v1::SESSION_STATUS_CREATED) {
     record.held_event = WebhookEvent(update).SerializeAsString();
     Settle(record, update.heard_at, times);
     return {.effect = UpdateEffect::kHeld, .record = std::move(record), .events = {}};
   }
   Settle(record, update.heard_at, times);
-  if (told == kustom::ipp::v1::SESSION_STATUS_FINALIZED && record.session.order_id().empty()) {
+  if (reported == kustom::ipp::v1::SESSION_STATUS_FINALIZED && record.session.order_id().empty()) {
     record.next_check_at = std::min(record.next_check_at, update.heard_at + times.complete);
   }
   Step step{.effect = UpdateEffect::kAdvanced, .record = {}, .events = {}};
@@ -262,14 +262,14 @@ Session Merge(const SessionRecord& record, const SessionUpdate& update) {
 
 Step AdvanceByWholeSession(const std::optional<SessionRecord>& known, const SessionUpdate& update,
                            const CheckTimes& times) {
-  const SessionStatus told = update.session->status();
-  if (!known && update.overheard && IsFinal(told)) {
+  const SessionStatus reported = update.session->status();
+  if (!known && update.overheard && IsFinal(reported)) {
     return {.effect = UpdateEffect::kLate, .record = {}, .events = {}};
   }
   SessionRecord record =
       known ? *known : NewRecord(update, kustom::ipp::v1::SESSION_STATUS_UNSPECIFIED);
   const SessionStatus status = record.session.status();
-  if (Disagree(status, told)) {
+  if (Disagree(status, reported)) {
     const bool is_the_look = update.source == kustom::ipp::v1::SESSION_EVENT_SOURCE_RECONCILIATION;
     return is_the_look ? Correction(*known, update, times) : Disagreement(*known, update);
   }
@@ -277,7 +277,7 @@ Step AdvanceByWholeSession(const std::optional<SessionRecord>& known, const Sess
   bool learnt = LearnCreate(update, record) || !known;
   // An unknown status may be later than all known ones; a known one that is behind is an old
   // answer.
-  const bool behind = Rank(told) > 0 && Rank(told) < Rank(status);
+  const bool behind = Rank(reported) > 0 && Rank(reported) < Rank(status);
   if (!behind || !record.complete) {
     Session merged = Merge(record, update);
     learnt = learnt || !record.complete ||
@@ -290,7 +290,7 @@ Step AdvanceByWholeSession(const std::optional<SessionRecord>& known, const Sess
   const bool looked = (!behind && !record.open && record.next_check_at != absl::InfiniteFuture()) ||
                       record.missing_since != absl::InfiniteFuture();
   Step step;
-  if (Rank(told) > Rank(status)) {
+  if (Rank(reported) > Rank(status)) {
     step.effect = UpdateEffect::kAdvanced;
     record.checks = 0;
   } else if (learnt) {
@@ -332,9 +332,9 @@ Step Advance(const std::optional<SessionRecord>& known, const SessionUpdate& upd
     }
     return step;
   }
-  SessionRecord told = *known;
-  told.held_event.clear();
-  Step step = AdvanceByAny(told, update, times);
+  SessionRecord reported = *known;
+  reported.held_event.clear();
+  Step step = AdvanceByAny(reported, update, times);
   if (!step.record) return step;  // nothing new: keep holding the event
   step.events.insert(step.events.begin(), TellHeld(*known, *step.record));
   return step;

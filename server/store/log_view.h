@@ -31,13 +31,13 @@ class LogView {
     int64_t latest = 0;
     {
       MutexLock lock(&mutex_);
-      const bool told = !bounds.epochs.empty();
-      if (told && IsNewer(bounds.epoch(), bounds_.epoch())) {
+      const bool with_epochs = !bounds.epochs.empty();
+      if (with_epochs && IsNewer(bounds.epoch(), bounds_.epoch())) {
         bounds_ = bounds;
       } else {
         bounds_.oldest = std::max(bounds_.oldest, bounds.oldest);
         bounds_.latest = std::max(bounds_.latest, bounds.latest);
-        if (told) bounds_.creates_held_until = bounds.creates_held_until;
+        if (with_epochs) bounds_.creates_held_until = bounds.creates_held_until;
       }
       latest = bounds_.latest;
     }
@@ -45,15 +45,15 @@ class LogView {
   }
 
   // See Store::SetListener. Two threads may learn of the same batch. The first one notifies;
-  // `told`, guarded by the slot's lock, suppresses the second notification.
+  // `notified`, guarded by the slot's lock, suppresses the second notification.
   void SetListener(Store::Listener listener) {
     if (!listener) return listener_.Set(nullptr);
-    listener_.Set([this, listener = std::move(listener), told = bounds()](
+    listener_.Set([this, listener = std::move(listener), notified = bounds()](
                       int64_t latest, std::vector<StoredEvent> appended) mutable {
       const LogEpoch epoch = this->epoch();
-      if (latest <= told.latest && epoch == told.epoch()) return;
-      told.latest = latest;
-      told.epochs = {epoch};
+      if (latest <= notified.latest && epoch == notified.epoch()) return;
+      notified.latest = latest;
+      notified.epochs = {epoch};
       listener(latest, std::move(appended));
     });
   }

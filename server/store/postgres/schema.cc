@@ -95,7 +95,7 @@ CREATE INDEX sessions_open ON ipp_gateway.sessions (created_at) WHERE open;
 -- At the end and with a default: the release before inserts rows without it.
 ALTER TABLE ipp_gateway.sessions ADD COLUMN held_event bytea NOT NULL DEFAULT '';
 
--- Not a sequence: whoever commits has the row anyway, and knows each id before it writes.
+-- Not a sequence: the transaction that commits holds the row anyway, and knows each id before it writes.
 ALTER TABLE ipp_gateway.log ADD COLUMN last_intent bigint NOT NULL DEFAULT 0;
 
 CREATE TABLE ipp_gateway.intents (
