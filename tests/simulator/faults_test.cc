@@ -80,61 +80,6 @@ TEST_F(SimulatorFaults, ResetBeforeReadDoesNotWaitForTheBody) {
   EXPECT_TRUE(client.ReadReply().reset());
 }
 
-TEST_F(SimulatorFaults, ResetAfterRead) {
-  Rules(R"({"on":"create_session","do":"reset_after_read"})");
-  EXPECT_TRUE(Create().reset());
-  EXPECT_EQ(OnlyRequest(), "reset_after_read executed 0");
-  ExpectRecovery();
-}
-
-TEST_F(SimulatorFaults, ResetAfterReadWithoutCommit) {
-  Rules(R"({"on":"create_session","do":"reset_after_read","commit":false})");
-  EXPECT_TRUE(Create().reset());
-  EXPECT_EQ(OnlyRequest(), "reset_after_read not executed 0");
-  ExpectRecovery();
-}
-
-TEST_F(SimulatorFaults, CloseAfterRead) {
-  Rules(R"({"on":"create_session","do":"close_after_read"})");
-  EXPECT_TRUE(Create().closed());
-  EXPECT_EQ(OnlyRequest(), "close_after_read executed 0");
-  ExpectRecovery();
-}
-
-TEST_F(SimulatorFaults, CloseAfterReadWithoutCommit) {
-  Rules(R"({"on":"create_session","do":"close_after_read","commit":false})");
-  EXPECT_TRUE(Create().closed());
-  EXPECT_EQ(OnlyRequest(), "close_after_read not executed 0");
-}
-
-TEST_F(SimulatorFaults, ErrorBefore) {
-  Rules(R"({"on":"create_session","do":"error_before","status":502,"retry_after":7})");
-  const Reply reply = Create();
-  EXPECT_EQ(reply.status, 502);
-  EXPECT_EQ(reply.Header("Retry-After"), "7");
-  EXPECT_EQ(reply.Header("Content-Type"), "application/problem+json");
-  EXPECT_EQ(OnlyRequest(), "error_before not executed 502");
-  ExpectRecovery();
-}
-
-TEST_F(SimulatorFaults, ErrorAfter) {
-  Rules(R"({"on":"create_session","do":"error_after"})");
-  const Reply reply = Create();
-  EXPECT_EQ(reply.status, 503);
-  EXPECT_EQ(reply.Header("Retry-After"), "");
-  EXPECT_EQ(OnlyRequest(), "error_after executed 503");
-  ExpectRecovery();
-}
-
-TEST_F(SimulatorFaults, TooMany) {
-  Rules(R"({"on":"create_session","do":"too_many","retry_after":2})");
-  const Reply reply = Create();
-  EXPECT_EQ(reply.status, 429);
-  EXPECT_EQ(reply.Header("Retry-After"), "2");
-  EXPECT_EQ(OnlyRequest(), "too_many not executed 429");
-  ExpectRecovery();
-}
-
 TEST_F(SimulatorFaults, TooManyUntilADate) {
   Rules(R"({"on":"create_session","do":"too_many","retry_after":3600,"retry_after_date":true})");
   const Reply reply = Create();
@@ -145,43 +90,11 @@ TEST_F(SimulatorFaults, TooManyUntilADate) {
   EXPECT_EQ(OnlyRequest(), "too_many not executed 429");
 }
 
-TEST_F(SimulatorFaults, CutBody) {
-  Rules(R"({"on":"create_session","do":"cut_body"})");
-  const Reply reply = Create();
-  EXPECT_TRUE(reply.closed());
-  EXPECT_THAT(reply.body, HasSubstr("session_id"));
-  EXPECT_NE(reply.body.back(), '}');
-  EXPECT_EQ(OnlyRequest(), "cut_body executed 200");
-  ExpectRecovery();
-}
-
-TEST_F(SimulatorFaults, MalformedJson) {
-  Rules(R"({"on":"create_session","do":"malformed_json"})");
-  const Reply reply = Create();
-  EXPECT_EQ(reply.status, 200);
-  boost::system::error_code broken;
-  boost::json::parse(reply.body, broken);
-  EXPECT_TRUE(broken) << reply.body;
-  EXPECT_EQ(OnlyRequest(), "malformed_json executed 200");
-  ExpectRecovery();
-}
-
 TEST_F(SimulatorFaults, MalformedJsonWhereThereIsNoBody) {
   Rules(R"({"on":"delete_device","do":"malformed_json"})");
   const Reply reply = Send("DELETE", "/ipp/v1/devices/" + device_);
   EXPECT_EQ(reply.status, 200);
   EXPECT_EQ(reply.body, "{");
-}
-
-TEST_F(SimulatorFaults, SlowBody) {
-  Rules(R"({"on":"create_session","do":"slow_body","delay_ms":100})");
-  const auto begin = SteadyClock::now();
-  const Reply reply = Create();
-  EXPECT_GE(SteadyClock::now() - begin, milliseconds(100));
-  EXPECT_EQ(reply.status, 200);
-  EXPECT_EQ(At(reply.Json(), "session_id"), At(Truth("sessions"), "sessions.0.session_id"));
-  EXPECT_EQ(OnlyRequest(), "slow_body executed 200");
-  EXPECT_EQ(Get("/ipp/v1/devices").status, 200);  // on the same connection
 }
 
 TEST_F(SimulatorFaults, SlowBodyGivesUpWithItsClient) {
@@ -193,14 +106,6 @@ TEST_F(SimulatorFaults, SlowBodyGivesUpWithItsClient) {
   ExpectRecovery();
 }
 
-TEST_F(SimulatorFaults, Delay) {
-  Rules(R"({"on":"create_session","do":"delay","delay_ms":60})");
-  const auto begin = SteadyClock::now();
-  EXPECT_EQ(Create().status, 200);
-  EXPECT_GE(SteadyClock::now() - begin, milliseconds(60));
-  EXPECT_EQ(OnlyRequest(), "delay executed 200");
-}
-
 TEST_F(SimulatorFaults, DelayShowsTheRequestBeforeItIsExecuted) {
   Rules(R"({"on":"list_devices","do":"delay","delay_ms":600000})");
   client_->SendRaw("GET /ipp/v1/devices HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -210,14 +115,6 @@ TEST_F(SimulatorFaults, DelayShowsTheRequestBeforeItIsExecuted) {
   EXPECT_EQ(At(requests, "requests.0.fault"), "delay");
   EXPECT_EQ(At(requests, "requests.0.executed"), "false");
   EXPECT_EQ(At(requests, "requests.0.status"), "0");
-}
-
-TEST_F(SimulatorFaults, DelayBeforeTheReset) {
-  Rules(R"({"on":"create_session","do":"reset_after_read","delay_ms":60})");
-  const auto begin = SteadyClock::now();
-  EXPECT_TRUE(Create().reset());
-  EXPECT_GE(SteadyClock::now() - begin, milliseconds(60));
-  EXPECT_EQ(OnlyRequest(), "reset_after_read executed 0");
 }
 
 class SimulatorHang : public SimulatorFaults, public testing::WithParamInterface<bool> {};
