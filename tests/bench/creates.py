@@ -1,13 +1,12 @@
 """What it costs that a create happens at most once: the ledger on a disk, in memory, and the bare POST."""
-import json
 import pathlib
 import re
 import shutil
 import tempfile
-import urllib.request
 
-from bed import API_KEY, TOKEN
+from bed import TOKEN
 from intake import FSYNC_BYTES
+from ipp_kit import API_KEY
 from table import medians, progress, show
 
 MEMORY = "/dev/shm"
@@ -15,17 +14,14 @@ MEMORY = "/dev/shm"
 
 def counters(gateway):
     """Transactions made durable so far, and how often the disk was waited for."""
-    with urllib.request.urlopen(f"http://{gateway.admin}/metrics", timeout=10) as answer:
-        text = answer.read().decode()
+    text = gateway.metrics()
     return [sum(float(value) for value in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", text, re.M))
             for name in ("ipp_store_commits_total", "ipp_store_commit_seconds_count")]
 
 
 def body_sent(bed):
     """Of the last create that a gateway sent upstream."""
-    with urllib.request.urlopen(f"http://{bed.simulator}/_sim/requests?limit=1000",
-                                timeout=10) as answer:
-        requests = json.load(answer)["requests"]
+    requests = bed.simulator.ask("GET", "/_sim/requests?limit=1000")["requests"]
     return [r["body"] for r in requests if r["method"] == "POST" and r["target"].endswith("/sessions")][-1]
 
 

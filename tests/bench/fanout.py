@@ -1,7 +1,7 @@
 """CPU of an event delivered to many subscribers, beside a server that writes one ready message."""
 import time
 
-from bed import TOKEN
+from bed import TOKEN, cpu_us, line
 from intake import Source
 from table import medians, progress, row, show_rows
 
@@ -26,16 +26,16 @@ def round_of(bed, gateway, source, subscribers, events):
         source.send("webhooks", count, server_pid=gateway.pid, warm_up=0, connections=1,
                     per_second=max(1, round(per_second)))
 
-    before = gateway.cpu_us()
+    before = cpu_us(gateway)
     publish(events, 1 / (subscribers * PER_SUBSCRIBER))
-    intake = (gateway.cpu_us() - before) / events
+    intake = (cpu_us(gateway) - before) / events
     ours, message_bytes = deliver(bed, gateway, gateway.grpc, publish, subscribers, events)
     bare = bed.start(bed.argv("events_bench", "broadcast", bytes=message_bytes),
                      r"^listening (\d+)$")
 
     def publish_bare(count, per_second):
         for _ in range(count):
-            bare.line()
+            line(bare)
             time.sleep(1 / per_second)
 
     floor, _ = deliver(bed, bare, f"127.0.0.1:{bare.ready[1]}", publish_bare, subscribers, events)

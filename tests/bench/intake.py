@@ -1,5 +1,6 @@
 """Webhooks on their way in: durable ones per second, and how soon a subscriber has them."""
-from bed import MERCHANT, TOKEN, WEBHOOK_SECRET
+from bed import TOKEN
+from ipp_kit import MERCHANT, WEBHOOK_SECRET, port_of
 from table import medians, progress, row, show_rows
 
 SESSIONS = 16
@@ -22,7 +23,8 @@ class Source:
         count = events + flags.get("warm_up", 0)
         result = self.bed.measure("events_bench", mode, secret=WEBHOOK_SECRET, merchant=MERCHANT,
                                   sessions=self.sessions, first=self.next, events=events,
-                                  **{"port": self.gateway.webhook_port, "per_second": 0, **flags})
+                                  **{"port": port_of(self.gateway.webhooks), "per_second": 0,
+                                     **flags})
         self.next += count
         return result
 

@@ -1,8 +1,9 @@
 """Idle subscribers by the thousand, and subscribers that resume a long log."""
 import time
 
-from bed import MERCHANT, TOKEN
+from bed import TOKEN, line, rss_kib
 from intake import Source
+from ipp_kit import MERCHANT
 from table import medians, progress, row, show_rows
 
 STREAMS_OF_CONNECTION = 100
@@ -21,14 +22,14 @@ def crowd(bed, server, publish, counts, events):
     """Memory of each idle stream at these counts; with all there, time to reach everybody."""
     result = {}
     warm = hold(bed, server, 10)
-    first = server.rss_kib()
+    first = rss_kib(server)
     holds = []
     held = 0
     for count in counts:
         holds.append(hold(bed, server, count - held))
         held = count
         time.sleep(0.5)
-        result[f"kib_{count}"] = (server.rss_kib() - first) / count
+        result[f"kib_{count}"] = (rss_kib(server) - first) / count
     took = []
     for number in range(1, events + 1):
         sent = publish()
@@ -36,7 +37,7 @@ def crowd(bed, server, publish, counts, events):
                 for process in holds]
         took.append((max(ends) - sent) / 1e6)
     result["ms"] = sorted(took)[len(took) // 2]
-    result["rss_mib"] = server.rss_kib() / 1024
+    result["rss_mib"] = rss_kib(server) / 1024
     for process in holds:
         bed.stop(process)
     bed.stop(warm)
@@ -58,7 +59,7 @@ def run_held(bed, size):
 
         def publish_bare(server=bare):
             sent = time.monotonic_ns()
-            server.line()
+            line(server)
             return sent
 
         floor = crowd(bed, bare, publish_bare, size.held, size.held_events)

@@ -1,5 +1,6 @@
 """Server CPU of a unary RPC through the gateway, beside a bare gRPC server and a bare libcurl."""
-from bed import API_KEY, LOCATION, MERCHANT, TOKEN
+from bed import LOCATION, TOKEN
+from ipp_kit import API_KEY, MERCHANT
 from table import medians, progress, show
 
 WANTED = 1.5  # times the two floors together, at 128 in flight

@@ -3,6 +3,7 @@
 them that the gateway does not have; and a word in the runbook for each alarm."""
 import functools
 import json
+import os
 import pathlib
 import re
 import tempfile
@@ -12,6 +13,7 @@ import yaml
 
 import bed
 import expressions
+import ipp_kit
 
 HERE = pathlib.Path(__file__).parent
 OBSERVABILITY = bed.DEPLOY / "observability"
@@ -38,13 +40,38 @@ def dashboard_expressions():
             yield target["expr"].replace("$__rate_interval", "1m").replace("$instance", ".*")
 
 
+def work(gateway):
+    """A payment, a cancel and a mistake."""
+    def ctl(*arguments, succeeds=True):
+        done = bed.run(ipp_kit.binary(bed.BUILD, "ippctl"), "--address", gateway.grpc, *arguments,
+                       env={**os.environ, "IPPCTL_CONFIG": "/dev/null"})
+        assert (done.returncode == 0) == succeeds, (arguments, done.stderr)
+        return done.stdout
+
+    def made(field, *arguments):
+        return re.search(rf'"{field}": *"([^"]+)"', ctl(*arguments, "-o", "json"))[1]
+
+    device = made("id", "simulate", "device", "--name", "Till 1")
+    create = ("sessions", "create", "--device", device, "--amount", "100", "--currency", "SEK",
+              "--reference", "SHOP-1001")
+    paid = made("session_id", *create)
+    ctl("simulate", "tap", paid)
+    ctl("sessions", "watch", paid)
+    ctl("sessions", "cancel", made("session_id", *create))
+    ctl("sessions", "get", "no-such-session", succeeds=False)
+
+
 @functools.lru_cache(None)
 def pages():
     """What a real gateway shows when it has just started, and after some work; with what only PostgreSQL brings."""
-    with tempfile.NamedTemporaryFile("r") as fresh:
-        done = bed.run(HERE / "scrape.sh", bed.BUILD, fresh.name)
-        assert done.returncode == 0, done.stderr
-        found = [expressions.series(fresh.read()), expressions.series(done.stdout)]
+    with ipp_kit.Bed(bed.BUILD) as real:
+        real.start_simulator()
+        gateway = real.start_gateway()
+        real.webhooks_to(gateway)
+        found = [expressions.series(gateway.metrics())]
+        work(gateway)
+        found.append(expressions.series(gateway.metrics()))
+        real.keep("scrape")
     source = "".join((bed.ROOT / "server/store" / name).read_text() for name in ["queued_store.cc", "postgres/store.cc"])
     for name, labels in ONLY_WITH_POSTGRES.items():
         assert f'"{name}"' in source, name

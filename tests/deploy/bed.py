@@ -2,10 +2,12 @@
 import os
 import pathlib
 import subprocess
+import sys
 
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/support"))  # ipp_kit
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 OVERLAYS = ("single", "replicated")
@@ -17,12 +19,6 @@ def tool(name):
     """The path of a tool; a missing one fails the test that needs it."""
     path = TOOLS / name
     assert path.exists(), f"{path} is missing: `./dev tools` puts it there"
-    return path
-
-
-def binary(name):
-    path = BUILD / {"ipp-gateway": "server", "ippctl": "client", "ipp-simulator": "simulator"}[name] / name
-    assert path.exists(), f"{path} is not built"
     return path
 
 

@@ -9,6 +9,7 @@ import tempfile
 import unittest
 
 import bed
+import ipp_kit
 import rules
 import schemas
 
@@ -25,11 +26,9 @@ FILLED = {
 def certificate():
     """tls.crt and tls.key: the gateway looks into them before it says that a configuration is good."""
     with tempfile.TemporaryDirectory() as folder:
-        key, crt = pathlib.Path(folder, "tls.key"), pathlib.Path(folder, "tls.crt")
-        made = bed.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                       "-days", "1", "-subj", "/CN=gateway", "-keyout", key, "-out", crt)
-        assert made.returncode == 0, made.stderr
-        return {"tls.key": key.read_text(), "tls.crt": crt.read_text()}
+        ipp_kit.self_signed(folder, "gateway")
+        return {"tls.key": pathlib.Path(folder, "gateway.key").read_text(),
+                "tls.crt": pathlib.Path(folder, "gateway.pem").read_text()}
 
 
 CERTIFICATE = certificate()
@@ -59,7 +58,7 @@ def check_config(documents, filled):
         config = pathlib.Path(root, "gateway.yaml")
         config.write_text(text.replace("/run/secrets/", f"{root}/run/secrets/"))
         missing = [name for name in named if not pathlib.Path(root + name).exists()]
-        return missing, bed.run(bed.binary("ipp-gateway"), "--config", config, "--check-config")
+        return missing, bed.run(ipp_kit.binary(bed.BUILD, "ipp-gateway"), "--config", config, "--check-config")
 
 
 class Overlays(unittest.TestCase):

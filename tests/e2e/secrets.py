@@ -12,19 +12,16 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.parse
-import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from ipp_kit import MERCHANT, PATIENCE, Bed, binary, fetch, until  # noqa: E402  pylint: disable=wrong-import-position
 from secret_forms import forms  # noqa: E402  pylint: disable=wrong-import-position
 
-BUILD = pathlib.Path(sys.argv[1]).resolve()
-WORK = pathlib.Path(tempfile.mkdtemp(prefix="ipp-secrets-"))
-SAID = WORK / "said"
-PATIENCE = 60
-CHILDREN = []
+GATEWAY, IPPCTL = binary(sys.argv[1], "ipp-gateway"), binary(sys.argv[1], "ippctl")
+BED = Bed(sys.argv[1], logs="said")
+WORK, SAID, write = BED.work, BED.logs, BED.write
 
 
 def key(number):
@@ -71,21 +68,6 @@ def self_test():
     assert not list(findings({"x": "nothing to see"}, SECRETS))
 
 
-def write(name, text):
-    # As a tool that rotates secrets does: the reader sees the old file or the new one.
-    path = WORK / name
-    path.with_suffix(".new").write_text(text)
-    path.with_suffix(".new").replace(path)
-    return path
-
-
-def until(what, check):
-    end = time.monotonic() + PATIENCE
-    while not check():
-        assert time.monotonic() < end, f"never: {what}"
-        time.sleep(0.05)
-
-
 def run(name, *command, environment=None):
     """What it says is kept under `name`."""
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=PATIENCE,
@@ -95,32 +77,11 @@ def run(name, *command, environment=None):
     return done
 
 
-def start(name, *command):
-    with open(SAID / name, "a") as log:
-        child = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-    CHILDREN.append(child)
-    return child
-
-
-def line_of(name, pattern, child):
-    def look():
-        assert child.poll() is None, f"{name} ended:\n{(SAID / name).read_text()}"
-        return re.search(pattern, (SAID / name).read_text(), re.M)
-
-    until(f"{pattern} in {name}", look)
-    return look()
-
-
-def http(url, method="GET", body=None, headers=None, keep=None):
-    request = urllib.request.Request(url, data=body, method=method, headers=headers or {})
-    try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-            code, text = answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        code, text = error.code, error.read().decode()
-    if keep:
-        with open(SAID / keep, "a") as file:
-            file.write(text)
+def http(keep, url, *more):
+    """Status and text of the answer; the text is kept under that name."""
+    code, text = fetch(url, *more)
+    with open(SAID / keep, "a") as file:
+        file.write(text)
     return code, text
 
 
@@ -166,47 +127,30 @@ class Story:
     def __init__(self):
         self.postgres = Postgres()
         write("api-key", SECRETS["the API key"] + "\n")
-        write("secrets", SECRETS["the webhook secret"] + "\n" + SECRETS["the old webhook secret"] + "\n")
+        write("webhook-secrets", SECRETS["the webhook secret"] + "\n" + SECRETS["the old webhook secret"] + "\n")
         write("token", SECRETS["a caller's token"])
         write("next-token", SECRETS["a caller's next token"])
         write("wrong-token", SECRETS["a token that nobody has"])
         self.digests("a caller's token")
         write("dsn", f"host=127.0.0.1 port={self.postgres.port} dbname=ipp user=ipp\n")
         write("db-password", SECRETS["the database password"] + "\n")
-        self.simulator = start("simulator.log", BUILD / "simulator/ipp-simulator", "--listen", "127.0.0.1:0",
-                               "--merchant", "PM00000001:" + SECRETS["the API key"],
-                               "--webhook-secret-file", WORK / "secrets", "--webhook-backoff", "0.1")
-        self.sim = "http://" + line_of("simulator.log", r"^listening on (\S+)", self.simulator)[1]
-        self.config = write("gateway.yaml", f"""
-listen: 127.0.0.1:0
-log_level: debug
-upstream: {{base_url: "{self.sim}", read_attempts: 1}}
-merchants: [{{id: PM00000001, api_key_file: {WORK}/api-key, webhook_secrets_file: {WORK}/secrets}}]
-store: {{postgres: {{dsn_file: {WORK}/dsn, password_file: {WORK}/db-password}}}}
-webhooks: {{listen: "127.0.0.1:0"}}
-admin: {{listen: "127.0.0.1:0"}}
-callers:
-- {{name: order, token_sha256_file: {WORK}/digests, merchants: [PM00000001], permissions: ["*"]}}
-- {{name: reader, token_sha256_file: {WORK}/other-digests, merchants: [PM00000001], permissions: [locations.read]}}
-""")
         write("other-digests", "a" * 64 + "\n")
-        self.gateway = start("gateway.log", BUILD / "server/ipp-gateway", "--config", self.config)
-        ports = line_of("gateway.log", r"listening.* grpc=(\d+).* webhooks=(\d+).* admin=(\d+)", self.gateway)
-        self.grpc, self.webhooks, self.admin = (f"127.0.0.1:{port}" for port in ports.groups())
-        self.control("PUT", "webhooks", {"urls": [f"http://{self.webhooks}/webhooks/kustom"]})
+        BED.start_simulator("--merchant", f"{MERCHANT}:{SECRETS['the API key']}", "--webhook-backoff", "0.1")
+        self.gateway = BED.start_gateway(
+            log_level="debug",
+            upstream={"base_url": f"http://{BED.simulator.address}", "read_attempts": 1},
+            store={"postgres": {"dsn_file": f"{WORK}/dsn", "password_file": f"{WORK}/db-password"}},
+            callers=[BED.caller("order", token_sha256_file=f"{WORK}/digests"),
+                     BED.caller("reader", token_sha256_file=f"{WORK}/other-digests", permissions=["locations.read"])])
+        self.config = WORK / "gateway.yaml"
+        BED.webhooks_to(self.gateway)
 
     def digests(self, *names):
         write("digests", "".join(hashlib.sha256(SECRETS[name].encode()).hexdigest() + "\n" for name in names))
 
-    def control(self, method, path, body=None):
-        code, text = http(f"{self.sim}/_sim/{path}", method, json.dumps(body or {}).encode(),
-                          {"Content-Type": "application/json"})
-        assert 200 <= code < 300, (path, code, text)
-        return json.loads(text or "null")
-
     def ctl(self, *arguments, token="token", keep="ippctl"):
-        return run(keep, BUILD / "client/ippctl", "--address", self.grpc, "--token-file", WORK / token, "--timeout",
-                   "5s", *arguments)
+        return run(keep, IPPCTL, "--address", self.gateway.grpc, "--token-file", WORK / token, "--timeout", "5s",
+                   *arguments)
 
     def made(self, field, *arguments):
         done = self.ctl(*arguments, "-o", "json")
@@ -218,10 +162,10 @@ callers:
 
     def pages(self):
         for page in ("", "livez", "readyz", "metrics", "configz"):
-            assert http(f"http://{self.admin}/{page}", keep="admin-pages")[1]
+            assert http("admin-pages", f"http://{self.gateway.admin}/{page}")[1]
 
     def webhook(self, headers, body=b"{}"):
-        return http(f"http://{self.webhooks}/webhooks/kustom", "POST", body, headers, keep="webhook-answers")[0]
+        return http("webhook-answers", f"http://{self.gateway.webhooks}/webhooks/kustom", "POST", body, headers)[0]
 
     def good_times(self):
         self.device = self.made("id", "simulate", "device", "--name", "Till 1")
@@ -231,12 +175,11 @@ callers:
         self.ctl("simulate", "tap", self.session)
         assert self.ctl("sessions", "watch", self.session).returncode == 0
         # It prints the code: that is what it is for.
-        code = run("../not-scanned", BUILD / "client/ippctl", "--address", self.grpc, "--token-file", WORK / "token",
-                   "enrollments", "create", "--ttl", "2h", "--location", "10c00000-0000-4000-8000-000000000001", "-o",
-                   "json")
+        code = self.ctl("enrollments", "create", "--ttl", "2h", "--location", "10c00000-0000-4000-8000-000000000001",
+                        "-o", "json", keep="../not-scanned")
         assert code.returncode == 0, code.stderr
         SECRETS["an enrollment code"] = re.search(r'"enrollment_code": *"([^"]+)"', code.stdout)[1]
-        consumed = self.control("POST", f"enrollments/{SECRETS['an enrollment code']}/consume")
+        consumed = BED.simulator.ask("POST", f"/_sim/enrollments/{SECRETS['an enrollment code']}/consume", {})
         SECRETS["a phone's bearer token"] = re.search(r'"bearer_token": *"([^"]+)"', json.dumps(consumed))[1]
         for words in (("enrollments", "list"), ("devices", "list"), ("devices", "list", "-o", "json"),
                       ("events", "list"), ("sessions", "outcomes"), ("locations", "list")):
@@ -251,7 +194,7 @@ callers:
         for more in ([], ["-o", "json"]):
             assert self.ctl(*to_nobody, "--secret-file", WORK / "developer", *more).returncode == 0
         # To a server that answers with what it was sent, and to one that is not meant.
-        for url in (f"http://{self.webhooks}/webhooks/kustom", f"http://{self.admin}/",
+        for url in (f"http://{self.gateway.webhooks}/webhooks/kustom", f"http://{self.gateway.admin}/",
                     f"http://me:{SECRETS['a password in a URL']}@localhost/",
                     f"http://{SECRETS['a password in a URL']}.example/"):
             self.ctl("webhooks", "listen", "--forward-to", url, "--secret-file", WORK / "developer", "--from", "oldest",
@@ -271,10 +214,8 @@ callers:
         # The secret as an argument of everything.
         for secret in (SECRETS["a caller's token"], SECRETS["the API key"]):
             self.ctl("locations", "list", "--merchant", "PM1", keep="ippctl")
-            run("../not-scanned", BUILD / "client/ippctl", "--address", self.grpc, "--token-file", WORK / "token",
-                "--merchant", secret, "locations", "list")
-            run("../not-scanned", BUILD / "client/ippctl", "--address", self.grpc, "--token-file", WORK / "token",
-                "sessions", "cancel", secret)
+            self.ctl("--merchant", secret, "locations", "list", keep="../not-scanned")
+            self.ctl("sessions", "cancel", secret, keep="../not-scanned")
 
     def bad_webhooks(self):
         secret = SECRETS["the webhook secret"]
@@ -290,19 +231,19 @@ callers:
         # stays in use, and the file is named.
         def kept(name):
             return any("the value read before is kept" in line and f"/{name}" in line
-                       for line in (SAID / "gateway.log").read_text().splitlines())
+                       for line in self.gateway.said().splitlines())
 
-        write("secrets", SECRETS["a webhook secret that is none"] + "\n" + SECRETS["the webhook secret"] + "\n")
-        until("a bad secret is reported", lambda: self.webhook({}) == 401 and kept("secrets"))
-        write("secrets", SECRETS["the webhook secret"] + "\n")
+        write("webhook-secrets", SECRETS["a webhook secret that is none"] + "\n" + SECRETS["the webhook secret"] + "\n")
+        until("a bad secret is reported", lambda: self.webhook({}) == 401 and kept("webhook-secrets"))
+        write("webhook-secrets", SECRETS["the webhook secret"] + "\n")
         write("digests", SECRETS["a caller's token"] + "\n")
         until("a bad digest is reported", lambda: self.ctl("locations", "list").returncode == 0 and kept("digests"))
         self.digests("a caller's token", "a caller's next token")
         self.until_ends_with(0, "locations", "list", token="next-token")
-        before = (SAID / "gateway.log").read_text().count("the value read before is kept")
+        before = self.gateway.said().count("the value read before is kept")
         write("digests", "\n")
         until("an empty file is reported", lambda: self.ctl("locations", "list").returncode == 0 and
-              (SAID / "gateway.log").read_text().count("the value read before is kept") > before)
+              self.gateway.said().count("the value read before is kept") > before)
         self.digests("a caller's token")
         write("api-key", SECRETS["an API key that Kustom refuses"] + "\n")
         self.until_ends_with(1, "locations", "list")
@@ -318,12 +259,12 @@ callers:
 
     def upstream_trouble(self):
         for fault in ("reset_after_read", "error_before", "error_after", "malformed_json", "cut_body", "too_many"):
-            self.control("PUT", "faults", {"faults": [{"on": "create_session", "do": fault}]})
+            BED.simulator.ask("PUT", "/_sim/faults", {"faults": [{"on": "create_session", "do": fault}]})
             self.create()
         for fault in ("bad_signature", "rotated_secret", "stale_timestamp"):
-            self.control("PUT", "faults", {"faults": [{"on": "webhook", "do": fault}]})
+            BED.simulator.ask("PUT", "/_sim/faults", {"faults": [{"on": "webhook", "do": fault}]})
             assert self.create() == 0
-        self.control("PUT", "faults", {"faults": []})
+        BED.simulator.ask("PUT", "/_sim/faults", {"faults": []})
 
     def store_down(self):
         self.postgres.stop()
@@ -331,63 +272,59 @@ callers:
         self.webhook({})
         self.ctl("sessions", "get", self.session)
         self.ctl("events", "list")
-        until("not ready", lambda: http(f"http://{self.admin}/readyz", keep="admin-pages")[0] == 503)
+        until("not ready", lambda: http("admin-pages", f"http://{self.gateway.admin}/readyz")[0] == 503)
         self.pages()
         # And back, with another password than the file has.
         write("db-password", SECRETS["a database password that is wrong"] + "\n")
         self.postgres.start()
-        until("a refused password", lambda: "password authentication failed" in (SAID / "gateway.log").read_text())
+        until("a refused password", lambda: "password authentication failed" in self.gateway.said())
         self.pages()
         write("db-password", SECRETS["the database password"] + "\n")
-        until("ready", lambda: http(f"http://{self.admin}/readyz")[0] == 200)
+        until("ready", self.gateway.is_ready)
         assert self.create() == 0
 
     def bad_starts(self):
         text = self.config.read_text()
         for name, (old, new) in {
-                "key": ("api_key_file:", f"api_key: {SECRETS['a secret in the wrong place']}, api_key_file:"),
+                "key": ('"api_key_file":', f'"api_key": "{SECRETS["a secret in the wrong place"]}", "api_key_file":'),
                 "url": ("http://", f"https://me:{SECRETS['a password in a URL']}@"),
                 "digests": (f"{WORK}/digests", str(WORK / "token")),
-                "secrets": (f"{WORK}/secrets", str(WORK / "token")),
+                "secrets": (f"{WORK}/webhook-secrets", str(WORK / "token")),
         }.items():
             path = write(f"bad-{name}.yaml", text.replace(old, new, 1))
             for more in ([], ["--check-config"]):
-                done = run("bad-starts", BUILD / "server/ipp-gateway", "--config", path, *more)
+                done = run("bad-starts", GATEWAY, "--config", path, *more)
                 assert done.returncode == 1, (name, done.stdout, done.stderr)
         for value in (f"https://me:{SECRETS['a password in a URL']}@h", "{"):
-            done = run("bad-starts", BUILD / "server/ipp-gateway", "--config", self.config, "--check-config",
+            done = run("bad-starts", GATEWAY, "--config", self.config, "--check-config",
                        environment={"IPP_UPSTREAM__BASE_URL": value})
             assert done.returncode == 1
         write("bad-dsn", f"host=127.0.0.1 port=1 user=ipp password={SECRETS['the database password']} connect_timeout=1\n")
         path = write("bad-database.yaml", text.replace(f"{WORK}/dsn", f"{WORK}/bad-dsn"))
-        assert run("bad-starts", BUILD / "server/ipp-gateway", "--config", path).returncode == 1
+        assert run("bad-starts", GATEWAY, "--config", path).returncode == 1
         write("bad-dsn", f"postgres://ipp:{urllib.parse.quote(SECRETS['the database password'], safe='')}@h:x/y?z\n")
-        assert run("bad-starts", BUILD / "server/ipp-gateway", "--config", path).returncode == 1
+        assert run("bad-starts", GATEWAY, "--config", path).returncode == 1
 
     def end(self):
-        self.gateway.send_signal(signal.SIGTERM)
-        assert self.gateway.wait(PATIENCE) == 0
-        with open(SAID / "simulator-pages", "w") as file:
-            file.write(http(f"{self.sim}/_sim/webhooks")[1])
-        self.simulator.send_signal(signal.SIGTERM)
-        self.simulator.wait(PATIENCE)
+        assert BED.stop(self.gateway) == 0
+        http("simulator-pages", f"http://{BED.simulator.address}/_sim/webhooks")
+        BED.stop(BED.simulator)
         self.postgres.stop()
 
 
 def main():
-    SAID.mkdir()
     self_test()
     story = Story()
     for chapter in (story.good_times, story.command_line, story.wrong_callers, story.bad_webhooks, story.broken_files,
                     story.upstream_trouble, story.store_down, story.bad_starts, story.end):
         chapter()
     texts = {path.name: path.read_text(errors="surrogateescape") for path in SAID.iterdir()}
-    log = texts["gateway.log"]
+    log = texts[story.gateway.log.name]
     # What would show that the story was not told.
     for sign in (" debug webhook taken", "webhook refused", "the value read before is kept", " audit caller=order rpc=CreateSession ",
                  "reason=UPSTREAM_CREDENTIALS", "reason=STORE_UNAVAILABLE"):
         assert sign in log, f"the log has no '{sign}'"
-    assert set(texts) >= {"gateway.log", "ippctl", "admin-pages", "webhook-answers", "bad-starts", "simulator.log"}
+    assert set(texts) >= {BED.simulator.log.name, "ippctl", "admin-pages", "webhook-answers", "bad-starts"}
     assert list(findings(texts, {"what is no secret": "PM00000001"})), "the scan finds nothing at all"
     found = sorted(set(findings(texts, SECRETS)))
     print("\n".join(found) if found else f"no secret in {sum(map(len, texts.values()))} bytes of {len(texts)} files")
@@ -399,10 +336,7 @@ if __name__ == "__main__":
     try:
         code = main()
     finally:
-        for child in CHILDREN:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
+        BED.stop_all()
         if (WORK / "pg/postmaster.pid").exists():
             os.kill(int((WORK / "pg/postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
         if os.environ.get("IPP_KEEP") or code:

@@ -13,13 +13,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/polyglot/kit"))
+sys.path[:0] = [str(ROOT / "tests/polyglot/kit"), str(ROOT / "tests/support")]
 import page  # noqa: E402  pylint: disable=wrong-import-position
+from ipp_kit import PATIENCE, WEBHOOK_SECRET, BedError, Process  # noqa: E402  pylint: disable=wrong-import-position
 
-PATIENCE = 60
 BUILD_SECONDS = 1800  # where no compiler cache helps
 PORTS = {"GRPC_PORT": "0", "WEBHOOK_PORT": "0", "ADMIN_PORT": "0", "SIM_PORT": "0", "IPP_LISTEN": "127.0.0.1:0",
          "IPP_WEBHOOKS__LISTEN": "127.0.0.1:0", "IPP_ADMIN__LISTEN": "127.0.0.1:0"}
@@ -61,52 +60,26 @@ class Stumbled(Exception):
     """The pages do not lead there."""
 
 
-class Running:
+class Running(Process):
     """A command in a process group of its own, as in a terminal, and what it says."""
 
-    def __init__(self, command, folder, environment):
-        self.command, self.said, self.over, self.news = command, "", False, threading.Condition()
-        self.process = subprocess.Popen(["bash", "-c", command], cwd=folder, env=environment, text=True,
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                        start_new_session=True)
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self):
-        for line in self.process.stdout:
-            self._tell(line, False)
-        self._tell("", True)
-
-    def _tell(self, line, over):
-        with self.news:
-            self.said, self.over = self.said + line, over
-            self.news.notify_all()
-
-    def until(self, pattern, seconds):
-        """The match, once it has been said."""
-        def found():
-            return re.search(pattern, self.said, re.M)
-        with self.news:
-            self.news.wait_for(lambda: self.over or found(), seconds)
-            if not found():
-                raise Stumbled(f"{self.command}\nhas not said {pattern!r}:\n{self.said}")
-            return found()
+    def __init__(self, command, log, **options):
+        super().__init__(["bash", "-c", command], log, start_new_session=True, **options)
+        self.name = command
 
     def end(self, seconds):
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(seconds)
-        with self.news:
-            self.news.wait_for(lambda: self.over, PATIENCE)
         if self.process.returncode != 0:
-            raise Stumbled(f"{self.command}\nended with {self.process.returncode}:\n{self.said}")
+            raise Stumbled(f"{self.name}\nended with {self.process.returncode}:\n{self.said()}")
 
     def ctrl_c(self):
-        os.killpg(self.process.pid, signal.SIGINT)
+        os.killpg(self.pid, signal.SIGINT)
         self.end(PATIENCE)
 
     def kill(self):
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-
+            os.killpg(self.pid, signal.SIGKILL)
 
 
 def steps(readme):
@@ -127,7 +100,7 @@ class Walker:
 
     def __init__(self, work):
         shutil.rmtree(work, ignore_errors=True)
-        self.clone, self.shop = work / "ipp-gateway", work / "shop"
+        self.work, self.clone, self.shop = work, work / "ipp-gateway", work / "shop"
         self.shop.mkdir(parents=True)
         known = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
         for name in filter(None, known.split("\0")):
@@ -143,22 +116,23 @@ class Walker:
         path.write_text(text.replace(USUAL, self.environment["IPPCTL_ADDRESS"]))
         if name == "gateway.yaml":
             (self.clone / "kustom-api-key").write_text("kco_test_api_walk\n")
-            (self.clone / "kustom-webhook-secrets").write_text(page.beds.WEBHOOK_SECRET + "\n")
+            (self.clone / "kustom-webhook-secrets").write_text(WEBHOOK_SECRET + "\n")
 
     def type(self, command, expected, how):
         for word, value in self.words.items():
             command = re.sub(rf"\b{word}\b", value, command)
-        running = Running(command, self.clone, self.environment)
+        log = self.work / f"{len(self.running) + 1}.log"
+        running = Running(command, log, cwd=self.clone, env=self.environment)
         self.running.append(running)
         if not how:
             running.end(BUILD_SECONDS)
-        match = running.until(expected, BUILD_SECONDS)
+        match = running.wait_for(expected, BUILD_SECONDS)
         self.words.update(match.groupdict())
         if how == "Ctrl-C":
             running.ctrl_c()
         if how == "stays":
             self.stays = running
-            address = "127.0.0.1:" + running.until(r"^listening grpc=(\d+) ", PATIENCE)[1]
+            address = "127.0.0.1:" + running.wait_for(r"^listening grpc=(\d+) ")[1]
             self.environment.update(IPPCTL_ADDRESS=address)
         print("ok      " + command, flush=True)
 
@@ -216,7 +190,7 @@ def main():
         walker.page()
         walker.leave()
         shutil.rmtree(walker.clone)
-    except (Stumbled, page.Failed) as stumble:
+    except (Stumbled, page.Failed, BedError) as stumble:
         print(f"FAILED  {stumble}")
         return 1
     finally:

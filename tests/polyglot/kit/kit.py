@@ -15,10 +15,10 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import uuid
 
 import bed as beds
+from ipp_kit import BedError
 from match import differences
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -141,8 +141,8 @@ class Run:
     def _simulator(self, step):
         method, path = step["simulator"].split(" ", 1)
         try:
-            answer = self.bed.simulator(method, path, step.get("body"))
-        except urllib.error.URLError as error:
+            answer = self.bed.simulator.ask(method, path, step.get("body"))
+        except (BedError, OSError) as error:
             raise Failed(f"the simulator: {error}") from error
         self._judge(step, {"answer": answer}, {})
 

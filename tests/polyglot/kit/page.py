@@ -92,10 +92,10 @@ def paid(code, said):
 def troubles(bed, shop, start, say):
     """What else the program must stand."""
     def sessions():
-        return len(bed.simulator("GET", "/_sim/sessions?limit=1000")["sessions"])
+        return len(bed.simulator.ask("GET", "/_sim/sessions?limit=1000")["sessions"])
 
     before, cuts = sessions(), []
-    bed.simulator("PUT", "/_sim/faults", {"faults": [
+    bed.simulator.ask("PUT", "/_sim/faults", {"faults": [
         {"on": "create_session", "do": "too_many", "retry_after": 1},
         {"on": "create_session", "do": "reset_after_read"},
         {"on": "webhook", "type": "ipp.session.finalized", "do": "late", "delay_ms": 1500}]})
@@ -112,7 +112,8 @@ def troubles(bed, shop, start, say):
     say("ok      Kustom is busy, then its answer to the create is lost: one session, paid")
     say("ok      the connection breaks while it follows: every event once")
 
-    bed.simulator("PUT", "/_sim/faults", {"faults": [{"on": "create_session", "do": "error_before", "status": 400}]})
+    bed.simulator.ask("PUT", "/_sim/faults", {"faults": [
+        {"on": "create_session", "do": "error_before", "status": 400}]})
     code, said = shop.run(start)
     if code == 0 or "UPSTREAM_REFUSED" not in said or "REJECTED" not in said:
         raise Failed(f"refused, it ended with {code}:\n{said}")
@@ -128,7 +129,7 @@ def over_tls(bed, shop, part, name, start):
     channel = bed.channels["both"]
     for file, source in (("ca.pem", "ca_file"), ("cert.pem", "cert_file"), ("key.pem", "key_file")):
         shutil.copy(channel[source], shop.folder / file)
-    bed.simulator("DELETE", "/_sim/faults")
+    bed.simulator.ask("DELETE", "/_sim/faults")
     bed.webhooks_to(bed.both)
     shop.environment.update(GATEWAY=channel["address"], TOKEN="token-of-full")
     paid(*shop.run(start))
