@@ -148,9 +148,8 @@ class AppImpl final : public App {
   absl::Status StartStore() {
     IPP_ASSIGN_OR_RETURN(store_, OpenStore());
     if (options_.restored) IPP_RETURN_IF_ERROR(NoteRestore());
-    restore_hold_ = std::make_unique<creates::RestoreHold>(store_.get(), &clock_, &metrics_);
-    recorder_ =
-        std::make_unique<sessions::SessionRecorder>(store_.get(), &clock_, &metrics_, Times());
+    restore_hold_ = std::make_unique<creates::RestoreHold>(store_.get(), &metrics_);
+    recorder_ = std::make_unique<sessions::SessionRecorder>(store_.get(), &metrics_, Times());
     observer_ = std::make_unique<sessions::ReadObserver>(recorder_.get());
     hub_ = std::make_unique<events::EventHub>(store_.get(), HubOptions(), &metrics_);
     return absl::OkStatus();

@@ -139,7 +139,7 @@ void CreateLedger::Reserve(std::shared_ptr<Waiter> waiter) {
   fresh.request = waiter->create.request;
   // Unique for this attempt: a commit that is tried again must recognise its own write.
   fresh.owner = absl::StrCat(owner_, "-", begun_.fetch_add(1));
-  fresh.created_at = fresh.updated_at = clock_->Now();
+  fresh.created_at = fresh.updated_at = store_->Now();
   fresh.under_way_until = fresh.created_at + options_.under_way;
   fresh.settle_by =
       fresh.created_at + (waiter->create.discoverable ? options_.settle : absl::ZeroDuration());
@@ -210,8 +210,9 @@ void CreateLedger::OnPoll(std::shared_ptr<Waiter> waiter, absl::StatusOr<IntentR
   if (!waiter->wanted()) {
     return std::move(waiter->done)(absl::CancelledError("the caller no longer waits"));
   }
+  const bool hopeless =
+      intent->state == IntentState::kUnknown && store_->Now() >= intent->settle_by;
   const absl::Time now = clock_->Now();
-  const bool hopeless = intent->state == IntentState::kUnknown && now >= intent->settle_by;
   if (hopeless || now >= waiter->deadline || intent->state == IntentState::kNotSent) {
     return std::move(waiter->done)(Reservation{Reservation::kUnsettled, *std::move(intent)});
   }
@@ -223,7 +224,7 @@ void CreateLedger::OnPoll(std::shared_ptr<Waiter> waiter, absl::StatusOr<IntentR
 CreateLedger::Write CreateLedger::Completion(const IntentRecord& reserved, IntentState state,
                                              std::string answer) {
   return [this, state, merchant_id = reserved.merchant_id, request_id = reserved.request_id,
-          owner = reserved.owner, answer = std::move(answer), now = clock_->Now()](Written done) {
+          owner = reserved.owner, answer = std::move(answer), now = store_->Now()](Written done) {
     store::Transaction transaction;
     transaction.merchant_id = merchant_id;
     transaction.request_id = request_id;
@@ -257,7 +258,7 @@ CreateLedger::Write CreateLedger::Release(const IntentRecord& intent) {
     store::Transaction transaction;
     transaction.merchant_id = merchant_id;
     transaction.request_id = request_id;
-    transaction.decide = [owner, now = clock_->Now()](const store::Snapshot& snapshot) {
+    transaction.decide = [owner, now = store_->Now()](const store::Snapshot& snapshot) {
       if (!snapshot.intent || IsSettled(snapshot.intent->state) ||
           snapshot.intent->owner != owner) {
         return store::Writes{};
@@ -312,7 +313,7 @@ void CreateLedger::WriteAgain() {
 void CreateLedger::Sweep(bool all, PeriodicTask::Run run) {
   WriteAgain();
   store::Orphans which;
-  which.now = clock_->Now();
+  which.now = store_->Now();
   which.under_way_before = all ? absl::InfiniteFuture() : which.now;
   // In one call: a second one would also orphan creates that began since.
   if (all) which.limit = std::numeric_limits<int>::max();
@@ -347,7 +348,7 @@ void CreateLedger::CountOpen(PeriodicTask::Run run) {
       oldest_unknown_.Set(
           counts->unknown == 0
               ? 0
-              : std::max(0.0, absl::ToDoubleSeconds(clock_->Now() - counts->oldest_unknown)));
+              : std::max(0.0, absl::ToDoubleSeconds(store_->Now() - counts->oldest_unknown)));
     }
   });
 }

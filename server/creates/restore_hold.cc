@@ -23,9 +23,8 @@ absl::Status Held(absl::Duration left) {
 
 }  // namespace
 
-RestoreHold::RestoreHold(store::Store* store, Clock* clock, Metrics* metrics)
+RestoreHold::RestoreHold(store::Store* store, Metrics* metrics)
     : store_(store),
-      clock_(clock),
       held_(metrics->counter("ipp_creates_held_total",
                              "Creates that were refused for now after a restore.")),
       until_(metrics->gauge("ipp_creates_held_until_seconds",
@@ -36,7 +35,7 @@ RestoreHold::RestoreHold(store::Store* store, Clock* clock, Metrics* metrics)
 
 absl::Duration RestoreHold::Left() {
   const absl::Time until = store_->bounds().creates_held_until;
-  const absl::Duration left = std::max(until - clock_->Now(), absl::ZeroDuration());
+  const absl::Duration left = std::max(until - store_->Now(), absl::ZeroDuration());
   const bool holding = left > absl::ZeroDuration();
   MutexLock lock(&mutex_);
   if (holding) until_.Set(absl::ToDoubleSeconds(until - absl::UnixEpoch()));

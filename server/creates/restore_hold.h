@@ -6,7 +6,6 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "server/base/clock.h"
 #include "server/base/metrics.h"
 #include "server/base/mutex.h"
 #include "server/store/store.h"
@@ -26,7 +25,7 @@ namespace ipp::creates {
 // creates are not held.
 class RestoreHold {
  public:
-  RestoreHold(store::Store* store, Clock* clock, Metrics* metrics);
+  RestoreHold(store::Store* store, Metrics* metrics);
 
   // How long creates are still held; zero: they are not held.
   absl::Duration Left() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -46,7 +45,6 @@ class RestoreHold {
                    absl::AnyInvocable<void(absl::Status) &&> done);
 
   store::Store* const store_;
-  Clock* const clock_;
   Counter& held_;
   Gauge& until_;
 

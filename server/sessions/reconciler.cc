@@ -106,7 +106,7 @@ void Reconciler::Leave() {
 
 void Reconciler::Tick() {
   if (!Enter()) return;
-  for (const Key& key : Neglected()) Expedite(key, clock_->Now());
+  for (const Key& key : Neglected()) Expedite(key, store_->Now());
   ReleaseHeld();
   LeaseSome();
   CountOpen();
@@ -134,7 +134,7 @@ void Reconciler::ReleaseHeld() {
     release_at_ = clock_->Monotonic() + kHoldPause;
     releasing_ = 1;
   }
-  const absl::Time now = clock_->Now();
+  const absl::Time now = store_->Now();
   store_->LeaseDue({.now = now,
                     .limit = kReleased,
                     .held_since = now - kHoldAtMost,
@@ -173,7 +173,7 @@ void Reconciler::LeaseSome() {
     if (wanted <= 0 || !budget_.Take(now, wanted)) return;
     in_flight_ += wanted;
   }
-  const absl::Time now = clock_->Now();
+  const absl::Time now = store_->Now();
   store_->LeaseDue(
       {.now = now,
        .longest = 1.2 * std::max({options_.max, options_.watched, options_.times.first}) +
@@ -300,7 +300,7 @@ void Reconciler::CountOpen() {
     count_at_ = clock_->Monotonic() + kCountInterval;
     counting_ = true;
   }
-  const absl::Time now = clock_->Now();
+  const absl::Time now = store_->Now();
   store_->CountOpen(now - options_.overdue, [this, now](absl::StatusOr<store::OpenSessions> open) {
     if (open.ok()) {
       open_.Set(static_cast<double>(open->count));
@@ -325,7 +325,7 @@ std::unique_ptr<Reconciler::Watch> Reconciler::WatchSession(std::string merchant
   }
   // Another pause may have put it off by an hour.
   if (first && Enter()) {
-    Expedite(key, clock_->Now() + options_.watched);
+    Expedite(key, store_->Now() + options_.watched);
     Leave();
   }
   return std::unique_ptr<Watch>(new Watch(this, std::move(key)));

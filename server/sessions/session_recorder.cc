@@ -77,10 +77,8 @@ absl::string_view UpdateEffectName(UpdateEffect effect) {
   return "unknown";
 }
 
-SessionRecorder::SessionRecorder(store::Store* store, Clock* clock, Metrics* metrics,
-                                 CheckTimes times)
+SessionRecorder::SessionRecorder(store::Store* store, Metrics* metrics, CheckTimes times)
     : store_(store),
-      clock_(clock),
       times_(times),
       closed_(metrics->counter("ipp_creates_closed_total", "Creates by what became of them.",
                                {{"rpc", "CreateSession"}, {"outcome", "executed"}})),
@@ -143,7 +141,7 @@ store::Writes SessionRecorder::Decide(const SessionUpdate& heard, const CheckTim
 
 void SessionRecorder::Record(SessionUpdate update,
                              absl::AnyInvocable<void(absl::StatusOr<Recorded>) &&> done) {
-  if (update.heard_at == absl::Time()) update.heard_at = clock_->Now();
+  if (update.heard_at == absl::Time()) update.heard_at = store_->Now();
   const SessionEventSource source = update.source;
   store::Transaction transaction;
   if (!update.event_id.empty()) {
@@ -197,7 +195,7 @@ void SessionRecorder::Release(std::string merchant_id, std::string session_id,
                               absl::AnyInvocable<void(absl::Status) &&> done) {
   Change(
       std::move(merchant_id), std::move(session_id),
-      [times = times_, now = clock_->Now()](const store::SessionRecord& known) {
+      [times = times_, now = store_->Now()](const store::SessionRecord& known) {
         return known.held_event.empty() ? Step{} : sessions::Release(known, now, times);
       },
       std::move(done));
@@ -207,7 +205,7 @@ void SessionRecorder::Miss(std::string merchant_id, std::string session_id,
                            absl::AnyInvocable<void(absl::Status) &&> done) {
   Change(
       std::move(merchant_id), std::move(session_id),
-      [times = times_, now = clock_->Now()](const store::SessionRecord& known) {
+      [times = times_, now = store_->Now()](const store::SessionRecord& known) {
         return sessions::Miss(known, now, times);
       },
       std::move(done));

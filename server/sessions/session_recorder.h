@@ -9,7 +9,6 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "server/base/clock.h"
 #include "server/base/metrics.h"
 #include "server/sessions/session_state.h"
 #include "server/store/store.h"
@@ -40,7 +39,7 @@ struct Recorded {
 // was sent twice, which must never happen.
 class SessionRecorder {
  public:
-  SessionRecorder(store::Store* store, Clock* clock, Metrics* metrics, CheckTimes times = {});
+  SessionRecorder(store::Store* store, Metrics* metrics, CheckTimes times = {});
 
   // `done` gets OK, with the effect, when the update is durable (or was before); it runs on the
   // store's thread. An update with an `event_id` is recorded once per merchant and event id.
@@ -73,7 +72,6 @@ class SessionRecorder {
   void Count(Source source, const Decision& decision);
 
   store::Store* const store_;
-  Clock* const clock_;
   const CheckTimes times_;
   Counter& closed_;
   Counter& settled_;

@@ -240,15 +240,10 @@ absl::Status QueuedStore::Finish(absl::StatusOr<T> result, Done<T>& done) {
 }
 
 absl::Status QueuedStore::Do(LeaseCall& call) {
-  if (ahead_of_monotonic_) call.lease.now = Now();
   return Finish(writer_->LeaseDue(call.lease), call.done);
 }
 
 absl::Status QueuedStore::Do(OrphanCall& call) {
-  // By the later clock, a create of another replica would be orphaned while it is under way.
-  if (call.which.under_way_before == call.which.now) {
-    call.which.under_way_before = std::min(call.which.now, Now());
-  }
   return Finish(writer_->OrphanIntents(call.which), call.done);
 }
 
@@ -260,13 +255,17 @@ absl::Status QueuedStore::Do(EpochCall& call) {
 
 // ---- Maintenance. ----
 
-absl::Time QueuedStore::Now() {
+absl::Time QueuedStore::Now() const {
+  MutexLock lock(&mutex_);
   if (!ahead_of_monotonic_) return clock_->Now();
   return absl::UnixEpoch() + *ahead_of_monotonic_ + clock_->Monotonic();
 }
 
 void QueuedStore::SetDatabaseTime(absl::Time now) {
-  ahead_of_monotonic_ = now - absl::UnixEpoch() - clock_->Monotonic();
+  {
+    MutexLock lock(&mutex_);
+    ahead_of_monotonic_ = now - absl::UnixEpoch() - clock_->Monotonic();
+  }
   metrics_
       ->gauge("ipp_store_clock_difference_seconds",
               "How far the gateway's clock is ahead of the database's.")

@@ -60,6 +60,7 @@ class QueuedStore : public Store {
   void ListIntents(IntentQuery query, Done<std::vector<IntentRecord>> done) final;
   void CountIntents(Done<IntentCounts> done) final;
   void OrphanIntents(Orphans which, Done<std::vector<IntentRecord>> done) final;
+  absl::Time Now() const final;
   bool exclusive() const final { return exclusive_; }
   void ReadEvents(int64_t after, int limit, Done<std::vector<StoredEvent>> done) final;
   void FindPosition(absl::Time time, Done<int64_t> done) final;
@@ -101,7 +102,6 @@ class QueuedStore : public Store {
   // Takes in what a commit has appended.
   void Publish(int64_t known, BatchWrites* writes);
   bool Maintain();  // true: there is more to remove
-  absl::Time Now();
   void SetDatabaseTime(absl::Time now);
   // Makes `status` the health of the store, and logs when that begins or ceases to be an error.
   void SetHealth(const absl::Status& status);
@@ -126,13 +126,13 @@ class QueuedStore : public Store {
   std::atomic<bool> noting_loss_ = false;
   // Writer thread only.
   RetentionGuard retention_;
-  std::optional<absl::Duration> ahead_of_monotonic_;  // the database's clock
   bool failing_ = false;
 
   mutable Mutex mutex_;
   // Why the store cannot be written; empty when it can. Not an absl::Status: threads would share
   // its reference count, which the thread sanitizer cannot see in the packaged library.
   std::string trouble_ ABSL_GUARDED_BY(mutex_);
+  std::optional<absl::Duration> ahead_of_monotonic_ ABSL_GUARDED_BY(mutex_);  // database's clock
 
   Answers answers_;
   Inbox<WriteCall> writes_;

@@ -231,6 +231,9 @@ class Store {
   // kUnknown, at most `limit` of them; `done` gets the changed records. Waits in the queue of
   // commits.
   virtual void OrphanIntents(Orphans which, Done<std::vector<IntentRecord>> done) = 0;
+  // The time by which the store dates what it writes: the database's where it has a clock, so that
+  // replicas whose clocks differ agree. A time that goes into a record comes from here.
+  virtual absl::Time Now() const = 0;
   // Whether no other process can use this store.
   virtual bool exclusive() const = 0;
 

@@ -89,7 +89,7 @@ class CreateFlowTest : public testing::Test {
   store::FakeStore store_{&clock_, store::FakeStore::Mode::kManual};
   std::unique_ptr<routes::RouteTable> routes_ = routes::RouteTable::CompileContract().value();
   CreateLedger ledger_{&store_, &clock_, &scheduler_, &metrics_, {}};
-  RestoreHold hold_{&store_, &clock_, &metrics_};
+  RestoreHold hold_{&store_, &metrics_};
   CreateTools tools_{.ledger = &ledger_,
                      .restore_hold = &hold_,
                      .store = &store_,

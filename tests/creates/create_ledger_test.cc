@@ -94,7 +94,7 @@ class CreateLedgerTest : public testing::Test {
   bool wanted_ = true;
   IntentRecord begun_;  // the last that is to be sent
   store::FakeStore store_{&clock_, store::FakeStore::Mode::kManual};
-  SessionRecorder recorder_{&store_, &clock_, &metrics_};
+  SessionRecorder recorder_{&store_, &metrics_};
   CreateLedger ledger_{&store_, &clock_, &scheduler_, &metrics_, {}};
 };
 
@@ -108,6 +108,32 @@ TEST_F(CreateLedgerTest, WritesACreateDownBeforeItIsSent) {
   const int before = store_.commits();
   EXPECT_EQ(WhatOf(Reserve(ledger_)), Reservation::kSend);
   EXPECT_EQ(store_.commits(), before + 1);
+}
+
+// A gateway whose clock is wrong, beside others on one database: what it writes is dated as theirs.
+TEST_F(CreateLedgerTest, GoesByTheStoresTime) {
+  Counter& orphaned = metrics_.counter("ipp_creates_orphaned_total", "");
+  for (const absl::Duration ahead : {absl::Hours(24 * 400), -absl::Hours(24 * 400)}) {
+    store_.SetAhead(ahead);
+    CreateLedger ledger(&store_, &clock_, &scheduler_, &metrics_, {});
+    ledger.Start();
+    store_.RunAll();
+    Create create = SomeCreate();
+    create.request_id = ahead > absl::ZeroDuration() ? "r1" : "r2";
+    create.discoverable = true;
+    const absl::Time now = store_.Now();
+    EXPECT_EQ(WhatOf(Reserve(ledger, create)), Reservation::kSend);
+    EXPECT_EQ(begun_.created_at, now);
+    EXPECT_EQ(begun_.under_way_until, now + LedgerOptions{}.under_way);
+    EXPECT_EQ(begun_.settle_by, now + LedgerOptions{}.settle);
+    // A sweep leaves it alone while it is under way, and not for longer.
+    const double before = orphaned.value();
+    Pass(LedgerOptions{}.under_way - absl::Seconds(2));
+    EXPECT_EQ(orphaned.value(), before);
+    Pass(absl::Seconds(4));
+    EXPECT_EQ(orphaned.value(), before + 1);
+    ledger.Stop();
+  }
 }
 
 TEST_F(CreateLedgerTest, SendsNothingThatCouldNotBeWrittenDown) {

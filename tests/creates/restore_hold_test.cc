@@ -65,7 +65,7 @@ class RestoreHoldTest : public testing::Test {
   FakeClock clock_;
   Metrics metrics_;
   store::FakeStore store_{&clock_, store::FakeStore::Mode::kManual};
-  RestoreHold hold_{&store_, &clock_, &metrics_};
+  RestoreHold hold_{&store_, &metrics_};
 };
 
 TEST_F(RestoreHoldTest, NothingIsHeldWithoutARestore) {
@@ -108,7 +108,7 @@ TEST_F(RestoreHoldTest, AdmitsTheCreatesWhoseEndIsKnown) {
 TEST_F(RestoreHoldTest, AdmitsACreateWhoseSessionHasTurnedUp) {
   Restore(absl::Minutes(10));
   ASSERT_TRUE(IsHeld(Admit("request-1")));
-  sessions::SessionRecorder recorder(&store_, &clock_, &metrics_);
+  sessions::SessionRecorder recorder(&store_, &metrics_);
   sessions::SessionUpdate news =
       sessions::fixtures::Answer(kustom::ipp::v1::SESSION_STATUS_CREATED);
   news.request_id = "request-1";

@@ -129,7 +129,7 @@ class FlowBed : public testing::Test {
   const std::unique_ptr<routes::RouteTable> routes_ = *routes::RouteTable::CompileContract();
   upstream::Credentials credentials_;
   store::FakeStore store_{&clock_};
-  sessions::SessionRecorder recorder_{&store_, &clock_, &metrics_};
+  sessions::SessionRecorder recorder_{&store_, &metrics_};
   sessions::ReadObserver observer_{&recorder_};
   creates::CreateLedger ledger_{&store_, &clock_, &scheduler_, &metrics_, {}};
   ScriptedTransport upstream_;

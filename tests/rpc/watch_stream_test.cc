@@ -145,7 +145,7 @@ class WatchStreamTest : public StreamBed {
   size_t merchant_data_ = 0;
   std::unique_ptr<FakeTransport> transport_ = std::make_unique<FakeTransport>(&clock_);
   std::unique_ptr<upstream::UpstreamClient> client_;
-  SessionRecorder recorder_{&store_, &clock_, &metrics_};
+  SessionRecorder recorder_{&store_, &metrics_};
   sessions::ReadObserver observer_{&recorder_};
   sessions::Reconciler reconciler_{
       &store_, &recorder_,  [](const auto&, const auto&, const auto&, auto) {},

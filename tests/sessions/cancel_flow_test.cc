@@ -88,7 +88,7 @@ class CancelFlowTest : public testing::Test {
   FakeScheduler scheduler_{&clock_};
   Metrics metrics_;
   store::FakeStore store_{&clock_, store::FakeStore::Mode::kManual};
-  SessionRecorder recorder_{&store_, &clock_, &metrics_};
+  SessionRecorder recorder_{&store_, &metrics_};
   std::unique_ptr<routes::RouteTable> routes_ = routes::RouteTable::CompileContract().value();
   FakeServedCall call_;
   v1::CancelSessionRequest request_;

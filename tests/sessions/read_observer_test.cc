@@ -34,7 +34,7 @@ class ReadObserverTest : public testing::Test {
   FakeClock clock_{kHeardAt};
   Metrics metrics_;
   FakeStore store_{&clock_, FakeStore::Mode::kManual};
-  SessionRecorder recorder_{&store_, &clock_, &metrics_};
+  SessionRecorder recorder_{&store_, &metrics_};
   ReadObserver observer_{&recorder_, 3};
 };
 

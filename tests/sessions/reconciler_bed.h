@@ -137,7 +137,7 @@ class Replica {
   Replica(FakeClock* clock, FakeScheduler* scheduler, std::shared_ptr<store::FakeDisk> disk,
           ReconcileOptions options = {})
       : store(clock, store::FakeStore::Mode::kManual, std::move(disk)),
-        recorder(&store, clock, &metrics, options.times),
+        recorder(&store, &metrics, options.times),
         reads(clock),
         reconciler(std::make_unique<Reconciler>(&store, &recorder, reads.function(), clock,
                                                 scheduler, &metrics, options)) {}

@@ -134,7 +134,7 @@ class ReconcilerThreadsTest : public testing::Test {
   ThreadScheduler scheduler_;
   store::FakeStore store_{Clock::Real()};
   SessionRecorder recorder_{
-      &store_, Clock::Real(), &metrics_, {absl::Milliseconds(20), absl::Milliseconds(20)}};
+      &store_, &metrics_, {absl::Milliseconds(20), absl::Milliseconds(20)}};
 };
 
 TEST_F(ReconcilerThreadsTest, FindsEveryEndOnce) {

@@ -56,7 +56,7 @@ class SessionOwnerTest : public testing::Test {
 };
 
 TEST_F(SessionOwnerTest, TheStoreKnowsWithoutARead) {
-  SessionRecorder recorder(&store_, &clock_, &metrics_);
+  SessionRecorder recorder(&store_, &metrics_);
   SessionUpdate news;
   news.source = kustom::ipp::v1::SESSION_EVENT_SOURCE_WEBHOOK;
   news.merchant_id = "PM2";

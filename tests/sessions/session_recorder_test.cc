@@ -40,7 +40,7 @@ class SessionRecorderTest : public testing::Test {
   FakeClock clock_{kHeardAt};
   Metrics metrics_;
   FakeStore store_{&clock_, FakeStore::Mode::kManual};
-  SessionRecorder recorder_{&store_, &clock_, &metrics_};
+  SessionRecorder recorder_{&store_, &metrics_};
 };
 
 TEST_F(SessionRecorderTest, WritesRecordAndEventDown) {

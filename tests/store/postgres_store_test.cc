@@ -236,6 +236,8 @@ TEST_F(PostgresStoreTest, GoesByTheDatabasesClockFromTheFirstCommitOn) {
     const StoredEvent event = Read(*store, committed->positions.at(0) - 1)->at(0);
     EXPECT_GE(event.recorded_at, now - absl::Minutes(1));
     EXPECT_LT(event.recorded_at, now + absl::Hours(1));
+    EXPECT_GE(store->Now(), now - absl::Minutes(1));
+    EXPECT_LT(store->Now(), now + absl::Hours(1));
   }
 }
 

@@ -136,6 +136,7 @@ class AlteredStore final : public Store {
   void FindPosition(absl::Time time, Done<int64_t> done) override {
     store_->FindPosition(time, std::move(done));
   }
+  absl::Time Now() const override { return store_->Now(); }
   LogBounds bounds() const override {
     MutexLock lock(&mutex_);
     return held_bounds_ ? *held_bounds_ : store_->bounds();

@@ -131,6 +131,11 @@ class FakeStore final : public Store {
       return events;
     });
   }
+  // The store's time is by so much later than the clock's, as that of a database may be.
+  void SetAhead(absl::Duration ahead) {
+    MutexLock lock(&mutex_);
+    ahead_ = ahead;
+  }
   // Commits that were acknowledged.
   int commits() const {
     MutexLock lock(&mutex_);
@@ -181,6 +186,10 @@ class FakeStore final : public Store {
   }
   void FindPosition(absl::Time time, Done<int64_t> done) override {
     Run(std::move(done), [=, this] { return database_.FindPosition(time); });
+  }
+  absl::Time Now() const override {
+    MutexLock lock(&mutex_);
+    return clock_->Now() + ahead_;
   }
   LogBounds bounds() const override { return database_.With(&FakeDatabase::BoundsOf); }
   void BeginEpoch(NewEpoch epoch, Done<LogBounds> done) override {
@@ -248,7 +257,7 @@ class FakeStore final : public Store {
 
   absl::StatusOr<Committed> CommitNow(const Transaction& transaction) {
     const Transaction* const batch[] = {&transaction};
-    const absl::Time now = clock_->Now();
+    const absl::Time now = Now();
     IPP_ASSIGN_OR_RETURN(BatchReads reads, database_.Read(KeysOf(batch), now));
     IPP_ASSIGN_OR_RETURN(BatchWrites writes, Decide(batch, std::move(reads), now));
     IPP_RETURN_IF_ERROR(database_.Write(writes));
@@ -299,6 +308,7 @@ class FakeStore final : public Store {
   std::deque<Work> queue_ ABSL_GUARDED_BY(mutex_);
   std::deque<Work> refused_ ABSL_GUARDED_BY(mutex_);
   bool held_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Duration ahead_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool gives_rows_ ABSL_GUARDED_BY(mutex_) = true;
   absl::Status lost_answer_ ABSL_GUARDED_BY(mutex_);

@@ -36,7 +36,7 @@ class FrontTest : public testing::Test {
   FakeClock clock_{kExampleTime};
   Metrics metrics_;
   store::FakeStore store_{&clock_};
-  sessions::SessionRecorder recorder_{&store_, &clock_, &metrics_};
+  sessions::SessionRecorder recorder_{&store_, &metrics_};
   Receiver receiver_{[] {
                        return std::vector<SigningKey>{{"DM00000001", ExampleKey()}};
                      },

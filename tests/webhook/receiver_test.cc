@@ -62,7 +62,7 @@ class ReceiverTest : public testing::Test {
   FakeClock clock_{kExampleTime};
   Metrics metrics_;
   store::FakeStore store_{&clock_, store::FakeStore::Mode::kManual};
-  sessions::SessionRecorder recorder_{&store_, &clock_, &metrics_};
+  sessions::SessionRecorder recorder_{&store_, &metrics_};
   // What a search for an owner ends with; the merchants that it was to choose from.
   absl::StatusOr<std::string> owner_ = absl::InternalError("asked for an owner");
   std::vector<std::string> candidates_;
@@ -296,7 +296,7 @@ TEST(Receiver, TakesDeliveriesFromManyThreads) {
   FakeClock clock(kExampleTime);
   Metrics metrics;
   store::FakeStore store(&clock);
-  sessions::SessionRecorder recorder(&store, &clock, &metrics);
+  sessions::SessionRecorder recorder(&store, &metrics);
   Receiver receiver(
       [] {
         return std::vector<SigningKey>{{kMerchant, ExampleKey()}};

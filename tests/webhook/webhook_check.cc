@@ -61,7 +61,7 @@ class Intake {
   Metrics metrics_;
   const std::shared_ptr<store::FakeDisk> disk_ = std::make_shared<store::FakeDisk>();
   store::FakeStore store_{&clock_, store::FakeStore::Mode::kManual, disk_};
-  sessions::SessionRecorder recorder_{&store_, &clock_, &metrics_};
+  sessions::SessionRecorder recorder_{&store_, &metrics_};
   Receiver receiver_{[] {
                        return std::vector<SigningKey>{{kMerchant, kKey}};
                      },
