@@ -66,7 +66,7 @@ run_gateway() {
   ADMIN=127.0.0.1:$(sed 's/.*admin=\([0-9]*\).*/\1/' <<<"$line")
 }
 
-# start_gateway [YAML LINES...]: writes the configuration, runs the gateway, gives its webhook address to the simulator.
+# start_gateway: writes the configuration, runs the gateway, gives its webhook address to the simulator.
 start_gateway() {
   cat >"$WORK/gateway.yaml" <<YAML
 listen: 127.0.0.1:${GRPC_PORT:-0}

@@ -22,7 +22,7 @@ inline void ExpectGolden(const std::string& name, absl::string_view actual) {
   if (golden.str() == actual) return;
   const char* const update = std::getenv("IPP_UPDATE_GOLDEN");
   if (update == nullptr || std::string(update) != "1") {
-    EXPECT_EQ(golden.str(), actual) << "when this change is meant: ./dev golden";
+    EXPECT_EQ(golden.str(), std::string(actual)) << "when this change is meant: ./dev golden";
     return;
   }
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
