@@ -105,11 +105,13 @@ class Shop : public testing::TestWithParam<Dialect> {
     return SessionWatch(bed_.gateway.channel(), request);
   }
 
-  // The types of a session's events up to the terminal one, without those that only add details.
-  std::vector<std::string> Story(EventFeed* feed, const std::string& session) const {
+  // The types of a session's events up to the terminal one, or the first of type `last`, without
+  // those that only add details.
+  std::vector<std::string> Story(EventFeed* feed, const std::string& session,
+                                 const std::string& last = "") const {
     std::vector<std::string> types;
     // A stream that has ended must not be read again.
-    while (!HasFailure() && (types.empty() || !IsEnd(types.back()))) {
+    while (!HasFailure() && (types.empty() || !(IsEnd(types.back()) || types.back() == last))) {
       const v1::SessionEvent event = feed->NextEvent();
       if (event.event_id().empty()) break;
       EXPECT_EQ(event.merchant_id(), kMerchant);
@@ -167,9 +169,11 @@ TEST_P(Shop, PairsSellsCancelsAndSeesAnExpiry) {
   SessionWatch watch = Watch(paid);
   EXPECT_EQ(watch.NextStep(), "CREATED");
   bed_.Tap(paid, "LOST_CARD");
+  EXPECT_THAT(Story(&feed, paid, "PAYMENT_FAILED"),
+              ElementsAre("CREATED", "ACTIVATED", "PAYMENT_FAILED"));
+  // Only now: a read of the finished session may overtake the webhook of the declined card.
   bed_.Tap(paid);
-  EXPECT_THAT(Story(&feed, paid),
-              ElementsAre("CREATED", "ACTIVATED", "PAYMENT_FAILED", "FINALIZED"));
+  EXPECT_THAT(Story(&feed, paid), ElementsAre("FINALIZED"));
   EXPECT_TRUE(Ok(watch.End()));
   const auto read = Read(paid);
   ASSERT_TRUE(Ok(read));
@@ -293,11 +297,11 @@ TEST(Shops, SellInManyDialectsAtOnce) {
   EventFeed feed(bed.gateway.channel(), "position: START_POSITION_FROM_NOW");
   const std::string session = bed.NewSession();
   bed.Tap(session, "LOST_CARD");
-  bed.Tap(session);
   std::vector<std::string> types;
   do {
     const std::string type = ShortName(feed.NextEvent().type());
     if (type != "DETAILS") types.push_back(type);
+    if (type == "PAYMENT_FAILED") bed.Tap(session);
   } while (types.size() < 4);
   EXPECT_THAT(types, ElementsAre("CREATED", "ACTIVATED", "PAYMENT_FAILED", "FINALIZED"));
 }

@@ -25,14 +25,15 @@ TEST(Sale, ReachesEverySubscriberOnceAndInOrder) {
   EventFeed second(bed.gateway.NewChannel(), kFromOldest);
   const std::string session = bed.NewSession();
   bed.Tap(session, "LOST_CARD");
-  bed.Tap(session);
-  for (EventFeed* feed : {&first, &second}) {
-    for (const char* type : {"CREATED", "ACTIVATED", "PAYMENT_FAILED", "FINALIZED"}) {
+  for (const char* type : {"CREATED", "ACTIVATED", "PAYMENT_FAILED", "FINALIZED"}) {
+    for (EventFeed* feed : {&first, &second}) {
       const v1::SessionEvent event = feed->NextEvent();
       EXPECT_EQ(ShortName(event.type()), type);
       EXPECT_EQ(event.session_id(), session);
       EXPECT_EQ(event.merchant_id(), kMerchant);
     }
+    // Only now: a read of the finished session may overtake the webhook of the declined card.
+    if (std::string(type) == "PAYMENT_FAILED") bed.Tap(session);
   }
   // Whatever comes after it shows that nothing came twice.
   const std::string last = bed.NewSession();
@@ -49,7 +50,6 @@ TEST(Sale, IsToldWithTheWholeSession) {
   // From here on: the webhook of the creation could overtake its answer, and would know less.
   bed.simulator.SetWebhookUrl(bed.gateway.webhook_url());
   bed.Tap(made.response.session().session_id(), "LOST_CARD");
-  bed.Tap(made.response.session().session_id());
   const v1::SessionEvent created = feed.NextEvent();
   EXPECT_EQ(created.source(), v1::SESSION_EVENT_SOURCE_API);
   EXPECT_EQ(created.upstream_type(), "");
@@ -62,6 +62,7 @@ TEST(Sale, IsToldWithTheWholeSession) {
   const v1::SessionEvent declined = feed.NextEvent();
   EXPECT_EQ(declined.failure_reason(), "lost_card");
   EXPECT_EQ(declined.session().status(), v1::SESSION_STATUS_ACTIVE);
+  bed.Tap(made.response.session().session_id());
   const v1::SessionEvent paid = feed.NextEvent();
   EXPECT_NE(paid.order_id(), "");
   EXPECT_EQ(paid.session().status(), v1::SESSION_STATUS_FINALIZED);
