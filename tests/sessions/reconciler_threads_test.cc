@@ -133,8 +133,7 @@ class ReconcilerThreadsTest : public testing::Test {
   Metrics metrics_;
   ThreadScheduler scheduler_;
   store::FakeStore store_{Clock::Real()};
-  SessionRecorder recorder_{
-      &store_, &metrics_, {absl::Milliseconds(20), absl::Milliseconds(20)}};
+  SessionRecorder recorder_{&store_, &metrics_, {absl::Milliseconds(20), absl::Milliseconds(20)}};
 };
 
 TEST_F(ReconcilerThreadsTest, FindsEveryEndOnce) {
