@@ -130,7 +130,7 @@ class AppImpl final : public App {
 
   // Must run before anything reads the log or accepts a create.
   absl::Status NoteRestore() {
-    const absl::Time now = clock_.Now();
+    const absl::Time now = store_->Now();
     std::promise<absl::StatusOr<store::LogBounds>> begun;
     store_->BeginEpoch(
         {.hold_creates_until = now + config::ToDuration(config_.creates().settle()),

@@ -29,7 +29,7 @@ sessions::SessionUpdate UpdateOf(const UnaryCall& call, const std::string& merch
   update.source = v1::SESSION_EVENT_SOURCE_API;
   update.merchant_id = merchant_id;
   update.session_id = session.session_id();
-  update.heard_at = call.service().backends.clock->Now();
+  update.heard_at = call.service().backends.store->Now();
   update.session = session;
   update.request_id = std::move(request_id);
   update.answers_create = true;
