@@ -27,7 +27,7 @@ class RestoreHoldTest : public testing::Test {
  protected:
   // As a start with --restored does.
   void Restore(absl::Duration hold) {
-    store_.BeginEpoch({.hold_creates_until = clock_.Now() + hold},
+    store_.BeginEpoch({.hold_creates_until = store_.Now() + hold},
                       [](absl::StatusOr<store::LogBounds> bounds) { ASSERT_TRUE(bounds.ok()); });
     store_.RunAll();
   }
@@ -83,6 +83,16 @@ TEST_F(RestoreHoldTest, EndsByTimeAndSaysSo) {
   clock_.Advance(absl::Milliseconds(1));
   EXPECT_EQ(hold_.Left(), absl::ZeroDuration());
   EXPECT_THAT(metrics_.Text(), HasSubstr("ipp_creates_held_until_seconds 0"));
+}
+
+TEST_F(RestoreHoldTest, LastsByTheStoresTime) {
+  for (const absl::Duration ahead : {absl::Hours(24 * 400), -absl::Hours(24 * 400)}) {
+    store_.SetAhead(ahead);
+    Restore(absl::Minutes(10));
+    EXPECT_EQ(hold_.Left(), absl::Minutes(10));
+    clock_.Advance(absl::Minutes(10));
+    EXPECT_EQ(hold_.Left(), absl::ZeroDuration());
+  }
 }
 
 // Only what cannot have been sent since the backup unknown to us goes on.
