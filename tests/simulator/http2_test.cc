@@ -186,7 +186,6 @@ const std::string kOpening = kPreface + Frame(NGHTTP2_SETTINGS, 0, 0, "");
 const std::string kGetHead =
     "\x82\x87\x84\x41\x01"
     "a";
-constexpr char kEndHeaders = NGHTTP2_FLAG_END_HEADERS;
 constexpr char kWhole = NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM;
 
 struct BrokenRow {
