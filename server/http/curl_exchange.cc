@@ -12,7 +12,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "server/http/content_coding.h"
 #include "server/http/curl_error.h"
+#include "server/http/request_check.h"
 
 namespace ipp::http {
 namespace {
@@ -28,31 +30,6 @@ int OnSocket(void*, curl_socket_t fd, curlsocktype) {
   const unsigned int limit_ms = 20'000;
   setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof(limit_ms));
   return CURL_SOCKOPT_OK;
-}
-
-bool FitsInLine(absl::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return (byte >= 0x20 && byte != 0x7f) || byte == '\t';
-  });
-}
-
-bool IsTarget(absl::string_view text) {
-  return absl::StartsWith(text, "/") && std::all_of(text.begin(), text.end(), [](char c) {
-           const auto byte = static_cast<unsigned char>(c);
-           return byte > 0x20 && byte < 0x7f && byte != '#';
-         });
-}
-
-// The error text for an answer whose body could not be decoded.
-std::string CodingTrouble(absl::string_view codings) {
-  std::string named;
-  for (const char c : codings.substr(0, 64)) {
-    const auto byte = static_cast<unsigned char>(c);
-    named += absl::ascii_isalnum(byte) || byte == '-' || byte == ',' || byte == ' ' ? c : '?';
-  }
-  return absl::StrCat("its content coding (", absl::AsciiStrToLower(named),
-                      ") is not known to the gateway, or broken; gzip and deflate are known");
 }
 
 }  // namespace

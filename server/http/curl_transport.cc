@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "server/base/status_macros.h"
+#include "server/http/base_url.h"
 #include "server/http/curl_call.h"
 #include "server/http/curl_loop.h"
 
@@ -89,38 +89,13 @@ class CurlTransport final : public HttpTransport {
   std::atomic<size_t> next_loop_{0};
 };
 
-// True for https, false for http.
-absl::StatusOr<bool> CheckBaseUrl(const std::string& base_url) {
-  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url(curl_url(), &curl_url_cleanup);
-  if (curl_url_set(url.get(), CURLUPART_URL, base_url.c_str(), 0) != CURLUE_OK) {
-    return absl::InvalidArgumentError("base_url is not a URL");
-  }
-  const auto part = [&url](CURLUPart which) {
-    char* text = nullptr;
-    if (curl_url_get(url.get(), which, &text, 0) != CURLUE_OK) return std::string();
-    std::string copy(text);
-    curl_free(text);
-    return copy;
-  };
-  const std::string scheme = part(CURLUPART_SCHEME);
-  if (scheme != "http" && scheme != "https") {
-    return absl::InvalidArgumentError("base_url begins with neither http:// nor https://");
-  }
-  // libcurl returns "/" if there is no path.
-  if (part(CURLUPART_PATH) != "/" || base_url.back() == '/' || !part(CURLUPART_QUERY).empty() ||
-      !part(CURLUPART_FRAGMENT).empty() || !part(CURLUPART_USER).empty()) {
-    return absl::InvalidArgumentError("base_url holds more than scheme, host and port");
-  }
-  return scheme == "https";
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<HttpTransport>> NewCurlTransport(CurlOptions options,
                                                                 Metrics* metrics) {
   static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (ready != CURLE_OK) return absl::InternalError("libcurl does not start");
-  IPP_ASSIGN_OR_RETURN(const bool tls, CheckBaseUrl(options.base_url));
+  IPP_ASSIGN_OR_RETURN(const BaseUrl url, ParseBaseUrl(options.base_url));
   if (options.loops < 1 || options.connections < 1 || options.max_in_flight < 1) {
     return absl::InvalidArgumentError("loops, connections and max_in_flight must be at least 1");
   }
@@ -128,7 +103,7 @@ absl::StatusOr<std::unique_ptr<HttpTransport>> NewCurlTransport(CurlOptions opti
   if (!options.ca_file.empty() && access(options.ca_file.c_str(), R_OK) != 0) {
     return absl::FailedPreconditionError(absl::StrCat("cannot read ca_file ", options.ca_file));
   }
-  return std::make_unique<CurlTransport>(std::move(options), tls, metrics);
+  return std::make_unique<CurlTransport>(std::move(options), url.tls, metrics);
 }
 
 }  // namespace ipp::http

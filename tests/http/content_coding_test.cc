@@ -31,7 +31,8 @@ std::string Bytes(const char (&bytes)[n]) {
 
 class ContentCoding : public testing::TestWithParam<Wire> {};
 INSTANTIATE_TEST_SUITE_P(Every, ContentCoding,
-                         testing::Values(Wire::kHttp1, Wire::kHttp1Tls, Wire::kHttp2Tls),
+                         testing::Values(Wire::kHttp1, Wire::kHttp1Tls, Wire::kHttp2Tls,
+                                         Wire::kHttp2Transport),
                          [](const auto& info) { return WireName(info.param); });
 
 HttpResult Answer(Wire wire, int code, const std::string& coding, const std::string& body,

@@ -58,7 +58,7 @@ TEST_P(CurlRequestCheck, SendsNothing) {
   HttpUpstream upstream(Wire::kHttp1, &SayOk);
   HttpRequest request = Post("/p", "{}");
   GetParam().spoil(request);
-  const HttpResult result = CallOnce(upstream.options, request);
+  const HttpResult result = CallOnce(upstream, request);
   EXPECT_EQ(result.status.code(), kInvalid) << result.status;
   EXPECT_EQ(result.fate, RequestFate::kNotSent);
   EXPECT_EQ(upstream.relay->accepted(), 0u);
@@ -129,7 +129,7 @@ TEST_P(Tls, RefusesAnIssuerThatItDoesNotTrust) {
   HttpUpstream upstream(GetParam(), &SayOk);
   const TestCertificate other;
   upstream.options.ca_file = other.cert_file();
-  const HttpResult result = CallOnce(upstream.options, Post("/p", "{}"));
+  const HttpResult result = CallOnce(upstream, Post("/p", "{}"));
   EXPECT_EQ(result.status.code(), absl::StatusCode::kFailedPrecondition) << result.status;
   EXPECT_EQ(result.fate, RequestFate::kNotSent);
   EXPECT_TRUE(upstream.gate.requests().empty());
@@ -138,11 +138,11 @@ TEST_P(Tls, RefusesAnIssuerThatItDoesNotTrust) {
 TEST_P(Tls, RefusesACertificateOfAnotherHost) {
   HttpGate gate(&SayOk);
   const TestCertificate other("DNS:other.test");
-  const TlsFront front({gate.port(), GetParam() == Wire::kHttp2Tls}, other);
+  const TlsFront front({gate.port(), SpeaksHttp2(GetParam())}, other);
   CurlOptions options;
   options.base_url = front.base_url();
   options.ca_file = other.cert_file();
-  const HttpResult result = CallOnce(options, Post("/p", "{}"));
+  const HttpResult result = CallOnce(options, Post("/p", "{}"), GetParam());
   EXPECT_EQ(result.status.code(), absl::StatusCode::kFailedPrecondition) << result.status;
   EXPECT_EQ(result.fate, RequestFate::kNotSent);
   EXPECT_TRUE(gate.requests().empty());
@@ -152,14 +152,14 @@ TEST_P(Tls, RefusesAnOldVersion) {
   HttpGate gate(&SayOk);
   const TestCertificate certificate;
   const TlsFront front({.backend_port = gate.port(),
-                        .http2 = GetParam() == Wire::kHttp2Tls,
+                        .http2 = SpeaksHttp2(GetParam()),
                         .flags = {"--tls-min-proto-version=TLSv1.0",
                                   "--tls-max-proto-version=TLSv1.1", "--ciphers=ALL:@SECLEVEL=0"}},
                        certificate);
   CurlOptions options;
   options.base_url = front.base_url();
   options.ca_file = certificate.cert_file();
-  const HttpResult result = CallOnce(options, Post("/p", "{}"));
+  const HttpResult result = CallOnce(options, Post("/p", "{}"), GetParam());
   EXPECT_EQ(result.status.code(), absl::StatusCode::kUnavailable) << result.status;
   EXPECT_EQ(result.fate, RequestFate::kNotSent);
 }
@@ -167,12 +167,13 @@ TEST_P(Tls, RefusesAnOldVersion) {
 // nghttpx tells the upstream in Via what it spoke in front.
 TEST_P(Tls, SpeaksHttp2WhereItIsOffered) {
   HttpUpstream upstream(GetParam(), &SayOk);
-  EXPECT_EQ(CallOnce(upstream.options, Get("/")).response.code, 200);
+  EXPECT_EQ(CallOnce(upstream, Get("/")).response.code, 200);
   EXPECT_EQ(upstream.gate.requests().at(0).header("via"),
-            GetParam() == Wire::kHttp2Tls ? "2 nghttpx" : "1.1 nghttpx");
+            SpeaksHttp2(GetParam()) ? "2 nghttpx" : "1.1 nghttpx");
 }
 
-INSTANTIATE_TEST_SUITE_P(Every, Tls, testing::Values(Wire::kHttp1Tls, Wire::kHttp2Tls),
+INSTANTIATE_TEST_SUITE_P(Every, Tls, testing::Values(Wire::kHttp1Tls, Wire::kHttp2Tls,
+                                                     Wire::kHttp2Transport, Wire::kFallback),
                          [](const auto& info) { return WireName(info.param); });
 
 }  // namespace

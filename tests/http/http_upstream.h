@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/metrics.h"
 #include "server/http/curl_transport.h"
+#include "server/http/http2_transport.h"
 #include "tests/support/http_gate.h"
 #include "tests/support/http_relay.h"
 #include "tests/support/http_wait.h"
@@ -15,21 +16,53 @@
 
 namespace ipp::http {
 
-enum class Wire { kHttp1, kHttp1Tls, kHttp2Tls };
+// What is spoken, and which transport speaks it.
+enum class Wire {
+  kHttp1,           // libcurl
+  kHttp1Tls,        // libcurl
+  kHttp2Tls,        // libcurl
+  kHttp2Transport,  // HTTP/2 over TLS, without libcurl
+  kFallback,        // HTTP/1.1 over TLS: the HTTP/2 transport, fallen back to libcurl
+};
 
 inline std::string WireName(Wire wire) {
-  return wire == Wire::kHttp1 ? "Http1" : wire == Wire::kHttp1Tls ? "Http1Tls" : "Http2Tls";
+  switch (wire) {
+    case Wire::kHttp1:
+      return "Http1";
+    case Wire::kHttp1Tls:
+      return "Http1Tls";
+    case Wire::kHttp2Tls:
+      return "Http2Tls";
+    case Wire::kHttp2Transport:
+      return "Http2Transport";
+    case Wire::kFallback:
+      return "Fallback";
+  }
+  return "";
+}
+
+inline bool SpeaksHttp2(Wire wire) {
+  return wire == Wire::kHttp2Tls || wire == Wire::kHttp2Transport;
+}
+
+inline std::unique_ptr<HttpTransport> NewTransport(Wire wire, CurlOptions options,
+                                                   Metrics* metrics) {
+  const bool by_curl = wire != Wire::kHttp2Transport && wire != Wire::kFallback;
+  auto transport = by_curl ? NewCurlTransport(std::move(options), metrics)
+                           : NewHttp2Transport({.common = std::move(options)}, metrics);
+  EXPECT_TRUE(transport.ok()) << transport.status();
+  return *std::move(transport);
 }
 
 // What the transport talks to: relay, then nghttpx where there is TLS, then gate. Handlers of the
 // gate may use what is here: it is all there before the first request.
 class HttpUpstream {
  public:
-  explicit HttpUpstream(Wire wire, HttpGate::Handler handler) : gate(std::move(handler)) {
+  explicit HttpUpstream(Wire on, HttpGate::Handler handler) : wire(on), gate(std::move(handler)) {
     int port = gate.port();
     if (wire != Wire::kHttp1) {
       certificate.emplace();
-      front.emplace(TlsFront::Options{port, wire == Wire::kHttp2Tls}, *certificate);
+      front.emplace(TlsFront::Options{port, SpeaksHttp2(wire)}, *certificate);
       port = front->port();
     }
     relay.emplace(port);
@@ -39,9 +72,7 @@ class HttpUpstream {
   }
 
   std::unique_ptr<HttpTransport> NewTransport() {
-    auto transport = NewCurlTransport(options, &metrics);
-    EXPECT_TRUE(transport.ok()) << transport.status();
-    return *std::move(transport);
+    return http::NewTransport(wire, options, &metrics);
   }
 
   // How many requests for `target` reached the gate.
@@ -51,6 +82,10 @@ class HttpUpstream {
     return count;
   }
 
+  // How many connections came in, without the one on which a fallback learnt that it is one.
+  size_t Connections() const { return relay->accepted() - (wire == Wire::kFallback ? 1 : 0); }
+
+  const Wire wire;
   HttpGate gate;
   std::optional<TestCertificate> certificate;
   std::optional<TlsFront> front;
@@ -71,11 +106,13 @@ inline HttpRequest Post(std::string target, std::string body,
 inline void SayOk(const GateRequest&, GatePeer& peer) { peer.Respond(200, "ok"); }
 
 // One request, over a transport of its own.
-inline HttpResult CallOnce(CurlOptions options, HttpRequest request) {
+inline HttpResult CallOnce(CurlOptions options, HttpRequest request, Wire wire = Wire::kHttp1) {
   Metrics metrics;
-  auto transport = NewCurlTransport(std::move(options), &metrics);
-  EXPECT_TRUE(transport.ok()) << transport.status();
-  return Call(**transport, std::move(request));
+  const auto transport = NewTransport(wire, std::move(options), &metrics);
+  return Call(*transport, std::move(request));
+}
+inline HttpResult CallOnce(const HttpUpstream& upstream, HttpRequest request) {
+  return CallOnce(upstream.options, std::move(request), upstream.wire);
 }
 
 }  // namespace ipp::http

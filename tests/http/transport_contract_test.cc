@@ -1,4 +1,4 @@
-// What every HttpTransport owes its caller, over the real one on each kind of connection and over
+// What every HttpTransport owes its caller, over the real ones on each kind of connection and over
 // the fake that the tests of other modules use.
 
 #include <atomic>
@@ -39,9 +39,9 @@ class World {
   std::unique_ptr<HttpTransport> transport_;
 };
 
-class CurlWorld final : public World {
+class RealWorld final : public World {
  public:
-  CurlWorld(Wire wire, const Limits& limits)
+  RealWorld(Wire wire, const Limits& limits)
       : upstream_(wire, [this](const GateRequest& request, GatePeer& peer) {
           const bool hold = request.target == "/hold";
           if (hold) release_.Wait();
@@ -56,7 +56,7 @@ class CurlWorld final : public World {
     upstream_.options.mutation_limit = limits.mutation_limit;
     transport_ = upstream_.NewTransport();
   }
-  ~CurlWorld() override {
+  ~RealWorld() override {
     release_.Set();
     transport_.reset();  // before the metrics that it counts with
   }
@@ -133,8 +133,8 @@ struct Kind {
 };
 
 template <Wire wire>
-std::unique_ptr<World> MakeCurl(const Limits& limits) {
-  return std::make_unique<CurlWorld>(wire, limits);
+std::unique_ptr<World> MakeReal(const Limits& limits) {
+  return std::make_unique<RealWorld>(wire, limits);
 }
 
 class TransportContract : public testing::TestWithParam<Kind> {
@@ -366,9 +366,11 @@ INSTANTIATE_TEST_SUITE_P(Every, TransportContract,
                                               [](const Limits& limits) -> std::unique_ptr<World> {
                                                 return std::make_unique<FakeWorld>(limits);
                                               }},
-                                         Kind{"CurlHttp1", &MakeCurl<Wire::kHttp1>},
-                                         Kind{"CurlHttp1Tls", &MakeCurl<Wire::kHttp1Tls>},
-                                         Kind{"CurlHttp2Tls", &MakeCurl<Wire::kHttp2Tls>}),
+                                         Kind{"CurlHttp1", &MakeReal<Wire::kHttp1>},
+                                         Kind{"CurlHttp1Tls", &MakeReal<Wire::kHttp1Tls>},
+                                         Kind{"CurlHttp2Tls", &MakeReal<Wire::kHttp2Tls>},
+                                         Kind{"Http2", &MakeReal<Wire::kHttp2Transport>},
+                                         Kind{"Fallback", &MakeReal<Wire::kFallback>}),
                          [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
