@@ -17,6 +17,7 @@
 #include "server/config/config.h"
 #include "server/creates/restore_hold.h"
 #include "server/http/curl_transport.h"
+#include "server/http/http2_transport.h"
 #include "server/rpc/rpc_server.h"
 #include "server/sessions/session_owner.h"
 #include "server/store/postgres/store.h"
@@ -175,7 +176,12 @@ class AppImpl final : public App {
                                       config::ToDuration(upstream.timeout()));
     options.user_agent = "ipp-gateway/" IPP_VERSION;
     options.clock = &clock_;
-    IPP_ASSIGN_OR_RETURN(transport_, http::NewCurlTransport(std::move(options), &metrics_));
+    if (upstream.transport() == "http2") {
+      IPP_ASSIGN_OR_RETURN(transport_,
+                           http::NewHttp2Transport({.common = std::move(options)}, &metrics_));
+    } else {
+      IPP_ASSIGN_OR_RETURN(transport_, http::NewCurlTransport(std::move(options), &metrics_));
+    }
     upstream::UpstreamOptions client;
     client.timeout = config::ToDuration(upstream.timeout());
     client.retry.attempts = upstream.read_attempts();

@@ -20,6 +20,7 @@ Config Defaults() {
   upstream.set_connections(2);
   upstream.set_loops(1);
   upstream.set_read_attempts(3);
+  upstream.set_transport("libcurl");
 
   Events& events = *config.mutable_events();
   events.mutable_retention()->set_seconds(168 * kHour);

@@ -115,6 +115,7 @@ class Validator {
     Between("upstream.connections", upstream.connections(), 1, 100);
     Between("upstream.loops", upstream.loops(), 1, 64);
     Between("upstream.read_attempts", upstream.read_attempts(), 1, 10);
+    OneOf("upstream.transport", upstream.transport(), {"libcurl", "http2"});
   }
 
   // The value is never quoted: it could contain a password.

@@ -40,8 +40,7 @@ absl::Status CannotConnect(const Http2Shared& shared, absl::string_view why) {
 
 }  // namespace
 
-Http2Connection::Http2Connection(Http2Shared& shared, int epoll, Http2Turn* turn,
-                                 Owner* owner)
+Http2Connection::Http2Connection(Http2Shared& shared, int epoll, Http2Turn* turn, Owner* owner)
     : shared_(shared),
       epoll_(epoll),
       turn_(turn),
@@ -367,10 +366,9 @@ SteadyTime Http2Connection::next_time() const {
   const SteadyTime old = state_ == State::kOpen
                              ? opened_at_ + Span(options.common.max_connection_age)
                              : SteadyTime::max();
-  const SteadyTime next =
-      pinged_at_.has_value() ? *pinged_at_ + Span(options.ping_timeout)
-      : calls_.empty()       ? idle_since_ + Span(options.common.max_connection_idle)
-                             : heard_at_ + Span(options.ping_after);
+  const SteadyTime next = pinged_at_.has_value() ? *pinged_at_ + Span(options.ping_timeout)
+                          : calls_.empty() ? idle_since_ + Span(options.common.max_connection_idle)
+                                           : heard_at_ + Span(options.ping_after);
   return std::min(old, next);
 }
 

@@ -28,8 +28,8 @@ Http2Loop::Http2Loop(Http2Shared* shared)
     : shared_(shared),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       inbox_(std::make_shared<Http2Inbox>()),
-      mutation_limit_(absl::ToChronoNanoseconds(std::clamp(
-          shared->options.common.mutation_limit, absl::ZeroDuration(), absl::Hours(24)))),
+      mutation_limit_(absl::ToChronoNanoseconds(std::clamp(shared->options.common.mutation_limit,
+                                                           absl::ZeroDuration(), absl::Hours(24)))),
       thread_([this] {
         NameThisThread("http2");
         Run();
@@ -98,8 +98,8 @@ void Http2Loop::Start(std::shared_ptr<Http2Call> call) {
     return Complete(std::move(call), NotSent(absl::CancelledError("cancelled before it was sent")));
   }
   if (turn_.now >= call->deadline) {
-    return Complete(std::move(call), NotSent(absl::DeadlineExceededError(
-                                         "the deadline passed before it was sent")));
+    return Complete(std::move(call),
+                    NotSent(absl::DeadlineExceededError("the deadline passed before it was sent")));
   }
   if (absl::Status status = CheckHttp2Request(&call->request); !status.ok()) {
     return Complete(std::move(call), NotSent(std::move(status)));
@@ -204,6 +204,11 @@ void Http2Loop::OnFailedOpening(const absl::Status& error) {
 }
 
 void Http2Loop::Assign() {
+  if (shared_->fell_back.load(std::memory_order_relaxed)) {
+    // Another loop has learnt it.
+    hands_over_ = true;
+    HandOverAll();
+  }
   for (const auto& connection : connections_) {
     while (!waiting_.empty() && connection->has_room()) {
       Http2Call* call = waiting_.first();
@@ -230,8 +235,8 @@ void Http2Loop::OpenConnection() {
       *shared_, epoll_, &turn_, static_cast<Http2Connection::Owner*>(this)));
   shared_->resolver.Resolve(
       shared_->url.host, shared_->url.port, [inbox = inbox_](Resolver::Addresses addresses) {
-        inbox->Post({nullptr, false,
-                     std::make_shared<const Resolver::Addresses>(std::move(addresses))});
+        inbox->Post(
+            {nullptr, false, std::make_shared<const Resolver::Addresses>(std::move(addresses))});
       });
 }
 
@@ -258,15 +263,14 @@ void Http2Loop::HandOver(Http2Call* call) {
   }
   std::shared_ptr<Http2Call> self = std::move(call->self);
   shared_->in_flight.fetch_sub(1, std::memory_order_relaxed);
-  call->handed_over =
-      (*transport)->Send(std::move(call->request), [self](HttpResult result) {
-        self->over.store(true, std::memory_order_release);
-        if (self->perhaps_before && result.fate == RequestFate::kNotSent) {
-          result.fate = RequestFate::kUnknown;
-        }
-        HttpTransport::Done done = std::move(self->done);
-        std::move(done)(std::move(result));
-      });
+  call->handed_over = (*transport)->Send(std::move(call->request), [self](HttpResult result) {
+    self->over.store(true, std::memory_order_release);
+    if (self->perhaps_before && result.fate == RequestFate::kNotSent) {
+      result.fate = RequestFate::kUnknown;
+    }
+    HttpTransport::Done done = std::move(self->done);
+    std::move(done)(std::move(result));
+  });
 }
 
 void Http2Loop::Complete(std::shared_ptr<Http2Call> call, HttpResult result) {

@@ -91,7 +91,8 @@ struct Http2Session::Callbacks {
   }
   static int BeforeSend(nghttp2_session*, const nghttp2_frame* frame, void* self) {
     if (frame->hd.type != NGHTTP2_HEADERS) return 0;
-    if (Http2Call* call = Self(self).Find(frame->hd.stream_id)) Self(self).host_->OnCommitted(*call);
+    if (Http2Call* call = Self(self).Find(frame->hd.stream_id))
+      Self(self).host_->OnCommitted(*call);
     return 0;
   }
   // A request that nghttp2 cannot send, for example since a GOAWAY came.
@@ -210,10 +211,9 @@ bool Http2Session::Take(size_t most, std::string* out) {
 }
 
 int Http2Session::max_streams() const {
-  return static_cast<int>(
-      std::min(nghttp2_session_get_remote_settings(session_,
-                                                   NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS),
-               kMostStreams));
+  return static_cast<int>(std::min(
+      nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS),
+      kMostStreams));
 }
 
 Http2Call* Http2Session::Find(int32_t stream) const {

@@ -36,9 +36,8 @@ absl::StatusOr<std::unique_ptr<TlsClientContext>> TlsClientContext::Make(
   // As libcurl does it: a certificate in ca_file is trusted although it is not an authority's own.
   X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
-  const bool loaded = ca_file.empty()
-                          ? SSL_CTX_set_default_verify_paths(context) == 1
-                          : SSL_CTX_load_verify_file(context, ca_file.c_str()) == 1;
+  const bool loaded = ca_file.empty() ? SSL_CTX_set_default_verify_paths(context) == 1
+                                      : SSL_CTX_load_verify_file(context, ca_file.c_str()) == 1;
   ERR_clear_error();
   if (!loaded) return absl::FailedPreconditionError(absl::StrCat("cannot read ca_file ", ca_file));
   return made;
@@ -57,8 +56,8 @@ TlsClient::TlsClient(const TlsClientContext& context, const std::string& host)
     set = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_), host.c_str()) == 1;
   } else {
     SSL_set_hostflags(ssl_, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    set = SSL_set1_host(ssl_, host.c_str()) == 1 &&
-          SSL_set_tlsext_host_name(ssl_, host.c_str()) == 1;
+    set =
+        SSL_set1_host(ssl_, host.c_str()) == 1 && SSL_set_tlsext_host_name(ssl_, host.c_str()) == 1;
   }
   if (!set) {
     // Without a name to check, no certificate may do.
@@ -123,9 +122,8 @@ TlsClient::Step TlsClient::Outcome(int result) {
 absl::Status TlsClient::error() const {
   const long verdict = ssl_ == nullptr ? X509_V_OK : SSL_get_verify_result(ssl_);
   if (verdict != X509_V_OK) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("upstream: its certificate is refused: ",
-                     X509_verify_cert_error_string(verdict)));
+    return absl::FailedPreconditionError(absl::StrCat("upstream: its certificate is refused: ",
+                                                      X509_verify_cert_error_string(verdict)));
   }
   return absl::UnavailableError(absl::StrCat("upstream: TLS: ", reason_));
 }

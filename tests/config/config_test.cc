@@ -52,6 +52,7 @@ upstream:
   connections: 2
   loops: 1
   read_attempts: 3
+  transport: libcurl
 merchants: []
 events:
   retention: 168h

@@ -81,15 +81,16 @@ TEST_P(AtMostOnce, ShowsTheUpstreamOneRequestWhenTheConnectionDiesAfterIt) {
   EXPECT_EQ(world.upstream.Seen("/cut"), 1);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Every, AtMostOnce,
-    testing::Combine(testing::Values(Wire::kHttp1, Wire::kHttp1Tls, Wire::kHttp2Tls,
-                                     Wire::kHttp2Transport, Wire::kFallback),
-                     testing::Values(Cut::kReset, Cut::kClose), testing::ValuesIn(kChanges)),
-    [](const auto& info) {
-      return WireName(std::get<0>(info.param)) + CutName(std::get<1>(info.param)) +
-             std::get<2>(info.param).name;
-    });
+INSTANTIATE_TEST_SUITE_P(Every, AtMostOnce,
+                         testing::Combine(testing::Values(Wire::kHttp1, Wire::kHttp1Tls,
+                                                          Wire::kHttp2Tls, Wire::kHttp2Transport,
+                                                          Wire::kFallback),
+                                          testing::Values(Cut::kReset, Cut::kClose),
+                                          testing::ValuesIn(kChanges)),
+                         [](const auto& info) {
+                           return WireName(std::get<0>(info.param)) +
+                                  CutName(std::get<1>(info.param)) + std::get<2>(info.param).name;
+                         });
 
 class Repeats : public testing::TestWithParam<std::tuple<Wire, Cut>> {};
 

@@ -3,6 +3,7 @@
 #include "server/http/curl_transport.h"
 
 #include <string>
+#include <tuple>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -18,19 +19,20 @@ struct BadOptions {
   absl::StatusCode code;
 };
 
-class CurlOptionsCheck : public testing::TestWithParam<BadOptions> {};
+class OptionsCheck : public testing::TestWithParam<BadOptions> {};
 
-TEST_P(CurlOptionsCheck, RefusesToStart) {
+TEST_P(OptionsCheck, RefusesToStart) {
   CurlOptions options;
   options.base_url = "https://upstream.test";
   GetParam().spoil(options);
   Metrics metrics;
   EXPECT_EQ(NewCurlTransport(options, &metrics).status().code(), GetParam().code);
+  EXPECT_EQ(NewHttp2Transport({.common = options}, &metrics).status().code(), GetParam().code);
 }
 
 constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 INSTANTIATE_TEST_SUITE_P(
-    Every, CurlOptionsCheck,
+    Every, OptionsCheck,
     testing::Values(
         BadOptions{"NoUrl", [](CurlOptions& o) { o.base_url = ""; }, kInvalid},
         BadOptions{"NoScheme", [](CurlOptions& o) { o.base_url = "upstream.test"; }, kInvalid},
@@ -52,12 +54,13 @@ struct BadRequest {
   void (*spoil)(HttpRequest& request);
 };
 
-class CurlRequestCheck : public testing::TestWithParam<BadRequest> {};
+class RequestCheck : public testing::TestWithParam<std::tuple<Wire, BadRequest>> {};
 
-TEST_P(CurlRequestCheck, SendsNothing) {
-  HttpUpstream upstream(Wire::kHttp1, &SayOk);
+TEST_P(RequestCheck, SendsNothing) {
+  const auto& [wire, bad] = GetParam();
+  HttpUpstream upstream(wire, &SayOk);
   HttpRequest request = Post("/p", "{}");
-  GetParam().spoil(request);
+  bad.spoil(request);
   const HttpResult result = CallOnce(upstream, request);
   EXPECT_EQ(result.status.code(), kInvalid) << result.status;
   EXPECT_EQ(result.fate, RequestFate::kNotSent);
@@ -65,63 +68,73 @@ TEST_P(CurlRequestCheck, SendsNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Every, CurlRequestCheck,
-    testing::Values(BadRequest{"NoTarget", [](HttpRequest& r) { r.target = ""; }},
-                    BadRequest{"OtherHost", [](HttpRequest& r) { r.target = "@evil.test/"; }},
-                    BadRequest{"Space", [](HttpRequest& r) { r.target = "/a b"; }},
-                    BadRequest{"LineBreak", [](HttpRequest& r) { r.target = "/a\r\nx: y"; }},
-                    BadRequest{"Fragment", [](HttpRequest& r) { r.target = "/a#b"; }},
-                    BadRequest{"HeaderLineBreak",
-                               [](HttpRequest& r) {
-                                 r.headers = {{"a", "b\r\nc: d"}};
-                               }},
-                    BadRequest{"HeaderNul",
-                               [](HttpRequest& r) {
-                                 r.headers = {{"a", std::string("b\0c", 3)}};
-                               }},
-                    BadRequest{"HeaderNameLineBreak",
-                               [](HttpRequest& r) {
-                                 r.headers = {{"a\n", "b"}};
-                               }},
-                    BadRequest{"HeaderNameColon",
-                               [](HttpRequest& r) {
-                                 r.headers = {{"a:b", "c"}};
-                               }},
-                    BadRequest{"HeaderWithoutName",
-                               [](HttpRequest& r) {
-                                 r.headers = {{"", "c"}};
-                               }}),
-    [](const auto& info) { return std::string(info.param.name); });
+    Every, RequestCheck,
+    testing::Combine(
+        testing::Values(Wire::kHttp1, Wire::kHttp2Transport),
+        testing::Values(BadRequest{"NoTarget", [](HttpRequest& r) { r.target = ""; }},
+                        BadRequest{"OtherHost", [](HttpRequest& r) { r.target = "@evil.test/"; }},
+                        BadRequest{"Space", [](HttpRequest& r) { r.target = "/a b"; }},
+                        BadRequest{"LineBreak", [](HttpRequest& r) { r.target = "/a\r\nx: y"; }},
+                        BadRequest{"Fragment", [](HttpRequest& r) { r.target = "/a#b"; }},
+                        BadRequest{"HeaderLineBreak",
+                                   [](HttpRequest& r) {
+                                     r.headers = {{"a", "b\r\nc: d"}};
+                                   }},
+                        BadRequest{"HeaderNul",
+                                   [](HttpRequest& r) {
+                                     r.headers = {{"a", std::string("b\0c", 3)}};
+                                   }},
+                        BadRequest{"HeaderNameLineBreak",
+                                   [](HttpRequest& r) {
+                                     r.headers = {{"a\n", "b"}};
+                                   }},
+                        BadRequest{"HeaderNameColon",
+                                   [](HttpRequest& r) {
+                                     r.headers = {{"a:b", "c"}};
+                                   }},
+                        BadRequest{"HeaderWithoutName",
+                                   [](HttpRequest& r) {
+                                     r.headers = {{"", "c"}};
+                                   }})),
+    [](const auto& info) {
+      return WireName(std::get<0>(info.param)) + std::get<1>(info.param).name;
+    });
 
-TEST(CurlTransport, TellsThatNobodyListens) {
+class NoConnection : public testing::TestWithParam<Wire> {
+ protected:
+  static void ExpectNotSent(const HttpResult& result) {
+    EXPECT_EQ(result.status.code(), absl::StatusCode::kUnavailable) << result.status;
+    EXPECT_EQ(result.fate, RequestFate::kNotSent);
+    EXPECT_FALSE(absl::StrContains(result.status.message(), "secret"));
+  }
+  static std::string Scheme() { return GetParam() == Wire::kHttp1 ? "http" : "https"; }
+};
+
+TEST_P(NoConnection, TellsThatNobodyListens) {
   CurlOptions options;
-  options.base_url = absl::StrCat("http://127.0.0.1:", Listener().port);  // closed again
-  const HttpResult result = CallOnce(options, Post("/p?secret=1", "{}"));
-  EXPECT_EQ(result.status.code(), absl::StatusCode::kUnavailable) << result.status;
-  EXPECT_EQ(result.fate, RequestFate::kNotSent);
-  EXPECT_FALSE(absl::StrContains(result.status.message(), "secret"));
+  options.base_url = absl::StrCat(Scheme(), "://127.0.0.1:", Listener().port);  // closed again
+  ExpectNotSent(CallOnce(options, Post("/p?secret=1", "{}"), GetParam()));
 }
 
-TEST(CurlTransport, TellsThatTheHostIsUnknown) {
+TEST_P(NoConnection, TellsThatTheHostIsUnknown) {
   CurlOptions options;
   // A label of more than 63 characters: no name server need be asked.
-  options.base_url = absl::StrCat("http://", std::string(64, 'a'), ".test");
-  const HttpResult result = CallOnce(options, Post("/p", "{}"));
-  EXPECT_EQ(result.status.code(), absl::StatusCode::kUnavailable) << result.status;
-  EXPECT_EQ(result.fate, RequestFate::kNotSent);
+  options.base_url = absl::StrCat(Scheme(), "://", std::string(64, 'a'), ".test");
+  ExpectNotSent(CallOnce(options, Post("/p?secret=1", "{}"), GetParam()));
 }
 
 // One that takes the connection and never says a word: neither TLS nor connect timeout is the
 // caller's deadline.
-TEST(CurlTransport, GivesUpOnASilentHandshake) {
+TEST_P(NoConnection, GivesUpOnASilentHandshake) {
   const Listener silent;
   CurlOptions options;
   options.base_url = absl::StrCat("https://127.0.0.1:", silent.port);
   options.connect_timeout = absl::Milliseconds(50);
-  const HttpResult result = CallOnce(options, Post("/p", "{}"));
-  EXPECT_EQ(result.status.code(), absl::StatusCode::kUnavailable) << result.status;
-  EXPECT_EQ(result.fate, RequestFate::kNotSent);
+  ExpectNotSent(CallOnce(options, Post("/p?secret=1", "{}"), GetParam()));
 }
+
+INSTANTIATE_TEST_SUITE_P(Every, NoConnection, testing::Values(Wire::kHttp1, Wire::kHttp2Transport),
+                         [](const auto& info) { return WireName(info.param); });
 
 class Tls : public testing::TestWithParam<Wire> {};
 
@@ -172,8 +185,9 @@ TEST_P(Tls, SpeaksHttp2WhereItIsOffered) {
             SpeaksHttp2(GetParam()) ? "2 nghttpx" : "1.1 nghttpx");
 }
 
-INSTANTIATE_TEST_SUITE_P(Every, Tls, testing::Values(Wire::kHttp1Tls, Wire::kHttp2Tls,
-                                                     Wire::kHttp2Transport, Wire::kFallback),
+INSTANTIATE_TEST_SUITE_P(Every, Tls,
+                         testing::Values(Wire::kHttp1Tls, Wire::kHttp2Tls, Wire::kHttp2Transport,
+                                         Wire::kFallback),
                          [](const auto& info) { return WireName(info.param); });
 
 }  // namespace

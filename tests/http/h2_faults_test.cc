@@ -88,8 +88,7 @@ TEST_P(H2Refusal, IsRepeatedForARead) {
   EXPECT_EQ(gate.requests(), 3);
 }
 
-INSTANTIATE_TEST_SUITE_P(Every, H2Refusal,
-                         testing::Values(Wire::kHttp2Tls, Wire::kHttp2Transport),
+INSTANTIATE_TEST_SUITE_P(Every, H2Refusal, testing::Values(Wire::kHttp2Tls, Wire::kHttp2Transport),
                          [](const auto& info) { return WireName(info.param); });
 
 }  // namespace
