@@ -44,11 +44,16 @@ struct BatchReads {
   std::set<std::string> creating = {};
 };
 
+// The log ends before a position that this replica has seen: events are lost.
+struct LogLoss {
+  int64_t last_position = 0;  // of the log, before the batch
+  int64_t known_epoch = 0;    // the sequence of the last epoch that this replica knows
+};
+
 // The result of a batch. `recorded_at` also stamps the dedup keys.
 struct BatchWrites {
-  // The log ends here, before a position that this replica has seen: events are lost. The batch
-  // also begins an epoch (log_bounds.h).
-  std::optional<int64_t> lost_after;
+  // Then the batch also begins an epoch (log_bounds.h).
+  std::optional<LogLoss> loss;
   absl::Time recorded_at;
   std::vector<std::string> seen;
   std::map<SessionKey, SessionRecord> sessions;  // each once, in its final state

@@ -58,7 +58,8 @@ std::optional<int64_t> LostAfter(const LogBounds& known, const LogBounds& now);
 // A new epoch to be written (Store::BeginEpoch).
 struct NewEpoch {
   // The last position that the new history shares with the old one; absent, or beyond the end: the
-  // current end of the log.
+  // current end of the log. If it is given, and another replica has begun an epoch there since
+  // `after_sequence`, none is begun: both have found the same loss.
   std::optional<int64_t> starts_after = std::nullopt;
   int64_t after_sequence = 0;  // the new epoch's sequence is larger than this
   // After a restore, creates are held until this time, and every open session becomes due to be

@@ -19,7 +19,7 @@ using std::chrono::steady_clock;
 // The pause between two trimming steps when there is more to trim; commits run in between.
 constexpr std::chrono::milliseconds kTrimPause{5};
 
-void LogLoss(int64_t seen, int64_t there) {
+void ReportLoss(int64_t seen, int64_t there) {
   LogError(
       "the log in the database has lost events: was a standby that lagged promoted, or a "
       "backup restored?",
@@ -158,7 +158,7 @@ void QueuedStore::Refuse(WriteCall& call, const absl::Status& status) {
 }
 
 absl::StatusOr<BatchWrites> QueuedStore::CommitNow(absl::Span<const Transaction* const> batch,
-                                                   int64_t known) {
+                                                   const LogBounds& known) {
   const absl::Time now = Now();
   IPP_ASSIGN_OR_RETURN(BatchReads reads, writer_->Read(KeysOf(batch), now));
   const int64_t before = reads.last_position;
@@ -167,7 +167,7 @@ absl::StatusOr<BatchWrites> QueuedStore::CommitNow(absl::Span<const Transaction*
     writer_->Abandon(writes.status());
     return writes;
   }
-  if (before < known) writes->lost_after = before;
+  if (before < known.latest) writes->loss = {before, known.epoch().sequence};
   IPP_RETURN_IF_ERROR(writer_->Write(*writes));
   return writes;
 }
@@ -177,7 +177,7 @@ absl::Status QueuedStore::CommitBatch(std::vector<CommitCall> batch) {
   transactions.reserve(batch.size());
   for (const CommitCall& call : batch) transactions.push_back(&call.transaction);
 
-  const int64_t known = bounds().latest;
+  const LogBounds known = bounds();
   const auto start = steady_clock::now();
   absl::StatusOr<BatchWrites> writes = CommitNow(transactions, known);
   commit_seconds_.Observe(std::chrono::duration<double>(steady_clock::now() - start).count());
@@ -210,7 +210,7 @@ absl::Status QueuedStore::CommitBatch(std::vector<CommitCall> batch) {
   }
   commits_.Add(static_cast<double>(batch.size()));
   events_appended_.Add(static_cast<double>(writes->events.size()));
-  Publish(known, &*writes);
+  Publish(known.latest, &*writes);
   answers_.Push([batch = std::move(batch), committed = std::move(writes->committed)]() mutable {
     for (size_t i = 0; i < batch.size(); ++i) {
       std::move(batch[i].done)(std::move(committed[i]));
@@ -220,8 +220,8 @@ absl::Status QueuedStore::CommitBatch(std::vector<CommitCall> batch) {
 }
 
 void QueuedStore::Publish(int64_t known, BatchWrites* writes) {
-  if (writes->lost_after) {
-    LogLoss(known, *writes->lost_after);
+  if (writes->loss) {
+    ReportLoss(known, writes->loss->last_position);
     if (const absl::StatusOr<LogBounds> now = writer_->ReadBounds(); now.ok()) log_.Learn(*now);
     return;
   }
@@ -315,7 +315,7 @@ absl::Status QueuedStore::health() const {
 void QueuedStore::Learn(const LogBounds& known, const LogBounds& read) {
   const std::optional<int64_t> after = LostAfter(known, read);
   if (after && bounds().epochs == known.epochs && !noting_loss_.exchange(true)) {
-    LogLoss(known.latest, read.latest);
+    ReportLoss(known.latest, read.latest);
     BeginEpoch({.starts_after = *after, .after_sequence = known.epoch().sequence},
                [this](const absl::StatusOr<LogBounds>&) {
                  noting_loss_ = false;  // if it failed, the next poll detects the loss again

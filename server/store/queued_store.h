@@ -96,7 +96,8 @@ class QueuedStore : public Store {
   template <typename T>
   absl::Status Finish(absl::StatusOr<T> result, Done<T>& done);
   // `known`: the last position that this replica has seen.
-  absl::StatusOr<BatchWrites> CommitNow(absl::Span<const Transaction* const> batch, int64_t known);
+  absl::StatusOr<BatchWrites> CommitNow(absl::Span<const Transaction* const> batch,
+                                        const LogBounds& known);
   void Fail(WriteCall& call, const absl::Status& trouble);
   void Refuse(WriteCall& call, const absl::Status& status);  // any thread
   // Takes in what a commit has appended.

@@ -43,10 +43,27 @@ TEST_F(PostgresLoss, IsWrittenDownByTheCommitThatFindsIt) {
   EXPECT_EQ(one->bounds().epochs.size(), 2u);
   WaitForEpochs(*two, 2);
   EXPECT_EQ(two->bounds().epochs, one->bounds().epochs);
-  // It is found once.
+  // The other replica has no loss of its own to write down.
   Append(*two, 1);
   EXPECT_EQ(two->bounds().epochs.size(), 2u);
   EXPECT_EQ(two->bounds().latest, 7);
+}
+
+TEST_F(PostgresLoss, IsWrittenDownOnceThoughTwoReplicasFindIt) {
+  const auto store = database_.Open();
+  Append(*store, 5);
+  GoBackTo(3);
+  // What another replica writes that has found it first.
+  database_.Execute("INSERT INTO ipp_gateway.log_epochs VALUES (1, 77, 3)");
+  Append(*store, 1);
+  WaitForEpochs(*store, 2);
+  EXPECT_EQ(store->bounds().epochs.size(), 2u);
+  EXPECT_EQ(store->bounds().epoch().label, 77);
+  // A later loss is another one, although it goes back to the same place.
+  Append(*store, 1);
+  GoBackTo(3);
+  Append(*store, 1);
+  EXPECT_EQ(store->bounds().epochs.size(), 3u);
 }
 
 TEST_F(PostgresLoss, IsFoundWithoutACommit) {

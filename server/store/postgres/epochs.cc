@@ -11,12 +11,14 @@ namespace {
 
 // The epoch starts after position $1, or after the end of the log if that is earlier; its sequence
 // is larger than $2. The label is chosen here, under the lock of the log's row, so that no two
-// replicas choose the same one.
+// replicas choose the same one. Does nothing if an epoch later than $3 starts there already:
+// another replica has found the same loss.
 constexpr char kBeginEpoch[] =
     "INSERT INTO ipp_gateway.log_epochs SELECT greatest((SELECT max(sequence) FROM "
     "ipp_gateway.log_epochs), $2::bigint) + 1, (SELECT l FROM generate_series(1, 65535) AS l WHERE "
     "l NOT IN (SELECT label FROM ipp_gateway.log_epochs) ORDER BY random() LIMIT 1), "
-    "least($1::bigint, (SELECT last_position FROM ipp_gateway.log))";
+    "least($1::bigint, (SELECT last_position FROM ipp_gateway.log)) WHERE NOT EXISTS (SELECT FROM "
+    "ipp_gateway.log_epochs WHERE sequence > $3::bigint AND starts_after = $1::bigint)";
 
 }  // namespace
 
@@ -38,9 +40,10 @@ std::vector<PostgresStatement> PostgresEpochStatements() {
 std::vector<PostgresCall> PostgresEpochCalls(const NewEpoch& epoch) {
   constexpr int64_t kAnywhere = std::numeric_limits<int64_t>::max();
   std::vector<PostgresCall> calls;
-  calls.push_back(
-      {"begin_epoch",
-       PostgresArguments().Int(epoch.starts_after.value_or(kAnywhere)).Int(epoch.after_sequence)});
+  calls.push_back({"begin_epoch", PostgresArguments()
+                                      .Int(epoch.starts_after.value_or(kAnywhere))
+                                      .Int(epoch.after_sequence)
+                                      .Int(epoch.starts_after ? epoch.after_sequence : kAnywhere)});
   calls.push_back({"drop_epochs"});
   if (epoch.hold_creates_until) {
     calls.push_back(
@@ -55,8 +58,8 @@ std::vector<PostgresCall> PostgresEpochCalls(const NewEpoch& epoch) {
   return calls;
 }
 
-PostgresCall PostgresLossCall(int64_t before) {
-  return {"begin_epoch", PostgresArguments().Int(before).Int(0)};
+PostgresCall PostgresLossCall(const LogLoss& loss) {
+  return {"begin_epoch", PostgresArguments().Int(loss.last_position).Int(0).Int(loss.known_epoch)};
 }
 
 }  // namespace ipp::store

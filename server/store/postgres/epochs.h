@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "server/store/batch.h"
 #include "server/store/log_bounds.h"
 #include "server/store/postgres/connection.h"
 
@@ -17,7 +18,7 @@ std::vector<PostgresStatement> PostgresEpochStatements();
 std::vector<PostgresCall> PostgresEpochCalls(const NewEpoch& epoch);
 
 // Begins an epoch inside a transaction that appends, because events that this replica has seen are
-// lost. `before`: the end of the log before that transaction.
-PostgresCall PostgresLossCall(int64_t before);
+// lost; unless another replica has begun it.
+PostgresCall PostgresLossCall(const LogLoss& loss);
 
 }  // namespace ipp::store

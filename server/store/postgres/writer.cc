@@ -143,7 +143,7 @@ absl::StatusOr<BatchReads> PostgresWriter::ReadKeys(PostgresConnection& connecti
 absl::Status PostgresWriter::Write(const BatchWrites& writes) {
   const int64_t recorded_at = PostgresNanos(writes.recorded_at);
   std::vector<PostgresCall> calls;
-  if (writes.lost_after) calls.push_back(PostgresLossCall(*writes.lost_after));
+  if (writes.loss) calls.push_back(PostgresLossCall(*writes.loss));
   if (!writes.seen.empty()) {
     PostgresArray keys(PostgresType::kBytea);
     for (const std::string& key : writes.seen) keys.AddBytes(key);
