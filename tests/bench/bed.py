@@ -1,8 +1,11 @@
 """The processes that the benchmark needs, and what it reads of them."""
+import contextlib
+import os
 import pathlib
 import re
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -24,6 +27,26 @@ def cpu_us(process):
 def rss_kib(process):
     status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
     return int(re.search(r"^VmRSS:\s+(\d+) kB$", status, re.M)[1])
+
+
+def switches(process):
+    """Context switches of its threads so far."""
+    total = 0
+    for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it has ended
+            total += sum(map(int, re.findall(r"ctxt_switches:\s+(\d+)", (task / "status").read_text())))
+    return total
+
+
+def busy_share(seconds=1):
+    """The part of the machine's CPU time that others use while we wait."""
+    def times():
+        values = list(map(int, pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]))
+        return sum(values), values[3] + values[4]  # idle, iowait
+    all_before, idle_before = times()
+    time.sleep(seconds)
+    all_after, idle_after = times()
+    return 1 - (idle_after - idle_before) / max(all_after - all_before, 1)
 
 
 def line(process):
@@ -51,11 +74,11 @@ class Bed(ipp_kit.Bed):
                                                         "location_id": LOCATION})["id"]
         self.session = self.create_session()
 
-    def start_gateway(self, database="gateway.db", folder=None):
+    def start_gateway(self, database="gateway.db", folder=None, **upstream):
         """Another one for each database; its process, with its ports."""
         return super().start_gateway(
             database, log_level="warning",
-            upstream={"base_url": self.upstream, "ca_file": self.certificate},
+            upstream={"base_url": self.upstream, "ca_file": self.certificate, **upstream},
             callers=[self.caller("bench", TOKEN)],
             connections={"max": 100000, "max_calls": 100000},
             events={"max_subscribers": 100000, "max_subscribers_per_caller": 100000},
@@ -90,6 +113,28 @@ class Bed(ipp_kit.Bed):
 
     def post(self, path, body):
         return self.simulator.ask("POST", path, body, Authorization=f"Basic {API_KEY}")
+
+    @contextlib.contextmanager
+    def counting(self, process):
+        """A dictionary that has, after the block, the process's switches and, if perf can count them, syscalls."""
+        counted = {}
+        before = switches(process)
+        out = f"{self.work}/perf.txt"
+        perf = None
+        if shutil.which("perf") is not None:
+            perf = subprocess.Popen([*ipp_kit.ENDS_WITH_THE_TEST, "perf", "stat", "-x,", "-e", "raw_syscalls:sys_enter", "-o", out, "-p",
+                                     str(process.pid)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                    stderr=subprocess.DEVNULL)
+        try:
+            yield counted
+        finally:
+            counted["switches"] = switches(process) - before
+            if perf is not None:
+                perf.send_signal(signal.SIGINT)
+                perf.wait(PATIENCE)
+                found = re.search(r"^(\d+),", pathlib.Path(out).read_text(), re.M) if os.path.exists(out) else None
+                if found:
+                    counted["syscalls"] = int(found[1])
 
     def measure(self, program, mode, **flags):
         """Runs one mode of a bench program to its end; its figures by name."""

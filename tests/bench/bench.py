@@ -12,7 +12,9 @@ import intake
 import micro
 import streams
 import unary
-from bed import Bed
+from bed import Bed, busy_share
+
+QUIET = 0.1  # of the machine's CPU time
 
 
 @dataclasses.dataclass
@@ -68,17 +70,29 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one round, under a minute")
     parser.add_argument("--smoke", action="store_true", help="only that everything runs")
+    parser.add_argument("--pin", type=int, metavar="N",
+                        help="everything on the first N CPUs that this process may use")
     parser.add_argument("build", help="a build folder, of the release preset for real figures")
-    parser.add_argument("filter", nargs="?", default="",
-                        help=f"part of a section's name: {', '.join(SECTIONS)}")
-    options = parser.parse_args()
-    chosen = {name: run for name, run in SECTIONS.items() if options.filter in name}
-    if not chosen:
-        parser.error(f"no section's name contains {options.filter!r}: {', '.join(SECTIONS)}")
+    parser.add_argument("filter", nargs="*", default=[""],
+                        help=f"parts of sections' names: {', '.join(SECTIONS)}")
+    options = parser.parse_intermixed_args()
+    chosen = {name: run for name, run in SECTIONS.items() if any(part in name for part in options.filter)}
+    for part in options.filter:
+        if not any(part in name for name in SECTIONS):
+            parser.error(f"no section's name contains {part!r}: {', '.join(SECTIONS)}")
     size = SMOKE if options.smoke else QUICK if options.quick else FULL
     began = time.monotonic()
-    print(f"{os.cpu_count()} CPUs, load average {os.getloadavg()[0]:.1f}; "
+    cpus = sorted(os.sched_getaffinity(0))
+    if options.pin:
+        if not 0 < options.pin <= len(cpus):
+            parser.error(f"--pin {options.pin}: there are {len(cpus)} CPUs")
+        cpus = cpus[:options.pin]
+        os.sched_setaffinity(0, cpus)  # all that it starts inherits this
+    print(f"{len(cpus)} of {os.cpu_count()} CPUs, load average {os.getloadavg()[0]:.1f}; "
           f"median of {size.rounds}")
+    busy = busy_share()
+    if busy > QUIET and not options.smoke:
+        print(f"NOT QUIET: others use {busy:.0%} of the machine. Read the ratios with care, or measure again later.")
     with Bed(options.build) as bed:
         if not chosen.keys() <= {"json", "events/commits"}:
             bed.start_upstream()

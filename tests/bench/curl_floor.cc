@@ -116,22 +116,29 @@ class Runner {
 
 }  // namespace
 
+absl::StatusOr<CurlFloorResult> MeasureFloor(const CurlFloor& floor,
+                                             absl::FunctionRef<absl::Status(int)> run,
+                                             absl::FunctionRef<int64_t()> body_bytes) {
+  if (absl::Status status = run(floor.warm_up); !status.ok()) return status;
+  CurlFloorResult result;
+  result.requests = floor.requests;
+  const int64_t bytes_before = body_bytes();
+  const double cpu = Microseconds(CLOCK_THREAD_CPUTIME_ID);
+  const double wall = Microseconds(CLOCK_MONOTONIC);
+  if (absl::Status status = run(floor.requests); !status.ok()) return status;
+  result.cpu_us = Microseconds(CLOCK_THREAD_CPUTIME_ID) - cpu;
+  result.wall_us = Microseconds(CLOCK_MONOTONIC) - wall;
+  result.body_bytes = body_bytes() - bytes_before;
+  return result;
+}
+
 absl::StatusOr<CurlFloorResult> RunCurlFloor(const CurlFloor& floor) {
   static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (ready != CURLE_OK) return absl::InternalError("libcurl does not start");
   Runner runner(floor);
-  if (absl::Status status = runner.Run(floor.warm_up); !status.ok()) return status;
-
-  CurlFloorResult result;
-  result.requests = floor.requests;
-  const int64_t bytes_before = runner.body_bytes();
-  const double cpu = Microseconds(CLOCK_THREAD_CPUTIME_ID);
-  const double wall = Microseconds(CLOCK_MONOTONIC);
-  if (absl::Status status = runner.Run(floor.requests); !status.ok()) return status;
-  result.cpu_us = Microseconds(CLOCK_THREAD_CPUTIME_ID) - cpu;
-  result.wall_us = Microseconds(CLOCK_MONOTONIC) - wall;
-  result.body_bytes = runner.body_bytes() - bytes_before;
-  return result;
+  return MeasureFloor(
+      floor, [&runner](int count) { return runner.Run(count); },
+      [&runner] { return runner.body_bytes(); });
 }
 
 }  // namespace ipp::bench

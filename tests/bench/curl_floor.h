@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace ipp::bench {
@@ -34,5 +36,10 @@ struct CurlFloorResult {
 
 // An error when any request fails or is not answered with 2xx. Links CURL::libcurl.
 absl::StatusOr<CurlFloorResult> RunCurlFloor(const CurlFloor& floor);
+
+// Warms up, then measures `run`, which sends so many requests on the calling thread.
+absl::StatusOr<CurlFloorResult> MeasureFloor(const CurlFloor& floor,
+                                             absl::FunctionRef<absl::Status(int)> run,
+                                             absl::FunctionRef<int64_t()> body_bytes);
 
 }  // namespace ipp::bench

@@ -25,7 +25,6 @@ class Flags {
 // The modes of gateway_bench; each returns the exit code. See README.md.
 int RunAnswers(const Flags& flags);
 int RunCalls(const Flags& flags);
-int RunCurl(const Flags& flags);
 
 // The modes of events_bench.
 int RunBroadcast(const Flags& flags);
