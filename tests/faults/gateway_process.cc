@@ -20,7 +20,8 @@ std::string UpstreamOf(const GatewayProcess::Options& options, const SimulatorPr
       options.tls ? absl::StrCat("base_url: \"https://127.0.0.1:", simulator.tls_port(),
                                  "\", ca_file: ", simulator.ca_file())
                   : absl::StrCat("base_url: \"http://127.0.0.1:", simulator.port(), "\"");
-  return absl::StrCat(where, ", connections: 8, timeout: ", options.upstream_timeout);
+  return absl::StrCat(where, ", connections: 8, timeout: ", options.upstream_timeout,
+                      ", transport: ", options.transport);
 }
 
 }  // namespace

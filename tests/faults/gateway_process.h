@@ -23,6 +23,7 @@ class GatewayProcess {
     std::string name;     // of its files: "a"
     std::string store;    // YAML: {sqlite: {path: …}}
     bool tls = false;     // upstream: HTTP/2, where the simulator listens for it
+    std::string transport = "libcurl";
     // YAML. The second bounds how long a create goes on without a waiting caller.
     std::string upstream_timeout = "10s";
     std::string drain_timeout = "5s";

@@ -112,6 +112,7 @@ void Combine(const CellOptions& options, const MatrixFault& fault, Cell* cell) {
              {Patience::kWaits, Patience::kCancels, Patience::kDeadline}) {
           Cell each = *cell;
           each.http2 = http2;
+          each.knows_refusals = http2 && options.knows_refusals;
           each.reused = reused;
           each.own_id = own_id;
           each.patience = patience;

@@ -44,6 +44,8 @@ struct Cell {
   int round = 0;
 
   bool http2 = false;
+  // The gateway's transport learns which requests the upstream did not process.
+  bool knows_refusals = false;
   bool reused = false;  // an upstream connection that was used before; else a fresh one
   bool own_id = false;  // the caller brings a request_id
   Patience patience = Patience::kWaits;
@@ -63,6 +65,7 @@ struct CellOptions {
   uint64_t seed = 1;
   bool http1 = true;
   bool http2 = true;
+  bool knows_refusals = false;
   bool kill = false;
   int replicas = 1;  // receivers of each webhook
 };

@@ -53,6 +53,7 @@ absl::Status CreateBed::StartSide(bool http2) {
                                   .name = http2 ? "h2" : "h1",
                                   .store = std::move(store),
                                   .tls = http2};
+  if (http2) options.transport = options_.transport;
   // Silence of the upstream is to be sat out many times.
   options.upstream_timeout = "700ms";
   options.drain_timeout = "700ms";

@@ -24,6 +24,7 @@ struct CreateBedOptions {
   std::string simulator_program;
   bool http1 = true;
   bool http2 = true;
+  std::string transport = "libcurl";  // of the gateway that speaks HTTP/2
   bool postgres = false;
   bool shared = false;       // the two gateways are replicas on one database
   std::string dialect = "";  // empty: plain words

@@ -12,6 +12,7 @@ CellOptions MatrixOptions::cells() const {
   return {.seed = seed,
           .http1 = protocol != "h2",
           .http2 = protocol != "h1",
+          .knows_refusals = transport == "http2",
           .kill = kill,
           .replicas = gateways};
 }
@@ -30,8 +31,8 @@ std::vector<MatrixFault> MatrixOptions::Faults() const {
 std::string MatrixOptions::CommandLine(const Cell& cell) const {
   return absl::StrCat(
       "./dev faults --seed ", seed, " --fault ", cell.fault, " --from-round ", cell.round,
-      " --rounds 1 --beds 1 --protocol ", protocol, kill ? " --kill gateway" : "", " --store ",
-      store, " --gateways ", gateways,
+      " --rounds 1 --beds 1 --protocol ", protocol, " --transport ", transport,
+      kill ? " --kill gateway" : "", " --store ", store, " --gateways ", gateways,
       dialect == "none" ? ""
                         : absl::StrCat(" --dialect ", cell.dialect.empty() ? "none" : cell.dialect),
       clock == ClockTrouble::kNone ? "" : absl::StrCat(" --clock ", NameOf(clock)));
@@ -62,6 +63,10 @@ absl::StatusOr<MatrixOptions> ParseMatrixOptions(const std::vector<std::string>&
   app.add_option("--protocol", options.protocol)
       ->check(CLI::IsMember({"both", "h1", "h2"}))
       ->capture_default_str();
+  app.add_option("--transport", options.transport,
+                 "upstream.transport of the gateway that speaks HTTP/2")
+      ->check(CLI::IsMember({"libcurl", "http2"}))
+      ->capture_default_str();
   std::string kill;
   app.add_option("--kill", kill)->check(CLI::IsMember({"gateway"}));
   IPP_RETURN_IF_ERROR(ReadCommandLine(&app, arguments));
@@ -69,6 +74,9 @@ absl::StatusOr<MatrixOptions> ParseMatrixOptions(const std::vector<std::string>&
   const auto wrong = [](const char* why) { return absl::InvalidArgumentError(why); };
   if (options.gateways == 2 && (options.store != "postgres" || options.protocol != "both")) {
     return wrong("--gateways 2 needs --store postgres, and both protocols");
+  }
+  if (options.transport == "http2" && options.protocol == "h1") {
+    return wrong("--transport http2 needs --protocol h2 or both");
   }
   if (options.Faults().empty()) return wrong("no fault is left");
   if (options.seed == 0) options.seed = SeedByClock();

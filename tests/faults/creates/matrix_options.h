@@ -16,8 +16,9 @@ struct MatrixOptions {
   int first_round = 0;
   uint64_t seed = 0;  // 0: by the clock
   int beds = 4;
-  std::vector<std::string> faults;  // empty: all
-  std::string protocol = "both";    // or h1, h2
+  std::vector<std::string> faults;    // empty: all
+  std::string protocol = "both";      // or h1, h2
+  std::string transport = "libcurl";  // or http2: of the gateway whose upstream speaks HTTP/2
   bool kill = false;
   std::string store = "sqlite";  // or postgres
   int gateways = 1;              // on one store; 2 only with postgres

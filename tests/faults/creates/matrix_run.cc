@@ -67,6 +67,7 @@ void MatrixRun::Work(int number) {
                                .simulator_program = options_.build + "/simulator/ipp-simulator",
                                .http1 = options_.protocol != "h2",
                                .http2 = options_.protocol != "h1",
+                               .transport = options_.transport,
                                .postgres = options_.store == "postgres",
                                .shared = options_.gateways == 2,
                                .dialect = DrawDialect(options_.dialect, &random),

@@ -115,6 +115,13 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Breach{"SentTwiceByTheGateway", &UnknownRound,
                            [](RoundRecord& r) { r.truth.reads.push_back(Read(false, 0)); },
                            "read 2 times before any retry"},
+                    Breach{"UnknownThoughTheUpstreamSaidThatItProcessedNothing", &UnknownRound,
+                           [](RoundRecord& r) {
+                             r.cell.fault = "refuse_stream/after_read";
+                             r.truth.reads[0].fault = "refuse_stream";
+                             r.cell.knows_refusals = true;
+                           },
+                           "first: UNKNOWN, although the upstream said"},
                     Breach{"SentAgainAfterAnUnprocessedOneTwice", &ResentRound,
                            [](RoundRecord& r) { r.truth.reads.push_back(r.truth.reads[1]); },
                            "read 2 times before any retry"},

@@ -280,6 +280,14 @@ void JudgeAnswers(const RoundRecord& record, Wrong* wrong) {
   if (record.first.ok() && record.first.response.replayed() && !record.elsewhere.made) {
     wrong->push_back("first: replayed");
   }
+  const bool none_processed = CountReads(record.truth, [&](const ReadRequest& read) {
+                                return !ProvenUnprocessed(record.cell, read);
+                              }) == 0;
+  if (record.cell.knows_refusals && none_processed && !record.truth.reads.empty() &&
+      record.cell.patience == Patience::kWaits && record.cell.meanwhile == Meanwhile::kNothing &&
+      Has(record.first, Outcome::kUnknown)) {
+    wrong->push_back("first: UNKNOWN, although the upstream said that it processed nothing");
+  }
   // A deadline that passes is another matter: the machine may be slow; those are counted.
   if (record.first.gone && record.cell.patience == Patience::kWaits &&
       record.cell.meanwhile != Meanwhile::kKill &&
