@@ -1,3 +1,4 @@
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -119,6 +120,14 @@ void RaiseFileLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// A thread that wakes another one goes on with what it does, instead of making room at once: what
+// follows is then done in one turn, a fifth less CPU a call (docs/adr/0023). Needs no privilege,
+// and changes nothing about the share of the CPU. All threads inherit it.
+void LetThreadsFinishTheirTurn() {
+  const sched_param none{};
+  sched_setscheduler(0, SCHED_BATCH, &none);  // where it is refused, the gateway is only slower
+}
+
 int FailStart(const absl::Status& status) {
   std::fprintf(stderr, "ipp-gateway: %s\n", std::string(status.message()).c_str());
   return kStartFailed;
@@ -136,6 +145,7 @@ int main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   RaiseFileLimit();
+  LetThreadsFinishTheirTurn();
   signal(SIGXFSZ, SIG_IGN);  // at the file size limit a write fails, as on a full disk
 
   Flags flags;
