@@ -1,5 +1,7 @@
 #include "server/base/error.h"
 
+#include <google/protobuf/arena.h>
+
 #include <cstdint>
 
 #include "absl/functional/function_ref.h"
@@ -14,25 +16,42 @@ constexpr char kErrorInfoUrl[] = "type.googleapis.com/google.rpc.ErrorInfo";
 constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
 constexpr char kRetryInfoUrl[] = "type.googleapis.com/google.rpc.RetryInfo";
 
+// Memory for the messages of one error, most of it on the stack: a refused call should cost less
+// than a served one.
+class Scratch {
+ public:
+  template <typename Message>
+  Message* New() {
+    return google::protobuf::Arena::CreateMessage<Message>(&arena_);
+  }
+
+ private:
+  alignas(8) char block_[2048];
+  google::protobuf::Arena arena_{block_, sizeof(block_)};
+};
+
+// nullptr if there is none.
 template <typename Message>
-std::optional<Message> Payload(const absl::Status& status, absl::string_view url) {
-  const auto payload = status.GetPayload(url);
-  Message message;
-  if (!payload || !message.ParseFromString(std::string(*payload))) return std::nullopt;
-  return message;
+const Message* Payload(const absl::Status& status, absl::string_view url, Scratch* scratch) {
+  absl::optional<absl::Cord> payload = status.GetPayload(url);
+  auto* message = scratch->New<Message>();
+  if (!payload) return nullptr;
+  const absl::string_view bytes = payload->Flatten();
+  return message->ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ? message : nullptr;
 }
 
 // Calls `use` with each message of the error and the URL of its type.
 void ForEachMessage(
     const ErrorDetail& detail,
     absl::FunctionRef<void(const char* url, const google::protobuf::Message& message)> use) {
-  google::rpc::ErrorInfo info;
+  Scratch scratch;
+  auto& info = *scratch.New<google::rpc::ErrorInfo>();
   info.set_reason(detail.reason);
   info.set_domain(kErrorDomain);
   for (const auto& [key, value] : detail.metadata) (*info.mutable_metadata())[key] = value;
   use(kErrorInfoUrl, info);
   if (!detail.violations.empty()) {
-    google::rpc::BadRequest bad;
+    auto& bad = *scratch.New<google::rpc::BadRequest>();
     for (const FieldViolation& violation : detail.violations) {
       auto* row = bad.add_field_violations();
       row->set_field(violation.field);
@@ -41,7 +60,7 @@ void ForEachMessage(
     use(kBadRequestUrl, bad);
   }
   if (detail.retry_after) {
-    google::rpc::RetryInfo retry;
+    auto& retry = *scratch.New<google::rpc::RetryInfo>();
     const int64_t nanos = absl::ToInt64Nanoseconds(*detail.retry_after);
     retry.mutable_retry_delay()->set_seconds(nanos / 1'000'000'000);
     retry.mutable_retry_delay()->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
@@ -101,16 +120,17 @@ absl::Status InvalidRequest(std::vector<FieldViolation> violations) {
 
 ErrorDetail GetErrorDetail(const absl::Status& status) {
   ErrorDetail detail;
-  if (auto info = Payload<google::rpc::ErrorInfo>(status, kErrorInfoUrl)) {
+  Scratch scratch;
+  if (const auto* info = Payload<google::rpc::ErrorInfo>(status, kErrorInfoUrl, &scratch)) {
     detail.reason = info->reason();
     for (const auto& [key, value] : info->metadata()) detail.metadata[key] = value;
   }
-  if (auto bad = Payload<google::rpc::BadRequest>(status, kBadRequestUrl)) {
+  if (const auto* bad = Payload<google::rpc::BadRequest>(status, kBadRequestUrl, &scratch)) {
     for (const auto& row : bad->field_violations()) {
       detail.violations.push_back({row.field(), row.description()});
     }
   }
-  if (auto retry = Payload<google::rpc::RetryInfo>(status, kRetryInfoUrl)) {
+  if (const auto* retry = Payload<google::rpc::RetryInfo>(status, kRetryInfoUrl, &scratch)) {
     detail.retry_after = absl::Seconds(retry->retry_delay().seconds()) +
                          absl::Nanoseconds(retry->retry_delay().nanos());
   }
