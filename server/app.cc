@@ -324,8 +324,8 @@ class AppImpl final : public App {
   absl::Status StartWebhooks() {
     owner_ = std::make_unique<sessions::SessionOwner>(store_.get(), ReadsOfSessions());
     receiver_ = std::make_unique<webhook::Receiver>(
-        [this] { return SigningKeys(secrets_); },
-        config::ToDuration(config_.webhooks().tolerance()), recorder_.get(),
+        [this] { return webhook_keys_.Now(); }, config::ToDuration(config_.webhooks().tolerance()),
+        recorder_.get(),
         [owner = owner_.get()](auto merchants, auto session_id, auto done) {
           owner->Find(std::move(merchants), std::move(session_id), std::move(done));
         },
@@ -372,6 +372,7 @@ class AppImpl final : public App {
   ThreadScheduler scheduler_;
   std::unique_ptr<routes::RouteTable> routes_;
   Secrets secrets_;
+  WebhookKeys webhook_keys_{&secrets_};
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<creates::RestoreHold> restore_hold_;
   std::unique_ptr<sessions::SessionRecorder> recorder_;

@@ -109,16 +109,28 @@ absl::StatusOr<Secrets> OpenSecrets(const config::Config& config,
   return secrets;
 }
 
-std::vector<webhook::SigningKey> SigningKeys(const Secrets& secrets) {
+webhook::SigningKeys WebhookKeys::Now() {
+  const auto& files = secrets_->webhook_secrets;
+  MutexLock lock(&mutex_);
+  lines_.resize(files.size());
+  bool same = keys_ != nullptr;
+  for (size_t i = 0; i < files.size(); ++i) {
+    SecretFile::Lines now = files[i].second->lines();
+    if (now == lines_[i]) continue;
+    lines_[i] = std::move(now);
+    same = false;
+  }
+  if (same) return keys_;
   std::vector<webhook::SigningKey> keys;
-  for (const auto& [merchant_id, file] : secrets.webhook_secrets) {
-    for (const std::string& secret : file->lines()) {
+  for (size_t i = 0; i < files.size(); ++i) {
+    for (const std::string& secret : *lines_[i]) {
       // The file's check accepts no other lines.
       absl::StatusOr<std::string> key = webhook::DecodeSecret(secret);
-      if (key.ok()) keys.push_back({merchant_id, *std::move(key)});
+      if (key.ok()) keys.push_back({files[i].first, *std::move(key)});
     }
   }
-  return keys;
+  keys_ = std::make_shared<const std::vector<webhook::SigningKey>>(std::move(keys));
+  return keys_;
 }
 
 }  // namespace ipp

@@ -5,10 +5,12 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/auth/caller_table.h"
 #include "server/base/clock.h"
+#include "server/base/mutex.h"
 #include "server/base/secret_file.h"
 #include "server/config/config.pb.h"
 #include "server/upstream/credentials.h"
@@ -34,8 +36,19 @@ absl::Status CheckTlsFiles(const config::Tls& tls);
 absl::StatusOr<Secrets> OpenSecrets(const config::Config& config,
                                     const std::vector<std::string>& permissions, Clock* clock);
 
-// The current keys for webhook signatures. If a file becomes invalid while the process runs, its
-// previous keys stay in use and the problem is logged (SecretFile).
-std::vector<webhook::SigningKey> SigningKeys(const Secrets& secrets);
+// The current keys for webhook signatures, decoded when a file has changed. If a file becomes
+// invalid while the process runs, its previous keys stay in use and the problem is logged
+// (SecretFile). Thread-safe. Borrows the secrets.
+class WebhookKeys {
+ public:
+  explicit WebhookKeys(const Secrets* secrets) : secrets_(secrets) {}
+  webhook::SigningKeys Now();
+
+ private:
+  const Secrets* const secrets_;
+  Mutex mutex_;
+  std::vector<SecretFile::Lines> lines_ ABSL_GUARDED_BY(mutex_);  // what `keys_` was made of
+  webhook::SigningKeys keys_ ABSL_GUARDED_BY(mutex_);
+};
 
 }  // namespace ipp

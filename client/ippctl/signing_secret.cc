@@ -46,7 +46,7 @@ absl::StatusOr<SigningKeys> ReadOrMakeSigningKeys(const std::string& path) {
     file = SecretFile::Open(path, Clock::Real());
   }
   if (!file.ok()) return file.status();
-  for (const std::string& line : (*file)->lines()) {
+  for (const std::string& line : *(*file)->lines()) {
     absl::StatusOr<std::string> key = webhook::DecodeSecret(line);
     if (!key.ok()) {
       return absl::InvalidArgumentError(absl::StrCat(path, ": ", key.status().message()));

@@ -122,7 +122,8 @@ absl::StatusOr<const CallerEntry*> CallerTable::ByToken(absl::string_view author
   // Always compares with every entry, so that the time taken does not reveal which caller matched.
   for (const CallerEntry& entry : entries_) {
     if (!entry.token_sha256) continue;
-    for (const std::string& configured : entry.token_sha256()) {
+    const auto digests = entry.token_sha256();
+    for (const std::string& configured : *digests) {
       if (SameDigest(digest, configured) && match == nullptr) match = &entry;
     }
   }

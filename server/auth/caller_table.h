@@ -18,7 +18,7 @@ struct CallerEntry {
   std::string name;
   // SHA-256 digests of the caller's bearer tokens, in hex; a text that is not a digest matches
   // nothing. Called for each RPC, on any thread, since the files are re-read.
-  std::function<std::vector<std::string>()> token_sha256;
+  std::function<std::shared_ptr<const std::vector<std::string>>()> token_sha256;
   // URI or DNS names of its client certificates (subjectAltName), as CertificateName makes them.
   std::vector<std::string> certificate_names = {};
   std::vector<std::string> merchants;    // ids of configured merchants

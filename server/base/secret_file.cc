@@ -40,7 +40,7 @@ absl::StatusOr<std::unique_ptr<SecretFile>> SecretFile::Open(std::string path, C
   return file;
 }
 
-std::vector<std::string> SecretFile::lines() {
+SecretFile::Lines SecretFile::lines() {
   const absl::Time now = clock_->Now();
   MutexLock lock(&mutex_);
   // The second condition: if the clock was set back, the file must still be checked.
@@ -55,7 +55,7 @@ std::vector<std::string> SecretFile::lines() {
   return lines_;
 }
 
-std::string SecretFile::value() { return lines().front(); }
+std::string SecretFile::value() { return lines()->front(); }
 
 absl::Status SecretFile::Load() {
   const auto stamp_of = [](const struct stat& info) {
@@ -73,7 +73,7 @@ absl::Status SecretFile::Load() {
 
   struct stat info;
   if (stat(path_.c_str(), &info) != 0) return system_error(errno);
-  if (!lines_.empty() && stamp_of(info) == stamp_) return absl::OkStatus();
+  if (lines_ != nullptr && stamp_of(info) == stamp_) return absl::OkStatus();
 
   // Without O_NONBLOCK, opening a named pipe would block forever.
   const int fd = open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -98,7 +98,7 @@ absl::Status SecretFile::Load() {
   if (check_ != nullptr) {
     if (const absl::Status refused = check_(lines); !refused.ok()) return error(refused.message());
   }
-  lines_ = std::move(lines);
+  lines_ = std::make_shared<const std::vector<std::string>>(std::move(lines));
   stamp_ = stamp_of(info);
   return absl::OkStatus();
 }

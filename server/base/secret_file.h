@@ -28,7 +28,9 @@ class SecretFile {
   // '#'. Checks the file at most once a second and reads it again if it has changed (time, size or
   // inode: Kubernetes swaps a symlink). If the new content cannot be read, is empty, or is refused
   // by the check, the old value stays in use and the problem is logged once.
-  std::vector<std::string> lines();
+  // The same object until they change; never null.
+  using Lines = std::shared_ptr<const std::vector<std::string>>;
+  Lines lines();
   // The first line.
   std::string value();
   const std::string& path() const { return path_; }
@@ -49,7 +51,7 @@ class SecretFile {
   Clock* const clock_;
   const Check check_;
   Mutex mutex_;
-  std::vector<std::string> lines_ ABSL_GUARDED_BY(mutex_);
+  Lines lines_ ABSL_GUARDED_BY(mutex_);
   Stamp stamp_ ABSL_GUARDED_BY(mutex_);
   bool complained_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Time next_look_ ABSL_GUARDED_BY(mutex_);

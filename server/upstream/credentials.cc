@@ -25,20 +25,31 @@ absl::Status Credentials::Add(std::string merchant_id, std::string username, std
                               Clock* clock) {
   IPP_ASSIGN_OR_RETURN(std::unique_ptr<SecretFile> key,
                        SecretFile::Open(std::move(key_file), clock, &CheckKey));
-  entries_[std::move(merchant_id)] = Entry{std::move(username), std::move(key)};
+  entries_[std::move(merchant_id)] = std::make_unique<Entry>(std::move(username), std::move(key));
   return absl::OkStatus();
 }
 
-absl::StatusOr<Credentials::Key> Credentials::Find(absl::string_view merchant_id) const {
-  const auto it = entries_.find(std::string(merchant_id));
+std::shared_ptr<const Credentials::Key> Credentials::Entry::Now() {
+  SecretFile::Lines lines = file_->lines();
+  MutexLock lock(&mutex_);
+  if (lines != lines_) {
+    const std::string& secret = lines->front();
+    // The upstream accepts the raw key after `Basic `, or ordinary HTTP Basic with the Portal's
+    // user name.
+    const std::string sent =
+        username_.empty() ? secret : absl::Base64Escape(absl::StrCat(username_, ":", secret));
+    key_ = std::make_shared<const Key>(
+        Key{.authorization = absl::StrCat("Basic ", sent), .secrets = {sent, secret}});
+    lines_ = std::move(lines);
+  }
+  return key_;
+}
+
+absl::StatusOr<std::shared_ptr<const Credentials::Key>> Credentials::Find(
+    absl::string_view merchant_id) const {
+  const auto it = entries_.find(merchant_id);
   if (it == entries_.end()) return absl::NotFoundError("merchant is not configured");
-  const std::string secret = it->second.key->value();
-  const std::string& user = it->second.username;
-  // The upstream accepts the raw key after `Basic `, or ordinary HTTP Basic with the Portal's user
-  // name.
-  const std::string sent =
-      user.empty() ? secret : absl::Base64Escape(absl::StrCat(user, ":", secret));
-  return Key{.authorization = absl::StrCat("Basic ", sent), .secrets = {sent, secret}};
+  return it->second->Now();
 }
 
 }  // namespace ipp::upstream

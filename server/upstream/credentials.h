@@ -1,13 +1,17 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "server/base/clock.h"
+#include "server/base/mutex.h"
 #include "server/base/secret_file.h"
 
 namespace ipp::upstream {
@@ -21,21 +25,32 @@ class Credentials {
                    Clock* clock);
 
   struct Key {
-    std::string
-        authorization;  // the header's value: `Basic <key>`, or `Basic base64(username:key)`
+    // The header's value: `Basic <key>`, or `Basic base64(username:key)`.
+    std::string authorization;
     // Every form in which the key is sent, so that it can be removed from text that the upstream
     // echoes.
     std::vector<std::string> secrets;
   };
-  // NOT_FOUND for a merchant that is not configured.
-  absl::StatusOr<Key> Find(absl::string_view merchant_id) const;
+  // The same object until the file changes; never null. NOT_FOUND for a merchant that is not
+  // configured.
+  absl::StatusOr<std::shared_ptr<const Key>> Find(absl::string_view merchant_id) const;
 
  private:
-  struct Entry {
-    std::string username;
-    std::unique_ptr<SecretFile> key;
+  class Entry {
+   public:
+    Entry(std::string username, std::unique_ptr<SecretFile> file)
+        : username_(std::move(username)), file_(std::move(file)) {}
+    std::shared_ptr<const Key> Now();
+
+   private:
+    const std::string username_;
+    const std::unique_ptr<SecretFile> file_;
+    Mutex mutex_;
+    // What `key_` was made of.
+    SecretFile::Lines lines_ ABSL_GUARDED_BY(mutex_);
+    std::shared_ptr<const Key> key_ ABSL_GUARDED_BY(mutex_);
   };
-  std::map<std::string, Entry> entries_;
+  std::map<std::string, std::unique_ptr<Entry>, std::less<>> entries_;
 };
 
 }  // namespace ipp::upstream

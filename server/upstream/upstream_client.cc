@@ -148,7 +148,7 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
         done_(std::move(done)) {}
 
   void Start(const google::protobuf::Message& request, routes::RestRequest rest,
-             Credentials::Key key) {
+             std::shared_ptr<const Credentials::Key> key) {
     if (const auto* asked = row_.subject.asked) {
       subject_ = request.GetReflection()->GetString(request, asked);
     }
@@ -207,7 +207,7 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     request.repeatable = ToRepeatable(route_.options().repeat());
     request.deadline = std::min(context_.deadline, started_ + shared_->options.timeout);
     request.headers.reserve(6);
-    request.headers.emplace_back("authorization", take(key_.authorization));
+    request.headers.emplace_back("authorization", key_->authorization);
     request.headers.emplace_back("accept", "application/json");
     if (!request.body.empty()) request.headers.emplace_back("content-type", "application/json");
     if (route_.options().merchant_header()) {
@@ -235,7 +235,7 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     if (!route_.Succeeded(result.response.code)) {
       Count(EndingOf(result.response.code));
       Failure failure = FromResponse(result.response, route_.options().repeat(),
-                                     route_.options().body(), key_.secrets, now);
+                                     route_.options().body(), key_->secrets, now);
       LogTrouble(failure.status);
       return RetryOrFinish(std::move(failure), now);
     }
@@ -254,7 +254,7 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     if (!read.ok()) {
       Count(Ending::kMalformed);
       Failure failure = FromMalformedAnswer(result.response, route_.options().repeat(),
-                                            read.message(), key_.secrets);
+                                            read.message(), key_->secrets);
       LogTrouble(failure.status);
       return Finish(std::move(failure.status), failure.outcome);
     }
@@ -353,7 +353,7 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
   CallContext context_;
   Done done_;
   routes::RestRequest rest_;
-  Credentials::Key key_;
+  std::shared_ptr<const Credentials::Key> key_;
   std::string subject_;  // the id in the path
   int attempt_ = 0;
   bool left_ = false;  // an attempt, or a part of it, may have reached the upstream
@@ -402,7 +402,7 @@ std::shared_ptr<UpstreamClient::Call> UpstreamClient::Start(
     attempts->FailLater(rest.status());
     return attempts;
   }
-  absl::StatusOr<Credentials::Key> key = shared_->credentials->Find(context.merchant_id);
+  auto key = shared_->credentials->Find(context.merchant_id);
   if (!key.ok()) {
     attempts->FailLater(MakeError(absl::StatusCode::kInternal,
                                   "the merchant has no key with the upstream",

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
+#include "server/base/status_macros.h"
 #include "server/webhook/event_reader.h"
 #include "server/webhook/signature.h"
 
@@ -43,24 +44,20 @@ Answer Say(Result result, std::string text) {
 absl::StatusOr<std::set<std::string>> Signers(const Delivery& delivery,
                                               const std::vector<SigningKey>& keys, absl::Time now,
                                               absl::Duration tolerance) {
-  const SignedHeaders headers{delivery.id, delivery.timestamp, delivery.signature};
+  std::vector<absl::string_view> bytes;
+  bytes.reserve(keys.size());
+  for (const SigningKey& key : keys) bytes.push_back(key.key);
+  IPP_ASSIGN_OR_RETURN(const std::vector<size_t> found,
+                       FindSigners({delivery.id, delivery.timestamp, delivery.signature},
+                                   delivery.body, bytes, now, tolerance));
   std::set<std::string> signers;
-  absl::Status refused = Verify(headers, delivery.body, {}, now, tolerance);  // if there are none
-  for (const SigningKey& key : keys) {
-    absl::Status verified = Verify(headers, delivery.body, {key.key}, now, tolerance);
-    if (verified.ok()) {
-      signers.insert(key.merchant_id);
-    } else {
-      refused = std::move(verified);
-    }
-  }
-  if (signers.empty()) return refused;
+  for (const size_t i : found) signers.insert(keys[i].merchant_id);
   return signers;
 }
 
 }  // namespace
 
-Receiver::Receiver(std::function<std::vector<SigningKey>()> keys, absl::Duration tolerance,
+Receiver::Receiver(std::function<SigningKeys()> keys, absl::Duration tolerance,
                    sessions::SessionRecorder* recorder, FindOwner find_owner, Clock* clock,
                    Metrics* metrics)
     : keys_(std::move(keys)),
@@ -85,12 +82,12 @@ void Receiver::Take(Delivery delivery, absl::AnyInvocable<void(Answer) &&> done)
     std::move(done)(Say(result, std::move(text)));
   };
 
-  const std::vector<SigningKey> keys = keys_();
-  auto signers = Signers(delivery, keys, now, tolerance_);
+  const SigningKeys keys = keys_();
+  auto signers = Signers(delivery, *keys, now, tolerance_);
   // The timestamp is also accepted by the machine's own clock: after a jump of the wall clock it
   // may be the one that is right.
   if (const absl::Time wall = clock_->Wall(); !signers.ok() && wall != now) {
-    if (auto by_wall = Signers(delivery, keys, wall, tolerance_); by_wall.ok()) signers = by_wall;
+    if (auto by_wall = Signers(delivery, *keys, wall, tolerance_); by_wall.ok()) signers = by_wall;
   }
   if (!signers.ok()) {
     const std::string why(signers.status().message());

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct SigningKey {
   std::string merchant_id;
   std::string key;  // decoded
 };
+using SigningKeys = std::shared_ptr<const std::vector<SigningKey>>;
 
 // Finds the one of `merchants` to which a session belongs; see sessions::SessionOwner.
 using FindOwner =
@@ -62,7 +64,7 @@ using FindOwner =
 class Receiver {
  public:
   // `keys` is called for each delivery, since secrets are read again when their file changes.
-  Receiver(std::function<std::vector<SigningKey>()> keys, absl::Duration tolerance,
+  Receiver(std::function<SigningKeys()> keys, absl::Duration tolerance,
            sessions::SessionRecorder* recorder, FindOwner find_owner, Clock* clock,
            Metrics* metrics);
 
@@ -76,7 +78,7 @@ class Receiver {
   void FindMerchant(sessions::SessionUpdate update, std::vector<std::string> signers, Done done);
   void Record(sessions::SessionUpdate update, Done done);
 
-  const std::function<std::vector<SigningKey>()> keys_;
+  const std::function<SigningKeys()> keys_;
   const absl::Duration tolerance_;
   sessions::SessionRecorder* const recorder_;
   const FindOwner find_owner_;

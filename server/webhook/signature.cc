@@ -22,9 +22,11 @@ namespace {
 constexpr char kSecretPrefix[] = "whsec_";
 constexpr char kVersionPrefix[] = "v1,";
 
-std::string Mac(absl::string_view key, absl::string_view id, absl::string_view timestamp,
-                absl::string_view body) {
-  const std::string message = absl::StrCat(id, ".", timestamp, ".", body);
+std::string Message(absl::string_view id, absl::string_view timestamp, absl::string_view body) {
+  return absl::StrCat(id, ".", timestamp, ".", body);
+}
+
+std::string Mac(absl::string_view key, absl::string_view message) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
@@ -79,12 +81,13 @@ absl::StatusOr<std::string> DecodeSecret(absl::string_view secret) {
 
 std::string Sign(absl::string_view key, absl::string_view id, absl::string_view timestamp,
                  absl::string_view body) {
-  return absl::StrCat(kVersionPrefix, absl::Base64Escape(Mac(key, id, timestamp, body)));
+  return absl::StrCat(kVersionPrefix, absl::Base64Escape(Mac(key, Message(id, timestamp, body))));
 }
 
-absl::Status Verify(const SignedHeaders& headers, absl::string_view body,
-                    const std::vector<std::string>& keys, absl::Time now,
-                    absl::Duration tolerance) {
+absl::StatusOr<std::vector<size_t>> FindSigners(const SignedHeaders& headers,
+                                                absl::string_view body,
+                                                const std::vector<absl::string_view>& keys,
+                                                absl::Time now, absl::Duration tolerance) {
   if (headers.id.empty()) return absl::UnauthenticatedError("webhook-id is missing");
   if (headers.timestamp.empty()) return absl::UnauthenticatedError("webhook-timestamp is missing");
   if (headers.signature.empty()) return absl::UnauthenticatedError("webhook-signature is missing");
@@ -95,13 +98,21 @@ absl::Status Verify(const SignedHeaders& headers, absl::string_view body,
   if (signatures.empty()) {
     return absl::UnauthenticatedError("webhook-signature holds no v1 signature");
   }
-  for (const std::string& key : keys) {
-    const std::string expected = Mac(key, headers.id, headers.timestamp, body);
-    for (const std::string& signature : signatures) {
-      if (SameBytes(signature, expected)) return absl::OkStatus();
-    }
+  const std::string message = Message(headers.id, headers.timestamp, body);
+  std::vector<size_t> signers;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const std::string expected = Mac(keys[i], message);
+    const auto same = [&](const std::string& one) { return SameBytes(one, expected); };
+    if (std::any_of(signatures.begin(), signatures.end(), same)) signers.push_back(i);
   }
-  return absl::UnauthenticatedError("webhook-signature matches no key");
+  if (signers.empty()) return absl::UnauthenticatedError("webhook-signature matches no key");
+  return signers;
+}
+
+absl::Status Verify(const SignedHeaders& headers, absl::string_view body,
+                    const std::vector<std::string>& keys, absl::Time now,
+                    absl::Duration tolerance) {
+  return FindSigners(headers, body, {keys.begin(), keys.end()}, now, tolerance).status();
 }
 
 }  // namespace ipp::webhook

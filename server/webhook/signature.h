@@ -25,9 +25,15 @@ struct SignedHeaders {
   absl::string_view signature;  // webhook-signature: `v1,<base64>` entries separated by spaces
 };
 
-// OK if any v1 signature matches any key (compared in constant time) and the timestamp is within
-// `tolerance` of `now` in either direction. Otherwise UNAUTHENTICATED: the message says which check
-// failed, and nothing about a key.
+// The positions in `keys` of those that made one of the v1 signatures (compared in constant time);
+// at least one. UNAUTHENTICATED if there is none, or if the timestamp is not within `tolerance` of
+// `now` in either direction: the message says which check failed, and nothing about a key.
+absl::StatusOr<std::vector<size_t>> FindSigners(const SignedHeaders& headers,
+                                                absl::string_view body,
+                                                const std::vector<absl::string_view>& keys,
+                                                absl::Time now, absl::Duration tolerance);
+
+// The same, for who needs to know only whether there is one.
 absl::Status Verify(const SignedHeaders& headers, absl::string_view body,
                     const std::vector<std::string>& keys, absl::Time now, absl::Duration tolerance);
 

@@ -29,7 +29,8 @@ const std::vector<std::string> kPermissions = {"devices.read", "events.read", "s
 CallerEntry Entry(std::string name, std::vector<std::string> digests,
                   std::vector<std::string> merchants, std::vector<std::string> permissions) {
   return {.name = std::move(name),
-          .token_sha256 = [digests = std::move(digests)] { return digests; },
+          .token_sha256 = [digests = std::make_shared<const std::vector<std::string>>(
+                               std::move(digests))] { return digests; },
           .merchants = std::move(merchants),
           .permissions = std::move(permissions)};
 }
@@ -134,7 +135,9 @@ TEST(CallerTable, WithoutEntriesLetsEveryoneDoEverything) {
 TEST(CallerTable, AsksForTheDigestsOnEachCall) {
   auto digests = std::make_shared<std::vector<std::string>>();
   CallerEntry entry = Entry("shop", {}, {"PM1"}, {"*"});
-  entry.token_sha256 = [digests] { return *digests; };
+  entry.token_sha256 = [digests] {
+    return std::make_shared<const std::vector<std::string>>(*digests);
+  };
   const auto table = CallerTable::Create({entry}, {"PM1"}, kPermissions);
   ASSERT_TRUE(table.ok());
   EXPECT_FALSE((*table)->Authorize({.authorization = "Bearer shop-token"}, "sessions.read").ok());

@@ -52,7 +52,7 @@ class SecretFileTest : public ::testing::Test {
 TEST_F(SecretFileTest, GivesTheLinesThatMeanSomething) {
   Write("# two, while one is replaced\n\n  whsec_a\t\r\n#whsec_old\nwhsec_b");
   const auto file = Open();
-  EXPECT_THAT(file->lines(), ElementsAre("whsec_a", "whsec_b"));
+  EXPECT_THAT(*file->lines(), ElementsAre("whsec_a", "whsec_b"));
   EXPECT_EQ(file->value(), "whsec_a");
   EXPECT_EQ(file->path(), Path());
 }
@@ -70,10 +70,10 @@ TEST_F(SecretFileTest, KeepsTheOldValueWhereTheCheckRefusesTheNewOne) {
   const auto file = SecretFile::Open(Path(), &clock_, &EvenLines).value();
   Replace("three");
   clock_.Advance(absl::Seconds(2));
-  EXPECT_THAT(file->lines(), ElementsAre("one", "two"));
+  EXPECT_THAT(*file->lines(), ElementsAre("one", "two"));
   Replace("four\nfive");
   clock_.Advance(absl::Seconds(2));
-  EXPECT_THAT(file->lines(), ElementsAre("four", "five"));
+  EXPECT_THAT(*file->lines(), ElementsAre("four", "five"));
 }
 
 struct UnusableRow {

@@ -32,11 +32,14 @@ CallOptions As(const std::string& caller) {
 class StreamLimits : public StreamBed {
  protected:
   void AddCaller(const std::string& name) {
-    caller_entries_.push_back(
-        {.name = name,
-         .token_sha256 = [name] { return std::vector<std::string>{Sha256Hex("token-of-" + name)}; },
-         .merchants = {"PM1"},
-         .permissions = {"*"}});
+    caller_entries_.push_back({.name = name,
+                               .token_sha256 =
+                                   [name] {
+                                     return std::make_shared<const std::vector<std::string>>(
+                                         1, Sha256Hex("token-of-" + name));
+                                   },
+                               .merchants = {"PM1"},
+                               .permissions = {"*"}});
   }
   // Reads nothing of what is larger than a few kilobytes until it is asked to.
   std::unique_ptr<EventFeed> SlowReader() {

@@ -25,30 +25,37 @@ TEST_F(CredentialsTest, SendsTheKeyAloneWithoutAUserName) {
   ASSERT_TRUE(credentials_.Add("PM1", "", files_.Write("key", "kpk_1\n"), &clock_).ok());
   const auto key = credentials_.Find("PM1");
   ASSERT_TRUE(key.ok());
-  EXPECT_EQ(key->authorization, "Basic kpk_1");
-  EXPECT_THAT(key->secrets, Contains("kpk_1"));
+  EXPECT_EQ((*key)->authorization, "Basic kpk_1");
+  EXPECT_THAT((*key)->secrets, Contains("kpk_1"));
 }
 
 TEST_F(CredentialsTest, EncodesUserNameAndKeyAsHttpBasic) {
   ASSERT_TRUE(credentials_.Add("PM1", "shop", files_.Write("key", "kpk_1"), &clock_).ok());
   const auto key = credentials_.Find("PM1");
   ASSERT_TRUE(key.ok());
-  EXPECT_EQ(key->authorization, "Basic c2hvcDprcGtfMQ==");
-  EXPECT_THAT(key->secrets, UnorderedElementsAre("kpk_1", "c2hvcDprcGtfMQ=="));
+  EXPECT_EQ((*key)->authorization, "Basic c2hvcDprcGtfMQ==");
+  EXPECT_THAT((*key)->secrets, UnorderedElementsAre("kpk_1", "c2hvcDprcGtfMQ=="));
 }
 
 TEST_F(CredentialsTest, KeepsEachMerchantsKeyApart) {
   ASSERT_TRUE(credentials_.Add("PM1", "", files_.Write("key1", "kpk_1"), &clock_).ok());
   ASSERT_TRUE(credentials_.Add("PM2", "", files_.Write("key2", "kpk_2"), &clock_).ok());
-  EXPECT_EQ(credentials_.Find("PM1")->authorization, "Basic kpk_1");
-  EXPECT_EQ(credentials_.Find("PM2")->authorization, "Basic kpk_2");
+  EXPECT_EQ(credentials_.Find("PM1").value()->authorization, "Basic kpk_1");
+  EXPECT_EQ(credentials_.Find("PM2").value()->authorization, "Basic kpk_2");
 }
 
 TEST_F(CredentialsTest, ReadsAReplacedFileAgain) {
   ASSERT_TRUE(credentials_.Add("PM1", "", files_.Write("key", "kpk_old"), &clock_).ok());
   files_.Write("key", "kpk_new");
   clock_.Advance(absl::Seconds(2));
-  EXPECT_EQ(credentials_.Find("PM1")->authorization, "Basic kpk_new");
+  EXPECT_EQ(credentials_.Find("PM1").value()->authorization, "Basic kpk_new");
+}
+
+TEST_F(CredentialsTest, KeepsAKeyReadyUntilItsFileChanges) {
+  ASSERT_TRUE(credentials_.Add("PM1", "", files_.Write("key", "kpk_1"), &clock_).ok());
+  const auto first = credentials_.Find("PM1").value();
+  clock_.Advance(absl::Seconds(2));
+  EXPECT_EQ(credentials_.Find("PM1").value(), first);
 }
 
 TEST_F(CredentialsTest, DoesNotKnowOtherMerchants) {

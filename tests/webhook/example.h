@@ -1,7 +1,9 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -21,6 +23,10 @@ inline constexpr char kExampleBody[] =
     R"("data":{"session_id":"11111111-1111-4111-8111-111111111111",)"
     R"("order_id":"22222222-2222-4222-8222-222222222222","failure_reason":null}})";
 inline constexpr char kExampleSignature[] = "v1,8z9mtFqdlOMp0s3dfzdz2zjTjKLyHGOsevAnQObEECY=";
+
+inline SigningKeys MakeKeys(std::vector<SigningKey> keys) {
+  return std::make_shared<const std::vector<SigningKey>>(std::move(keys));
+}
 
 inline std::string ExampleKey() { return DecodeSecret(kExampleSecret).value(); }
 

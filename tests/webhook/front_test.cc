@@ -38,7 +38,7 @@ class FrontTest : public testing::Test {
   store::FakeStore store_{&clock_};
   sessions::SessionRecorder recorder_{&store_, &metrics_};
   Receiver receiver_{[] {
-                       return std::vector<SigningKey>{{"DM00000001", ExampleKey()}};
+                       return MakeKeys({{"DM00000001", ExampleKey()}});
                      },
                      absl::Minutes(5),
                      &recorder_,

@@ -67,7 +67,7 @@ class ReceiverTest : public testing::Test {
   absl::StatusOr<std::string> owner_ = absl::InternalError("asked for an owner");
   std::vector<std::string> candidates_;
   std::vector<SigningKey> keys_ = {{kMerchant, ExampleKey()}, {kOther, "other key"}};
-  Receiver receiver_{[this] { return keys_; },
+  Receiver receiver_{[this] { return MakeKeys(keys_); },
                      absl::Minutes(5),
                      &recorder_,
                      [this](std::vector<std::string> merchants, const std::string&, auto done) {
@@ -299,7 +299,7 @@ TEST(Receiver, TakesDeliveriesFromManyThreads) {
   sessions::SessionRecorder recorder(&store, &metrics);
   Receiver receiver(
       [] {
-        return std::vector<SigningKey>{{kMerchant, ExampleKey()}};
+        return MakeKeys({{kMerchant, ExampleKey()}});
       },
       absl::Minutes(5), &recorder, NoOwner(), &clock, &metrics);
   Mutex mutex;

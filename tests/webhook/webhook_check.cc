@@ -63,7 +63,7 @@ class Intake {
   store::FakeStore store_{&clock_, store::FakeStore::Mode::kManual, disk_};
   sessions::SessionRecorder recorder_{&store_, &metrics_};
   Receiver receiver_{[] {
-                       return std::vector<SigningKey>{{kMerchant, kKey}};
+                       return MakeKeys({{kMerchant, kKey}});
                      },
                      absl::Minutes(5),
                      &recorder_,
