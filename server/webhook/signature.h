@@ -33,7 +33,7 @@ absl::StatusOr<std::vector<size_t>> FindSigners(const SignedHeaders& headers,
                                                 const std::vector<absl::string_view>& keys,
                                                 absl::Time now, absl::Duration tolerance);
 
-// The same, for who needs to know only whether there is one.
+// OK if FindSigners finds a key; otherwise its error.
 absl::Status Verify(const SignedHeaders& headers, absl::string_view body,
                     const std::vector<std::string>& keys, absl::Time now, absl::Duration tolerance);
 
