@@ -104,8 +104,8 @@ void GiveToServer(const std::string& path) {
   if (user != nullptr) (void)!chown(path.c_str(), user->pw_uid, user->pw_gid);
 }
 
-// The processes of a server: a process whose parent is `postmaster`, and itself.
-std::vector<http::Fd> Handles(pid_t postmaster) {
+// The processes of a server but its first one: those whose parent is `postmaster`.
+std::vector<http::Fd> Children(pid_t postmaster) {
   std::vector<http::Fd> handles;
   for (const auto& entry : fs::directory_iterator("/proc")) {
     pid_t pid = 0;
@@ -114,9 +114,7 @@ std::vector<http::Fd> Handles(pid_t postmaster) {
     const std::string stat = ReadAll((entry.path() / "stat").string());
     const std::vector<std::string> rest = absl::StrSplit(stat.substr(stat.rfind(')') + 1), ' ');
     pid_t parent = 0;
-    const bool child =
-        rest.size() > 2 && absl::SimpleAtoi(rest[2], &parent) && parent == postmaster;
-    if (child || pid == postmaster) {
+    if (rest.size() > 2 && absl::SimpleAtoi(rest[2], &parent) && parent == postmaster) {
       handles.emplace_back(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
     }
   }
@@ -260,6 +258,7 @@ absl::Status PostgresServer::Launch() {
       "shared_buffers=16MB",
       "dynamic_shared_memory_type=mmap",  // a killed server leaves nothing outside its directory
       "autovacuum=off",
+      "wal_retrieve_retry_interval=100ms",  // a standby that is promoted may sit one out
       absl::StrCat("fsync=", options_.fsync ? "on" : "off"),
       absl::StrCat("full_page_writes=", options_.fsync ? "on" : "off"),
       absl::StrCat("ssl=", options_.cert_file.empty() ? "off" : "on")};
@@ -321,21 +320,27 @@ absl::Status PostgresServer::LoadDump(const std::string& database, const std::st
 // ---- Ends. ----
 
 absl::Status PostgresServer::SignalAll(int signal) {
-  for (const http::Fd& process : Handles(pid_)) Send(process, signal);
+  for (const http::Fd& child : Children(pid_)) Send(child, signal);
+  kill(pid_, signal);
   return absl::OkStatus();
 }
 
+// The postmaster last, when its children are gone. A backend that waits for the standby and sees
+// the postmaster die gives the wait up, and for a moment other backends see a commit that the
+// standby does not have. A machine that falls takes all processes in one moment; there is no such
+// moment.
 absl::Status PostgresServer::Kill() {
   if (pid_ <= 0) return absl::FailedPreconditionError("it does not run");
   kill(pid_, SIGSTOP);  // it makes no more processes
-  const std::vector<http::Fd> processes = Handles(pid_);
-  for (const http::Fd& process : processes) Send(process, SIGKILL);
+  const std::vector<http::Fd> children = Children(pid_);
+  for (const http::Fd& child : children) Send(child, SIGKILL);
+  for (const http::Fd& child : children) {
+    pollfd ended{child.get(), POLLIN, 0};
+    if (child.valid()) poll(&ended, 1, -1);
+  }
+  kill(pid_, SIGKILL);
   waitpid(pid_, nullptr, 0);
   pid_ = -1;
-  for (const http::Fd& process : processes) {
-    pollfd ended{process.get(), POLLIN, 0};
-    if (process.valid()) poll(&ended, 1, -1);
-  }
   return absl::OkStatus();
 }
 

@@ -58,7 +58,7 @@ class PostgresServer {
   // Puts what Dump() wrote in the place of what the database has, with pg_restore.
   absl::Status LoadDump(const std::string& database, const std::string& file);
 
-  // SIGKILL to all of its processes at once; waits until they are gone.
+  // SIGKILL to all of its processes, as if its machine fell; waits until they are gone.
   absl::Status Kill();
   // Ends it in order, without waiting for clients.
   absl::Status Stop();
