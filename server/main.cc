@@ -122,7 +122,8 @@ void RaiseFileLimit() {
 
 // A thread that wakes another one goes on with what it does, instead of making room at once: what
 // follows is then done in one turn, a fifth less CPU a call (docs/adr/0023). Needs no privilege,
-// and changes nothing about the share of the CPU. All threads inherit it.
+// and changes nothing about the share of the CPU. Threads inherit it; those that an event passes
+// undo it for themselves (base/this_thread.h).
 void LetThreadsFinishTheirTurn() {
   const sched_param none{};
   sched_setscheduler(0, SCHED_BATCH, &none);  // where it is refused, the gateway is only slower

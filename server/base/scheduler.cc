@@ -1,5 +1,5 @@
 #include "server/base/scheduler.h"
-#include "server/base/thread_name.h"
+#include "server/base/this_thread.h"
 
 #include <algorithm>
 

@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
-#include "server/base/thread_name.h"
+#include "server/base/this_thread.h"
 #include "server/events/cursor.h"
 #include "server/events/hub_reader.h"
 #include "server/events/store_answer.h"
@@ -50,6 +50,7 @@ EventHub::EventHub(store::Store* store, HubOptions options, Metrics* metrics)
   Heard(store_->bounds().latest, {});
   thread_ = std::thread([this] {
     NameThisThread("hub");
+    WakeThisThreadAtOnce();
     Run();
   });
 }

@@ -22,7 +22,7 @@
 #include "server/base/log_rate_limiter.h"
 #include "server/base/mutex.h"
 #include "server/base/status_macros.h"
-#include "server/base/thread_name.h"
+#include "server/base/this_thread.h"
 #include "server/grpc_port/listening_sockets.h"
 
 namespace ipp::grpc_port {

@@ -1,5 +1,5 @@
 #include "server/http/curl_loop.h"
-#include "server/base/thread_name.h"
+#include "server/base/this_thread.h"
 
 #include <algorithm>
 #include <utility>

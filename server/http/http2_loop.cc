@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "absl/time/time.h"
-#include "server/base/thread_name.h"
+#include "server/base/this_thread.h"
 
 namespace ipp::http {
 namespace {

@@ -10,7 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/mutex.h"
-#include "server/base/thread_name.h"
+#include "server/base/this_thread.h"
 
 namespace ipp::http {
 namespace {

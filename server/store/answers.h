@@ -7,7 +7,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "server/base/mutex.h"
-#include "server/base/thread_name.h"
+#include "server/base/this_thread.h"
 
 namespace ipp::store {
 
@@ -48,6 +48,7 @@ class Answers {
  private:
   void Run() {
     NameThisThread("store-answers");
+    WakeThisThreadAtOnce();
     while (true) {
       std::deque<Answer> answers;
       {

@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
-#include "server/base/thread_name.h"
+#include "server/base/this_thread.h"
 #include "server/store/keepable.h"
 
 namespace ipp::store {
@@ -57,10 +57,12 @@ QueuedStore::QueuedStore(Backend backend, const QueueOptions& options, Clock* cl
   if (backend.now) SetDatabaseTime(*backend.now);
   write_thread_ = std::thread([this] {
     NameThisThread("store-writer");
+    WakeThisThreadAtOnce();
     WriteLoop();
   });
   read_thread_ = std::thread([this] {
     NameThisThread("store-reader");
+    WakeThisThreadAtOnce();
     ReadLoop();
   });
 }

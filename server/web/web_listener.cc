@@ -22,7 +22,7 @@
 #include "server/base/log_rate_limiter.h"
 #include "server/base/mutex.h"
 #include "server/base/status_macros.h"
-#include "server/base/thread_name.h"
+#include "server/base/this_thread.h"
 #include "server/web/connection.h"
 #include "server/web/loop_gate.h"
 
@@ -97,6 +97,7 @@ class Listener final : public WebListener, public ConnectionOwner {
     Accept();
     thread_ = std::thread([this] {
       NameThisThread(options_.name.c_str());
+      WakeThisThreadAtOnce();
       loop_.run();
     });
     return absl::OkStatus();

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/base/thread_name.h"
+#include "server/base/this_thread.h"
 #include "server/store/postgres/connection_settings.h"
 #include "server/store/postgres/reader.h"
 #include "server/store/postgres/reconnecting_connection.h"
@@ -70,6 +70,7 @@ class PostgresStore final : public QueuedStore {
         tail_(std::move(tail)) {
     follow_thread_ = std::thread([this] {
       NameThisThread("store-listener");
+      WakeThisThreadAtOnce();
       Follow();
     });
   }
