@@ -55,6 +55,7 @@ class AppImpl final : public App {
       reconciler_.reset();
     }
     transport_.reset();
+    create_waits_.reset();
     ledger_.reset();
     hub_.reset();
     store_.reset();
@@ -244,6 +245,7 @@ class AppImpl final : public App {
                         config::ToDuration(config_.drain_timeout()) + absl::Seconds(10);
     ledger_ = std::make_unique<creates::CreateLedger>(store_.get(), &clock_, &scheduler_, &metrics_,
                                                       options);
+    create_waits_ = std::make_unique<creates::CreateWaits>(store_.get(), &scheduler_);
   }
 
   upstream::CorrelationField Correlation() const {
@@ -263,6 +265,7 @@ class AppImpl final : public App {
                           .observer = observer_.get(),
                           .reconciler = reconciler_.get(),
                           .ledger = ledger_.get(),
+                          .create_waits = create_waits_.get(),
                           .store = store_.get(),
                           .hub = hub_.get(),
                           .callers = secrets_.callers.get(),
@@ -384,6 +387,7 @@ class AppImpl final : public App {
   std::unique_ptr<upstream::SessionReader> reader_;
   std::unique_ptr<sessions::Reconciler> reconciler_;
   std::unique_ptr<creates::CreateLedger> ledger_;
+  std::unique_ptr<creates::CreateWaits> create_waits_;
   std::unique_ptr<rpc::RpcServer> rpc_;
   std::unique_ptr<sessions::SessionOwner> owner_;
   std::unique_ptr<webhook::Receiver> receiver_;

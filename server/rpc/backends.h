@@ -6,6 +6,7 @@
 #include "server/base/metrics.h"
 #include "server/base/scheduler.h"
 #include "server/creates/create_ledger.h"
+#include "server/creates/create_waits.h"
 #include "server/creates/restore_hold.h"
 #include "server/events/event_hub.h"
 #include "server/routes/route_table.h"
@@ -43,6 +44,7 @@ struct Backends {
   sessions::ReadObserver* observer;
   sessions::Reconciler* reconciler;
   creates::CreateLedger* ledger;
+  creates::CreateWaits* create_waits;
   store::Store* store;
   events::EventHub* hub;
   const auth::CallerTable* callers;

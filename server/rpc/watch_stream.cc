@@ -18,9 +18,6 @@ namespace v1 = kustom::ipp::v1;
 
 using sessions::IsFinal;
 
-// How often to check for a session that is not created yet.
-constexpr absl::Duration kLookAgain = absl::Milliseconds(500);
-
 // The session that was read, or the recorded one if that is later.
 v1::Session Later(v1::Session read, const store::SessionRecord& record) {
   const v1::Session& known = record.session;
@@ -87,9 +84,19 @@ class WatchStream final : public StreamCall {
             return Fail(creates::RefusalOf(*create));
           }
           if (create.ok() && !create->session_id.empty()) return ReadState(create->session_id);
-          if (const absl::Status wanted = StillWanted(); !wanted.ok()) return Fail(wanted);
-          service().backends.scheduler->RunAfter(kLookAgain, [this] { FindByRequest(); });
+          AwaitCreate();
         });
+  }
+
+  void AwaitCreate() {
+    // The wait may be over before Start returns, and the stream with it.
+    const auto self = shared_from_this();
+    wait_.Start([&] {
+      return service().backends.create_waits->Start({upstream_.merchant_id, request_id_}, [this] {
+        if (const absl::Status wanted = StillWanted(); !wanted.ok()) return Fail(wanted);
+        FindByRequest();
+      });
+    });
   }
 
   void ReadState(const std::string& session_id) {
@@ -108,7 +115,10 @@ class WatchStream final : public StreamCall {
     });
   }
 
-  void OnUnwanted() override { call_.Cancel(); }
+  void OnUnwanted() override {
+    call_.Cancel();
+    wait_.Cancel();
+  }
 
   void GotState(const std::string& session_id, const upstream::CallResult& result) {
     const absl::Status& status = result.status;
@@ -215,6 +225,7 @@ class WatchStream final : public StreamCall {
   }
 
   PendingCall<upstream::UpstreamClient::Call> call_;  // the read
+  PendingCall<creates::CreateWaits::Wait> wait_;      // for a create without a session
 
   upstream::CallContext upstream_;
   std::string request_id_;

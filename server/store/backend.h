@@ -67,6 +67,7 @@ class ReadBackend {
   virtual absl::StatusOr<IntentRecord> FindIntent(const std::string& merchant_id,
                                                   const std::string& request_id) = 0;
   virtual absl::StatusOr<std::vector<IntentRecord>> ListIntents(const IntentQuery& query) = 0;
+  virtual absl::StatusOr<std::vector<bool>> AreSettled(const std::vector<IntentKey>& creates) = 0;
   virtual absl::StatusOr<IntentCounts> CountIntents() = 0;
   virtual absl::StatusOr<OpenSessions> CountOpen(absl::Time overdue_before) = 0;
   virtual absl::StatusOr<std::vector<StoredEvent>> ReadEvents(int64_t after, int limit) = 0;

@@ -18,7 +18,6 @@
 namespace ipp::store {
 
 using SessionKey = std::pair<std::string, std::string>;  // merchant, session
-using IntentKey = std::pair<std::string, std::string>;   // merchant, request
 
 // The keys that a batch reads, each once.
 struct BatchKeys {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -17,6 +18,9 @@ enum class IntentState {
   kExecuted = 4,  // the upstream executed the request
   kUnknown = 5,   // the upstream may or may not have executed it
 };
+inline constexpr IntentState kIntentStates[] = {IntentState::kUnderWay, IntentState::kNotSent,
+                                                IntentState::kRejected, IntentState::kExecuted,
+                                                IntentState::kUnknown};
 
 // A create, known by the request_id that the caller (or the gateway) gave it. It is stored before
 // it is sent, and then updated with its outcome.
@@ -39,6 +43,9 @@ struct IntentRecord {
   // Reduced to a tombstone (store/retention.h): `request` is a digest, `answer` is empty.
   bool trimmed = false;
 };
+
+// Names a create: merchant_id, request_id.
+using IntentKey = std::pair<std::string, std::string>;
 
 // A query for creates; the result is ordered newest first.
 struct IntentQuery {

@@ -60,6 +60,12 @@ void QueuedStore::ListIntents(IntentQuery query, Done<std::vector<IntentRecord>>
            std::move(done));
 }
 
+void QueuedStore::AreSettled(std::vector<IntentKey> creates, Done<std::vector<bool>> done) {
+  PushRead(
+      [creates = std::move(creates)](ReadBackend& reader) { return reader.AreSettled(creates); },
+      std::move(done));
+}
+
 void QueuedStore::CountIntents(Done<IntentCounts> done) {
   PushRead([](ReadBackend& reader) { return reader.CountIntents(); }, std::move(done));
 }

@@ -58,6 +58,7 @@ class QueuedStore : public Store {
   void CountOpen(absl::Time overdue_before, Done<OpenSessions> done) final;
   void FindIntent(std::string merchant_id, std::string request_id, Done<IntentRecord> done) final;
   void ListIntents(IntentQuery query, Done<std::vector<IntentRecord>> done) final;
+  void AreSettled(std::vector<IntentKey> creates, Done<std::vector<bool>> done) final;
   void CountIntents(Done<IntentCounts> done) final;
   void OrphanIntents(Orphans which, Done<std::vector<IntentRecord>> done) final;
   absl::Time Now() const final;

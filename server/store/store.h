@@ -226,6 +226,9 @@ class Store {
   virtual void FindIntent(std::string merchant_id, std::string request_id,
                           Done<IntentRecord> done) = 0;
   virtual void ListIntents(IntentQuery query, Done<std::vector<IntentRecord>> done) = 0;
+  // For each of the creates, in their order, whether a caller that waits for its session should
+  // look again: the session is known, or the create was refused.
+  virtual void AreSettled(std::vector<IntentKey> creates, Done<std::vector<bool>> done) = 0;
   virtual void CountIntents(Done<IntentCounts> done) = 0;
   // Turns creates that are kUnderWay and whose `under_way_until` is before `under_way_before` into
   // kUnknown, at most `limit` of them; `done` gets the changed records. Waits in the queue of

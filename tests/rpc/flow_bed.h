@@ -85,6 +85,7 @@ class FlowBed : public testing::Test {
                       .observer = &observer_,
                       .reconciler = nullptr,
                       .ledger = &ledger_,
+                      .create_waits = nullptr,
                       .store = &store_,
                       .hub = nullptr,
                       .callers = callers_.get(),

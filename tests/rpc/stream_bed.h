@@ -111,6 +111,7 @@ class StreamBed : public testing::Test {
                       .observer = nullptr,
                       .reconciler = nullptr,
                       .ledger = nullptr,
+                      .create_waits = nullptr,
                       .store = &replica_,
                       .hub = hub_.get(),
                       .callers = callers_.get(),

@@ -37,6 +37,7 @@ class WatchStreamTest : public StreamBed {
     pumping_ = false;
     if (pump_.joinable()) pump_.join();
     transport_.reset();
+    waits_.reset();
     hub_.reset();
     // The commits of reads refer to what goes before the store.
     EXPECT_TRUE(store::contract::Commit(store_, store::contract::Append("the end")).ok());
@@ -49,6 +50,8 @@ class WatchStreamTest : public StreamBed {
         transport_.get(), &credentials_, routes_.get(), &clock_, &scheduler_, &metrics_, options);
     backends->upstream = client_.get();
     backends->observer = &observer_;
+    waits_ = std::make_unique<creates::CreateWaits>(&replica_, &scheduler_);
+    backends->create_waits = waits_.get();
     backends->reconciler = &reconciler_;
     pump_ = std::thread([this] {
       while (pumping_) {
@@ -144,6 +147,7 @@ class WatchStreamTest : public StreamBed {
   int reads_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t merchant_data_ = 0;
   std::unique_ptr<FakeTransport> transport_ = std::make_unique<FakeTransport>(&clock_);
+  std::unique_ptr<creates::CreateWaits> waits_;
   std::unique_ptr<upstream::UpstreamClient> client_;
   SessionRecorder recorder_{&store_, &metrics_};
   sessions::ReadObserver observer_{&recorder_};

@@ -1,4 +1,8 @@
+#include <algorithm>
+#include <random>
 #include <utility>
+
+#include "absl/strings/str_cat.h"
 
 #include "gmock/gmock.h"
 #include "tests/store/store_contract.h"
@@ -49,13 +53,15 @@ class IntentContract : public testing::TestWithParam<std::unique_ptr<StoreBed> (
         [&](Done<IntentRecord> done) { store_->FindIntent("PM1", request_id, std::move(done)); });
   }
 
-  std::vector<std::string> List(IntentQuery query) {
-    const auto found = Await<std::vector<IntentRecord>>([&](Done<std::vector<IntentRecord>> done) {
+  std::vector<IntentRecord> ListRecords(IntentQuery query) {
+    auto found = Await<std::vector<IntentRecord>>([&](Done<std::vector<IntentRecord>> done) {
       store_->ListIntents(std::move(query), std::move(done));
     });
     EXPECT_TRUE(found.ok()) << found.status();
-    return Names(*found);
+    return *std::move(found);
   }
+
+  std::vector<std::string> List(IntentQuery query) { return Names(ListRecords(std::move(query))); }
 
   std::vector<std::string> Orphaned(absl::Time before = absl::InfinitePast(), int limit = 100) {
     const auto found = Await<std::vector<IntentRecord>>([&](Done<std::vector<IntentRecord>> done) {
@@ -252,6 +258,70 @@ TEST_P(IntentContract, ListsTheNewestFirstInPages) {
                     .limit = 1}),
               ElementsAre("d"));
   EXPECT_THAT(List({.merchant_ids = {}}), IsEmpty());
+}
+
+// Any choice of merchants, states, place and size, some of them named twice, against a plain
+// search.
+TEST_P(IntentContract, ListsEveryChoiceAsAPlainSearchDoes) {
+  std::mt19937 random(1);
+  const auto below = [&random](int limit) {
+    return std::uniform_int_distribution<int>(0, limit - 1)(random);
+  };
+  const std::string merchants[] = {"PM1", "PM2", "PM3"};
+  for (int i = 0; i < 120; ++i) {  // some states change
+    IntentRecord intent = Intent(absl::StrCat("r", below(80)), kIntentStates[below(5)]);
+    intent.merchant_id = merchants[below(2)];
+    PutIntent(intent);
+  }
+  const std::vector<IntentRecord> all = ListRecords({.merchant_ids = {"PM1", "PM2"}, .limit = 500});
+  ASSERT_THAT(all, SizeIs(testing::Gt(50u)));
+  for (int i = 0; i < 200; ++i) {
+    IntentQuery query{.limit = 1 + below(60)};
+    for (int n = below(4); n > 0; --n) query.merchant_ids.push_back(merchants[below(3)]);
+    for (int n = below(4); n > 0; --n) query.states.push_back(kIntentStates[below(5)]);
+    if (below(2) == 0) query.before_id = all[static_cast<size_t>(below(50))].id;
+    std::vector<std::string> expected;
+    for (const IntentRecord& intent : all) {
+      const auto in = [](const auto& list, const auto& value) {
+        return std::find(list.begin(), list.end(), value) != list.end();
+      };
+      if (static_cast<int>(expected.size()) == query.limit) break;
+      if (!in(query.merchant_ids, intent.merchant_id)) continue;
+      if (!query.states.empty() && !in(query.states, intent.state)) continue;
+      if (query.before_id > 0 && intent.id >= query.before_id) continue;
+      expected.push_back(intent.request_id);
+    }
+    EXPECT_EQ(List(query), expected) << "choice " << i;
+  }
+}
+
+TEST_P(IntentContract, KnowsWhichCreatesAreWorthAnotherLook) {
+  PutIntent(Intent("under way"));
+  PutIntent(Intent("unknown", IntentState::kUnknown));
+  PutIntent(Intent("refused", IntentState::kRejected));
+  IntentRecord executed = Intent("executed", IntentState::kExecuted);
+  executed.session_id = "s1";
+  PutIntent(executed);
+  PutIntent(Intent("a device", IntentState::kExecuted));  // another create than a session's
+  EXPECT_TRUE(Commit(*store_, Put(Record("s2", "made elsewhere"))).ok());
+  const auto settled = Await<std::vector<bool>>([&](Done<std::vector<bool>> done) {
+    store_->AreSettled({{"PM1", "under way"},
+                        {"PM1", "refused"},
+                        {"PM1", "unknown"},
+                        {"PM1", "executed"},
+                        {"PM2", "executed"},
+                        {"PM1", "made elsewhere"},
+                        {"PM1", "a device"},
+                        {"PM1", "refused"},
+                        {"PM1", "never seen"}},
+                       std::move(done));
+  });
+  ASSERT_TRUE(settled.ok()) << settled.status();
+  EXPECT_THAT(*settled, ElementsAre(false, true, false, true, false, true, false, true, false));
+  const auto none = Await<std::vector<bool>>(
+      [&](Done<std::vector<bool>> done) { store_->AreSettled({}, std::move(done)); });
+  ASSERT_TRUE(none.ok()) << none.status();
+  EXPECT_THAT(*none, IsEmpty());
 }
 
 TEST_P(IntentContract, GivesUpOnCreatesThatNobodyIsAtAnyMore) {

@@ -93,6 +93,9 @@ class FakeReader final : public ReadBackend {
   absl::StatusOr<std::vector<IntentRecord>> ListIntents(const IntentQuery& query) override {
     return database_->ListIntents(query);
   }
+  absl::StatusOr<std::vector<bool>> AreSettled(const std::vector<IntentKey>& creates) override {
+    return database_->AreSettled(creates);
+  }
   absl::StatusOr<IntentCounts> CountIntents() override { return database_->CountIntents(); }
   absl::StatusOr<OpenSessions> CountOpen(absl::Time overdue_before) override {
     return database_->CountOpen(overdue_before);

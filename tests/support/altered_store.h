@@ -19,7 +19,7 @@ namespace ipp::store {
 
 // Another store, with what a replica among others meets: bounds and news that lag behind the log,
 // reads that take their time; and with lies, to see what becomes of them. Thread-safe.
-class AlteredStore final : public Store {
+class AlteredStore : public Store {
  public:
   explicit AlteredStore(Store* store) : store_(store) {}
 
@@ -101,6 +101,9 @@ class AlteredStore final : public Store {
   }
   void ListIntents(IntentQuery query, Done<std::vector<IntentRecord>> done) override {
     store_->ListIntents(std::move(query), std::move(done));
+  }
+  void AreSettled(std::vector<IntentKey> creates, Done<std::vector<bool>> done) override {
+    store_->AreSettled(std::move(creates), std::move(done));
   }
   void CountIntents(Done<IntentCounts> done) override { store_->CountIntents(std::move(done)); }
   void OrphanIntents(Orphans which, Done<std::vector<IntentRecord>> done) override {

@@ -243,6 +243,20 @@ class FakeDatabase final : public WriteBackend, public ReadBackend {
     });
   }
 
+  absl::StatusOr<std::vector<bool>> AreSettled(const std::vector<IntentKey>& creates) override {
+    return Reading([&](const FakeDisk& disk) -> absl::StatusOr<std::vector<bool>> {
+      std::vector<bool> settled;
+      for (const IntentKey& key : creates) {
+        const auto intent = disk.intents.find(key);
+        const bool known =
+            intent != disk.intents.end() &&
+            (intent->second.state == IntentState::kRejected || !intent->second.session_id.empty());
+        settled.push_back(known || disk.requests.contains(key));
+      }
+      return settled;
+    });
+  }
+
   absl::StatusOr<IntentCounts> CountIntents() override {
     return Reading([](const FakeDisk& disk) -> absl::StatusOr<IntentCounts> {
       IntentCounts counts;

@@ -171,6 +171,9 @@ class FakeStore final : public Store {
   void ListIntents(IntentQuery query, Done<std::vector<IntentRecord>> done) override {
     Run(std::move(done), [=, this] { return database_.ListIntents(query); });
   }
+  void AreSettled(std::vector<IntentKey> creates, Done<std::vector<bool>> done) override {
+    Run(std::move(done), [=, this] { return database_.AreSettled(creates); });
+  }
   void CountIntents(Done<IntentCounts> done) override {
     Run(std::move(done), [this] { return database_.CountIntents(); });
   }

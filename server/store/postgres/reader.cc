@@ -32,6 +32,21 @@ constexpr char kFindPosition[] =
     "LEFT JOIN ipp_gateway.events e ON e.position = middle WHERE first < beyond) "
     "SELECT first - 1 FROM search WHERE first >= beyond";
 
+// Each merchant and state has its part of the index, so no row is looked at that does not match.
+constexpr char kNewestIntents[] =
+    " FROM ipp_gateway.intents i WHERE id IN (SELECT newest.id FROM unnest($1::bytea[]) AS m "
+    "(merchant) CROSS JOIN unnest($2::bigint[]) AS s (state) CROSS JOIN LATERAL (SELECT id FROM "
+    "ipp_gateway.intents WHERE merchant_id = m.merchant AND state = s.state AND id < $3::bigint "
+    "ORDER BY id DESC LIMIT $4::bigint) AS newest) ORDER BY id DESC LIMIT $4::bigint";
+
+// State 3: refused.
+constexpr char kSettled[] =
+    "SELECT EXISTS (SELECT FROM ipp_gateway.sessions WHERE merchant_id = k.merchant AND request_id "
+    "= "
+    "k.request) OR EXISTS (SELECT FROM ipp_gateway.intents WHERE merchant_id = k.merchant AND "
+    "request_id = k.request AND (state = 3 OR session_id <> '')) FROM unnest($1::bytea[], "
+    "$2::bytea[]) WITH ORDINALITY AS k (merchant, request, place) ORDER BY place";
+
 }  // namespace
 
 std::vector<PostgresStatement> PostgresReaderStatements() {
@@ -45,10 +60,8 @@ std::vector<PostgresStatement> PostgresReaderStatements() {
       {"intent", absl::StrCat("SELECT ", kPostgresIntentColumns,
                               " FROM ipp_gateway.intents i WHERE merchant_id = $1::bytea AND "
                               "request_id = $2::bytea")},
-      {"intents", absl::StrCat("SELECT ", kPostgresIntentColumns,
-                               " FROM ipp_gateway.intents i WHERE merchant_id = ANY ($1::bytea[]) "
-                               "AND (cardinality($2::bigint[]) = 0 OR state = ANY ($2::bigint[])) "
-                               "AND id < $3::bigint ORDER BY id DESC LIMIT $4::bigint")},
+      {"intents", absl::StrCat("SELECT ", kPostgresIntentColumns, kNewestIntents)},
+      {"settled", kSettled},
       {"count_intents",
        "SELECT count(*) FILTER (WHERE state = 1), count(*) FILTER (WHERE state = 5), "
        "min(created_at) FILTER (WHERE state = 5) FROM ipp_gateway.intents WHERE state IN (1, 5) "
@@ -111,13 +124,36 @@ absl::StatusOr<IntentRecord> PostgresReader::FindIntent(const std::string& merch
 absl::StatusOr<std::vector<IntentRecord>> PostgresReader::ListIntents(const IntentQuery& query) {
   PostgresArray merchants(PostgresType::kBytea), states(PostgresType::kBigint);
   for (const std::string& merchant_id : query.merchant_ids) merchants.AddBytes(merchant_id);
-  for (const IntentState state : query.states) states.AddInt(static_cast<int64_t>(state));
+  const auto add = [&states](IntentState state) { states.AddInt(static_cast<int64_t>(state)); };
+  if (query.states.empty()) {
+    for (const IntentState state : kIntentStates) add(state);
+  } else {
+    for (const IntentState state : query.states) add(state);
+  }
   PostgresArguments arguments;
   arguments.Array(merchants).Array(states);
   arguments.Int(query.before_id > 0 ? query.before_id : std::numeric_limits<int64_t>::max());
   arguments.Int(query.limit);
   IPP_ASSIGN_OR_RETURN(const PostgresRows rows, Run("intents", std::move(arguments)));
   return ReadIntents(rows);
+}
+
+absl::StatusOr<std::vector<bool>> PostgresReader::AreSettled(
+    const std::vector<IntentKey>& creates) {
+  PostgresArray merchants(PostgresType::kBytea), requests(PostgresType::kBytea);
+  for (const auto& [merchant_id, request_id] : creates) {
+    merchants.AddBytes(merchant_id);
+    requests.AddBytes(request_id);
+  }
+  IPP_ASSIGN_OR_RETURN(const PostgresRows rows,
+                       Run("settled", PostgresArguments().Array(merchants).Array(requests)));
+  if (rows.size() != static_cast<int>(creates.size())) {
+    return absl::InternalError("the database answered for another number of creates");
+  }
+  std::vector<bool> settled;
+  settled.reserve(creates.size());
+  for (int row = 0; row < rows.size(); ++row) settled.push_back(rows.Bool(row, 0));
+  return settled;
 }
 
 absl::StatusOr<IntentCounts> PostgresReader::CountIntents() {

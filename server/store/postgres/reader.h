@@ -31,6 +31,7 @@ class PostgresReader final : public ReadBackend {
   absl::StatusOr<IntentRecord> FindIntent(const std::string& merchant_id,
                                           const std::string& request_id) override;
   absl::StatusOr<std::vector<IntentRecord>> ListIntents(const IntentQuery& query) override;
+  absl::StatusOr<std::vector<bool>> AreSettled(const std::vector<IntentKey>& creates) override;
   absl::StatusOr<IntentCounts> CountIntents() override;
   absl::StatusOr<OpenSessions> CountOpen(absl::Time overdue_before) override;
   absl::StatusOr<std::vector<StoredEvent>> ReadEvents(int64_t after, int limit) override;

@@ -173,6 +173,8 @@ CREATE TABLE ipp_gateway.log_epochs (
 INSERT INTO ipp_gateway.log_epochs VALUES (0, 0, 0);
 ALTER TABLE ipp_gateway.log ADD COLUMN creates_held_until bigint NOT NULL DEFAULT 0;
 )sql",
+    // Creates of a merchant in one state, newest first.
+    "CREATE INDEX intents_listed ON ipp_gateway.intents (merchant_id, state, id)",
 };
 
 absl::StatusOr<int64_t> ReadNumber(PostgresConnection* connection, const std::string& sql) {

@@ -178,6 +178,13 @@ absl::Status SqliteDatabase::InTransaction(absl::FunctionRef<absl::Status()> bod
   return status;
 }
 
+absl::Status SqliteDatabase::InOneView(absl::FunctionRef<absl::Status()> body) {
+  IPP_RETURN_IF_ERROR(Execute("BEGIN DEFERRED"));
+  absl::Status status = body();
+  Rollback();  // nothing was written
+  return status;
+}
+
 int64_t SqliteDatabase::changes() const { return sqlite3_changes64(database_.get()); }
 
 }  // namespace ipp::store

@@ -75,6 +75,8 @@ class SqliteDatabase {
   void Rollback();
   // Begin(), `body`, Commit(); rolls back when one of them fails.
   absl::Status InTransaction(absl::FunctionRef<absl::Status()> body);
+  // `body` sees one state of the database. It must only read.
+  absl::Status InOneView(absl::FunctionRef<absl::Status()> body);
   // Copies the current state of the database, in one step, over the content of `target`.
   absl::Status CopyTo(SqliteDatabase* target);
   // The number of rows that the last statement changed.

@@ -1,5 +1,9 @@
 #include "server/store/sqlite/reader.h"
 
+#include <algorithm>
+#include <functional>
+#include <iterator>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,12 +14,6 @@ namespace ipp::store {
 namespace {
 
 constexpr size_t kPageBytes = 1 << 20;
-
-std::string Repeated(const char* text, size_t times) {
-  std::string all;
-  while (times-- > 0) all += text;
-  return all;
-}
 
 absl::StatusOr<SessionRecord> FindOne(const SqliteStatement& statement, const std::string& first,
                                       const std::string& second) {
@@ -40,6 +38,17 @@ absl::StatusOr<std::unique_ptr<SqliteReader>> SqliteReader::Open(const std::stri
                     " FROM sessions WHERE merchant_id = ? AND request_id = ?")},
       {&reader->intent_, absl::StrCat("SELECT ", kIntentColumns,
                                       " FROM intents WHERE merchant_id = ? AND request_id = ?")},
+      {&reader->intent_by_id_,
+       absl::StrCat("SELECT ", kIntentColumns, " FROM intents WHERE id = ?")},
+      {&reader->intent_ids_,
+       "SELECT id FROM intents WHERE merchant_id = ? AND state = ? AND id > ? AND id < ? ORDER BY "
+       "id DESC LIMIT ?"},
+      // 3: refused.
+      {&reader->settled_,
+       "SELECT EXISTS (SELECT 1 FROM sessions WHERE merchant_id = ?1 AND request_id = ?2) OR "
+       "EXISTS "
+       "(SELECT 1 FROM intents WHERE merchant_id = ?1 AND request_id = ?2 AND (state = 3 OR "
+       "session_id <> ''))"},
       {&reader->count_intents_,
        "SELECT count(*) FILTER (WHERE state = 1), count(*) FILTER (WHERE state = 5), "
        "min(created_at) FILTER (WHERE state = 5) FROM intents WHERE state IN (1, 5) AND trimmed = "
@@ -78,27 +87,57 @@ absl::StatusOr<IntentRecord> SqliteReader::FindIntent(const std::string& merchan
 
 absl::StatusOr<std::vector<IntentRecord>> SqliteReader::ListIntents(const IntentQuery& wanted) {
   std::vector<IntentRecord> intents;
-  if (wanted.merchant_ids.empty()) return intents;
-  // The lists have no fixed length, so the statement is prepared for each call. It is not
-  // time-critical.
-  std::string sql = absl::StrCat("SELECT ", kIntentColumns, " FROM intents WHERE merchant_id IN (?",
-                                 Repeated(", ?", wanted.merchant_ids.size() - 1), ")");
-  if (!wanted.states.empty()) {
-    absl::StrAppend(&sql, " AND state IN (?", Repeated(", ?", wanted.states.size() - 1), ")");
+  const absl::Status status = database_->InOneView([&]() -> absl::Status {
+    IPP_ASSIGN_OR_RETURN(const std::vector<int64_t> ids, NewestIntents(wanted));
+    for (const int64_t id : ids) {
+      SqliteQuery query(intent_by_id_);
+      IPP_ASSIGN_OR_RETURN(const bool found, query.Bind(id).Step());
+      if (found) intents.push_back(ReadIntent(query));
+    }
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return intents;
+}
+
+// Each merchant and state has its part of the index, so no row is looked at that does not match.
+absl::StatusOr<std::vector<int64_t>> SqliteReader::NewestIntents(const IntentQuery& wanted) {
+  const size_t limit = static_cast<size_t>(wanted.limit);
+  const std::vector<IntentState> states =
+      wanted.states.empty() ? std::vector(std::begin(kIntentStates), std::end(kIntentStates))
+                            : wanted.states;
+  std::vector<int64_t> newest;  // the newest first
+  for (const std::string& merchant : wanted.merchant_ids) {
+    for (const IntentState state : states) {
+      const int64_t after = newest.size() < limit ? 0 : newest.back();
+      SqliteQuery query(intent_ids_);
+      query.Bind(merchant).Bind(static_cast<int64_t>(state)).Bind(after);
+      query.Bind(wanted.before_id > 0 ? wanted.before_id : std::numeric_limits<int64_t>::max());
+      query.Bind(wanted.limit);
+      const auto middle = static_cast<std::ptrdiff_t>(newest.size());
+      while (true) {
+        IPP_ASSIGN_OR_RETURN(const bool found, query.Step());
+        if (!found) break;
+        newest.push_back(query.Int(0));
+      }
+      std::inplace_merge(newest.begin(), newest.begin() + middle, newest.end(), std::greater<>());
+      // A merchant or state that was named twice is found twice.
+      newest.erase(std::unique(newest.begin(), newest.end()), newest.end());
+      if (newest.size() > limit) newest.resize(limit);
+    }
   }
-  if (wanted.before_id > 0) absl::StrAppend(&sql, " AND id < ?");
-  absl::StrAppend(&sql, " ORDER BY id DESC LIMIT ?");
-  IPP_ASSIGN_OR_RETURN(const SqliteStatement statement, database_->Prepare(sql));
-  SqliteQuery query(statement);
-  for (const std::string& merchant : wanted.merchant_ids) query.Bind(merchant);
-  for (const IntentState state : wanted.states) query.Bind(static_cast<int64_t>(state));
-  if (wanted.before_id > 0) query.Bind(wanted.before_id);
-  query.Bind(wanted.limit);
-  while (true) {
-    IPP_ASSIGN_OR_RETURN(const bool found, query.Step());
-    if (!found) return intents;
-    intents.push_back(ReadIntent(query));
+  return newest;
+}
+
+absl::StatusOr<std::vector<bool>> SqliteReader::AreSettled(const std::vector<IntentKey>& creates) {
+  std::vector<bool> settled;
+  settled.reserve(creates.size());
+  for (const auto& [merchant_id, request_id] : creates) {
+    SqliteQuery query(settled_);
+    IPP_RETURN_IF_ERROR(query.Bind(merchant_id).Bind(request_id).Run());
+    settled.push_back(query.Int(0) != 0);
   }
+  return settled;
 }
 
 absl::StatusOr<IntentCounts> SqliteReader::CountIntents() {

@@ -26,6 +26,7 @@ class SqliteReader final : public ReadBackend {
   absl::StatusOr<IntentRecord> FindIntent(const std::string& merchant_id,
                                           const std::string& request_id) override;
   absl::StatusOr<std::vector<IntentRecord>> ListIntents(const IntentQuery& query) override;
+  absl::StatusOr<std::vector<bool>> AreSettled(const std::vector<IntentKey>& creates) override;
   absl::StatusOr<IntentCounts> CountIntents() override;
   absl::StatusOr<OpenSessions> CountOpen(absl::Time overdue_before) override;
   absl::StatusOr<std::vector<StoredEvent>> ReadEvents(int64_t after, int limit) override;
@@ -36,8 +37,12 @@ class SqliteReader final : public ReadBackend {
   explicit SqliteReader(std::unique_ptr<SqliteDatabase> database)
       : database_(std::move(database)) {}
 
+  // The ids of the creates that match, newest first.
+  absl::StatusOr<std::vector<int64_t>> NewestIntents(const IntentQuery& wanted);
+
   const std::unique_ptr<SqliteDatabase> database_;
-  SqliteStatement by_session_, by_request_, intent_, count_intents_, open_, events_, recorded_at_;
+  SqliteStatement by_session_, by_request_, intent_, intent_by_id_, intent_ids_, settled_,
+      count_intents_, open_, events_, recorded_at_;
   SqliteStatement bounds_;
 };
 

@@ -151,6 +151,8 @@ CREATE TABLE log_epochs (
 INSERT INTO log_epochs VALUES (0, 0, 0);
 ALTER TABLE log ADD COLUMN creates_held_until INTEGER NOT NULL DEFAULT 0;
 )sql",
+    // Creates of a merchant in one state, newest first: an index of SQLite ends with the id.
+    "CREATE INDEX intents_listed ON intents (merchant_id, state)",
 };
 
 absl::StatusOr<int64_t> ReadNumber(SqliteDatabase* database, absl::string_view sql) {
