@@ -160,6 +160,7 @@ class AppImpl final : public App {
   events::HubOptions HubOptions() {
     events::HubOptions options;
     options.clock = &clock_;
+    options.memory_bytes = config_.events().memory_bytes();
     return options;
   }
 

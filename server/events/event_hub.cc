@@ -36,6 +36,12 @@ EventHub::EventHub(store::Store* store, HubOptions options, Metrics* metrics)
       lag_seconds_(
           metrics->gauge("ipp_events_slowest_lag_seconds",
                          "Age of the first event that the slowest subscriber has yet to pass.")),
+      memory_used_(metrics->gauge("ipp_events_memory_bytes",
+                                  "Bytes of the events in memory, for all subscribers.")),
+      readers_without_page_(metrics->gauge(
+          "ipp_events_waiting_for_memory",
+          "Subscribers behind the newest events that wait until memory for their next page is free "
+          "(events.memory_bytes).")),
       measure_at_(steady_clock::now() + absl::ToChronoNanoseconds(options.lag_interval)) {
   {
     MutexLock lock(&mutex_);
@@ -63,8 +69,10 @@ EventHub::~EventHub() {
     changed_.SignalAll();
   }
   thread_.join();
-  // A page may still be read for a subscription that no longer exists.
   MutexLock lock(&mutex_);
+  // What waits here, and pages that are still read, are of subscriptions that no longer exist.
+  reads_in_flight_ -= static_cast<int>(wanting_page_.size());
+  wanting_page_.clear();
   while (reads_in_flight_ > 0) changed_.Wait(&mutex_);
 }
 
@@ -72,12 +80,17 @@ void EventHub::Heard(int64_t latest, std::vector<store::StoredEvent> appended) {
   MutexLock lock(&mutex_);
   known_latest_ = std::max(known_latest_, latest);
   bounds_moved_ = true;
+  int64_t bytes = 0;
+  for (const store::StoredEvent& row : appended) bytes += static_cast<int64_t>(row.payload.size());
   const bool follows = !appended.empty() && !appended_.empty() &&
                        appended_.back().position + 1 == appended.front().position;
   if (!follows) {
     appended_ = std::move(appended);
-  } else if (appended_.size() + appended.size() <= options_.tail_events) {
+    appended_bytes_ = bytes;
+  } else if (appended_.size() + appended.size() <= options_.tail_events &&
+             appended_bytes_ + bytes <= options_.memory_bytes / 4) {
     std::move(appended.begin(), appended.end(), std::back_inserter(appended_));
+    appended_bytes_ += bytes;
   } else {
     appended_.clear();  // the hub lags, and reads them
   }
@@ -147,6 +160,7 @@ bool EventHub::AwaitMore(TailEnd* end) {
       MeasureLag();
       measure_at_ = now + absl::ToChronoNanoseconds(options_.lag_interval);
     }
+    const Instant serve_at = ServeThoseWhoWait();
     MutexLock lock(&mutex_);
     if (stopping_) return false;
     if (bounds_moved_) continue;  // the commit of a moment ago may belong to a new epoch
@@ -157,7 +171,7 @@ bool EventHub::AwaitMore(TailEnd* end) {
     end->appended.clear();
     if (end->continues && !verify_) end->appended = TakeAppended(tail_last_);
     if (end->continues || verify_) return true;
-    const auto patience = measure_at_ - steady_clock::now();
+    const auto patience = std::min(measure_at_, serve_at) - steady_clock::now();
     if (patience.count() > 0) changed_.WaitFor(&mutex_, patience);
   }
 }
@@ -205,6 +219,7 @@ std::vector<EventHub::Delivery> EventHub::SkipTo(const store::LogBounds& bounds)
   std::vector<Delivery> deliveries;
   MutexLock lock(&mutex_);
   tail_.clear();
+  tail_bytes_ = 0;
   tail_after_ = tail_last_ = bounds.oldest - 1;
   for (auto it = waiting_.begin(); it != waiting_.end();) {
     Reader* reader = *it++;
@@ -223,6 +238,7 @@ std::vector<EventHub::Delivery> EventHub::Append(std::vector<EventPtr> batch,
   if (epochs_taken != epochs_taken_) return deliveries;  // the batch may contain lost events
   for (EventPtr& event : batch) {
     tail_last_ = event->row.position;
+    tail_bytes_ += event->bytes;
     tail_.push_back(std::move(event));
   }
   for (auto it = waiting_.begin(); it != waiting_.end();) {
@@ -233,10 +249,7 @@ std::vector<EventHub::Delivery> EventHub::Append(std::vector<EventPtr> batch,
     reader->waits = false;
     deliveries.push_back({std::exchange(reader->later, nullptr), std::move(event)});
   }
-  while (tail_.size() > options_.tail_events) {
-    tail_after_ = tail_.front()->row.position;
-    tail_.pop_front();
-  }
+  TrimTail();
   return deliveries;
 }
 
@@ -249,7 +262,7 @@ std::vector<EventPtr> EventHub::MakePage(std::vector<store::StoredEvent> rows) {
   std::vector<EventPtr> page;
   page.reserve(rows.size());
   for (store::StoredEvent& row : rows) {
-    page.push_back(LogEvent::Make(std::move(row), store_->log_id(), epoch));
+    page.push_back(LogEvent::Make(std::move(row), store_->log_id(), epoch, memory_));
   }
   return page;
 }

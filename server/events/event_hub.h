@@ -19,6 +19,7 @@
 #include "server/base/mutex.h"
 #include "server/events/cursor.h"
 #include "server/events/event_filter.h"
+#include "server/events/event_memory.h"
 #include "server/events/log_event.h"
 #include "server/events/log_order.h"
 #include "server/store/store.h"
@@ -26,8 +27,9 @@
 namespace ipp::events {
 
 struct HubOptions {
-  size_t tail_events = 4096;  // newest events in memory, shared by all subscribers
-  int page_events = 512;      // rows in one read for a subscriber behind the tail
+  size_t tail_events = 4096;                 // newest events in memory, shared by all subscribers
+  int page_events = 512;                     // rows in one read for a subscriber behind the tail
+  int64_t memory_bytes = 128 * 1024 * 1024;  // of events in memory; see "Memory" below
   absl::Duration lag_interval = absl::Seconds(5);  // how often the lag is measured
   Clock* clock = Clock::Real();                    // for the lag in seconds
 };
@@ -42,8 +44,8 @@ class Subscription;
 // at a time. Each row becomes a LogEvent: the bytes of the outgoing message, with its cursor, made
 // once for all subscribers.
 //
-// Tail. The newest `tail_events` events stay in memory: all events with tail_after_ < position <=
-// tail_last_. All subscribers share them.
+// Tail. The newest `tail_events` events stay in memory, or fewer if they need more than half of
+// `memory_bytes`: all events with tail_after_ < position <= tail_last_. All subscribers share them.
 //
 // Subscribers. A subscriber is a filter, a position and at most one pending Next(). It is a cursor,
 // not a queue: the hub buffers nothing for it, so a slow subscriber costs no memory beyond one
@@ -71,11 +73,19 @@ class Subscription;
 // a store that commits out of order would show it later. Then it passes over the hole, and counts
 // it (LogOrder).
 //
+// Memory. An event counts from when it is made until nothing refers to it any more: the tail, a
+// page, or a message that gRPC has not sent. A subscriber behind the tail reads its next page when
+// there is room for one; until then it waits in a queue. While some wait, a page that its
+// subscriber has left unread for a second is dropped and read again later. The bound is not strict:
+// what a caller leaves unread is held until its stream is cut off (events.max_write_stall), and
+// whatever is held, one page a second is read for those who wait.
+//
 // Locking. mutex_ guards the tail and all readers. It is never held while a callback runs or the
 // store reads (only Store::bounds(), which answers from memory, is called under it). Callbacks run
 // on the hub's thread or on a thread of the store.
 //
-// Metrics: those of LogOrder, which must stay 0; ipp_events_subscribers;
+// Metrics: those of LogOrder, which must stay 0; ipp_events_subscribers; ipp_events_memory_bytes;
+// ipp_events_waiting_for_memory;
 // ipp_events_read_failures_total; ipp_events_slowest_lag_positions and _seconds: how many events
 // the slowest subscriber has yet to pass, whether they match its filter or not, and the age of the
 // first of them.
@@ -149,6 +159,17 @@ class EventHub {
   void MeasureLag() ABSL_LOCKS_EXCLUDED(mutex_);
   void SetLag(int64_t positions, absl::Time recorded_at);
 
+  // Memory: hub_memory.cc.
+  void TrimTail() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool HasRoomForPage() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Marks the reader as reading. True: its page may be read now, after `after`. False: it waits.
+  bool AdmitRead(const std::shared_ptr<Reader>& reader, LogPlace* after)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ReadForThoseWhoWait(bool in_any_case = false) ABSL_LOCKS_EXCLUDED(mutex_);
+  // On the hub's thread. Returns when to call it again; Instant::max(): nobody waits for memory.
+  Instant ServeThoseWhoWait() ABSL_LOCKS_EXCLUDED(mutex_);
+  void DropUnreadPages() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // For one reader.
   std::deque<EventPtr>::const_iterator AfterInTail(int64_t position) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -157,7 +178,7 @@ class EventHub {
   EventPtr FindAtHand(Reader* reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   EventPtr FindOrWait(Reader* reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool KeepFirstEvent(Reader* reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Returns the place from which a read for the reader begins; marks the reader as reading.
+  // Returns the place from which a read for the reader begins; the page counts as in flight.
   LogPlace BeginRead(Reader* reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReadPage(std::shared_ptr<Reader> reader, const LogPlace& after) ABSL_LOCKS_EXCLUDED(mutex_);
   void GotPage(std::shared_ptr<Reader> reader, const LogPlace& after, Rows rows)
@@ -180,12 +201,16 @@ class EventHub {
   Gauge& subscribers_;
   Gauge& lag_positions_;
   Gauge& lag_seconds_;
+  Gauge& memory_used_;
+  Gauge& readers_without_page_;
+  const std::shared_ptr<EventMemory> memory_ = std::make_shared<EventMemory>();
 
   // The hub's thread only.
   Instant measure_at_;
   bool failing_ = false;    // the last read failed or returned nothing usable
   int64_t hole_after_ = 0;  // the last hole, and how often it was read again
   int hole_reads_ = 0;
+  Instant sweep_at_;  // when pages that are left unread are next dropped
 
   Mutex mutex_;
   CondVar changed_;
@@ -194,6 +219,7 @@ class EventHub {
   bool bounds_moved_ ABSL_GUARDED_BY(mutex_) = false;  // since the hub last read them
   // Consecutive rows that the store gave and the hub has not taken yet.
   std::vector<store::StoredEvent> appended_ ABSL_GUARDED_BY(mutex_);
+  int64_t appended_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // of their payloads, or more
   store::LogEpoch epoch_ ABSL_GUARDED_BY(mutex_);
   int64_t epochs_taken_ ABSL_GUARDED_BY(mutex_) = 0;
   bool verify_ ABSL_GUARDED_BY(mutex_) = false;  // compare the tail's last event with the log
@@ -201,10 +227,14 @@ class EventHub {
   int64_t tail_after_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t tail_last_ ABSL_GUARDED_BY(mutex_) = 0;
   std::deque<EventPtr> tail_ ABSL_GUARDED_BY(mutex_);
+  int64_t tail_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::deque<std::shared_ptr<Reader>> wanting_page_ ABSL_GUARDED_BY(mutex_);  // longest first
+  int pages_in_flight_ ABSL_GUARDED_BY(mutex_) = 0;       // being read, or about to be
   std::vector<Reader*> readers_ ABSL_GUARDED_BY(mutex_);  // each knows its index
   std::list<Reader*> waiting_ ABSL_GUARDED_BY(mutex_);    // those that wait at the end of the tail
-  int reads_in_flight_ ABSL_GUARDED_BY(mutex_) = 0;       // they may outlive their subscription
-  bool measuring_ ABSL_GUARDED_BY(mutex_) = false;        // one of them measures the lag
+  // Reads of the store, and pages that are waited for; they may outlive their subscription.
+  int reads_in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool measuring_ ABSL_GUARDED_BY(mutex_) = false;  // one of them measures the lag
   std::thread thread_;
 };
 

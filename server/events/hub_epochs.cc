@@ -88,7 +88,10 @@ std::vector<EventHub::Delivery> EventHub::TakeEpoch(const store::LogBounds& boun
   ++epochs_taken_;
   verify_ = true;
   appended_.clear();
-  while (!tail_.empty() && tail_.back()->row.position > shared) tail_.pop_back();
+  while (!tail_.empty() && tail_.back()->row.position > shared) {
+    tail_bytes_ -= tail_.back()->bytes;
+    tail_.pop_back();
+  }
   if (tail_last_ > shared) {
     // Events after `shared` are read again. If the whole tail is gone, readers read what they need.
     if (tail_.empty()) tail_after_ = bounds.latest;

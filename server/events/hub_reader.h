@@ -32,9 +32,10 @@ struct EventHub::Reader {
   // A reader behind the tail has a page of the log, or a page is being read for it.
   std::vector<EventPtr> page;
   size_t page_next = 0;
-  bool reading = false;
-  int64_t read_in = 0;   // the hub's epochs_taken_ when the read began
-  absl::Status failure;  // the error of a read whose Next was withdrawn
+  bool page_read = false;  // since unread pages were last dropped
+  bool reading = false;    // a page is being read for it, or it waits for memory
+  int64_t read_in = 0;     // the hub's epochs_taken_ when the read began
+  absl::Status failure;    // the error of a read whose Next was withdrawn
 };
 
 }  // namespace ipp::events

@@ -24,7 +24,8 @@ void AppendLengthDelimited(int field, size_t size, std::string* out) {
 
 }  // namespace
 
-EventPtr LogEvent::Make(store::StoredEvent row, absl::string_view log_id, uint16_t epoch) {
+EventPtr LogEvent::Make(store::StoredEvent row, absl::string_view log_id, uint16_t epoch,
+                        std::shared_ptr<EventMemory> memory) {
   const LogPlace place{row.position, epoch, ContentOf(row)};  // of the row as it is stored
   // Only a row of an earlier release can be too large.
   if (row.payload.size() > store::kMaxEventBytes) {
@@ -48,6 +49,12 @@ EventPtr LogEvent::Make(store::StoredEvent row, absl::string_view log_id, uint16
   row.payload.clear();
   row.payload.shrink_to_fit();
   event->row = std::move(row);
+  event->bytes =
+      static_cast<int64_t>(sizeof(LogEvent) + event->message.capacity() +
+                           event->row.merchant_id.size() + event->row.session_id.size() +
+                           event->row.device_id.size() + event->row.merchant_reference1.size());
+  event->counted = std::move(memory);
+  if (event->counted != nullptr) event->counted->Add(event->bytes);
   return event;
 }
 

@@ -34,6 +34,7 @@ EventPtr EventHub::FindInTail(Reader* reader) {
 }
 
 EventPtr EventHub::FindInPage(Reader* reader) {
+  reader->page_read = true;
   while (reader->page_next < reader->page.size()) {
     EventPtr event = std::move(reader->page[reader->page_next++]);
     if (!order_.Advances(reader->position, event->row.position)) continue;
@@ -41,7 +42,7 @@ EventPtr EventHub::FindInPage(Reader* reader) {
     reader->content = event->place.content;
     if (reader->filter.Matches(event->row)) return event;
   }
-  reader->page.clear();
+  reader->page = {};  // with its capacity: the reader may be at the end for a long time
   reader->page_next = 0;
   return nullptr;
 }
@@ -73,12 +74,6 @@ bool EventHub::KeepFirstEvent(Reader* reader) {
   }
   reader->page.push_back(*first);
   return true;
-}
-
-LogPlace EventHub::BeginRead(Reader* reader) {
-  reader->reading = true;
-  reader->read_in = epochs_taken_;
-  return {reader->position, reader->epoch, reader->content};
 }
 
 // Reads a page for the reader, including the last event that it has passed, if its content is
@@ -138,10 +133,12 @@ void EventHub::EndRead(const std::shared_ptr<Reader>& reader,
   Subscription::Started started;
   absl::StatusOr<EventPtr> result = EventPtr();
   bool again = false;
+  bool read_now = false;
   LogPlace next;
   {
     MutexLock lock(&mutex_);
     reader->reading = false;
+    --pages_in_flight_;
     if (reader->lost) {
       result = Lost();
     } else if (reader->read_in != epochs_taken_) {
@@ -171,11 +168,13 @@ void EventHub::EndRead(const std::shared_ptr<Reader>& reader,
         again = !reader->waits;
       }
     }
-    if (again) next = BeginRead(reader.get());
+    if (again) read_now = AdmitRead(reader, &next);
+    if (again && !read_now) ++reads_in_flight_;  // this one is not over, beside the one that waits
   }
   if (later != nullptr) std::move(later)(std::move(result));
   if (started != nullptr) std::move(started)(std::move(result).status());
-  if (again) return ReadPage(reader, next);
+  if (read_now) return ReadPage(reader, next);
+  ReadForThoseWhoWait();  // the page was smaller than what was set aside for it
   MutexLock lock(&mutex_);
   --reads_in_flight_;
   changed_.SignalAll();
@@ -217,7 +216,7 @@ bool Subscription::StartWithKept(Started started) {
     if (hub_->KeepFirstEvent(&reader)) return true;
     reader.started = std::move(started);
     ++hub_->reads_in_flight_;
-    after = hub_->BeginRead(&reader);
+    if (!hub_->AdmitRead(reader_, &after)) return false;
   }
   hub_->ReadPage(reader_, after);
   return false;
@@ -236,7 +235,7 @@ EventPtr Subscription::Next(Later later) {
     // After a failure the read is tried again too; a further failure is reported through `later`.
     reader.failure = absl::OkStatus();
     ++hub_->reads_in_flight_;
-    after = hub_->BeginRead(&reader);
+    if (!hub_->AdmitRead(reader_, &after)) return nullptr;
   }
   hub_->ReadPage(reader_, after);
   return nullptr;

@@ -61,6 +61,7 @@ events:
   max_stream_age: 30m
   max_subscribers: 10000
   max_subscribers_per_caller: 1000
+  memory_bytes: 134217728
 reconcile:
   first: 30s
   max: 1h

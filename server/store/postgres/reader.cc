@@ -32,12 +32,15 @@ constexpr char kFindPosition[] =
     "LEFT JOIN ipp_gateway.events e ON e.position = middle WHERE first < beyond) "
     "SELECT first - 1 FROM search WHERE first >= beyond";
 
-// Each merchant and state has its part of the index, so no row is looked at that does not match.
+// Each merchant and state has its part of the index intents_listed, so no row is looked at that
+// does not match. The ranges and the order are those of the index: by equality and `id` alone the
+// planner may prefer the primary key, and read it backwards until enough rows match.
 constexpr char kNewestIntents[] =
     " FROM ipp_gateway.intents i WHERE id IN (SELECT newest.id FROM unnest($1::bytea[]) AS m "
     "(merchant) CROSS JOIN unnest($2::bigint[]) AS s (state) CROSS JOIN LATERAL (SELECT id FROM "
-    "ipp_gateway.intents WHERE merchant_id = m.merchant AND state = s.state AND id < $3::bigint "
-    "ORDER BY id DESC LIMIT $4::bigint) AS newest) ORDER BY id DESC LIMIT $4::bigint";
+    "ipp_gateway.intents WHERE merchant_id = m.merchant AND (state, id) > (s.state, 0) AND "
+    "(state, id) < (s.state, $3::bigint) ORDER BY state DESC, id DESC LIMIT $4::bigint) AS newest) "
+    "ORDER BY id DESC LIMIT $4::bigint";
 
 // State 3: refused.
 constexpr char kSettled[] =
