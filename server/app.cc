@@ -10,9 +10,11 @@
 #include "absl/strings/str_cat.h"
 #include "server/admin/admin.h"
 #include "server/admin/front.h"
+#include "server/admin/log_check.h"
 #include "server/app_secrets.h"
 #include "server/base/guarded_clock.h"
 #include "server/base/log.h"
+#include "server/base/log_thread.h"
 #include "server/base/status_macros.h"
 #include "server/config/config.h"
 #include "server/creates/restore_hold.h"
@@ -359,7 +361,9 @@ class AppImpl final : public App {
                if (draining_) return absl::UnavailableError("draining");
                return started_ ? absl::OkStatus() : absl::UnavailableError("starting");
              }},
-            {"store", [this] { return store_->health(); }, [this] { return HoldNote(); }}},
+            {"store", [this] { return store_->health(); }, [this] { return HoldNote(); }},
+            {"log", [] { return absl::OkStatus(); },
+             [this] { return log_check_.Note(LogState()); }}},
         [this] { return config::MaskedYaml(config_); });
     web::WebOptions options = WebOptionsOf("admin", config_.admin());
     IPP_ASSIGN_OR_RETURN(admin_,
@@ -393,6 +397,7 @@ class AppImpl final : public App {
   std::unique_ptr<sessions::SessionOwner> owner_;
   std::unique_ptr<webhook::Receiver> receiver_;
   std::unique_ptr<web::WebListener> webhooks_;
+  admin::LogCheck log_check_{&metrics_};
   std::unique_ptr<admin::AdminPages> pages_;
   std::unique_ptr<web::WebListener> admin_;
 };

@@ -12,6 +12,7 @@
 #include "server/app.h"
 #include "server/base/error.h"
 #include "server/base/log.h"
+#include "server/base/log_thread.h"
 #include "server/config/config.h"
 #include "server/store_tools.h"
 
@@ -43,6 +44,9 @@ Environment: IPP_<KEY> overrides a key, two underscores for a dot (IPP_UPSTREAM_
 Exit codes: 0 drained after SIGTERM or SIGINT, or done what was asked; 1 start-up, the backup or the
 copy failed; 2 bad usage.
 )";
+
+// How long the end of the process waits for whoever reads the log.
+constexpr absl::Duration kLogPatience = absl::Seconds(1);
 
 enum ExitCode { kDrained = 0, kStartFailed = 1, kBadUsage = 2 };
 
@@ -169,10 +173,14 @@ int main(int argc, char** argv) {
     return status.ok() ? kDrained : FailStart(status);
   }
 
+  ipp::StartLogThread();
   ipp::App::Options options;
   options.restored = flags.restored;
   absl::StatusOr<std::unique_ptr<ipp::App>> app = ipp::App::Start(*config, options);
-  if (!app.ok()) return FailStart(app.status());
+  if (!app.ok()) {
+    ipp::FlushLog(kLogPatience);
+    return FailStart(app.status());
+  }
   // For a script that started the process with port 0, and for a person.
   std::printf("listening grpc=%d webhooks=%d admin=%d\n", (*app)->grpc_port(),
               (*app)->webhook_port(), (*app)->admin_port());
@@ -189,5 +197,6 @@ int main(int argc, char** argv) {
   (*app)->Drain();
   app->reset();
   ipp::LogInfo("stopped");
+  ipp::FlushLog(kLogPatience);
   return kDrained;
 }

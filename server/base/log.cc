@@ -1,36 +1,66 @@
 #include "server/base/log.h"
 
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <memory>
+#include <mutex>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "server/base/log_thread.h"
 
 namespace ipp {
 namespace {
 
-std::shared_ptr<spdlog::logger> MakeLogger(const char* level) {
-  auto made =
-      std::make_shared<spdlog::logger>("ipp", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  made->set_pattern(absl::StrCat("%Y-%m-%dT%H:%M:%S.%eZ ", level, " %v"),
-                    spdlog::pattern_time_type::utc);
-  return made;
+// Gives the formatted lines to the thread.
+class QueueSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  QueueSink(LogQueue* queue, LogQueue::Kind kind) : queue_(queue), kind_(kind) {}
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    queue_->Push(kind_, std::string(line.data(), line.size()));
+  }
+  void flush_() override {}
+
+  LogQueue* const queue_;
+  const LogQueue::Kind kind_;
+};
+
+void SetSink(spdlog::logger* logger, spdlog::sink_ptr sink, const char* level) {
+  logger->sinks() = {std::move(sink)};
+  logger->set_pattern(absl::StrCat("%Y-%m-%dT%H:%M:%S.%eZ ", level, " %v"),
+                      spdlog::pattern_time_type::utc);
 }
 
-spdlog::logger& Logger() {
-  static const std::shared_ptr<spdlog::logger> logger = MakeLogger("%l");
-  return *logger;
-}
+struct Loggers {
+  spdlog::logger lines{"ipp"};
+  spdlog::logger audit{"ipp"};  // has no level, so it cannot be turned off
+  LogQueue* queue = nullptr;    // null: each call writes its line itself
 
-// The audit logger has no level, so it cannot be turned off.
-spdlog::logger& AuditLogger() {
-  static const std::shared_ptr<spdlog::logger> logger = MakeLogger("audit");
-  return *logger;
+  Loggers() {
+    SetSink(&lines, std::make_shared<spdlog::sinks::stderr_sink_mt>(), kLine);
+    SetSink(&audit, std::make_shared<spdlog::sinks::stderr_sink_mt>(), kAudit);
+  }
+  static constexpr char kLine[] = "%l";
+  static constexpr char kAudit[] = "audit";
+};
+
+// Never destroyed: threads that outlive main may log.
+Loggers& All() {
+  static Loggers& loggers = *new Loggers;
+  return loggers;
 }
+spdlog::logger& Logger() { return All().lines; }
 
 void Append(LogFields fields, std::string* line) {
   for (const auto& [key, value] : fields) {
@@ -91,7 +121,26 @@ bool LogEnabled(LogLevel level) { return Logger().should_log(ToSpdlog(level)); }
 void LogAudit(LogFields fields) {
   std::string line;
   Append(fields, &line);
-  AuditLogger().info("{}", line);
+  All().audit.info("{}", line);
+}
+
+void StartLogThread() {
+  Loggers& loggers = All();
+  if (loggers.queue != nullptr) return;
+  loggers.queue = new LogQueue(STDERR_FILENO);
+  SetSink(&loggers.lines, std::make_shared<QueueSink>(loggers.queue, LogQueue::Kind::kLine),
+          Loggers::kLine);
+  SetSink(&loggers.audit, std::make_shared<QueueSink>(loggers.queue, LogQueue::Kind::kAudit),
+          Loggers::kAudit);
+}
+
+void FlushLog(absl::Duration patience) {
+  if (LogQueue* queue = All().queue) queue->Flush(patience);
+}
+
+LogQueue::State LogState() {
+  const LogQueue* queue = All().queue;
+  return queue == nullptr ? LogQueue::State() : queue->state();
 }
 
 }  // namespace ipp

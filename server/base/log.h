@@ -7,7 +7,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
-// Structured logs on stderr, one line per entry: time, level, message, key=value pairs.
+// Structured logs on stderr, one line per entry: time, level, message, key=value pairs. A call
+// writes its line itself, unless there is a thread for it (base/log_thread.h).
 // Thread-safe. Never pass a secret (API key, token, webhook secret, enrollment code) to any of
 // these functions.
 namespace ipp {
