@@ -48,6 +48,7 @@ struct LogQueue::Shared {
   int64_t told_lines ABSL_GUARDED_BY(mutex) = 0;  // of the lost ones
   int64_t told_audit_lines ABSL_GUARDED_BY(mutex) = 0;
   bool stopping ABSL_GUARDED_BY(mutex) = false;
+  bool ended ABSL_GUARDED_BY(mutex) = false;  // the thread uses `fd` no more
 
   Shared(int f, size_t r) : fd(f), room(r) {}
 
@@ -93,7 +94,11 @@ void LogQueue::Shared::Run() {
     {
       MutexLock lock(&mutex);
       while (lines.empty() && !stopping) changed.Wait(&mutex);
-      if (lines.empty()) return;
+      if (stopping) {
+        ended = true;
+        changed.SignalAll();
+        return;
+      }
       // Not taken out before it is written: it needs room until then.
       text = lines.front().text;
     }
@@ -120,9 +125,14 @@ LogQueue::LogQueue(int fd, size_t room) : shared_(std::make_shared<Shared>(fd, r
 
 LogQueue::~LogQueue() {
   Flush(kPatienceAtTheEnd);
+  const auto end = steady_clock::now() + absl::ToChronoNanoseconds(kPatienceAtTheEnd);
   MutexLock lock(&shared_->mutex);
   shared_->stopping = true;
   shared_->changed.SignalAll();
+  // Longer only if a write to a file hangs.
+  while (!shared_->ended && steady_clock::now() < end) {
+    shared_->changed.WaitFor(&shared_->mutex, end - steady_clock::now());
+  }
 }
 
 void LogQueue::Push(Kind kind, std::string line) {

@@ -29,7 +29,7 @@ class LogQueue {
 
   // `fd` is not closed and must stay open. `room`: bytes of lines that wait.
   explicit LogQueue(int fd, size_t room = 4 * 1024 * 1024);
-  // Waits for at most a second until what was pushed is written.
+  // Waits for at most a second until what was pushed is written, and drops the rest.
   ~LogQueue();
   LogQueue(const LogQueue&) = delete;
   LogQueue& operator=(const LogQueue&) = delete;
