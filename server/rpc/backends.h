@@ -28,6 +28,7 @@ struct RpcOptions {
   upstream::CorrelationField correlation = upstream::CorrelationField::kFirstEmpty;
   absl::Duration create_send_for = absl::Seconds(30);  // how long an unsent create is retried
   bool client_certificates = false;                    // callers may present one
+  int64_t max_metadata_bytes = 8 * 1024;  // of a call: names, values and 32 bytes for each
   // Limits on open streams, including watches: in total, and per caller, so that a caller that
   // leaks streams does not use up the streams of the others. Without configured callers all clients
   // are the same caller, and the second limit does not apply.

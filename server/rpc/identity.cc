@@ -16,6 +16,22 @@ namespace ipp::rpc {
 
 namespace {
 
+// gRPC's own limit is higher, because it ends the whole connection.
+absl::Status CheckSize(const grpc::CallbackServerContext& context, int64_t most) {
+  constexpr int64_t kForEach = 32;  // as HTTP/2 counts (RFC 9113, 6.5.2)
+  int64_t bytes = 0;
+  for (const auto& [key, value] : context.client_metadata()) {
+    bytes += static_cast<int64_t>(key.size() + value.size()) + kForEach;
+  }
+  if (bytes <= most) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kResourceExhausted,
+                   absl::StrCat("the call has ", bytes, " bytes of metadata; at most ", most,
+                                " are accepted (names, values, and 32 bytes for each)"),
+                   {.reason = "METADATA_TOO_LARGE",
+                    .metadata = {{"outcome", std::string(OutcomeName(Outcome::kNotSent))},
+                                 {"retry_safe", "true"}}});
+}
+
 // The value of a metadata key; empty if absent. INVALID_ARGUMENT / METADATA_REPEATED if the key
 // occurs more than once: a proxy before the gateway may have checked a different value.
 absl::StatusOr<absl::string_view> OnlyMetadata(const grpc::CallbackServerContext& context,
@@ -63,6 +79,7 @@ std::vector<std::string> CertificateNames(const grpc::CallbackServerContext& con
 
 absl::StatusOr<auth::Caller> Identify(const Backends& backends, const Method& method,
                                       const grpc::CallbackServerContext& context) {
+  IPP_RETURN_IF_ERROR(CheckSize(context, backends.options.max_metadata_bytes));
   auth::Evidence evidence;
   IPP_ASSIGN_OR_RETURN(evidence.authorization, OnlyMetadata(context, "authorization"));
   if (backends.options.client_certificates) evidence.certificate_names = CertificateNames(context);

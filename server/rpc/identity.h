@@ -15,6 +15,7 @@
 namespace ipp::rpc {
 
 // Identifies the caller by token and client certificate, and checks the permission for `method`.
+// RESOURCE_EXHAUSTED / METADATA_TOO_LARGE if the call has more metadata than is accepted;
 // INVALID_ARGUMENT / METADATA_REPEATED if there is more than one token; the errors of
 // auth/caller_table.h.
 absl::StatusOr<auth::Caller> Identify(const Backends& backends, const Method& method,

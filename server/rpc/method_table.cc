@@ -76,4 +76,12 @@ int64_t MethodTable::InFlight() const {
   return static_cast<int64_t>(in_flight);
 }
 
+std::set<std::string> MethodTable::Services() const {
+  std::set<std::string> names;
+  for (const auto& [request, method] : methods_) {
+    names.insert(method.route->method()->service()->full_name());
+  }
+  return names;
+}
+
 }  // namespace ipp::rpc

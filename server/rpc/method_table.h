@@ -4,6 +4,7 @@
 
 #include <array>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -52,6 +53,9 @@ class MethodTable {
   const Method& Find() const {
     return methods_.at(Request::descriptor());
   }
+
+  // The full names of the services, such as kustom.ipp.v1.DeviceService.
+  std::set<std::string> Services() const;
 
   // The number of RPCs that have started and not ended.
   int64_t InFlight() const;

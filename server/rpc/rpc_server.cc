@@ -74,7 +74,7 @@ void LimitConnections(const ServerOptions& options, grpc::ServerBuilder* builder
   builder->AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
   // Keeps the flow-control window of a stream at 64 KiB: gRPC would let it grow to 4 MiB and more.
   builder->AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-  builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, options.max_metadata_bytes);
+  builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, options.most_metadata_bytes);
   builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_calls);
   builder->AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
                               Milliseconds(options.handshake_timeout));
@@ -130,6 +130,10 @@ class RpcServerImpl final : public RpcServer {
         Credentials(options));
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) return absl::InternalError("gRPC does not start");
+    // Beside the empty name, which gRPC knows by itself.
+    for (const std::string& name : service_.methods.Services()) {
+      server_->GetHealthCheckService()->SetServingStatus(name, true);
+    }
     gate_->Open(std::move(acceptor));
     return absl::OkStatus();
   }
@@ -138,7 +142,7 @@ class RpcServerImpl final : public RpcServer {
 
   void Drain(absl::Duration limit) override {
     drained_ = true;
-    server_->GetHealthCheckService()->SetServingStatus(false);
+    server_->GetHealthCheckService()->SetServingStatus(false);  // of every name
     streams_.Drain();
     gate_->Close();
     const auto deadline = std::chrono::system_clock::now() + absl::ToChronoNanoseconds(limit);

@@ -25,8 +25,11 @@ struct ServerOptions {
   // The limit on data that all connections have received and not yet processed, by gRPC's own
   // estimate. At the limit gRPC closes idle connections and ends calls.
   int64_t memory_bytes = 128 * 1024 * 1024;
-  int max_metadata_bytes = 8 * 1024;  // per call: names, values and 32 bytes for each
-  int max_connections = 4096;         // further ones are accepted and closed
+  // Per call: names, values and 32 bytes for each. A call with more ends its connection, and all
+  // calls on it, before any of our code sees it (gRPC 1.51, CVE-2023-32731). So this is far above
+  // what is accepted (RpcOptions::max_metadata_bytes).
+  int most_metadata_bytes = 64 * 1024;
+  int max_connections = 4096;  // further ones are accepted and closed
   // Concurrent calls on one connection. A client keeps to the limit once it has acknowledged it.
   int max_calls = 2000;
   // The time for TLS and the first HTTP/2 settings; then the connection is closed.

@@ -204,6 +204,36 @@ TEST(GrpcPort, FindsSubscribersThatVanishWithoutAWord) {
   gone.Cancel();
 }
 
+// One call with too much metadata, on a connection that others use: it alone is refused.
+TEST(GrpcPort, RefusesTooMuchMetadataAndLeavesTheConnectionAlone) {
+  PortBed bed;
+  const auto channel = bed.Connect();
+  EventFeed beside(channel, kFromNow);
+  bed.gateway().WaitForMetric("ipp_events_subscribers", 1);
+  const auto stub = v1::LocationService::NewStub(channel);
+  const auto list = [&](const std::string& key, size_t bytes) {
+    grpc::ClientContext context;
+    context.AddMetadata(key, std::string(bytes, 'v'));
+    v1::ListLocationsResponse response;
+    return stub->ListLocations(&context, {}, &response);
+  };
+  EXPECT_TRUE(list("x-trace", 7'000).ok());
+  for (const auto& [key, bytes] : {std::pair<std::string, size_t>{"x-trace", 9'000},
+                                   {"authorization", 9'000},
+                                   {"x-merchant-id", 20'000},
+                                   {"x-trace-bin", 30'000},
+                                   {"x-trace", 50'000}}) {
+    const grpc::Status status = list(key, bytes);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED) << key << " " << bytes;
+    EXPECT_THAT(status.error_message(), HasSubstr("bytes of metadata; at most 8192"));
+  }
+  EXPECT_TRUE(list("x-trace", 7'000).ok());
+  EXPECT_EQ(bed.gateway().Metric("ipp_connections", {R"(port="grpc")"}), 1);
+  bed.bed().NewSession();
+  beside.NextEvent();
+  beside.Cancel();
+}
+
 // Of whatever happens from now on.
 std::string Subscription(const std::string& more_fields = "") {
   v1::SubscribeSessionEventsRequest request;

@@ -96,6 +96,31 @@ TEST(Health, IsServingUntilTheGatewayDrains) {
   drain.join();
 }
 
+// A proxy may ask for one service.
+TEST(Health, KnowsEachServiceByItsName) {
+  GatewayBed bed;
+  // HealthCheckRequest{service: name}
+  const auto request = [](const std::string& name) {
+    return absl::StrCat("\x0a", std::string(1, static_cast<char>(name.size())), name);
+  };
+  for (const std::string name :
+       {"Device", "Enrollment", "Location", "Session", "SessionEvent", "Simulation", "Outcome"}) {
+    RawStream watch(bed.gateway.channel(), "/grpc.health.v1.Health/Watch",
+                    request(absl::StrCat("kustom.ipp.v1.", name, "Service")));
+    EXPECT_EQ(watch.Next(), kServing) << name;
+  }
+  RawStream unknown(bed.gateway.channel(), "/grpc.health.v1.Health/Watch",
+                    request("kustom.ipp.v1.NoService"));
+  EXPECT_EQ(unknown.Next(), "\x08\x03");  // SERVICE_UNKNOWN
+  auto watch = std::make_unique<RawStream>(bed.gateway.channel(), "/grpc.health.v1.Health/Watch",
+                                           request("kustom.ipp.v1.SessionService"));
+  EXPECT_EQ(watch->Next(), kServing);
+  std::thread drain([&] { bed.gateway.Drain(); });
+  EXPECT_EQ(watch->Next(), kNotServing);
+  watch.reset();
+  drain.join();
+}
+
 TEST(Readiness, Is503WhileTheGatewayDrains) {
   http::Event let_go;
   http::HttpGate gate([&](const http::GateRequest&, http::GatePeer& peer) {
