@@ -1,12 +1,15 @@
-#!/usr/bin/env python3
-"""The repository's pages: links inside it lead somewhere, every decision record is in the index, and the changelog
-has a section for the version."""
+#!/usr/bin/python3
+"""The repository's pages: links inside it lead somewhere, every decision record is in the index, the changelog
+has a section for the version, and the reference pages are what their sources say."""
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import urllib.parse
+
+import reference_pages
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -55,6 +58,15 @@ def version_without_a_section(root):
         yield f"CHANGELOG.md: no section [{version}]"
 
 
+def stale_references(root):
+    try:
+        for page, text in reference_pages.pages(root).items():
+            if not (root / page).exists() or (root / page).read_text() != text:
+                yield f"{page}: is not what its sources say: ./dev golden writes it"
+    except reference_pages.Wrong as wrong:
+        yield str(wrong)
+
+
 def complaints(root, pages):
     return [*dead_links(root, pages), *records_without_a_row(root), *version_without_a_section(root)]
 
@@ -77,10 +89,57 @@ def self_test():
                          "CHANGELOG.md: no section [1.2.3]"], found
 
 
+STALE = "docs/{}.md: is not what its sources say: ./dev golden writes it"
+CONFIG, RULES, RPCS = reference_pages.CONFIG, "server/config/validate.cc", "proto/kustom/ipp/v1/location.proto"
+# A change of a source or of a page, and what must be said of it.
+CHANGES = [
+    (CONFIG, "Default 20s.", "Default 21s.", STALE.format("configuration")),
+    (CONFIG, "message Webhooks {", "message Webhooks {\n  // New.\n  bool new = 100;", STALE.format("configuration")),
+    (CONFIG, "message Webhooks {", "message Webhooks {\n  bool new = 100;", f"{CONFIG}: Webhooks.new has no comment"),
+    (CONFIG, "message Webhooks {", "message Webhooks {\n  // New.\n  int32 new = 100;",
+     "validate.cc: webhooks.new has no range"),
+    (CONFIG, "PEM private key. Required.", "PEM private key.",
+     f"{CONFIG}: the comment of tls.key_file does not say that it is required, but validate.cc requires it"),
+    (CONFIG, "The Portal's user name", "Required. The Portal's user name",
+     f"{CONFIG}: the comment of merchants.username says that it is required, but validate.cc does not require it"),
+    (RULES, "absl::Hours(24 * 7)", "absl::Hours(24 * 8)", STALE.format("configuration")),
+    (RULES, '"libcurl", "http2"', '"libcurl", "http3"', STALE.format("configuration")),
+    (RULES, "config.drain_timeout(), absl::ZeroDuration()", "config.drain_timeout(), kLeast",
+     "validate.cc: the bound kLeast is not known to tests/reference_pages.py"),
+    (RPCS, "service LocationService {", "service LocationService {\n  // Counts.\n"
+     "  rpc Count(GetLocationRequest) returns (GetLocationResponse) { option (route) = {permission: \"locations.count\"}; }",
+     STALE.format("permissions")),
+    (RPCS, "service LocationService {", "service LocationService {\n  // Counts.\n"
+     "  rpc Count(GetLocationRequest) returns (GetLocationResponse);",
+     "kustom/ipp/v1/location.proto: LocationService.Count has no permission"),
+    ("docs/configuration.md", "`IPP_LISTEN`", "", STALE.format("configuration")),
+    ("docs/permissions.md", "`devices.write`", "`devices.read`", STALE.format("permissions")),
+]
+
+
+def self_test_of_references():
+    """A source or a page that is changed alone is found."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        contract = {str(path.relative_to(ROOT)) for path in (ROOT / "proto").rglob("*.proto")}
+        for name in contract | {change[0] for change in CHANGES}:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, root / name)
+        for name, old, new, said in CHANGES:
+            text = (root / name).read_text()
+            assert old in text, f"{name} has no '{old}': give CHANGES another example"
+            (root / name).write_text(text.replace(old, new))
+            found = list(stale_references(root))
+            assert found == [said], (name, old, found)
+            (root / name).write_text(text)
+
+
 if __name__ == "__main__":
     self_test()
     known = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"], cwd=ROOT,
                            check=True, capture_output=True, text=True).stdout
-    wrong = complaints(ROOT, sorted(filter(None, known.split("\0"))))
-    print("\n".join(wrong) if wrong else "every link leads somewhere")
+    wrong = [*complaints(ROOT, sorted(filter(None, known.split("\0")))), *stale_references(ROOT)]
+    if not wrong:
+        self_test_of_references()
+    print("\n".join(wrong) if wrong else "every link leads somewhere, the reference pages are what their sources say")
     sys.exit(1 if wrong else 0)
