@@ -1,8 +1,11 @@
 """Where the tools are, and the overlays as the cluster would get them."""
 import os
 import pathlib
+import re
+import shutil
 import subprocess
 import sys
+import tempfile
 
 import yaml
 
@@ -33,8 +36,25 @@ def render(folder):
     return [document for document in yaml.safe_load_all(done.stdout) if document]
 
 
-def overlay(name):
-    return render(KUBERNETES / "overlays" / name)
+def overlay(name, edit=""):
+    """An overlay; with `edit`, as it is after these commands of a shell in its folder."""
+    if not edit:
+        return render(KUBERNETES / "overlays" / name)
+    with tempfile.TemporaryDirectory() as root:
+        shutil.copytree(KUBERNETES, f"{root}/kubernetes")
+        folder = pathlib.Path(root, "kubernetes/overlays", name)
+        path = f"{tool('bin')}:{os.environ['PATH']}"
+        done = run("bash", "-euc", edit, cwd=folder, env={**os.environ, "PATH": path})
+        assert done.returncode == 0, done.stderr
+        return render(folder)
+
+
+def page(heading):
+    """The first commands below a heading of deploy/README.md."""
+    text = (DEPLOY / "README.md").read_text()
+    found = re.search(rf"^#+ {re.escape(heading)}\n.*?\n\n((?:    [^\n]*\n)+)", text, re.S | re.M)
+    assert found, heading
+    return found[1]
 
 
 def of_kind(documents, *kinds):
@@ -58,3 +78,12 @@ def gateway_yaml(documents):
 
 def name_of(document):
     return f"{document['kind']} {document['metadata']['name']}"
+
+
+def within(selector, labels):
+    return all(labels.get(key) == value for key, value in selector.items())
+
+
+def seconds(duration):
+    units = {"h": 3600, "m": 60, "s": 1, "ms": 0.001}
+    return sum(float(number) * units[unit] for number, unit in re.findall(r"([0-9.]+)(ms|h|m|s)", duration))

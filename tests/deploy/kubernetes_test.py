@@ -10,10 +10,16 @@ import unittest
 
 import bed
 import ipp_kit
+import routes
 import rules
 import schemas
 
 DOCUMENTS = {name: bed.overlay(name) for name in bed.OVERLAYS}
+# Behind a Gateway, by what deploy/README.md says; and as its components may also be chosen.
+GATEWAY_API = bed.page("Ingress or Gateway")
+WEBHOOKS_ALONE = "sed -i 's|components/webhook-ingress|components/gateway-api/webhooks|' kustomization.yaml"
+DOCUMENTS.update({f"{name}, gateway-api": bed.overlay(name, GATEWAY_API) for name in bed.OVERLAYS})
+DOCUMENTS["replicated, gateway-api/webhooks"] = bed.overlay("replicated", WEBHOOKS_ALONE)
 
 # What a person would put in place of each placeholder.
 FILLED = {
@@ -73,6 +79,13 @@ class Overlays(unittest.TestCase):
         for name, documents in DOCUMENTS.items():
             for rule in rules.ALL:
                 self.assertEqual([], list(rule(documents)), f"{name}: {rule.__name__}")
+
+    def test_have_what_brings_their_webhooks(self):
+        kinds = {name: [one["kind"] for one in bed.of_kind(documents, "Ingress", *routes.BEHIND, "BackendTrafficPolicy")]
+                 for name, documents in DOCUMENTS.items()}
+        behind = ["BackendTrafficPolicy", "GRPCRoute", "HTTPRoute"]
+        self.assertEqual({"single": ["Ingress"], "replicated": ["Ingress"], "single, gateway-api": behind,
+                          "replicated, gateway-api": behind, "replicated, gateway-api/webhooks": ["HTTPRoute"]}, kinds)
 
     def test_configure_the_gateway_with_files_that_are_mounted(self):
         for name, documents in DOCUMENTS.items():
@@ -232,6 +245,13 @@ class Teeth(unittest.TestCase):
         documents = self.single()
         bed.workload(documents)["spec"]["volumeClaimTemplates"][0]["metadata"]["name"] = "other"
         self.refused_by(rules.store_fits, documents, "is on no volume")
+
+    def test_reflection_is_refused(self):
+        for text in ("reflection: true\n", ""):
+            documents = self.single()
+            [config] = bed.of_kind(documents, "ConfigMap")
+            config["data"]["gateway.yaml"] = re.sub("reflection: false.*\n", text, config["data"]["gateway.yaml"])
+            self.refused_by(rules.reflection_is_off, documents, "reflection")
 
     def test_an_image_of_another_version_is_refused(self):
         documents = self.single()

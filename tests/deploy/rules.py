@@ -8,12 +8,9 @@ import re
 import yaml
 
 import bed
+import routes
 
 WEB_PORTS = 2  # webhooks and admin, drained one after the other
-
-
-def _within(selector, labels):
-    return all(labels.get(key) == value for key, value in selector.items())
 
 
 def selectors_match(documents):
@@ -29,12 +26,12 @@ def selectors_match(documents):
     for spread in spec.get("topologySpreadConstraints", []):
         chosen.append((f"the spread over {spread['topologyKey']}", spread["labelSelector"]["matchLabels"]))
     for name, selector in chosen:
-        if not selector or not _within(selector, labels):
+        if not selector or not bed.within(selector, labels):
             yield f"{name} selects {selector}, the pods are {labels}"
     for monitor in bed.of_kind(documents, "ServiceMonitor"):
         wanted = monitor["spec"]["selector"]["matchLabels"]
         found = [one for one in bed.of_kind(documents, "Service")
-                 if _within(wanted, one["metadata"].get("labels", {}))]
+                 if bed.within(wanted, one["metadata"].get("labels", {}))]
         if len(found) != 1:
             yield f"{bed.name_of(monitor)} finds {len(found)} Services, not one"
             continue
@@ -84,11 +81,6 @@ def ports_exist(documents):
             yield f"the port {name} is {ports.get(name)}, the gateway listens at {listen}"
 
 
-def _seconds(duration):
-    units = {"h": 3600, "m": 60, "s": 1, "ms": 0.001}
-    return sum(float(number) * units[unit] for number, unit in re.findall(r"([0-9.]+)(ms|h|m|s)", duration))
-
-
 def _web_drain():
     """How long the webhook and the admin port may each take, from the source: it is no setting."""
     [seconds] = re.findall(r"kWebDrain = absl::Seconds\((\d+)\)", (bed.ROOT / "server/app.cc").read_text())
@@ -98,7 +90,7 @@ def _web_drain():
 def drain_fits(documents):
     spec = bed.pod(documents)["spec"]
     config = yaml.safe_load(bed.gateway_yaml(documents))
-    drain = _seconds(config.get("drain_timeout", "20s"))
+    drain = bed.seconds(config.get("drain_timeout", "20s"))
     for container in spec["containers"]:
         pause = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds")
         if not pause:
@@ -235,6 +227,12 @@ def store_fits(documents):
             yield "with PostgreSQL nothing needs to be written to a disk"
 
 
+def reflection_is_off(documents):
+    """It answers everybody who connects, without a token."""
+    if yaml.safe_load(bed.gateway_yaml(documents)).get("reflection", True) is not False:
+        yield "reflection shows what can be called to everybody who connects"
+
+
 def image_is_this_version(documents):
     [version] = re.findall(r"^project\(ipp_gateway VERSION (\S+)", (bed.ROOT / "CMakeLists.txt").read_text(), re.M)
     for container in bed.pod(documents)["spec"]["containers"]:
@@ -243,4 +241,4 @@ def image_is_this_version(documents):
 
 
 ALL = (selectors_match, ports_exist, drain_fits, restricted, no_secret_in_plain_text, references_exist, store_fits,
-       image_is_this_version)
+       reflection_is_off, image_is_this_version) + routes.ALL

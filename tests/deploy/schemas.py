@@ -1,9 +1,13 @@
-"""Documents against the schemas of the Kubernetes API, strictly: a field that they do not know is an error."""
+"""Documents against the schemas of the Kubernetes API and of CRDs, strictly: a field that they do not know is an error.
+
+A CRD's rules in CEL (x-kubernetes-validations) are not evaluated; rules.py has those that matter here.
+"""
 import functools
 import json
 import warnings
 
 import jsonschema
+import yaml
 
 import bed
 
@@ -61,18 +65,66 @@ def _operator_complaints(document):
     return [done.stderr.strip()] if done.returncode else []
 
 
+def _strict(schema):
+    """A CRD's schema that refuses what the API server would prune without a word."""
+    strict = dict(schema)
+    if "properties" in schema:
+        strict["properties"] = {name: _strict(inner) for name, inner in schema["properties"].items()}
+        if not schema.get("x-kubernetes-preserve-unknown-fields"):
+            strict.setdefault("additionalProperties", False)
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            strict[key] = _strict(schema[key])
+    return strict
+
+
+@functools.lru_cache(None)
+def _crds(folder):
+    """By apiVersion and kind: the validator of each version that is served."""
+    found = {}
+    for path in sorted(folder.glob("*.yaml")):
+        for crd in yaml.load_all(path.read_text(), Loader=yaml.CSafeLoader):
+            if not crd or crd["kind"] != "CustomResourceDefinition":
+                continue
+            for version in crd["spec"]["versions"]:
+                if not version["served"]:
+                    continue
+                whole = version["schema"]["openAPIV3Schema"]
+                # The status is the controller's. Metadata are what they are for every kind.
+                properties = {key: inner for key, inner in whole["properties"].items() if key != "status"}
+                schema = _strict({**whole, "properties": properties})
+                schema["$id"] = f"{HOST}/crd"
+                schema["properties"]["metadata"] = {
+                    "$ref": f"{HOST}/api/_definitions.json#/$defs/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}
+                found[f"{crd['spec']['group']}/{version['name']}", crd["spec"]["names"]["kind"]] = (
+                    jsonschema.Draft202012Validator(schema, resolver=_resolver(VERSIONS[-1], schema)))
+    return found
+
+
+def _validators(document):
+    """What knows the document's kind (None where nothing does), each with a name for people."""
+    key = document["apiVersion"], document["kind"]
+    group = key[0].partition("/")[0]
+    crds = bed.tool("crds") / group
+    if crds.is_dir():
+        for folder in sorted(crds.iterdir()):
+            yield f"{group} {folder.name}", _crds(folder).get(key)
+    else:
+        for version in VERSIONS:
+            yield f"Kubernetes {version}", _validator(version, *key)
+
+
 def complaints(document):
     """What is wrong with a document, a line each."""
     found = list(_nulls(document, ""))
     if document["apiVersion"].startswith("monitoring.coreos.com/"):
         found += _operator_complaints(document)
     else:
-        for version in VERSIONS:
-            validator = _validator(version, document["apiVersion"], document["kind"])
+        for name, validator in _validators(document):
             if validator is None:
-                found.append(f"{document['apiVersion']} {document['kind']} is no kind of Kubernetes {version}")
+                found.append(f"{document['apiVersion']} {document['kind']} is no kind of {name}")
                 continue
             for error in validator.iter_errors(document):
                 where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
-                found.append(f"{where or '.'}: {error.message} (Kubernetes {version})")
+                found.append(f"{where or '.'}: {error.message} ({name})")
     return [f"{bed.name_of(document)}: {line}" for line in found]

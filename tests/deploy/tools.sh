@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# tools.sh OUT: what the tests of deploy/ need beside Debian's packages. kustomize and the Prometheus operator's types
-# from Go modules, the schemas of the Kubernetes API from a Python package, promtool out of Debian's package prometheus,
-# which is not installed: it would start a server. `./dev tools` runs it.
+# tools.sh OUT: what the tests of deploy/ need beside Debian's packages. kustomize, the Prometheus operator's types and
+# the CRDs of the Gateway API from Go modules, the schemas of the Kubernetes API from a Python package, promtool out of
+# Debian's package prometheus, which is not installed: it would start a server. `./dev tools` runs it.
 set -euo pipefail
 out=$(realpath -m "$1")
 cd "$(dirname "$0")"
@@ -15,6 +15,20 @@ export GOTOOLCHAIN=local CGO_ENABLED=0
 quietly() { "$@" >"$out/log" 2>&1 || { cat "$out/log" >&2; exit 1; }; }
 GOBIN=$out/bin quietly go install sigs.k8s.io/kustomize/kustomize/v5@v5.0.3
 (cd monitoring_types && quietly go build -buildvcs=false -o "$out/bin/" .)
+# crds GROUP MODULE VERSION FOLDER: into OUT/crds/GROUP/VERSION. Only data, so that any Go will do. Go checks the module
+# against its checksum database.
+crds() {
+  local dir
+  dir=$(go mod download -json "$2@$3" | /usr/bin/python3 -c 'import json, sys
+found = json.load(sys.stdin)
+sys.exit(found["Error"]) if "Error" in found else print(found["Dir"])')
+  install -D -m 644 -t "$out/crds/$1/$3" "$dir/$4/$1"_*.yaml
+}
+# The oldest version with BackendTLSPolicy as v1, and the newest that is at hand.
+for version in v1.4.1 v1.5.0; do
+  crds gateway.networking.k8s.io sigs.k8s.io/gateway-api $version config/crd/standard
+done
+crds gateway.envoyproxy.io github.com/envoyproxy/gateway v1.6.0 charts/gateway-helm/crds/generated
 quietly /usr/bin/python3 -m pip download -q --disable-pip-version-check --no-deps --require-hashes -r requirements.txt \
   -d "$out/wheels"
 unzip -q "$out"/wheels/*.whl -d "$out/schemas"
