@@ -70,6 +70,18 @@ def pod(documents):
     return workload(documents)["spec"]["template"]
 
 
+def pods(documents):
+    """Every pod template, with the name of what makes pods of it."""
+    for one in of_kind(documents, "Deployment", "StatefulSet"):
+        yield name_of(one), one["spec"]["template"]
+    for one in of_kind(documents, "CronJob"):
+        yield name_of(one), one["spec"]["jobTemplate"]["spec"]["template"]
+
+
+def containers(template):
+    return template["spec"]["containers"] + template["spec"].get("initContainers", [])
+
+
 def gateway_yaml(documents):
     """The text of the gateway's configuration."""
     [config] = [one for one in of_kind(documents, "ConfigMap") if "gateway.yaml" in one["data"]]

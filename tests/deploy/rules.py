@@ -7,6 +7,7 @@ import re
 
 import yaml
 
+import backups
 import bed
 import routes
 
@@ -19,8 +20,11 @@ def selectors_match(documents):
     chosen = [(bed.name_of(bed.workload(documents)), bed.workload(documents)["spec"]["selector"]["matchLabels"])]
     for service in bed.of_kind(documents, "Service"):
         chosen.append((bed.name_of(service), service["spec"]["selector"]))
+    others = [(name, one["metadata"]["labels"]) for name, one in bed.pods(documents) if one is not bed.pod(documents)]
     for policy in bed.of_kind(documents, "NetworkPolicy"):
-        chosen.append((bed.name_of(policy), policy["spec"]["podSelector"].get("matchLabels", {})))
+        selector = policy["spec"]["podSelector"].get("matchLabels", {})
+        if not any(selector and bed.within(selector, one) for _, one in others):
+            chosen.append((bed.name_of(policy), selector))
     for budget in bed.of_kind(documents, "PodDisruptionBudget"):
         chosen.append((bed.name_of(budget), budget["spec"]["selector"]["matchLabels"]))
     for spread in spec.get("topologySpreadConstraints", []):
@@ -28,6 +32,9 @@ def selectors_match(documents):
     for name, selector in chosen:
         if not selector or not bed.within(selector, labels):
             yield f"{name} selects {selector}, the pods are {labels}"
+        for other, of_other in others:
+            if bed.within(selector, of_other):
+                yield f"{name} selects the pods of {other} too"
     for monitor in bed.of_kind(documents, "ServiceMonitor"):
         wanted = monitor["spec"]["selector"]["matchLabels"]
         found = [one for one in bed.of_kind(documents, "Service")
@@ -104,9 +111,8 @@ def drain_fits(documents):
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
 
 
-def restricted(documents):
-    """The restricted profile of the Pod Security Standards, and what we want beyond it."""
-    spec = bed.pod(documents)["spec"]
+def _restricted_pod(template):
+    spec = template["spec"]
     for host in ("hostNetwork", "hostPID", "hostIPC"):
         if spec.get(host):
             yield f"{host} is on"
@@ -115,7 +121,7 @@ def restricted(documents):
         if not kinds <= VOLUMES:
             yield f"the volume {volume['name']} is a {', '.join(kinds)}"
     of_pod = spec.get("securityContext", {})
-    for container in spec["containers"] + spec.get("initContainers", []):
+    for container in bed.containers(template):
         context = {**of_pod, **container.get("securityContext", {})}
         if context.get("runAsNonRoot") is not True or context.get("runAsUser", 1) == 0:
             yield "may run as root"
@@ -127,7 +133,7 @@ def restricted(documents):
             yield "keeps capabilities"
         if context.get("seccompProfile", {}).get("type") not in ("RuntimeDefault", "Localhost"):
             yield "has no seccomp profile"
-        if any("hostPort" in port for port in container["ports"]):
+        if any("hostPort" in port for port in container.get("ports", [])):
             yield "takes a port of the node"
         if context.get("readOnlyRootFilesystem") is not True:
             yield "may write to its root file system"
@@ -137,6 +143,15 @@ def restricted(documents):
             yield "has no limit of memory"
     if spec.get("automountServiceAccountToken") is not False:
         yield "gets a token of the Kubernetes API"
+    if spec.get("enableServiceLinks") is not False:
+        yield "gets variables for each Service, IPP_GATEWAY_… among them"
+
+
+def restricted(documents):
+    """The restricted profile of the Pod Security Standards, and what we want beyond it."""
+    for name, template in bed.pods(documents):
+        for complaint in _restricted_pod(template):
+            yield f"{name}: {complaint}"
     [namespace] = bed.of_kind(documents, "Namespace")
     if namespace["metadata"]["labels"].get("pod-security.kubernetes.io/enforce") != "restricted":
         yield "the namespace does not enforce the profile"
@@ -171,21 +186,27 @@ def no_secret_in_plain_text(documents):
         for text in _texts(document):
             if SECRET.search(text):
                 yield f"{bed.name_of(document)} has what looks like a secret"
-    for container in bed.pod(documents)["spec"]["containers"]:
-        if container.get("env") or container.get("envFrom"):
-            yield "a variable of the environment is set: secrets and settings are files"
+    for _, template in bed.pods(documents):
+        for container in bed.containers(template):
+            named = [one for one in container.get("env", []) if "fieldRef" not in one.get("valueFrom", {})]
+            if named or container.get("envFrom"):
+                yield "a variable of the environment is set: secrets and settings are files"
 
 
 def references_exist(documents):
     names = {(one["kind"], one["metadata"]["name"]) for one in documents}
-    spec = bed.pod(documents)["spec"]
-    for volume in spec["volumes"]:
-        if "secret" in volume and ("Secret", volume["secret"]["secretName"]) not in names:
-            yield f"there is no Secret {volume['secret']['secretName']}"
-        if "configMap" in volume and ("ConfigMap", volume["configMap"]["name"]) not in names:
-            yield f"there is no ConfigMap {volume['configMap']['name']}"
-    if ("ServiceAccount", spec["serviceAccountName"]) not in names:
-        yield f"there is no ServiceAccount {spec['serviceAccountName']}"
+    for claim in bed.workload(documents)["spec"].get("volumeClaimTemplates", []):
+        names.add(("PersistentVolumeClaim", f"{claim['metadata']['name']}-{bed.workload(documents)['metadata']['name']}-0"))
+    for _, template in bed.pods(documents):
+        wanted = [("ServiceAccount", template["spec"]["serviceAccountName"])]
+        for volume in template["spec"]["volumes"]:
+            wanted += [("Secret", volume["secret"]["secretName"])] if "secret" in volume else []
+            wanted += [("ConfigMap", volume["configMap"]["name"])] if "configMap" in volume else []
+            if "persistentVolumeClaim" in volume:
+                wanted.append(("PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"]))
+        for kind, name in wanted:
+            if (kind, name) not in names:
+                yield f"there is no {kind} {name}"
     for scaler in bed.of_kind(documents, "HorizontalPodAutoscaler"):
         target = scaler["spec"]["scaleTargetRef"]
         if (target["kind"], target["name"]) not in names:
@@ -235,10 +256,14 @@ def reflection_is_off(documents):
 
 def image_is_this_version(documents):
     [version] = re.findall(r"^project\(ipp_gateway VERSION (\S+)", (bed.ROOT / "CMakeLists.txt").read_text(), re.M)
-    for container in bed.pod(documents)["spec"]["containers"]:
-        if container["image"].rpartition(":")[2] != version:
-            yield f"the image is {container['image']}, the version {version}"
+    for name, template in bed.pods(documents):
+        for container in bed.containers(template):
+            image, _, tag = container["image"].rpartition(":")
+            if image.endswith("ipp-gateway") and tag != version:
+                yield f"{name}: the image is {container['image']}, the version {version}"
+            if not image or tag == "latest":
+                yield f"{name}: the image {container['image']} has no version"
 
 
 ALL = (selectors_match, ports_exist, drain_fits, restricted, no_secret_in_plain_text, references_exist, store_fits,
-       reflection_is_off, image_is_this_version) + routes.ALL
+       reflection_is_off, image_is_this_version) + routes.ALL + backups.ALL
