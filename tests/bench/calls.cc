@@ -76,6 +76,7 @@ class Load {
         request_(Request(flags.Text("rpc"), flags.Text("id"))),
         authorization_("Bearer " + flags.Text("token")),
         server_(flags.Number("server-pid")),
+        expected_(grpc::StatusCode(std::stoi(flags.Text("expect", "0")))),
         warm_up_(flags.Number("warm-up")),
         all_(warm_up_ + flags.Number("calls")),
         latencies_us_(static_cast<size_t>(all_)) {
@@ -120,7 +121,7 @@ class Load {
       stub_->UnaryCall(
           &*context_, load_->method_, {}, &load_->request_, &response_,
           [this](const grpc::Status& status) {
-            if (!status.ok()) {
+            if (status.error_code() != load_->expected_) {
               return load_->Idle(absl::StrCat(status.error_code(), " ", status.error_message()));
             }
             load_->Ended(steady_clock::now() - began_);
@@ -171,6 +172,7 @@ class Load {
   const grpc::ByteBuffer request_;
   const std::string authorization_;
   const pid_t server_;
+  const grpc::StatusCode expected_;  // of each call
   const int warm_up_;
   const int all_;
   std::vector<std::unique_ptr<grpc::GenericStub>> stubs_;

@@ -77,16 +77,31 @@ def run(bed, size):
                         token=TOKEN, connections=connections, in_flight=in_flight, calls=calls, warm_up=warm_up)
         return {key: value / (calls + warm_up) for key, value in counted.items()}
 
+    def refused(in_flight, connections, calls):
+        """CPU of calls that are refused, beside one that is served with the faster transport."""
+        address, process = servers["http2"]
+        taken = {}
+        for kind, (identifier, token, code) in {"served": (bed.session, TOKEN, 0), "bad field": ("not-a-uuid", TOKEN, 3),
+                                                "bad token": (bed.session, "x" * len(TOKEN), 16)}.items():
+            figures = bed.measure("gateway_bench", "calls", target=address, server_pid=process.pid, rpc="GetSession",
+                                  id=identifier, token=token, expect=code, connections=connections,
+                                  in_flight=in_flight, calls=calls, warm_up=max(calls // 10, in_flight))
+            taken[kind] = figures["cpu_us"]
+        return taken
+
     samples = {(rpc, *case): [] for rpc in rpcs for case in size.unary}
     for turn in range(size.rounds):
         for (rpc, *case), taken in samples.items():
             progress(f"unary: {rpc}, {case[0]} in flight, round {turn + 1}/{size.rounds}")
             taken.append(round_of(rpc, *case))
+    progress("unary: refused calls")
+    refusals = {case: [refused(*case) for _ in range(size.rounds)] for case in size.unary}
     progress("unary: counting system calls")
     counted = {(name, case): counts_of(name, "GetSession", *case) for name in servers for case in size.unary}
     progress("")
     show_cpu(samples, servers, answers)
     show_latency(samples, servers)
+    show_refused(refusals)
     show_counts(counted, size, servers)
     for _, process in servers.values():
         bed.stop(process)
@@ -124,6 +139,17 @@ def show_latency(samples, servers):
     show("Unary RPCs: latency µs as the caller sees it, calls per second",
          ["RPC", "in flight", "conns", "server", "p50", "p99", "calls/s"], rows,
          ["curl: libcurl alone against the same upstream; its p50 is the mean."])
+
+
+def show_refused(refusals):
+    rows = []
+    for (in_flight, connections, _), taken in refusals.items():
+        m = medians(taken)
+        rows.append([f"{in_flight}", f"{connections}", *m.values(),
+                     *(f"{m[kind] / m['served']:.2f}" for kind in m if kind != "served")])
+    show("Unary RPCs: CPU µs of a refused call (GetSession, http2)",
+         ["in flight", "conns", "served", "bad field", "bad token", "bad field ÷", "bad token ÷"], rows,
+         ["Wanted: a bad field at most 0.5 of a served call."])
 
 
 def show_counts(counted, size, servers):
