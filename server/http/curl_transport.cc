@@ -53,8 +53,8 @@ class CurlTransport final : public HttpTransport {
     call->deadline = ToSteady(request.deadline);
     call->request = std::move(request);
     call->done = std::move(done);
-    if (shared_.in_flight.fetch_add(1, std::memory_order_relaxed) >=
-        shared_.options.max_in_flight) {
+    const size_t others = shared_.in_flight.fetch_add(1, std::memory_order_relaxed);
+    if (others >= shared_.options.max_in_flight) {
       shared_.in_flight.fetch_sub(1, std::memory_order_relaxed);
       call->refused = true;
     }
@@ -62,7 +62,7 @@ class CurlTransport final : public HttpTransport {
     // accepts it, even if all others have ended.
     for (size_t tries = 0; tries < loops_.size(); ++tries) {
       const size_t next = next_loop_.fetch_add(1, std::memory_order_relaxed);
-      if (loops_[next % loops_.size()]->Post(call)) break;
+      if (loops_[next % loops_.size()]->Post(call, others == 0)) break;
     }
     return call;
   }

@@ -1,8 +1,5 @@
 #include "server/http/http2_call.h"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <utility>
 
 namespace ipp::http {
@@ -49,51 +46,6 @@ void Http2CallList::Remove(Http2Call* call) {
   (call->next != nullptr ? call->next->previous : last_) = call->previous;
   call->previous = call->next = nullptr;
   --size_;
-}
-
-Http2Inbox::Http2Inbox() : wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
-
-Http2Inbox::~Http2Inbox() { close(wake_fd_); }
-
-bool Http2Inbox::Post(Item item) {
-  MutexLock lock(&mutex_);
-  if (closed_) return false;
-  items_.push_back(std::move(item));
-  Wake();
-  return true;
-}
-
-bool Http2Inbox::Take(std::vector<Item>* batch) {
-  MutexLock lock(&mutex_);
-  asleep_ = false;
-  batch->swap(items_);
-  return !stopping_;
-}
-
-bool Http2Inbox::MaySleep() {
-  MutexLock lock(&mutex_);
-  asleep_ = items_.empty() && !stopping_;
-  return asleep_;
-}
-
-void Http2Inbox::Stop() {
-  MutexLock lock(&mutex_);
-  stopping_ = true;
-  Wake();
-}
-
-bool Http2Inbox::Close() {
-  MutexLock lock(&mutex_);
-  closed_ = items_.empty();
-  return closed_;
-}
-
-// The write never blocks: it would take 2^64 wakeups.
-void Http2Inbox::Wake() {
-  if (!asleep_) return;
-  asleep_ = false;
-  const uint64_t one = 1;
-  (void)!write(wake_fd_, &one, sizeof(one));
 }
 
 }  // namespace ipp::http

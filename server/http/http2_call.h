@@ -6,15 +6,13 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "server/base/metrics.h"
-#include "server/base/mutex.h"
 #include "server/http/base_url.h"
 #include "server/http/http2_answer.h"
 #include "server/http/http2_transport.h"
 #include "server/http/http_transport.h"
+#include "server/http/loop_inbox.h"
 #include "server/http/resolver.h"
 #include "server/http/tls_client.h"
 
@@ -40,8 +38,16 @@ struct Http2Shared {
   Resolver resolver = {};
 };
 
+class Http2Call;
 class Http2Connection;
-class Http2Inbox;
+
+// What other threads ask of a loop.
+struct Http2Order {
+  std::shared_ptr<Http2Call> call;
+  bool cancel = false;
+  std::shared_ptr<const Resolver::Addresses> addresses = nullptr;  // then there is no call
+};
+using Http2Inbox = LoopInbox<Http2Order>;
 
 // One request and its completion. Once posted, the fields belong to the loop; other threads may
 // only call Cancel().
@@ -102,46 +108,6 @@ class Http2CallList {
   Http2Call* first_ = nullptr;
   Http2Call* last_ = nullptr;
   int size_ = 0;
-};
-
-// The queue into a loop. Thread-safe. Wakes the loop only if it sleeps, so a burst costs one
-// wakeup, and what the loop posts to itself costs none.
-class Http2Inbox {
- public:
-  struct Item {
-    std::shared_ptr<Http2Call> call;
-    bool cancel = false;
-    std::shared_ptr<const Resolver::Addresses> addresses = nullptr;  // then there is no call
-  };
-
-  Http2Inbox();
-  ~Http2Inbox();
-  Http2Inbox(const Http2Inbox&) = delete;
-  Http2Inbox& operator=(const Http2Inbox&) = delete;
-
-  // False if the inbox is closed.
-  bool Post(Item item);
-  // Moves all waiting items into `batch`. False once Stop() was called.
-  bool Take(std::vector<Item>* batch);
-  // True if no item waits; from then on Post() wakes the loop.
-  bool MaySleep();
-  void Stop();
-  // Closes the inbox and returns true, or returns false if an item waits.
-  bool Close();
-
-  // An eventfd, written to for each wakeup. It is watched edge-triggered and never read, which
-  // saves a system call a wakeup.
-  int wake_fd() const { return wake_fd_; }
-
- private:
-  void Wake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-
-  const int wake_fd_;
-  Mutex mutex_;
-  std::vector<Item> items_ ABSL_GUARDED_BY(mutex_);
-  bool asleep_ ABSL_GUARDED_BY(mutex_) = false;
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace ipp::http

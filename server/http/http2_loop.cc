@@ -19,6 +19,7 @@ constexpr size_t kLeavingFactor = 4;
 // While other connections serve, one that could not be opened is not tried again at once.
 constexpr std::chrono::seconds kOpeningPause(1);
 constexpr int kEventsAtOnce = 64;
+constexpr std::chrono::minutes kLongestSleep(1);
 
 HttpResult NotSent(absl::Status status) { return {std::move(status), RequestFate::kNotSent, {}}; }
 
@@ -41,9 +42,16 @@ Http2Loop::~Http2Loop() {
   close(epoll_);
 }
 
-bool Http2Loop::Post(const std::shared_ptr<Http2Call>& call) {
+bool Http2Loop::Post(const std::shared_ptr<Http2Call>& call, bool alone) {
   call->inbox = inbox_;
-  return inbox_->Post({call});
+  if (!alone || !inbox_->TakeTurn()) return inbox_->Post({call});
+  turn_.now = steady_clock::now();
+  Start(call);
+  Assign();
+  FlushAll();
+  ShowInFlight();
+  inbox_->GiveBackTurn(/*wake=*/!ended_.empty() || NextTime() < sleeps_until_);
+  return true;
 }
 
 void Http2Loop::Run() {
@@ -52,14 +60,14 @@ void Http2Loop::Run() {
   wake.data.ptr = nullptr;
   epoll_ctl(epoll_, EPOLL_CTL_ADD, inbox_->wake_fd(), &wake);
 
-  std::vector<Http2Inbox::Item> batch;
+  std::vector<Http2Order> batch;
   turn_.now = steady_clock::now();
   while (inbox_->Take(&batch)) {
     TakeOrders(&batch);
     EndDue();
     Tend();
     Assign();
-    for (const auto& connection : connections_) connection->Flush();
+    FlushAll();
     RunCompletions();
     ShowInFlight();
     Wait();
@@ -75,8 +83,8 @@ void Http2Loop::Run() {
   ShowInFlight();
 }
 
-void Http2Loop::TakeOrders(std::vector<Http2Inbox::Item>* batch) {
-  for (Http2Inbox::Item& item : *batch) {
+void Http2Loop::TakeOrders(std::vector<Http2Order>* batch) {
+  for (Http2Order& item : *batch) {
     if (item.addresses != nullptr) {
       OnAddresses(*item.addresses);
     } else if (item.cancel) {
@@ -295,18 +303,27 @@ void Http2Loop::ShowInFlight() {
       static_cast<double>(shared_->in_flight.load(std::memory_order_relaxed)));
 }
 
-void Http2Loop::Wait() {
+void Http2Loop::FlushAll() {
+  for (const auto& connection : connections_) connection->Flush();
+}
+
+SteadyTime Http2Loop::NextTime() const {
   SteadyTime next = earliest_due_;
   if (!waiting_.empty() && next_opening_ > turn_.now) next = std::min(next, next_opening_);
   for (const auto& connection : connections_) next = std::min(next, connection->next_time());
-  int timeout_ms = 60'000;
-  if (next != SteadyTime::max()) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - steady_clock::now());
-    timeout_ms = static_cast<int>(std::clamp<int64_t>(left.count(), 0, timeout_ms));
-  }
+  return next;
+}
+
+void Http2Loop::Wait() {
+  const SteadyTime next = std::min(NextTime(), turn_.now + kLongestSleep);
+  if (next < sleeps_until_ || sleeps_until_ <= turn_.now) sleeps_until_ = next;
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(sleeps_until_ - steady_clock::now());
+  auto timeout_ms = static_cast<int>(std::max<int64_t>(left.count(), 0));
   if (!inbox_->MaySleep()) timeout_ms = 0;
   epoll_event events[kEventsAtOnce];
   const int count = epoll_wait(epoll_, events, kEventsAtOnce, timeout_ms);
+  inbox_->Resume();
   turn_.now = steady_clock::now();
   for (int i = 0; i < count; ++i) {
     if (events[i].data.ptr == nullptr) continue;  // awake

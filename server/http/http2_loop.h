@@ -10,7 +10,8 @@
 
 namespace ipp::http {
 
-// One thread with its connections. Everything except Post() and Stop() happens on that thread.
+// One thread with its connections. Everything except Post() and Stop() happens on that thread, or
+// on one that has its turn (LoopInbox); completions run on that thread alone.
 //
 // A turn reads what has come, runs the completions, takes the new requests (those that the
 // completions made, too), and sends what all of them have to send in one write a connection.
@@ -22,8 +23,9 @@ class Http2Loop final : private Http2Connection::Owner {
   Http2Loop(const Http2Loop&) = delete;
   Http2Loop& operator=(const Http2Loop&) = delete;
 
-  // False if the loop has ended.
-  bool Post(const std::shared_ptr<Http2Call>& call);
+  // False if the loop has ended. `alone`: no other request of the transport is under way. Then the
+  // calling thread sends it, if the loop sleeps; with others, one write for all of them is cheaper.
+  bool Post(const std::shared_ptr<Http2Call>& call, bool alone);
   void Stop() { inbox_->Stop(); }
 
  private:
@@ -31,7 +33,7 @@ class Http2Loop final : private Http2Connection::Owner {
 
   void Run();
   // Starts or cancels the calls of `batch`, then clears it.
-  void TakeOrders(std::vector<Http2Inbox::Item>* batch);
+  void TakeOrders(std::vector<Http2Order>* batch);
   void Start(std::shared_ptr<Http2Call> call);
   void Cancel(Http2Call* call);
   void OnAddresses(const Resolver::Addresses& addresses);
@@ -51,6 +53,9 @@ class Http2Loop final : private Http2Connection::Owner {
   void Complete(std::shared_ptr<Http2Call> call, HttpResult result);
   void RunCompletions();
   void ShowInFlight();
+  void FlushAll();
+  // When the loop is needed next.
+  SteadyTime NextTime() const;
   void Wait();
 
   Http2Shared* const shared_;
@@ -66,6 +71,9 @@ class Http2Loop final : private Http2Connection::Owner {
   // end in time, as nearly all do, cost nothing here.
   SteadyTime earliest_due_ = SteadyTime::max();
   SteadyTime next_opening_;  // no connection is opened before, after one has failed
+  // How long it sleeps, or slept last. A later time is planned only when this has come: otherwise
+  // each request on an idle connection would need the loop earlier than the one before had left it.
+  SteadyTime sleeps_until_;
   bool hands_over_ = false;  // to libcurl
   std::thread thread_;
 };

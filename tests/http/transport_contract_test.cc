@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <thread>
 #include <utility>
@@ -246,6 +247,16 @@ TEST_P(TransportContract, EndsAReadAtItsDeadline) {
   EXPECT_EQ(result.fate, RequestFate::kUnknown);
 }
 
+// A lone request is sent by the thread that asks for it while the transport's own thread sleeps,
+// perhaps for longer than the request may take.
+TEST_P(TransportContract, EndsALoneReadAtItsDeadline) {
+  Start();
+  ASSERT_TRUE(Call(transport(), Get("/", absl::Now() + absl::Minutes(5))).status.ok());
+  const HttpResult result = ReadPastDeadline();
+  EXPECT_EQ(result.status.code(), absl::StatusCode::kDeadlineExceeded) << result.status;
+  EXPECT_EQ(result.fate, RequestFate::kUnknown);
+}
+
 TEST_P(TransportContract, LetsAChangeGoOnPastItsDeadline) {
   Start();
   EXPECT_EQ(Call(transport(), Get("/")).response.code, 200);  // the connection is up
@@ -307,6 +318,34 @@ TEST_P(TransportContract, TakesACancelAtAnyTime) {
   world_->EndTransport();
   call->Cancel();
   EXPECT_EQ(completion.runs(), 1);
+}
+
+// From several threads, each of which sends one to three at a time, so that a request is alone now
+// and then.
+TEST_P(TransportContract, ServesLoneRequestsAndCrowds) {
+  Start();
+  constexpr int kThreads = 3;
+  constexpr int kRounds = 100;
+  std::atomic<int> sent{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      std::minstd_rand random(t + 1);
+      for (int round = 0; round < kRounds; ++round) {
+        std::vector<Completion> completions(1 + random() % 3);
+        for (Completion& completion : completions) {
+          transport().Send(random() % 2 == 0 ? Get("/") : Post("/", "{}"), completion.done());
+          ++sent;
+        }
+        for (Completion& completion : completions) {
+          EXPECT_EQ(completion.Wait().response.code, 200) << completion.Wait().status;
+          EXPECT_NE(completion.thread(), std::this_thread::get_id());
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(world_->Seen().size(), static_cast<size_t>(sent));
 }
 
 TEST_P(TransportContract, RefusesMoreThanAllowed) {
