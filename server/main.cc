@@ -45,8 +45,8 @@ Exit codes: 0 drained after SIGTERM or SIGINT, or done what was asked; 1 start-u
 copy failed; 2 bad usage.
 )";
 
-// How long the end of the process waits for whoever reads the log.
-constexpr absl::Duration kLogPatience = absl::Seconds(1);
+// How long the end of the process waits until the log is written.
+constexpr absl::Duration kLogLimit = absl::Seconds(1);
 
 enum ExitCode { kDrained = 0, kStartFailed = 1, kBadUsage = 2 };
 
@@ -133,20 +133,74 @@ void LetThreadsFinishTheirTurn() {
   sched_setscheduler(0, SCHED_BATCH, &none);  // where it is refused, the gateway is only slower
 }
 
-int FailStart(const absl::Status& status) {
+// For a person who asked for something: a check, a backup, a copy.
+int FailTask(const absl::Status& status) {
   std::fprintf(stderr, "ipp-gateway: %s\n", std::string(status.message()).c_str());
   return kStartFailed;
+}
+
+// In the log, with time and level, since a supervisor collects it.
+int FailStart(const absl::Status& status) {
+  if (!ipp::LogEnabled(ipp::LogLevel::kError)) return FailTask(status);  // `log_level: off`
+  ipp::LogError(absl::StrCat("cannot start: ", status.message()));
+  ipp::FlushLog(kLogLimit);
+  return kStartFailed;
+}
+
+// The format that the configuration's errors are written in; the file is not read by then.
+absl::Status SetEarlyLogFormat() {
+  const std::map<std::string, std::string> environment = ipp::config::IppEnvironment();
+  const auto format = environment.find("IPP_LOG_FORMAT");
+  return format == environment.end() ? absl::OkStatus() : ipp::SetLogFormat(format->second);
+}
+
+absl::Status SetUpLog(const ipp::config::Config& config) {
+  if (absl::Status format = ipp::SetLogFormat(config.log_format()); !format.ok()) return format;
+  return ipp::SetLogLevel(config.log_level());
+}
+
+// The signals that Serve() takes with sigwait.
+sigset_t AwaitedSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGTERM, SIGINT}) sigaddset(&signals, number);
+  return signals;
+}
+
+int Serve(const ipp::config::Config& config, bool restored, const sigset_t& signals) {
+  ipp::StartLogThread();
+  ipp::LogInfo("starting", {{"version", IPP_VERSION}});
+  ipp::App::Options options;
+  options.restored = restored;
+  absl::StatusOr<std::unique_ptr<ipp::App>> app = ipp::App::Start(config, options);
+  if (!app.ok()) return FailStart(app.status());
+  // For a script that started the process with port 0, and for a person.
+  std::puts(ipp::StdoutLine("listening", {{"grpc", absl::StrCat((*app)->grpc_port())},
+                                          {"webhooks", absl::StrCat((*app)->webhook_port())},
+                                          {"admin", absl::StrCat((*app)->admin_port())}})
+                .c_str());
+  std::fflush(stdout);
+  ipp::LogInfo("started", {{"version", IPP_VERSION}, {"listen", config.listen()}});
+
+  int number = 0;
+  sigwait(&signals, &number);
+  ipp::LogInfo("draining", {{"signal", strsignal(number)}});
+  // A second signal ends the process at once.
+  signal(SIGTERM, SIG_DFL);
+  signal(SIGINT, SIG_DFL);
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  (*app)->Drain();
+  app->reset();
+  ipp::LogInfo("stopped");
+  ipp::FlushLog(kLogLimit);
+  return kDrained;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  // Before any thread is started: all threads inherit the mask, and only sigwait below takes the
-  // signal.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
+  // Before any thread is started: all threads inherit the mask, and only sigwait takes the signals.
+  const sigset_t signals = AwaitedSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   RaiseFileLimit();
@@ -155,48 +209,21 @@ int main(int argc, char** argv) {
 
   Flags flags;
   if (const std::optional<int> code = ParseFlags(argc, argv, &flags)) return *code;
+  const bool serve = !flags.check_config && !flags.backup && !flags.copy_store;
+  // A task may be ended in the usual way.
+  if (!serve) pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  const auto fail = serve ? &FailStart : &FailTask;
+  if (absl::Status format = SetEarlyLogFormat(); !format.ok()) return fail(format);
   const absl::StatusOr<ipp::config::Config> config = LoadConfig(flags);
-  if (!config.ok()) return FailStart(config.status());
-  if (absl::Status level = ipp::SetLogLevel(config->log_level()); !level.ok()) {
-    return FailStart(level);
-  }
-  if (flags.check_config) {
-    const absl::Status status = ipp::App::Check(*config);
-    if (!status.ok()) return FailStart(status);
-    std::puts("the configuration is good");
-    return kDrained;
-  }
+  if (!config.ok()) return fail(config.status());
+  if (absl::Status log = SetUpLog(*config); !log.ok()) return fail(log);
+  if (serve) return Serve(*config, flags.restored, signals);
 
-  if (flags.backup || flags.copy_store) {
-    const absl::Status status = flags.backup ? ipp::BackUpStore(*config, *flags.backup)
-                                             : ipp::CopyStore(*config, *flags.copy_store);
-    return status.ok() ? kDrained : FailStart(status);
-  }
-
-  ipp::StartLogThread();
-  ipp::App::Options options;
-  options.restored = flags.restored;
-  absl::StatusOr<std::unique_ptr<ipp::App>> app = ipp::App::Start(*config, options);
-  if (!app.ok()) {
-    ipp::FlushLog(kLogPatience);
-    return FailStart(app.status());
-  }
-  // For a script that started the process with port 0, and for a person.
-  std::printf("listening grpc=%d webhooks=%d admin=%d\n", (*app)->grpc_port(),
-              (*app)->webhook_port(), (*app)->admin_port());
-  std::fflush(stdout);
-  ipp::LogInfo("started", {{"version", IPP_VERSION}, {"listen", config->listen()}});
-
-  int signal_number = 0;
-  sigwait(&signals, &signal_number);
-  ipp::LogInfo("draining", {{"signal", strsignal(signal_number)}});
-  // A second signal ends the process at once.
-  signal(SIGTERM, SIG_DFL);
-  signal(SIGINT, SIG_DFL);
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
-  (*app)->Drain();
-  app->reset();
-  ipp::LogInfo("stopped");
-  ipp::FlushLog(kLogPatience);
+  absl::Status done;
+  if (flags.check_config) done = ipp::App::Check(*config);
+  if (flags.backup) done = ipp::BackUpStore(*config, *flags.backup);
+  if (flags.copy_store) done = ipp::CopyStore(*config, *flags.copy_store);
+  if (!done.ok()) return FailTask(done);
+  if (flags.check_config) std::puts("the configuration is good");
   return kDrained;
 }

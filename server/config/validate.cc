@@ -30,6 +30,7 @@ class Validator {
   std::vector<FieldViolation> Run(const Config& config) && {
     Listeners(config);
     OneOf("log_level", config.log_level(), {"debug", "info", "warning", "error", "off"});
+    OneOf("log_format", config.log_format(), {"text", "json"});
     CheckUpstream(config.upstream());
     CheckMerchants(config);
     CheckStore(config.store());

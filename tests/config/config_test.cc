@@ -44,6 +44,7 @@ std::string Deployed(const std::string& name) {
 TEST(Defaults, AreThoseOfTheContract) {
   EXPECT_EQ(MaskedYaml(Defaults()), R"(listen: 127.0.0.1:50051
 log_level: info
+log_format: text
 upstream:
   base_url: ""
   ca_file: ""
