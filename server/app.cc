@@ -86,6 +86,16 @@ class AppImpl final : public App {
   int webhook_port() const override { return webhooks_->port(); }
   int admin_port() const override { return admin_->port(); }
 
+  void RereadFiles() override {
+    std::vector<absl::Status> errors = secrets_.Reread();
+    if (absl::Status tls = CheckTlsFiles(config_.tls()); !tls.ok()) errors.push_back(tls);
+    for (const absl::Status& error : errors) {
+      LogWarning("a file cannot be used, what was read before is kept",
+                 {{"error", std::string(error.message())}});
+    }
+    LogInfo("files were read again", {{"not_usable", absl::StrCat(errors.size())}});
+  }
+
   void Drain() override {
     draining_ = true;
     rpc_->Drain(config::ToDuration(config_.drain_timeout()));
@@ -291,7 +301,6 @@ class AppImpl final : public App {
     options.key_file = config_.tls().key_file();
     options.client_ca_file = config_.tls().client_ca_file();
     options.client_certificate_required = config_.caller_proof() == "both";
-    options.certificate_refresh = options_.certificate_refresh;
     options.verified_for = gateway.options.max_stream_age;
     options.reflection = config_.reflection();
     SetLimits(config_.connections(), &options);

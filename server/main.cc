@@ -40,6 +40,8 @@ usage: ipp-gateway --config FILE [--listen HOST:PORT] [--log-level LEVEL] [--res
   --version            print the version
   --help               print this
 
+Signals: SIGTERM, SIGINT drain. SIGHUP: read secrets, keys and certificates again now. SIGUSR1: log
+at level debug. SIGUSR2: log at the configured level again.
 Environment: IPP_<KEY> overrides a key, two underscores for a dot (IPP_UPSTREAM__BASE_URL).
 Exit codes: 0 drained after SIGTERM or SIGINT, or done what was asked; 1 start-up, the backup or the
 copy failed; 2 bad usage.
@@ -159,12 +161,43 @@ absl::Status SetUpLog(const ipp::config::Config& config) {
   return ipp::SetLogLevel(config.log_level());
 }
 
+// Logs the change while the more verbose of the two levels is in force, so that it is seen.
+void SetLevel(const std::string& level) {
+  const auto say = [&level] {
+    ipp::LogWarning("log level set by a signal", {{"log_level", level}});
+  };
+  if (level != "debug") say();
+  ipp::SetLogLevel(level).IgnoreError();
+  if (level == "debug") say();
+}
+
 // The signals that Serve() takes with sigwait.
 sigset_t AwaitedSignals() {
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int number : {SIGTERM, SIGINT}) sigaddset(&signals, number);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) sigaddset(&signals, number);
   return signals;
+}
+
+// Carries out signals until one asks for the end; returns its number.
+int AwaitEnd(const sigset_t& signals, const ipp::config::Config& config, ipp::App* app) {
+  while (true) {
+    int number = 0;
+    sigwait(&signals, &number);
+    switch (number) {
+      case SIGHUP:
+        app->RereadFiles();
+        break;
+      case SIGUSR1:
+        SetLevel("debug");
+        break;
+      case SIGUSR2:
+        SetLevel(config.log_level());
+        break;
+      default:
+        return number;
+    }
+  }
 }
 
 int Serve(const ipp::config::Config& config, bool restored, const sigset_t& signals) {
@@ -182,13 +215,16 @@ int Serve(const ipp::config::Config& config, bool restored, const sigset_t& sign
   std::fflush(stdout);
   ipp::LogInfo("started", {{"version", IPP_VERSION}, {"listen", config.listen()}});
 
-  int number = 0;
-  sigwait(&signals, &number);
+  const int number = AwaitEnd(signals, config, app->get());
   ipp::LogInfo("draining", {{"signal", strsignal(number)}});
-  // A second signal ends the process at once.
-  signal(SIGTERM, SIG_DFL);
-  signal(SIGINT, SIG_DFL);
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  // A second signal ends the process at once. The signals that do not ask for an end stay blocked.
+  sigset_t ends;
+  sigemptyset(&ends);
+  for (const int end : {SIGTERM, SIGINT}) {
+    signal(end, SIG_DFL);
+    sigaddset(&ends, end);
+  }
+  pthread_sigmask(SIG_UNBLOCK, &ends, nullptr);
   (*app)->Drain();
   app->reset();
   ipp::LogInfo("stopped");

@@ -15,8 +15,9 @@ struct ServerOptions {
   std::string key_file;
   std::string client_ca_file;  // CA of callers' certificates; empty: none is requested
   bool client_certificate_required = false;
-  // How often the files above are checked for changes; whole seconds.
-  absl::Duration certificate_refresh = absl::Seconds(30);
+  // How often gRPC reads the files above again; whole seconds. It cannot be asked to do so at
+  // another time, so this is also how soon a new certificate is in use.
+  absl::Duration certificate_refresh = absl::Seconds(1);
   // With client certificates, the maximum age of a connection if it is shorter than max_age: the
   // next connection verifies the certificate again.
   absl::Duration verified_for = absl::Minutes(30);

@@ -42,8 +42,7 @@ class TlsBed {
     config_.mutable_callers(1)->add_tls_san("back.shop");
     if (configure) configure(config_);
     EXPECT_TRUE(config::Validate(config_).ok()) << config::Validate(config_);
-    gateway_ = std::make_unique<RunningGateway>(
-        config_, nullptr, App::Options{.certificate_refresh = absl::Seconds(1)});
+    gateway_ = std::make_unique<RunningGateway>(config_, nullptr, App::Options());
   }
 
   const TestAuthority& authority() const { return authority_; }
