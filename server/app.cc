@@ -313,6 +313,7 @@ class AppImpl final : public App {
 
   static void SetLimits(const config::Connections& connections, rpc::ServerOptions* options) {
     options->max_connections = connections.max();
+    options->max_per_peer = connections.max_per_peer();
     options->max_calls = connections.max_calls();
     options->memory_bytes = connections.memory_bytes();
     options->handshake_timeout = config::ToDuration(connections.handshake_timeout());

@@ -31,6 +31,7 @@ struct ServerOptions {
   // what is accepted (RpcOptions::max_metadata_bytes).
   int most_metadata_bytes = 64 * 1024;
   int max_connections = 4096;  // further ones are accepted and closed
+  int max_per_peer = 0;        // of one address (see GateOptions); 0: no limit
   // Concurrent calls on one connection. A client keeps to the limit once it has acknowledged it.
   int max_calls = 2000;
   // The time for TLS and the first HTTP/2 settings; then the connection is closed.

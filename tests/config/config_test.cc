@@ -82,6 +82,7 @@ connections:
   keepalive_timeout: 10s
   max_idle: 15m
   max_age: 30m
+  max_per_peer: 0
 webhooks:
   listen: 127.0.0.1:8080
   path: /webhooks/kustom
