@@ -11,6 +11,7 @@
 #include "server/admin/admin.h"
 #include "server/admin/front.h"
 #include "server/admin/log_check.h"
+#include "server/admin/process_metrics.h"
 #include "server/app_secrets.h"
 #include "server/base/guarded_clock.h"
 #include "server/base/log.h"
@@ -104,12 +105,10 @@ class AppImpl final : public App {
   }
 
  private:
-  // Exports the version and the start time, to which other metrics relate.
+  // Exports the version and the limits, to which other metrics relate.
   void SayWhatRuns() {
     metrics_.gauge("ipp_build_info", "1; the version is in the label.", {{"version", IPP_VERSION}})
         .Set(1);
-    metrics_.gauge("process_start_time_seconds", "When the gateway started, in seconds since 1970.")
-        .Set(absl::ToDoubleSeconds(clock_.Now() - absl::UnixEpoch()));
     metrics_.gauge("ipp_upstream_in_flight_limit", "The upper limit of ipp_upstream_in_flight.")
         .Set(config_.upstream().max_in_flight());
     metrics_.gauge("ipp_events_subscribers_limit", "The upper limit of ipp_events_subscribers.")
@@ -374,7 +373,7 @@ class AppImpl final : public App {
             {"store", [this] { return store_->health(); }, [this] { return HoldNote(); }},
             {"log", [] { return absl::OkStatus(); },
              [this] { return log_check_.Note(LogState()); }}},
-        [this] { return config::MaskedYaml(config_); });
+        [this] { return config::MaskedYaml(config_); }, [this] { process_metrics_.Update(); });
     web::WebOptions options = WebOptionsOf("admin", config_.admin());
     IPP_ASSIGN_OR_RETURN(admin_,
                          web::WebListener::Start(std::move(options), admin::Front(pages_.get())));
@@ -408,6 +407,7 @@ class AppImpl final : public App {
   std::unique_ptr<webhook::Receiver> receiver_;
   std::unique_ptr<web::WebListener> webhooks_;
   admin::LogCheck log_check_{&metrics_};
+  admin::ProcessMetrics process_metrics_{&metrics_, clock_.Now()};
   std::unique_ptr<admin::AdminPages> pages_;
   std::unique_ptr<web::WebListener> admin_;
 };

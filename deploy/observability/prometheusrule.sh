@@ -1,5 +1,5 @@
 #!/bin/sh
-# alerts.yaml as the Prometheus operator wants it:
+# The rules as the Prometheus operator wants them:
 #   deploy/observability/prometheusrule.sh > deploy/kubernetes/components/monitoring/prometheusrule.yaml
 set -eu
 cat <<'YAML'
@@ -10,4 +10,4 @@ metadata:
   name: ipp-gateway
 spec:
 YAML
-sed -n '/^groups:/,$p' "$(dirname "$0")/alerts.yaml" | sed 's/^\(.\)/  \1/'
+"$(dirname "$0")/rules.sh" | sed -n '/^groups:/,$p' | sed 's/^\(.\)/  \1/'
