@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <future>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,7 +11,9 @@
 #include "server/admin/front.h"
 #include "server/admin/log_check.h"
 #include "server/admin/process_metrics.h"
+#include "server/app_limits.h"
 #include "server/app_secrets.h"
+#include "server/app_store.h"
 #include "server/base/guarded_clock.h"
 #include "server/base/log.h"
 #include "server/base/log_thread.h"
@@ -23,8 +24,6 @@
 #include "server/http/http2_transport.h"
 #include "server/rpc/rpc_server.h"
 #include "server/sessions/session_owner.h"
-#include "server/store/postgres/store.h"
-#include "server/store/sqlite/store.h"
 #include "server/upstream/session_reader.h"
 #include "server/web/web_listener.h"
 #include "server/webhook/front.h"
@@ -105,62 +104,19 @@ class AppImpl final : public App {
   }
 
  private:
-  // Exports the version and the limits, to which other metrics relate.
   void SayWhatRuns() {
     metrics_.gauge("ipp_build_info", "1; the version is in the label.", {{"version", IPP_VERSION}})
         .Set(1);
-    metrics_.gauge("ipp_upstream_in_flight_limit", "The upper limit of ipp_upstream_in_flight.")
-        .Set(config_.upstream().max_in_flight());
-    metrics_.gauge("ipp_events_subscribers_limit", "The upper limit of ipp_events_subscribers.")
-        .Set(config_.events().max_subscribers());
-    for (const auto& [port, most] : {std::pair{"grpc", config_.connections().max()},
-                                     {"webhooks", config_.webhooks().max_connections()},
-                                     {"admin", config_.admin().max_connections()}}) {
-      metrics_
-          .gauge("ipp_connections_limit", "The upper limit of ipp_connections.", {{"port", port}})
-          .Set(most);
-    }
-  }
-
-  absl::StatusOr<std::unique_ptr<store::Store>> OpenStore() {
-    store::Retention retention;
-    retention.events = config::ToDuration(config_.events().retention());
-    retention.creates = config::ToDuration(config_.creates().memory());
-    if (config_.store().has_postgres()) {
-      const config::Postgres& postgres = config_.store().postgres();
-      store::PostgresOptions options;
-      options.dsn_file = postgres.dsn_file();
-      options.password_file = postgres.password_file();
-      options.queue.retention = retention;
-      options.database_clock = true;
-      return store::OpenPostgresStore(std::move(options), &clock_, &metrics_);
-    }
-    store::SqliteOptions options;
-    options.path = config_.store().sqlite().path();
-    options.queue.retention = retention;
-    return store::OpenSqliteStore(std::move(options), &clock_, &metrics_);
-  }
-
-  // Must run before anything reads the log or accepts a create.
-  absl::Status NoteRestore() {
-    const absl::Time now = store_->Now();
-    std::promise<absl::StatusOr<store::LogBounds>> begun;
-    store_->BeginEpoch(
-        {.hold_creates_until = now + config::ToDuration(config_.creates().settle()),
-         .sessions_due = now},
-        [&begun](absl::StatusOr<store::LogBounds> bounds) { begun.set_value(std::move(bounds)); });
-    const absl::StatusOr<store::LogBounds> bounds = begun.get_future().get();
-    if (!bounds.ok()) return bounds.status();
-    LogWarning(
-        "--restored: cursors of events after the backup are foreign from now on, and every "
-        "open session is read",
-        {{"latest_position", absl::StrCat(bounds->latest)}});
-    return absl::OkStatus();
+    ExportLimits(config_, &metrics_);
+    WarnOfTooFewDescriptors(config_);
   }
 
   absl::Status StartStore() {
-    IPP_ASSIGN_OR_RETURN(store_, OpenStore());
-    if (options_.restored) IPP_RETURN_IF_ERROR(NoteRestore());
+    IPP_ASSIGN_OR_RETURN(store_, OpenStore(config_, &clock_, &metrics_));
+    if (options_.restored) {
+      IPP_RETURN_IF_ERROR(
+          NoteRestore(store_.get(), config::ToDuration(config_.creates().settle())));
+    }
     restore_hold_ = std::make_unique<creates::RestoreHold>(store_.get(), &metrics_);
     recorder_ = std::make_unique<sessions::SessionRecorder>(store_.get(), &metrics_, Times());
     observer_ = std::make_unique<sessions::ReadObserver>(recorder_.get());
@@ -375,6 +331,7 @@ class AppImpl final : public App {
              [this] { return log_check_.Note(LogState()); }}},
         [this] { return config::MaskedYaml(config_); }, [this] { process_metrics_.Update(); });
     web::WebOptions options = WebOptionsOf("admin", config_.admin());
+    options.may_use_held_back = true;
     IPP_ASSIGN_OR_RETURN(admin_,
                          web::WebListener::Start(std::move(options), admin::Front(pages_.get())));
     return absl::OkStatus();

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/base/descriptors.h"
 #include "server/base/log.h"
 #include "server/base/log_rate_limiter.h"
 #include "server/base/mutex.h"
@@ -194,8 +195,10 @@ class Gate final : public ConnectionGate {
       return true;
     }
     const int duplicate = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (duplicate < 0) {
-      const std::string why = strerror(errno);
+    if (duplicate < 0 || IsHeldBack(duplicate)) {
+      const std::string why =
+          duplicate < 0 ? strerror(errno) : "the remaining descriptors are held back";
+      if (duplicate >= 0) close(duplicate);
       close(fd);
       NoDescriptors(why);
       return false;

@@ -30,7 +30,8 @@ struct GateOptions {
 
 // The listening sockets of the gRPC port. gRPC's own listener accepts every connection, and stops
 // listening permanently once file descriptors run out. This class accepts as many as are allowed
-// and hands them to gRPC. It keeps a duplicate of each descriptor, to detect when gRPC has shut its
+// and hands them to gRPC; none that would take one of the descriptors that are held back
+// (base/descriptors.h). It keeps a duplicate of each descriptor, to detect when gRPC has shut its
 // own down, so a connection needs two descriptors. Uses one thread.
 class ConnectionGate {
  public:
