@@ -3,7 +3,7 @@
 #   deploy/observability/prometheusrule.sh > deploy/kubernetes/components/monitoring/prometheusrule.yaml
 set -eu
 cat <<'YAML'
-# Made by deploy/observability/prometheusrule.sh from alerts.yaml. Change that.
+# Made by deploy/observability/prometheusrule.sh from alerts.yaml and slo.yaml. Change those.
 apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
 metadata:

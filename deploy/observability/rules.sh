@@ -5,8 +5,12 @@
 set -eu
 cd "$(dirname "$0")"
 default=https://git.example.com/ipp-gateway/blob/main/deploy/README.md
-awk -v from="$default#" -v to="${RUNBOOK:-$default}#" '{
+{
+  cat alerts.yaml
+  echo
+  sed '1,/^groups:/d' slo.yaml
+} | awk -v from="$default#" -v to="${RUNBOOK:-$default}#" '{
   at = index($0, from)
   if (at) $0 = substr($0, 1, at - 1) to substr($0, at + length(from))
   print
-}' alerts.yaml
+}'

@@ -19,7 +19,7 @@ HERE = pathlib.Path(__file__).parent
 OBSERVABILITY = bed.DEPLOY / "observability"
 RUNBOOK = "https://git.example.com/ipp-gateway/blob/main/deploy/README.md"
 # File → its unit tests.
-RULES = {"alerts.yaml": "alarms_unit.yaml"}
+RULES = {"alerts.yaml": "alarms_unit.yaml", "slo.yaml": "slo_unit.yaml"}
 
 
 def rules_of(text):
