@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <future>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,7 +10,10 @@
 #include "server/admin/admin.h"
 #include "server/admin/front.h"
 #include "server/admin/log_check.h"
+#include "server/admin/process_metrics.h"
+#include "server/app_limits.h"
 #include "server/app_secrets.h"
+#include "server/app_store.h"
 #include "server/base/guarded_clock.h"
 #include "server/base/log.h"
 #include "server/base/log_thread.h"
@@ -22,8 +24,6 @@
 #include "server/http/http2_transport.h"
 #include "server/rpc/rpc_server.h"
 #include "server/sessions/session_owner.h"
-#include "server/store/postgres/store.h"
-#include "server/store/sqlite/store.h"
 #include "server/upstream/session_reader.h"
 #include "server/web/web_listener.h"
 #include "server/webhook/front.h"
@@ -86,6 +86,16 @@ class AppImpl final : public App {
   int webhook_port() const override { return webhooks_->port(); }
   int admin_port() const override { return admin_->port(); }
 
+  void RereadFiles() override {
+    std::vector<absl::Status> errors = secrets_.Reread();
+    if (absl::Status tls = CheckTlsFiles(config_.tls()); !tls.ok()) errors.push_back(tls);
+    for (const absl::Status& error : errors) {
+      LogWarning("a file cannot be used, what was read before is kept",
+                 {{"error", std::string(error.message())}});
+    }
+    LogInfo("files were read again", {{"not_usable", absl::StrCat(errors.size())}});
+  }
+
   void Drain() override {
     draining_ = true;
     rpc_->Drain(config::ToDuration(config_.drain_timeout()));
@@ -94,64 +104,19 @@ class AppImpl final : public App {
   }
 
  private:
-  // Exports the version and the start time, to which other metrics relate.
   void SayWhatRuns() {
     metrics_.gauge("ipp_build_info", "1; the version is in the label.", {{"version", IPP_VERSION}})
         .Set(1);
-    metrics_.gauge("process_start_time_seconds", "When the gateway started, in seconds since 1970.")
-        .Set(absl::ToDoubleSeconds(clock_.Now() - absl::UnixEpoch()));
-    metrics_.gauge("ipp_upstream_in_flight_limit", "The upper limit of ipp_upstream_in_flight.")
-        .Set(config_.upstream().max_in_flight());
-    metrics_.gauge("ipp_events_subscribers_limit", "The upper limit of ipp_events_subscribers.")
-        .Set(config_.events().max_subscribers());
-    for (const auto& [port, most] : {std::pair{"grpc", config_.connections().max()},
-                                     {"webhooks", config_.webhooks().max_connections()},
-                                     {"admin", config_.admin().max_connections()}}) {
-      metrics_
-          .gauge("ipp_connections_limit", "The upper limit of ipp_connections.", {{"port", port}})
-          .Set(most);
-    }
-  }
-
-  absl::StatusOr<std::unique_ptr<store::Store>> OpenStore() {
-    store::Retention retention;
-    retention.events = config::ToDuration(config_.events().retention());
-    retention.creates = config::ToDuration(config_.creates().memory());
-    if (config_.store().has_postgres()) {
-      const config::Postgres& postgres = config_.store().postgres();
-      store::PostgresOptions options;
-      options.dsn_file = postgres.dsn_file();
-      options.password_file = postgres.password_file();
-      options.queue.retention = retention;
-      options.database_clock = true;
-      return store::OpenPostgresStore(std::move(options), &clock_, &metrics_);
-    }
-    store::SqliteOptions options;
-    options.path = config_.store().sqlite().path();
-    options.queue.retention = retention;
-    return store::OpenSqliteStore(std::move(options), &clock_, &metrics_);
-  }
-
-  // Must run before anything reads the log or accepts a create.
-  absl::Status NoteRestore() {
-    const absl::Time now = store_->Now();
-    std::promise<absl::StatusOr<store::LogBounds>> begun;
-    store_->BeginEpoch(
-        {.hold_creates_until = now + config::ToDuration(config_.creates().settle()),
-         .sessions_due = now},
-        [&begun](absl::StatusOr<store::LogBounds> bounds) { begun.set_value(std::move(bounds)); });
-    const absl::StatusOr<store::LogBounds> bounds = begun.get_future().get();
-    if (!bounds.ok()) return bounds.status();
-    LogWarning(
-        "--restored: cursors of events after the backup are foreign from now on, and every "
-        "open session is read",
-        {{"latest_position", absl::StrCat(bounds->latest)}});
-    return absl::OkStatus();
+    ExportLimits(config_, &metrics_);
+    WarnOfTooFewDescriptors(config_);
   }
 
   absl::Status StartStore() {
-    IPP_ASSIGN_OR_RETURN(store_, OpenStore());
-    if (options_.restored) IPP_RETURN_IF_ERROR(NoteRestore());
+    IPP_ASSIGN_OR_RETURN(store_, OpenStore(config_, &clock_, &metrics_));
+    if (options_.restored) {
+      IPP_RETURN_IF_ERROR(
+          NoteRestore(store_.get(), config::ToDuration(config_.creates().settle())));
+    }
     restore_hold_ = std::make_unique<creates::RestoreHold>(store_.get(), &metrics_);
     recorder_ = std::make_unique<sessions::SessionRecorder>(store_.get(), &metrics_, Times());
     observer_ = std::make_unique<sessions::ReadObserver>(recorder_.get());
@@ -291,7 +256,6 @@ class AppImpl final : public App {
     options.key_file = config_.tls().key_file();
     options.client_ca_file = config_.tls().client_ca_file();
     options.client_certificate_required = config_.caller_proof() == "both";
-    options.certificate_refresh = options_.certificate_refresh;
     options.verified_for = gateway.options.max_stream_age;
     options.reflection = config_.reflection();
     SetLimits(config_.connections(), &options);
@@ -304,6 +268,7 @@ class AppImpl final : public App {
 
   static void SetLimits(const config::Connections& connections, rpc::ServerOptions* options) {
     options->max_connections = connections.max();
+    options->max_per_peer = connections.max_per_peer();
     options->max_calls = connections.max_calls();
     options->memory_bytes = connections.memory_bytes();
     options->handshake_timeout = config::ToDuration(connections.handshake_timeout());
@@ -364,8 +329,9 @@ class AppImpl final : public App {
             {"store", [this] { return store_->health(); }, [this] { return HoldNote(); }},
             {"log", [] { return absl::OkStatus(); },
              [this] { return log_check_.Note(LogState()); }}},
-        [this] { return config::MaskedYaml(config_); });
+        [this] { return config::MaskedYaml(config_); }, [this] { process_metrics_.Update(); });
     web::WebOptions options = WebOptionsOf("admin", config_.admin());
+    options.may_use_held_back = true;
     IPP_ASSIGN_OR_RETURN(admin_,
                          web::WebListener::Start(std::move(options), admin::Front(pages_.get())));
     return absl::OkStatus();
@@ -398,6 +364,7 @@ class AppImpl final : public App {
   std::unique_ptr<webhook::Receiver> receiver_;
   std::unique_ptr<web::WebListener> webhooks_;
   admin::LogCheck log_check_{&metrics_};
+  admin::ProcessMetrics process_metrics_{&metrics_, clock_.Now()};
   std::unique_ptr<admin::AdminPages> pages_;
   std::unique_ptr<web::WebListener> admin_;
 };

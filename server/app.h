@@ -18,7 +18,6 @@ class App {
 
   // Options that are not part of the configuration.
   struct Options {
-    absl::Duration certificate_refresh = absl::Seconds(30);  // for tests
     // The store was restored from a backup; see --help.
     bool restored = false;
   };
@@ -37,6 +36,11 @@ class App {
   virtual int grpc_port() const = 0;
   virtual int webhook_port() const = 0;
   virtual int admin_port() const = 0;
+
+  // Reads the secrets, keys and caller tokens again, and checks the certificates of the gRPC port
+  // (which gRPC reads again by itself, each second). Logs each file that cannot be used; its old
+  // content stays in use. May be called at any time from one thread.
+  virtual void RereadFiles() = 0;
 
   // Makes the gateway not ready, sends streams a goodbye, and lets calls in progress finish within
   // drain_timeout. Call it once, then destroy the App.

@@ -109,6 +109,16 @@ absl::StatusOr<Secrets> OpenSecrets(const config::Config& config,
   return secrets;
 }
 
+std::vector<absl::Status> Secrets::Reread() const {
+  std::vector<absl::Status> errors = credentials.Reread();
+  const auto reread = [&errors](SecretFile* file) {
+    if (absl::Status read = file->Reread(); !read.ok()) errors.push_back(std::move(read));
+  };
+  for (const auto& [merchant, file] : webhook_secrets) reread(file.get());
+  for (const auto& file : token_files) reread(file.get());
+  return errors;
+}
+
 webhook::SigningKeys WebhookKeys::Now() {
   const auto& files = secrets_->webhook_secrets;
   MutexLock lock(&mutex_);

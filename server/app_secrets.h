@@ -24,6 +24,9 @@ struct Secrets {
   std::vector<std::pair<std::string, std::unique_ptr<SecretFile>>> webhook_secrets;  // by merchant
   std::vector<std::unique_ptr<SecretFile>> token_files;
   std::unique_ptr<auth::CallerTable> callers;
+
+  // Reads every file now. Returns the errors; each file that has one keeps its old value.
+  std::vector<absl::Status> Reread() const;
 };
 
 // Checks that the gRPC port can use these files; gRPC itself would start and then refuse every

@@ -40,13 +40,15 @@ usage: ipp-gateway --config FILE [--listen HOST:PORT] [--log-level LEVEL] [--res
   --version            print the version
   --help               print this
 
+Signals: SIGTERM, SIGINT drain. SIGHUP: read secrets, keys and certificates again now. SIGUSR1: log
+at level debug. SIGUSR2: log at the configured level again.
 Environment: IPP_<KEY> overrides a key, two underscores for a dot (IPP_UPSTREAM__BASE_URL).
 Exit codes: 0 drained after SIGTERM or SIGINT, or done what was asked; 1 start-up, the backup or the
 copy failed; 2 bad usage.
 )";
 
-// How long the end of the process waits for whoever reads the log.
-constexpr absl::Duration kLogPatience = absl::Seconds(1);
+// How long the end of the process waits until the log is written.
+constexpr absl::Duration kLogLimit = absl::Seconds(1);
 
 enum ExitCode { kDrained = 0, kStartFailed = 1, kBadUsage = 2 };
 
@@ -133,20 +135,108 @@ void LetThreadsFinishTheirTurn() {
   sched_setscheduler(0, SCHED_BATCH, &none);  // where it is refused, the gateway is only slower
 }
 
-int FailStart(const absl::Status& status) {
+// For a person who asked for something: a check, a backup, a copy.
+int FailTask(const absl::Status& status) {
   std::fprintf(stderr, "ipp-gateway: %s\n", std::string(status.message()).c_str());
   return kStartFailed;
+}
+
+// In the log, with time and level, since a supervisor collects it.
+int FailStart(const absl::Status& status) {
+  if (!ipp::LogEnabled(ipp::LogLevel::kError)) return FailTask(status);  // `log_level: off`
+  ipp::LogError(absl::StrCat("cannot start: ", status.message()));
+  ipp::FlushLog(kLogLimit);
+  return kStartFailed;
+}
+
+// The format that the configuration's errors are written in; the file is not read by then.
+absl::Status SetEarlyLogFormat() {
+  const std::map<std::string, std::string> environment = ipp::config::IppEnvironment();
+  const auto format = environment.find("IPP_LOG_FORMAT");
+  return format == environment.end() ? absl::OkStatus() : ipp::SetLogFormat(format->second);
+}
+
+absl::Status SetUpLog(const ipp::config::Config& config) {
+  if (absl::Status format = ipp::SetLogFormat(config.log_format()); !format.ok()) return format;
+  return ipp::SetLogLevel(config.log_level());
+}
+
+// Logs the change while the more verbose of the two levels is in force, so that it is seen.
+void SetLevel(const std::string& level) {
+  const auto say = [&level] {
+    ipp::LogWarning("log level set by a signal", {{"log_level", level}});
+  };
+  if (level != "debug") say();
+  ipp::SetLogLevel(level).IgnoreError();
+  if (level == "debug") say();
+}
+
+// The signals that Serve() takes with sigwait.
+sigset_t AwaitedSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) sigaddset(&signals, number);
+  return signals;
+}
+
+// Carries out signals until one asks for the end; returns its number.
+int AwaitEnd(const sigset_t& signals, const ipp::config::Config& config, ipp::App* app) {
+  while (true) {
+    int number = 0;
+    sigwait(&signals, &number);
+    switch (number) {
+      case SIGHUP:
+        app->RereadFiles();
+        break;
+      case SIGUSR1:
+        SetLevel("debug");
+        break;
+      case SIGUSR2:
+        SetLevel(config.log_level());
+        break;
+      default:
+        return number;
+    }
+  }
+}
+
+int Serve(const ipp::config::Config& config, bool restored, const sigset_t& signals) {
+  ipp::StartLogThread();
+  ipp::LogInfo("starting", {{"version", IPP_VERSION}});
+  ipp::App::Options options;
+  options.restored = restored;
+  absl::StatusOr<std::unique_ptr<ipp::App>> app = ipp::App::Start(config, options);
+  if (!app.ok()) return FailStart(app.status());
+  // For a script that started the process with port 0, and for a person.
+  std::puts(ipp::StdoutLine("listening", {{"grpc", absl::StrCat((*app)->grpc_port())},
+                                          {"webhooks", absl::StrCat((*app)->webhook_port())},
+                                          {"admin", absl::StrCat((*app)->admin_port())}})
+                .c_str());
+  std::fflush(stdout);
+  ipp::LogInfo("started", {{"version", IPP_VERSION}, {"listen", config.listen()}});
+
+  const int number = AwaitEnd(signals, config, app->get());
+  ipp::LogInfo("draining", {{"signal", strsignal(number)}});
+  // A second signal ends the process at once. The signals that do not ask for an end stay blocked.
+  sigset_t ends;
+  sigemptyset(&ends);
+  for (const int end : {SIGTERM, SIGINT}) {
+    signal(end, SIG_DFL);
+    sigaddset(&ends, end);
+  }
+  pthread_sigmask(SIG_UNBLOCK, &ends, nullptr);
+  (*app)->Drain();
+  app->reset();
+  ipp::LogInfo("stopped");
+  ipp::FlushLog(kLogLimit);
+  return kDrained;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  // Before any thread is started: all threads inherit the mask, and only sigwait below takes the
-  // signal.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
+  // Before any thread is started: all threads inherit the mask, and only sigwait takes the signals.
+  const sigset_t signals = AwaitedSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   RaiseFileLimit();
@@ -155,48 +245,21 @@ int main(int argc, char** argv) {
 
   Flags flags;
   if (const std::optional<int> code = ParseFlags(argc, argv, &flags)) return *code;
+  const bool serve = !flags.check_config && !flags.backup && !flags.copy_store;
+  // A task may be ended in the usual way.
+  if (!serve) pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  const auto fail = serve ? &FailStart : &FailTask;
+  if (absl::Status format = SetEarlyLogFormat(); !format.ok()) return fail(format);
   const absl::StatusOr<ipp::config::Config> config = LoadConfig(flags);
-  if (!config.ok()) return FailStart(config.status());
-  if (absl::Status level = ipp::SetLogLevel(config->log_level()); !level.ok()) {
-    return FailStart(level);
-  }
-  if (flags.check_config) {
-    const absl::Status status = ipp::App::Check(*config);
-    if (!status.ok()) return FailStart(status);
-    std::puts("the configuration is good");
-    return kDrained;
-  }
+  if (!config.ok()) return fail(config.status());
+  if (absl::Status log = SetUpLog(*config); !log.ok()) return fail(log);
+  if (serve) return Serve(*config, flags.restored, signals);
 
-  if (flags.backup || flags.copy_store) {
-    const absl::Status status = flags.backup ? ipp::BackUpStore(*config, *flags.backup)
-                                             : ipp::CopyStore(*config, *flags.copy_store);
-    return status.ok() ? kDrained : FailStart(status);
-  }
-
-  ipp::StartLogThread();
-  ipp::App::Options options;
-  options.restored = flags.restored;
-  absl::StatusOr<std::unique_ptr<ipp::App>> app = ipp::App::Start(*config, options);
-  if (!app.ok()) {
-    ipp::FlushLog(kLogPatience);
-    return FailStart(app.status());
-  }
-  // For a script that started the process with port 0, and for a person.
-  std::printf("listening grpc=%d webhooks=%d admin=%d\n", (*app)->grpc_port(),
-              (*app)->webhook_port(), (*app)->admin_port());
-  std::fflush(stdout);
-  ipp::LogInfo("started", {{"version", IPP_VERSION}, {"listen", config->listen()}});
-
-  int signal_number = 0;
-  sigwait(&signals, &signal_number);
-  ipp::LogInfo("draining", {{"signal", strsignal(signal_number)}});
-  // A second signal ends the process at once.
-  signal(SIGTERM, SIG_DFL);
-  signal(SIGINT, SIG_DFL);
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
-  (*app)->Drain();
-  app->reset();
-  ipp::LogInfo("stopped");
-  ipp::FlushLog(kLogPatience);
+  absl::Status done;
+  if (flags.check_config) done = ipp::App::Check(*config);
+  if (flags.backup) done = ipp::BackUpStore(*config, *flags.backup);
+  if (flags.copy_store) done = ipp::CopyStore(*config, *flags.copy_store);
+  if (!done.ok()) return FailTask(done);
+  if (flags.check_config) std::puts("the configuration is good");
   return kDrained;
 }

@@ -14,7 +14,7 @@ OTHER_WORDS = {
     "errors at the start, to the operator": {"INVALID_CONFIG", "CONFIG_UNREADABLE"},
     "HTTP": {"CONNECT", "DELETE", "HEAD", "OPTIONS", "PATCH", "POST", "TRACE"},
     "SQL and PostgreSQL": {"COMMIT", "ROLLBACK", "WARNING", "UTF8"},
-    "environment": {"IPP_", "IPP_LISTEN", "IPP_LOG_LEVEL"},
+    "environment": {"IPP_", "IPP_LISTEN", "IPP_LOG_FORMAT", "IPP_LOG_LEVEL"},
     "values in metadata": {"FINALIZED"},
     "prefixes of enums": {"SESSION_EVENT_SOURCE_", "SESSION_EVENT_TYPE_"},
     "protocols": {"SCTP"},

@@ -36,8 +36,12 @@ Page Readiness(const std::vector<AdminPages::Check>& checks) {
 }  // namespace
 
 AdminPages::AdminPages(Metrics* metrics, std::vector<Check> checks,
-                       std::function<std::string()> config_text)
-    : metrics_(metrics), checks_(std::move(checks)), config_text_(std::move(config_text)) {}
+                       std::function<std::string()> config_text,
+                       std::function<void()> before_metrics)
+    : metrics_(metrics),
+      checks_(std::move(checks)),
+      config_text_(std::move(config_text)),
+      before_metrics_(std::move(before_metrics)) {}
 
 std::vector<std::string> AdminPages::Paths() {
   return {"/", "/livez", "/readyz", "/metrics", "/configz"};
@@ -50,6 +54,7 @@ Page AdminPages::Get(absl::string_view path) const {
     for (const Check& check : checks_) {
       if (check.note) check.note();
     }
+    if (before_metrics_) before_metrics_();
     return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics_->Text()};
   }
   if (path == "/configz") {

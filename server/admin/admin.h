@@ -29,7 +29,9 @@ class AdminPages {
   };
 
   // `config_text`: the configuration in force as YAML, secrets masked.
-  AdminPages(Metrics* metrics, std::vector<Check> checks, std::function<std::string()> config_text);
+  // `before_metrics` is called before /metrics is written.
+  AdminPages(Metrics* metrics, std::vector<Check> checks, std::function<std::string()> config_text,
+             std::function<void()> before_metrics = nullptr);
 
   // The paths of all pages.
   static std::vector<std::string> Paths();
@@ -42,6 +44,7 @@ class AdminPages {
   Metrics* metrics_;
   std::vector<Check> checks_;
   std::function<std::string()> config_text_;
+  std::function<void()> before_metrics_;
 };
 
 }  // namespace ipp::admin

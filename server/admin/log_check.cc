@@ -9,7 +9,8 @@ namespace ipp::admin {
 namespace {
 
 constexpr char kLost[] = "ipp_log_lines_lost_total";
-constexpr char kLostHelp[] = "Log lines that were not written because nobody read the log.";
+constexpr char kLostHelp[] =
+    "Log lines that were lost: the log was not read, or could not be written.";
 // A line that has waited for so long is worth a note.
 constexpr absl::Duration kLong = absl::Seconds(1);
 
@@ -29,7 +30,7 @@ std::string LogCheck::Note(const LogQueue::State& state) {
   lost_audit_.Add(std::max(0.0, static_cast<double>(state.lost_audit_lines) - lost_audit_.value()));
   if (state.waiting < kLong) return "";
   return absl::StrCat("lines wait for ", absl::FormatDuration(absl::Floor(state.waiting, kLong)),
-                      ", nobody reads the log; lost so far: ", state.lost_lines, " and ",
+                      ", the log is not read; lost so far: ", state.lost_lines, " and ",
                       state.lost_audit_lines, " audit lines");
 }
 

@@ -14,6 +14,9 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "server/base/json_text.h"
 #include "server/base/log_thread.h"
 
 namespace ipp {
@@ -36,23 +39,30 @@ class QueueSink final : public spdlog::sinks::base_sink<std::mutex> {
   const LogQueue::Kind kind_;
 };
 
-void SetSink(spdlog::logger* logger, spdlog::sink_ptr sink, const char* level) {
-  logger->sinks() = {std::move(sink)};
-  logger->set_pattern(absl::StrCat("%Y-%m-%dT%H:%M:%S.%eZ ", level, " %v"),
-                      spdlog::pattern_time_type::utc);
-}
+enum class Format { kText, kJson };
 
 struct Loggers {
   spdlog::logger lines{"ipp"};
   spdlog::logger audit{"ipp"};  // has no level, so it cannot be turned off
   LogQueue* queue = nullptr;    // null: each call writes its line itself
+  Format format = Format::kText;
 
   Loggers() {
-    SetSink(&lines, std::make_shared<spdlog::sinks::stderr_sink_mt>(), kLine);
-    SetSink(&audit, std::make_shared<spdlog::sinks::stderr_sink_mt>(), kAudit);
+    lines.sinks() = {std::make_shared<spdlog::sinks::stderr_sink_mt>()};
+    audit.sinks() = {std::make_shared<spdlog::sinks::stderr_sink_mt>()};
+    SetPatterns();
   }
-  static constexpr char kLine[] = "%l";
-  static constexpr char kAudit[] = "audit";
+  // Must be called again when the sinks or the format have changed.
+  void SetPatterns() {
+    for (const auto& [logger, level] : {std::pair{&lines, "%l"}, {&audit, "audit"}}) {
+      constexpr char kTime[] = "%Y-%m-%dT%H:%M:%S.%eZ";
+      logger->set_pattern(
+          format == Format::kJson
+              ? absl::StrCat(R"({"time":")", kTime, R"(","level":")", level, R"(",%v})")
+              : absl::StrCat(kTime, " ", level, " %v"),
+          spdlog::pattern_time_type::utc);
+    }
+  }
 };
 
 // Never destroyed: threads that outlive main may log.
@@ -62,15 +72,54 @@ Loggers& All() {
 }
 spdlog::logger& Logger() { return All().lines; }
 
-void Append(LogFields fields, std::string* line) {
+// The part of a line that follows time and level.
+std::string TextBody(absl::string_view message, LogFields fields) {
+  // A message that comes from outside must not begin a new entry.
+  const bool control = std::any_of(message.begin(), message.end(), absl::ascii_iscntrl);
+  std::string body = control ? absl::CHexEscape(message) : std::string(message);
   for (const auto& [key, value] : fields) {
     // Quoted where needed, so that a value can neither end the line nor look like another key.
     const std::string escaped = absl::CHexEscape(value);
     const bool quote =
         escaped.empty() || escaped != value || escaped.find(' ') != std::string::npos;
-    absl::StrAppend(line, line->empty() ? "" : " ", key, "=", quote ? "\"" : "", escaped,
+    absl::StrAppend(&body, body.empty() ? "" : " ", key, "=", quote ? "\"" : "", escaped,
                     quote ? "\"" : "");
   }
+  return body;
+}
+
+std::string JsonBody(absl::string_view message, LogFields fields) {
+  std::string body = "\"message\":";
+  AppendJsonString(message, &body);
+  for (const auto& [key, value] : fields) {
+    absl::StrAppend(&body, ",");
+    AppendJsonString(key, &body);
+    absl::StrAppend(&body, ":");
+    AppendJsonString(value, &body);
+  }
+  return body;
+}
+
+std::string Body(absl::string_view message, LogFields fields) {
+  return All().format == Format::kJson ? JsonBody(message, fields) : TextBody(message, fields);
+}
+
+// A line that does not pass through a logger, without its line break.
+std::string WholeLine(absl::string_view level, absl::string_view message, LogFields fields) {
+  const std::string time =
+      absl::FormatTime("%Y-%m-%d%ET%H:%M:%E3SZ", absl::Now(), absl::UTCTimeZone());
+  if (All().format == Format::kText) {
+    return absl::StrCat(time, " ", level, " ", TextBody(message, fields));
+  }
+  return absl::StrCat(R"({"time":")", time, R"(","level":")", level, R"(",)",
+                      JsonBody(message, fields), "}");
+}
+
+std::string LossLine(int64_t lines, int64_t audit_lines) {
+  return absl::StrCat(
+      WholeLine("warning", "log lines were lost: the log was not read, or could not be written",
+                {{"lines", absl::StrCat(lines)}, {"audit_lines", absl::StrCat(audit_lines)}}),
+      "\n");
 }
 
 spdlog::level::level_enum ToSpdlog(LogLevel level) {
@@ -107,35 +156,44 @@ absl::Status SetLogLevel(absl::string_view level) {
       absl::StrCat("log level '", level, "' is none of debug, info, warning, error, off"));
 }
 
+absl::Status SetLogFormat(absl::string_view format) {
+  if (format != "text" && format != "json") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("log format '", format, "' is none of text, json"));
+  }
+  All().format = format == "json" ? Format::kJson : Format::kText;
+  All().SetPatterns();
+  return absl::OkStatus();
+}
+
 void Log(LogLevel level, absl::string_view message, LogFields fields) {
   if (!Logger().should_log(ToSpdlog(level))) return;
-  // Neither may a message that comes from outside begin a new entry.
-  const bool control = std::any_of(message.begin(), message.end(), absl::ascii_iscntrl);
-  std::string line = control ? absl::CHexEscape(message) : std::string(message);
-  Append(fields, &line);
-  Logger().log(ToSpdlog(level), "{}", line);
+  Logger().log(ToSpdlog(level), "{}", Body(message, fields));
 }
 
 bool LogEnabled(LogLevel level) { return Logger().should_log(ToSpdlog(level)); }
 
 void LogAudit(LogFields fields) {
-  std::string line;
-  Append(fields, &line);
-  All().audit.info("{}", line);
+  const absl::string_view message = All().format == Format::kJson ? "audit" : "";
+  All().audit.info("{}", Body(message, fields));
+}
+
+std::string StdoutLine(absl::string_view message, LogFields fields) {
+  return All().format == Format::kJson ? WholeLine("info", message, fields)
+                                       : TextBody(message, fields);
 }
 
 void StartLogThread() {
   Loggers& loggers = All();
   if (loggers.queue != nullptr) return;
-  loggers.queue = new LogQueue(STDERR_FILENO);
-  SetSink(&loggers.lines, std::make_shared<QueueSink>(loggers.queue, LogQueue::Kind::kLine),
-          Loggers::kLine);
-  SetSink(&loggers.audit, std::make_shared<QueueSink>(loggers.queue, LogQueue::Kind::kAudit),
-          Loggers::kAudit);
+  loggers.queue = new LogQueue(STDERR_FILENO, &LossLine);
+  loggers.lines.sinks() = {std::make_shared<QueueSink>(loggers.queue, LogQueue::Kind::kLine)};
+  loggers.audit.sinks() = {std::make_shared<QueueSink>(loggers.queue, LogQueue::Kind::kAudit)};
+  loggers.SetPatterns();
 }
 
-void FlushLog(absl::Duration patience) {
-  if (LogQueue* queue = All().queue) queue->Flush(patience);
+void FlushLog(absl::Duration limit) {
+  if (LogQueue* queue = All().queue) queue->Flush(limit);
 }
 
 LogQueue::State LogState() {

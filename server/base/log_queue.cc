@@ -12,9 +12,7 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/clock.h"
 #include "server/base/mutex.h"
 #include "server/base/this_thread.h"
 
@@ -23,69 +21,99 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr absl::Duration kPatienceAtTheEnd = absl::Seconds(1);
-// How long poll() waits before the thread looks whether it is to end.
+constexpr absl::Duration kWaitAtTheEnd = absl::Seconds(1);
+// How long poll() waits before the thread checks whether it must end.
 constexpr int kPollMs = 100;
 
 }  // namespace
 
 struct LogQueue::Shared {
   struct Line {
+    Kind kind;
     std::string text;
     steady_clock::time_point pushed;
   };
 
   const int fd;
+  const LossLine loss_line;
   const size_t room;
   Mutex mutex;
   CondVar changed;
   std::deque<Line> lines ABSL_GUARDED_BY(mutex);  // the first one is being written
   size_t bytes ABSL_GUARDED_BY(mutex) = 0;
   int64_t pushed ABSL_GUARDED_BY(mutex) = 0;
-  int64_t written ABSL_GUARDED_BY(mutex) = 0;
+  int64_t done ABSL_GUARDED_BY(mutex) = 0;  // written or lost
   int64_t lost_lines ABSL_GUARDED_BY(mutex) = 0;
   int64_t lost_audit_lines ABSL_GUARDED_BY(mutex) = 0;
-  int64_t told_lines ABSL_GUARDED_BY(mutex) = 0;  // of the lost ones
-  int64_t told_audit_lines ABSL_GUARDED_BY(mutex) = 0;
+  // The losses that a line in the log has reported.
+  int64_t reported_lines ABSL_GUARDED_BY(mutex) = 0;
+  int64_t reported_audit_lines ABSL_GUARDED_BY(mutex) = 0;
   bool stopping ABSL_GUARDED_BY(mutex) = false;
-  bool ended ABSL_GUARDED_BY(mutex) = false;  // the thread uses `fd` no more
+  bool ended ABSL_GUARDED_BY(mutex) = false;  // the thread does not use `fd` any more
 
-  Shared(int f, size_t r) : fd(f), room(r) {}
+  // Used by the thread only: the last write ended in the middle of a line.
+  bool line_is_cut = false;
+
+  Shared(int f, LossLine l, size_t r) : fd(f), loss_line(l), room(r) {}
 
   void Run();
   bool Stopping() {
     MutexLock lock(&mutex);
     return stopping;
   }
-  void Write(absl::string_view text);
-  std::string LossLine() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  // Writes the whole line. False if it was not written, or only in part.
+  bool Write(absl::string_view line);
+  bool WriteBytes(absl::string_view text, bool* began);
+  void WriteLossLine();
 };
 
-// Empty: nothing was lost since the last one.
-std::string LogQueue::Shared::LossLine() {
-  const int64_t lines = lost_lines - std::exchange(told_lines, lost_lines);
-  const int64_t audit = lost_audit_lines - std::exchange(told_audit_lines, lost_audit_lines);
-  if (lines == 0 && audit == 0) return "";
-  return absl::StrCat(absl::FormatTime("%Y-%m-%d%ET%H:%M:%E3SZ", absl::Now(), absl::UTCTimeZone()),
-                      " warning log lines were lost: nobody read the log lines=", lines,
-                      " audit_lines=", audit, "\n");
+bool LogQueue::Shared::Write(absl::string_view line) {
+  bool began = false;
+  if (line_is_cut) {
+    if (!WriteBytes("\n", &began)) return false;
+    line_is_cut = began = false;
+  }
+  const bool whole = WriteBytes(line, &began);
+  line_is_cut = began && !whole;
+  return whole;
 }
 
-void LogQueue::Shared::Write(absl::string_view text) {
+// Sets `*began` once a byte is written.
+bool LogQueue::Shared::WriteBytes(absl::string_view text, bool* began) {
   while (!text.empty()) {
-    pollfd room_for_more{fd, POLLOUT, 0};
-    if (poll(&room_for_more, 1, kPollMs) == 0) {
-      if (Stopping()) return;
+    pollfd writable{fd, POLLOUT, 0};
+    const int ready = poll(&writable, 1, kPollMs);
+    if (ready < 0 && errno != EINTR) return false;
+    if (ready <= 0) {
+      if (Stopping()) return false;
       continue;
     }
     // A pipe that has room takes this much without blocking.
     const ssize_t took = write(fd, text.data(), std::min<size_t>(text.size(), PIPE_BUF));
     if (took > 0) {
+      *began = true;
       text.remove_prefix(static_cast<size_t>(took));
-    } else if (errno != EINTR && errno != EAGAIN) {
-      return;  // nobody will ever read it
+    } else if (took == 0 || (errno != EINTR && errno != EAGAIN)) {
+      return false;
     }
   }
+  return true;
+}
+
+// Says how many lines were lost since the last such line. No-op if none was lost.
+void LogQueue::Shared::WriteLossLine() {
+  int64_t lines = 0, audit_lines = 0;
+  {
+    MutexLock lock(&mutex);
+    if (bytes >= room / 2) return;  // more may be lost soon
+    lines = lost_lines - reported_lines;
+    audit_lines = lost_audit_lines - reported_audit_lines;
+  }
+  if (lines == 0 && audit_lines == 0) return;
+  if (!Write(loss_line(lines, audit_lines))) return;
+  MutexLock lock(&mutex);
+  reported_lines += lines;
+  reported_audit_lines += audit_lines;
 }
 
 void LogQueue::Shared::Run() {
@@ -99,24 +127,25 @@ void LogQueue::Shared::Run() {
         changed.SignalAll();
         return;
       }
-      // Not taken out before it is written: it needs room until then.
+      // Stays in the queue until it is written, since it takes up room until then.
       text = lines.front().text;
     }
-    Write(text);
-    text.clear();
+    const bool written_whole = Write(text);
     {
       MutexLock lock(&mutex);
-      bytes -= lines.front().text.size();
+      const Line& line = lines.front();
+      if (!written_whole) ++(line.kind == Kind::kAudit ? lost_audit_lines : lost_lines);
+      bytes -= line.text.size();
       lines.pop_front();
-      ++written;
-      if (bytes < room / 2) text = LossLine();
+      ++done;
       changed.SignalAll();
     }
-    Write(text);
+    if (written_whole) WriteLossLine();
   }
 }
 
-LogQueue::LogQueue(int fd, size_t room) : shared_(std::make_shared<Shared>(fd, room)) {
+LogQueue::LogQueue(int fd, LossLine loss_line, size_t room)
+    : shared_(std::make_shared<Shared>(fd, loss_line, room)) {
   std::thread([shared = shared_] {
     NameThisThread("log");
     shared->Run();
@@ -124,8 +153,8 @@ LogQueue::LogQueue(int fd, size_t room) : shared_(std::make_shared<Shared>(fd, r
 }
 
 LogQueue::~LogQueue() {
-  Flush(kPatienceAtTheEnd);
-  const auto end = steady_clock::now() + absl::ToChronoNanoseconds(kPatienceAtTheEnd);
+  Flush(kWaitAtTheEnd);
+  const auto end = steady_clock::now() + absl::ToChronoNanoseconds(kWaitAtTheEnd);
   MutexLock lock(&shared_->mutex);
   shared_->stopping = true;
   shared_->changed.SignalAll();
@@ -145,15 +174,15 @@ void LogQueue::Push(Kind kind, std::string line) {
   }
   shared_->bytes += line.size();
   ++shared_->pushed;
-  shared_->lines.push_back({std::move(line), steady_clock::now()});
+  shared_->lines.push_back({kind, std::move(line), steady_clock::now()});
   if (shared_->lines.size() == 1) shared_->changed.SignalAll();
 }
 
-bool LogQueue::Flush(absl::Duration patience) {
-  const auto end = steady_clock::now() + absl::ToChronoNanoseconds(patience);
+bool LogQueue::Flush(absl::Duration limit) {
+  const auto end = steady_clock::now() + absl::ToChronoNanoseconds(limit);
   MutexLock lock(&shared_->mutex);
   const int64_t wanted = shared_->pushed;
-  while (shared_->written < wanted) {
+  while (shared_->done < wanted) {
     const auto left = end - steady_clock::now();
     if (left.count() <= 0) return false;
     shared_->changed.WaitFor(&shared_->mutex, left);

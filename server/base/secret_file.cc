@@ -55,6 +55,20 @@ SecretFile::Lines SecretFile::lines() {
   return lines_;
 }
 
+absl::Status SecretFile::Reread() {
+  MutexLock lock(&mutex_);
+  next_look_ = clock_->Now() + kLookEvery;
+  // An impossible stamp, so that Load() does not take the file for unchanged.
+  const Stamp before = std::exchange(stamp_, {.modified_ns = -1, .size = -1, .inode = 0});
+  const Lines old = lines_;
+  const absl::Status loaded = Load();
+  if (!loaded.ok()) stamp_ = before;
+  // The same object while the lines are the same, as lines() promises.
+  if (loaded.ok() && *old == *lines_) lines_ = old;
+  complained_ = !loaded.ok();
+  return loaded;
+}
+
 std::string SecretFile::value() { return lines()->front(); }
 
 absl::Status SecretFile::Load() {

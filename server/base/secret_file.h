@@ -31,6 +31,9 @@ class SecretFile {
   // The same object until they change; never null.
   using Lines = std::shared_ptr<const std::vector<std::string>>;
   Lines lines();
+  // Reads the file now, even if it looks unchanged. On an error, which names the path, the old
+  // value stays in use.
+  absl::Status Reread();
   // The first line.
   std::string value();
   const std::string& path() const { return path_; }

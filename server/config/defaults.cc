@@ -12,6 +12,7 @@ Config Defaults() {
   Config config;
   config.set_listen("127.0.0.1:50051");
   config.set_log_level("info");
+  config.set_log_format("text");
   config.mutable_drain_timeout()->set_seconds(20);
 
   Upstream& upstream = *config.mutable_upstream();

@@ -30,6 +30,7 @@ class Validator {
   std::vector<FieldViolation> Run(const Config& config) && {
     Listeners(config);
     OneOf("log_level", config.log_level(), {"debug", "info", "warning", "error", "off"});
+    OneOf("log_format", config.log_format(), {"text", "json"});
     CheckUpstream(config.upstream());
     CheckMerchants(config);
     CheckStore(config.store());
@@ -272,6 +273,7 @@ class Validator {
 
   void CheckConnections(const Connections& connections) {
     Between("connections.max", connections.max(), 1, 1'000'000);
+    Between("connections.max_per_peer", connections.max_per_peer(), 0, 1'000'000);
     Between("connections.max_calls", connections.max_calls(), 1, 1'000'000);
     Between("connections.memory_bytes", connections.memory_bytes(), 16 * 1024 * 1024,
             std::numeric_limits<int32_t>::max());

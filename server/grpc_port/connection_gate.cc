@@ -12,18 +12,21 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <map>
 #include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/base/descriptors.h"
 #include "server/base/log.h"
 #include "server/base/log_rate_limiter.h"
 #include "server/base/mutex.h"
 #include "server/base/status_macros.h"
 #include "server/base/this_thread.h"
 #include "server/grpc_port/listening_sockets.h"
+#include "server/grpc_port/peer_key.h"
 
 namespace ipp::grpc_port {
 namespace {
@@ -59,6 +62,7 @@ class Gate final : public ConnectionGate {
         wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
         open_(metrics->gauge("ipp_connections", "Open connections, by port.", {{"port", "grpc"}})),
         too_many_(Refused(metrics, "too_many")),
+        too_many_of_peer_(Refused(metrics, "too_many_of_peer")),
         no_descriptors_(Refused(metrics, "no_descriptors")),
         unanswered_(Refused(metrics, "unanswered")) {}
 
@@ -68,7 +72,7 @@ class Gate final : public ConnectionGate {
       thread_.join();
     }
     StopListening();
-    for (const auto& [fd, traffic] : connections_) close(fd);
+    for (const auto& [fd, connection] : connections_) close(fd);
     open_.Add(-static_cast<double>(connections_.size()));
     close(wake_);
     close(epoll_);
@@ -160,9 +164,12 @@ class Gate final : public ConnectionGate {
     // Accepts a limited number at a time, so that a flood of connections does not delay the checks
     // of the existing ones.
     for (int i = 0; i < 64; ++i) {
-      const int fd = accept4(listening, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      sockaddr_storage peer{};
+      socklen_t size = sizeof(peer);
+      const int fd = accept4(listening, reinterpret_cast<sockaddr*>(&peer), &size,
+                             SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd >= 0) {
-        Admit(listening, fd);
+        if (!Admit(listening, fd, KeyOf(peer))) return;
         continue;
       }
       if (errno == EINTR || errno == ECONNABORTED) continue;
@@ -171,21 +178,33 @@ class Gate final : public ConnectionGate {
     }
   }
 
-  void Admit(int listening, int fd) {
+  // False if no descriptor is left for connections.
+  bool Admit(int listening, int fd, const PeerKey& peer) {
     if (connections_.size() >= static_cast<size_t>(options_.max_connections)) {
       too_many_.Add();
       Warn("a connection too many to the gRPC port",
            absl::StrCat("limit ", options_.max_connections));
       close(fd);
-      return;
+      return true;
+    }
+    if (options_.max_per_peer > 0 && CountOf(peer) >= options_.max_per_peer) {
+      too_many_of_peer_.Add();
+      Warn("a connection too many of one peer to the gRPC port",
+           absl::StrCat(Shown(peer), ", limit ", options_.max_per_peer));
+      close(fd);
+      return true;
     }
     const int duplicate = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (duplicate < 0) {
-      const std::string why = strerror(errno);
+    if (duplicate < 0 || IsHeldBack(duplicate)) {
+      const std::string why =
+          duplicate < 0 ? strerror(errno) : "the remaining descriptors are held back";
+      if (duplicate >= 0) close(duplicate);
       close(fd);
-      return NoDescriptors(why);
+      NoDescriptors(why);
+      return false;
     }
-    connections_[duplicate] = {};
+    connections_[duplicate] = {.traffic = {}, .peer = peer};
+    if (options_.max_per_peer > 0) ++of_peer_[peer];
     open_.Add(1);
     // Asks for no event: EPOLLHUP (both directions are shut down) and EPOLLERR are always reported.
     Watch(duplicate, 0);
@@ -193,6 +212,12 @@ class Gate final : public ConnectionGate {
     connection.listener_fd = listening;
     connection.fd = fd;
     acceptor_->HandleNewConnection(&connection);
+    return true;
+  }
+
+  int CountOf(const PeerKey& peer) const {
+    const auto found = of_peer_.find(peer);
+    return found == of_peer_.end() ? 0 : found->second;
   }
 
   void NoDescriptors(const std::string& why) {
@@ -218,7 +243,8 @@ class Gate final : public ConnectionGate {
 
   void LookAtAll() {
     std::vector<int> gone;
-    for (auto& [fd, last] : connections_) {
+    for (auto& [fd, connection] : connections_) {
+      Traffic& last = connection.traffic;
       Traffic now;
       if (!ReadTraffic(fd, &now)) {
         gone.push_back(fd);
@@ -244,7 +270,13 @@ class Gate final : public ConnectionGate {
   }
 
   void Forget(int fd) {
-    if (connections_.erase(fd) == 0) return;
+    const auto found = connections_.find(fd);
+    if (found == connections_.end()) return;
+    if (const auto of_peer = of_peer_.find(found->second.peer);
+        of_peer != of_peer_.end() && --of_peer->second <= 0) {
+      of_peer_.erase(of_peer);
+    }
+    connections_.erase(found);
     close(fd);
     open_.Add(-1);
   }
@@ -261,13 +293,19 @@ class Gate final : public ConnectionGate {
   const int wake_;
   Gauge& open_;
   Counter& too_many_;
+  Counter& too_many_of_peer_;
   Counter& no_descriptors_;
   Counter& unanswered_;
   LogRateLimiter allowance_{1, 5};
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
-  // Used by the thread only. By the duplicate descriptor: the counters when something was last
-  // sent.
-  std::unordered_map<int, Traffic> connections_;
+  struct Connection {
+    Traffic traffic = {};  // the counters when something was last sent
+    PeerKey peer = {};
+  };
+  // Used by the thread only.
+  std::unordered_map<int, Connection> connections_;  // by the duplicate descriptor
+  // How many each peer has; empty without a limit for them. Never larger than connections_.
+  std::map<PeerKey, int> of_peer_;
   bool paused_ = false;
   Steady::time_point resume_;
   std::thread thread_;

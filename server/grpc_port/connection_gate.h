@@ -14,6 +14,9 @@ namespace ipp::grpc_port {
 struct GateOptions {
   std::string listen = "127.0.0.1:0";  // host:port, [v6]:port; port 0: any free port
   int max_connections = 4096;          // further ones are accepted and closed
+  // The same for one peer: one IPv4 address, or one /64 of IPv6, since a host has all of its own.
+  // 0: no limit.
+  int max_per_peer = 0;
   // How long sent data may stay unacknowledged (TCP_USER_TIMEOUT).
   absl::Duration unacknowledged = absl::Seconds(10);
   // A connection is cut off if the peer sends this many bytes while nothing is sent to it. HTTP/2
@@ -27,7 +30,8 @@ struct GateOptions {
 
 // The listening sockets of the gRPC port. gRPC's own listener accepts every connection, and stops
 // listening permanently once file descriptors run out. This class accepts as many as are allowed
-// and hands them to gRPC. It keeps a duplicate of each descriptor, to detect when gRPC has shut its
+// and hands them to gRPC; none that would take one of the descriptors that are held back
+// (base/descriptors.h). It keeps a duplicate of each descriptor, to detect when gRPC has shut its
 // own down, so a connection needs two descriptors. Uses one thread.
 class ConnectionGate {
  public:

@@ -43,7 +43,7 @@ grpc::Status ToGrpcStatus(absl::StatusCode code, absl::string_view message,
                           const ErrorDetail& detail) {
   if (detail.reason.empty()) {
     LogError("an error without details reached the gRPC port",
-             {{"code", absl::StatusCodeToString(code)}, {"message", std::string(message)}});
+             {{"code", absl::StatusCodeToString(code)}, {"error", std::string(message)}});
     return ToGrpcStatus(absl::StatusCode::kInternal, "internal error", {.reason = "INTERNAL"});
   }
   google::rpc::Status packed = PackError(code, Cut(message), detail);

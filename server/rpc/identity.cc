@@ -57,6 +57,8 @@ std::string JoinedMetadata(const grpc::CallbackServerContext& context, const cha
   return joined;
 }
 
+}  // namespace
+
 // Takes from each kind of name only those that have its form: an authority that may sign DNS names
 // only must not be able to produce a URI, or the other way round. E-mail addresses and the common
 // name are ignored.
@@ -74,8 +76,6 @@ std::vector<std::string> CertificateNames(const grpc::CallbackServerContext& con
   add(GRPC_PEER_DNS_PROPERTY_NAME, false);
   return names;
 }
-
-}  // namespace
 
 absl::StatusOr<auth::Caller> Identify(const Backends& backends, const Method& method,
                                       const grpc::CallbackServerContext& context) {

@@ -3,6 +3,7 @@
 #include <grpcpp/server_context.h>
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -20,6 +21,10 @@ namespace ipp::rpc {
 // auth/caller_table.h.
 absl::StatusOr<auth::Caller> Identify(const Backends& backends, const Method& method,
                                       const grpc::CallbackServerContext& context);
+
+// The URI and DNS names in the client certificate, which the TLS layer has verified; empty without
+// a certificate. In the form of auth::CertificateName.
+std::vector<std::string> CertificateNames(const grpc::CallbackServerContext& context);
 
 // The trace of the caller, or a new one (server/base/trace_context.h).
 TraceContext TraceOf(const grpc::CallbackServerContext& context);

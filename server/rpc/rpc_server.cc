@@ -122,6 +122,7 @@ class RpcServerImpl final : public RpcServer {
     grpc_port::GateOptions gate;
     gate.listen = options.listen;
     gate.max_connections = options.max_connections;
+    gate.max_per_peer = options.max_per_peer;
     gate.unacknowledged = options.keepalive_timeout;
     gate.most_unanswered = int64_t{2} * options.max_message_bytes;
     IPP_ASSIGN_OR_RETURN(gate_, grpc_port::ConnectionGate::Listen(gate, service_.backends.metrics));

@@ -15,8 +15,9 @@ struct ServerOptions {
   std::string key_file;
   std::string client_ca_file;  // CA of callers' certificates; empty: none is requested
   bool client_certificate_required = false;
-  // How often the files above are checked for changes; whole seconds.
-  absl::Duration certificate_refresh = absl::Seconds(30);
+  // How often gRPC reads the files above again; whole seconds. It cannot be asked to do so at
+  // another time, so this is also how soon a new certificate is in use.
+  absl::Duration certificate_refresh = absl::Seconds(1);
   // With client certificates, the maximum age of a connection if it is shorter than max_age: the
   // next connection verifies the certificate again.
   absl::Duration verified_for = absl::Minutes(30);
@@ -30,6 +31,7 @@ struct ServerOptions {
   // what is accepted (RpcOptions::max_metadata_bytes).
   int most_metadata_bytes = 64 * 1024;
   int max_connections = 4096;  // further ones are accepted and closed
+  int max_per_peer = 0;        // of one address (see GateOptions); 0: no limit
   // Concurrent calls on one connection. A client keeps to the limit once it has acknowledged it.
   int max_calls = 2000;
   // The time for TLS and the first HTTP/2 settings; then the connection is closed.

@@ -7,6 +7,7 @@
 #include "server/base/error.h"
 #include "server/base/identifiers.h"
 #include "server/base/status_macros.h"
+#include "server/rpc/audit.h"
 #include "server/rpc/grpc_status.h"
 
 namespace ipp::rpc {
@@ -72,6 +73,13 @@ void StreamCall::End(const absl::Status& status) {
   if (status.ok()) return Finish(grpc::Status::OK);
   ErrorDetail detail = GetErrorDetail(status);
   method_.errors->Count(detail.reason);
+  if (absl::IsUnauthenticated(status) && service_.MayLogStranger()) {
+    WriteAudit(service_, *context_,
+               {.rpc = method_.route->method()->name(),
+                .code = absl::StatusCodeToString(status.code()),
+                .reason = detail.reason,
+                .trace_id = std::string(trace_.trace_id())});
+  }
   detail.metadata.emplace("trace_id", trace_.trace_id());
   const grpc::Status sent = ToGrpcStatus(status.code(), status.message(), detail);
   code_ = sent.error_code();

@@ -30,25 +30,27 @@ absl::Status UnaryCall::Admit(auth::Caller caller) {
 }
 
 void UnaryCall::Audit(absl::StatusCode code, const ErrorDetail& detail) const {
-  if (!route().is_change()) return;
-  if (code == absl::StatusCode::kUnauthenticated && !service_->MayLogStranger()) return;
-  const auto said = detail.metadata.find(kOutcomeKey);
-  std::string outcome = said == detail.metadata.end() ? "" : said->second;
-  if (code == absl::StatusCode::kOk) outcome = std::string(OutcomeName(Outcome::kExecuted));
-  const auto or_dash = [](const std::string& text) { return text.empty() ? "-" : text; };
-  // A caller that was identified but lacks the permission.
-  const auto refused = detail.metadata.find("caller");
-  const std::string& caller =
-      caller_.name.empty() && refused != detail.metadata.end() ? refused->second : caller_.name;
-  LogAudit({{"caller", or_dash(caller)},
-            {"rpc", std::string(route().method()->name())},
-            {"merchant", or_dash(merchant_id_)},
-            {"request_id", or_dash(request_id_)},
-            {"subject", or_dash(subject_)},
-            {"outcome", or_dash(outcome)},
-            {"code", absl::StatusCodeToString(code)},
-            {"reason", or_dash(detail.reason)},
-            {"trace_id", std::string(trace_.trace_id())}});
+  const bool stranger = code == absl::StatusCode::kUnauthenticated;
+  if (!route().is_change() && !stranger) return;
+  if (stranger && !service_->MayLogStranger()) return;
+  const auto metadata = [&detail](const char* key) {
+    const auto found = detail.metadata.find(key);
+    return found == detail.metadata.end() ? std::string() : found->second;
+  };
+  const bool ok = code == absl::StatusCode::kOk;
+  AuditLine line;
+  // A caller that was identified but lacks the permission is named in the error.
+  line.caller = caller_.name.empty() ? metadata("caller") : caller_.name;
+  line.rpc = route().method()->name();
+  line.merchant = merchant_id_;
+  line.request_id = request_id_;
+  line.subject = subject_;
+  if (ok && created_id_ != nullptr) line.created = created_id_(response_);
+  line.outcome = ok ? std::string(OutcomeName(Outcome::kExecuted)) : metadata(kOutcomeKey);
+  line.code = absl::StatusCodeToString(code);
+  line.reason = detail.reason;
+  line.trace_id = std::string(trace_.trace_id());
+  WriteAudit(*service_, *context_, line);
 }
 
 void UnaryCall::Show(const absl::Status& status) const {

@@ -14,6 +14,7 @@
 #include "server/base/pending_call.h"
 #include "server/base/trace_context.h"
 #include "server/creates/create_flow.h"
+#include "server/rpc/audit.h"
 #include "server/rpc/service_context.h"
 #include "server/upstream/upstream_client.h"
 
@@ -52,6 +53,10 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public creates::CreateC
     return {merchant_id, request_id_, request_id_is_callers_};
   }
   void set_ledger_asked() override { ledger_asked_ = true; }
+
+  // How to read the id of what a create made from its response; not set for other RPCs.
+  using CreatedId = std::string (*)(const google::protobuf::Message& response);
+  void set_created_id(CreatedId created_id) { created_id_ = created_id; }
 
   // The caller is admitted and the request is valid.
   void set_valid() { valid_ = true; }
@@ -92,7 +97,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public creates::CreateC
   // by validation: they may come from a stranger and contain anything, such as a token in place of
   // an id.
   void Show(const absl::Status& status) const;
-  // Writes one audit line per requested change; rate-limited if the client is not authenticated.
+  // Writes one audit line per requested change, and per read of an unauthenticated client.
+  // Rate-limited if the client is not authenticated.
   void Audit(absl::StatusCode code, const ErrorDetail& detail) const;
   void OnCancel() override;
   void OnDone() override;
@@ -114,6 +120,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public creates::CreateC
   bool valid_ = false;
   std::string merchant_id_;  // set once it was chosen
   std::string subject_;
+  CreatedId created_id_ = nullptr;
   std::string request_id_;
   bool request_id_is_callers_ = false;
   bool ledger_asked_ = false;
@@ -149,6 +156,11 @@ grpc::ServerUnaryReactor* Serve(const ServiceContext& service, grpc::CallbackSer
   // Before the call can be refused, so that the error names the create.
   if constexpr (requires { request->request_id(); }) call->NameCreation(request->request_id());
   call->NameSubject(SubjectOf(*request));
+  if constexpr (requires { response->replayed(); }) {
+    call->set_created_id([](const google::protobuf::Message& message) {
+      return CreatedIdOf(static_cast<const Response&>(message));
+    });
+  }
   absl::StatusOr<auth::Caller> caller = Identify(service.backends, method, *context);
   absl::Status status = caller.ok() ? call->Admit(*std::move(caller)) : caller.status();
   if (!status.ok()) {

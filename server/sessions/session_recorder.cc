@@ -1,5 +1,6 @@
 #include "server/sessions/session_recorder.h"
 
+#include <algorithm>
 #include <any>
 #include <memory>
 #include <string>
@@ -21,6 +22,9 @@ constexpr UpdateEffect kEffects[] = {
     UpdateEffect::kAdvanced, UpdateEffect::kAttempt,   UpdateEffect::kRecorded,
     UpdateEffect::kHeld,     UpdateEffect::kCompleted, UpdateEffect::kRepeated,
     UpdateEffect::kLate,     UpdateEffect::kDisagrees, UpdateEffect::kCorrected};
+
+constexpr char kSourcePrefix[] = "SESSION_EVENT_SOURCE_";
+constexpr char kTypePrefix[] = "SESSION_EVENT_TYPE_";
 
 // "SESSION_EVENT_SOURCE_WEBHOOK" → "webhook".
 std::string Label(absl::string_view name, absl::string_view prefix) {
@@ -92,7 +96,7 @@ SessionRecorder::SessionRecorder(store::Store* store, Metrics* metrics, CheckTim
   for (int s = 0; s < kustom::ipp::v1::SessionEventSource_ARRAYSIZE; ++s) {
     const auto source = static_cast<SessionEventSource>(s);
     const std::string source_label =
-        Label(kustom::ipp::v1::SessionEventSource_Name(source), "SESSION_EVENT_SOURCE_");
+        Label(kustom::ipp::v1::SessionEventSource_Name(source), kSourcePrefix);
     for (const UpdateEffect effect : kEffects) {
       recorded_[{source, effect}] = &metrics->counter(
           "ipp_session_news_total", "Updates of sessions that were recorded, by what they did.",
@@ -103,7 +107,7 @@ SessionRecorder::SessionRecorder(store::Store* store, Metrics* metrics, CheckTim
       events_[{source, type}] = &metrics->counter(
           "ipp_session_events_total", "Events of sessions appended to the log.",
           {{"source", source_label},
-           {"type", Label(kustom::ipp::v1::SessionEventType_Name(type), "SESSION_EVENT_TYPE_")}});
+           {"type", Label(kustom::ipp::v1::SessionEventType_Name(type), kTypePrefix)}});
     }
   }
 }
@@ -167,6 +171,11 @@ void SessionRecorder::Record(SessionUpdate update,
     if (!committed.ok()) return std::move(done)(committed.status());
     const auto& decision = std::any_cast<const Decision&>(committed->decided);
     Count(source, decision);
+    if (committed->session) {
+      for (size_t i = 0; i < std::min(decision.events.size(), committed->positions.size()); ++i) {
+        NoteEvent(source, decision.events[i], *committed->session, committed->positions[i]);
+      }
+    }
     Recorded recorded{.effect = decision.effect, .trace = {}, .session = {}};
     if (committed->session) {
       recorded.trace = std::move(committed->session->trace);
@@ -232,8 +241,9 @@ void SessionRecorder::Change(std::string merchant_id, std::string session_id,
   store_->Commit(std::move(transaction), [this, done = std::move(done)](
                                              absl::StatusOr<store::Committed> committed) mutable {
     if (committed.ok() && committed->decided.has_value()) {
-      for (const Kind& kind : std::any_cast<const std::vector<Kind>&>(committed->decided)) {
-        events_.at(kind)->Add();
+      const auto& kinds = std::any_cast<const std::vector<Kind>&>(committed->decided);
+      for (size_t i = 0; i < std::min(kinds.size(), committed->positions.size()); ++i) {
+        NoteEvent(kinds[i].first, kinds[i].second, *committed->session, committed->positions[i]);
       }
     }
     std::move(done)(committed.status());
@@ -242,11 +252,27 @@ void SessionRecorder::Change(std::string merchant_id, std::string session_id,
 
 void SessionRecorder::Count(SessionEventSource source, const Decision& decision) {
   recorded_.at({source, decision.effect})->Add();
-  for (const SessionEventType type : decision.events) events_.at({source, type})->Add();
   if (decision.closed) closed_.Add();
   if (decision.settled) settled_.Add();
   if (!decision.first.empty()) doubled_.Add();
   if (decision.foreign) foreign_.Add();
+}
+
+void SessionRecorder::NoteEvent(SessionEventSource source, SessionEventType type,
+                                const store::SessionRecord& session, int64_t position) {
+  events_.at({source, type})->Add();
+  if (!LogEnabled(LogLevel::kInfo)) return;
+  const std::optional<int64_t> left_out = steps_.Take();
+  if (!left_out) return;
+  LogInfo("session event",
+          {{"merchant", session.merchant_id},
+           {"request_id", session.request_id},
+           {"session", session.session.session_id()},
+           {"type", Label(kustom::ipp::v1::SessionEventType_Name(type), kTypePrefix)},
+           {"source", Label(kustom::ipp::v1::SessionEventSource_Name(source), kSourcePrefix)},
+           {"position", absl::StrCat(position)},
+           {"left_out", absl::StrCat(*left_out)},
+           {"trace_id", std::string(session.trace.trace_id())}});
 }
 
 }  // namespace ipp::sessions

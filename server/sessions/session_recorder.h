@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -9,6 +10,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "server/base/log_rate_limiter.h"
 #include "server/base/metrics.h"
 #include "server/sessions/session_state.h"
 #include "server/store/store.h"
@@ -27,8 +29,9 @@ struct Recorded {
   std::optional<kustom::ipp::v1::Session> session;
 };
 
-// Records updates of sessions: runs the state machine inside a transaction of the store and counts
-// the effects. Thread-safe; borrows everything that it is given, until every `done` has run.
+// Records updates of sessions: runs the state machine inside a transaction of the store, counts the
+// effects, and logs each event that is appended (rate-limited). Thread-safe; borrows everything
+// that it is given, until every `done` has run.
 //
 // Metrics, counted when the update is durable: ipp_session_news_total{source, verdict} (the verdict
 // is the UpdateEffect) and ipp_session_events_total{source, type}. ipp_creates_closed_total: see
@@ -70,6 +73,8 @@ class SessionRecorder {
   static store::Writes Decide(const SessionUpdate& heard, const CheckTimes& times,
                               const store::Snapshot& snapshot);
   void Count(Source source, const Decision& decision);
+  // Counts an event that was appended and logs it. `position`: in the log.
+  void NoteEvent(Source source, Type type, const store::SessionRecord& session, int64_t position);
 
   store::Store* const store_;
   const CheckTimes times_;
@@ -77,6 +82,8 @@ class SessionRecorder {
   Counter& settled_;
   Counter& doubled_;
   Counter& foreign_;
+  // Far above what one gateway's payments need; it keeps a flood of webhooks from filling the disk.
+  LogRateLimiter steps_{100, 500};
   std::map<std::pair<Source, UpdateEffect>, Counter*> recorded_;
   std::map<std::pair<Source, Type>, Counter*> events_;
 };

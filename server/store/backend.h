@@ -73,6 +73,9 @@ class ReadBackend {
   virtual absl::StatusOr<std::vector<StoredEvent>> ReadEvents(int64_t after, int limit) = 0;
   virtual absl::StatusOr<int64_t> FindPosition(absl::Time time) = 0;
   virtual absl::StatusOr<LogBounds> ReadBounds() = 0;
+  // The bytes that the store takes up, with its indexes and its write-ahead log where that is a
+  // file beside it.
+  virtual absl::StatusOr<int64_t> SizeBytes() = 0;
 };
 
 // An open database.

@@ -21,8 +21,15 @@ void QueuedStore::PushRead(F read, Done<T> done) {
 }
 
 void QueuedStore::ReadLoop() {
+  using std::chrono::steady_clock;
+  const auto interval = absl::ToChronoNanoseconds(options_.size_interval);
+  auto measure_at = steady_clock::now();
   while (true) {
-    Inbox<Read>::Taken taken = reads_.Take(1, std::chrono::hours(1));
+    if (steady_clock::now() >= measure_at) {
+      MeasureSize();
+      measure_at = steady_clock::now() + interval;
+    }
+    Inbox<Read>::Taken taken = reads_.Take(1, measure_at - steady_clock::now());
     for (Read& read : taken.work) {
       if (taken.stopping) {
         std::move(read)(Closing());
@@ -32,6 +39,13 @@ void QueuedStore::ReadLoop() {
     }
     if (taken.stopping) return;
   }
+}
+
+// The value of before stays when the database cannot be asked.
+void QueuedStore::MeasureSize() {
+  const absl::StatusOr<int64_t> bytes = reader_->SizeBytes();
+  if (!bytes.ok()) return;
+  size_bytes_.Set(static_cast<double>(*bytes));
 }
 
 void QueuedStore::FindSession(std::string merchant_id, std::string session_id,

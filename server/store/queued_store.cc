@@ -40,6 +40,9 @@ QueuedStore::QueuedStore(Backend backend, const QueueOptions& options, Clock* cl
           metrics->counter("ipp_store_commit_failures_total", "Transactions that failed.")),
       events_appended_(
           metrics->counter("ipp_events_appended_total", "Events appended to the log.")),
+      size_bytes_(metrics->gauge(
+          "ipp_store_size_bytes",
+          "Bytes that the store takes up, indexes included; measured once a minute.")),
       held_(std::move(backend.held)),
       writer_(std::move(backend.writer)),
       reader_(std::move(backend.reader)),

@@ -33,6 +33,8 @@ struct QueueOptions {
   // How often the writer, between commits, removes what is too old, or probes whether it can write
   // again after an error.
   absl::Duration maintenance_interval = absl::Seconds(1);
+  // How often the reader, between two reads, measures the size of the store.
+  absl::Duration size_interval = absl::Minutes(1);
 };
 
 // A Store over the synchronous calls of a database (backend.h). See store.h for the algorithm.
@@ -110,6 +112,7 @@ class QueuedStore : public Store {
 
   // The reader thread.
   void ReadLoop();
+  void MeasureSize();
 
   const QueueOptions options_;
   Clock* const clock_;
@@ -118,6 +121,7 @@ class QueuedStore : public Store {
   Counter& commits_;
   Counter& commit_failures_;
   Counter& events_appended_;
+  Gauge& size_bytes_;
   const std::shared_ptr<void> held_;            // outlives both halves
   const std::unique_ptr<WriteBackend> writer_;  // writer thread only
   const std::unique_ptr<ReadBackend> reader_;   // reader thread only

@@ -45,6 +45,14 @@ std::shared_ptr<const Credentials::Key> Credentials::Entry::Now() {
   return key_;
 }
 
+std::vector<absl::Status> Credentials::Reread() const {
+  std::vector<absl::Status> errors;
+  for (const auto& [merchant, entry] : entries_) {
+    if (absl::Status read = entry->Reread(); !read.ok()) errors.push_back(std::move(read));
+  }
+  return errors;
+}
+
 absl::StatusOr<std::shared_ptr<const Credentials::Key>> Credentials::Find(
     absl::string_view merchant_id) const {
   const auto it = entries_.find(merchant_id);

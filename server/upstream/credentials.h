@@ -24,6 +24,9 @@ class Credentials {
   absl::Status Add(std::string merchant_id, std::string username, std::string key_file,
                    Clock* clock);
 
+  // Reads every key file now. Returns the errors; the old key stays in use where there is one.
+  std::vector<absl::Status> Reread() const;
+
   struct Key {
     // The header's value: `Basic <key>`, or `Basic base64(username:key)`.
     std::string authorization;
@@ -41,6 +44,7 @@ class Credentials {
     Entry(std::string username, std::unique_ptr<SecretFile> file)
         : username_(std::move(username)), file_(std::move(file)) {}
     std::shared_ptr<const Key> Now();
+    absl::Status Reread() { return file_->Reread(); }
 
    private:
     const std::string username_;

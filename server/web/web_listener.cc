@@ -17,6 +17,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "server/base/descriptors.h"
 #include "server/base/host_port.h"
 #include "server/base/log.h"
 #include "server/base/log_rate_limiter.h"
@@ -169,15 +170,25 @@ class Listener final : public WebListener, public ConnectionOwner {
   void Accept() {
     acceptor_.async_accept([this](const error_code& error, tcp::socket socket) {
       if (!acceptor_.is_open()) return;
-      if (!error) {
+      const bool held_back =
+          !error && !options_.may_use_held_back && IsHeldBack(socket.native_handle());
+      if (!error && !held_back) {
         Admit(std::move(socket));
+        return Accept();
+      }
+      if (error == asio::error::no_descriptors && !waiting_.empty()) {
+        // Give an idle connection's descriptor to the new one.
+        displaced_.Add();
+        waiting_.front()->Close();
         return Accept();
       }
       no_descriptors_.Add();
       if (const auto left_out = allowance_.Take()) {
-        LogWarning("cannot accept a connection", {{"listener", options_.address},
-                                                  {"error", error.message()},
-                                                  {"left_out", absl::StrCat(*left_out)}});
+        LogWarning(
+            "cannot accept a connection",
+            {{"listener", options_.address},
+             {"error", held_back ? "the remaining descriptors are held back" : error.message()},
+             {"left_out", absl::StrCat(*left_out)}});
       }
       pause_.expires_after(kAcceptPause);
       pause_.async_wait([this](const error_code& cancelled) {

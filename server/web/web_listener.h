@@ -58,6 +58,8 @@ struct WebOptions {
   // At the limit, a new connection closes the one that has been idle for longest. If none is idle,
   // the new one is accepted, answered 503 and closed.
   int max_connections = 1024;
+  // Whether connections may take the descriptors that are held back (base/descriptors.h).
+  bool may_use_held_back = false;
   std::string server_name = "ipp-gateway";
   std::string name = "web";      // names the port in metrics and logs
   Metrics* metrics = nullptr;    // may be null; must outlive the listener

@@ -16,6 +16,9 @@
 namespace ipp::webhook {
 namespace {
 
+// The most bytes of an id or a type that a log line shows: nothing else bounds them.
+constexpr size_t kMostLogged = 200;
+
 enum Result {
   kAccepted,
   kDuplicate,
@@ -101,16 +104,23 @@ void Receiver::Take(Delivery delivery, absl::AnyInvocable<void(Answer) &&> done)
     unreadable_fields_.Count(absl::StrCat("webhook.", path), "");
   });
   if (const auto* ignored = std::get_if<Ignored>(&read)) {
-    LogDebug("webhook ignored", {{"type", ignored->type}});
+    LogTaken("", "", delivery.id, ignored->type, "ignored", {});
     return answer(kIgnored, "ignored");
   }
   if (const auto* malformed = std::get_if<Malformed>(&read)) {
-    LogWarning("webhook is not an event",
-               {{"webhook_id", delivery.id}, {"reason", malformed->why}});
+    if (const auto left_out = refusals_.Take()) {
+      LogWarning("webhook is not an event", {{"webhook_id", delivery.id.substr(0, kMostLogged)},
+                                             {"reason", malformed->why},
+                                             {"left_out", absl::StrCat(*left_out)}});
+    }
     return answer(kMalformed, malformed->why);
   }
   if (std::holds_alternative<WrongMerchant>(read)) {
-    LogWarning("webhook is signed with the key of another merchant", {{"webhook_id", delivery.id}});
+    if (const auto left_out = refusals_.Take()) {
+      LogWarning("webhook is signed with the key of another merchant",
+                 {{"webhook_id", delivery.id.substr(0, kMostLogged)},
+                  {"left_out", absl::StrCat(*left_out)}});
+    }
     return answer(kWrongMerchant, "signed with the key of another merchant");
   }
 
@@ -145,10 +155,12 @@ void Receiver::FindMerchant(sessions::SessionUpdate update, std::vector<std::str
 }
 
 void Receiver::Record(sessions::SessionUpdate update, Done done) {
+  const std::string merchant_id = update.merchant_id;
+  const std::string session_id = update.session_id;
   const std::string event_id = update.event_id;
   const std::string type = update.upstream_type;
   recorder_->Record(
-      std::move(update), [counters = counters_, event_id, type, done = std::move(done)](
+      std::move(update), [this, merchant_id, session_id, event_id, type, done = std::move(done)](
                              absl::StatusOr<sessions::Recorded> recorded) mutable {
         Result result = kAccepted;
         std::string text = "accepted";
@@ -169,15 +181,27 @@ void Receiver::Record(sessions::SessionUpdate update, Done done) {
             result = kDuplicate;
             text = "known already";
           }
-          LogDebug("webhook taken",
-                   {{"event_id", event_id},
-                    {"type", type},
-                    {"verdict", std::string(sessions::UpdateEffectName(recorded->effect))},
-                    {"trace_id", std::string(recorded->trace.trace_id())}});
+          LogTaken(merchant_id, session_id, event_id, type,
+                   sessions::UpdateEffectName(recorded->effect), recorded->trace);
         }
-        counters[result]->Add();
+        counters_[result]->Add();
         std::move(done)(Say(result, std::move(text)));
       });
+}
+
+void Receiver::LogTaken(const std::string& merchant_id, const std::string& session_id,
+                        const std::string& event_id, const std::string& type,
+                        absl::string_view verdict, const TraceContext& trace) {
+  if (!LogEnabled(LogLevel::kInfo)) return;
+  const std::optional<int64_t> left_out = taken_.Take();
+  if (!left_out) return;
+  LogInfo("webhook taken", {{"merchant", merchant_id},
+                            {"session", session_id},
+                            {"event_id", event_id.substr(0, kMostLogged)},
+                            {"type", type.substr(0, kMostLogged)},
+                            {"verdict", std::string(verdict)},
+                            {"left_out", absl::StrCat(*left_out)},
+                            {"trace_id", std::string(trace.trace_id())}});
 }
 
 }  // namespace ipp::webhook

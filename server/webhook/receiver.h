@@ -59,6 +59,9 @@ using FindOwner =
 // they name a session. Thread-safe. Never blocks. Borrows everything that it is given, until every
 // `done` has run.
 //
+// Each webhook that is answered 200 has a line in the log at level info; each that is refused has
+// one at level warning. Both are rate-limited.
+//
 // Metrics: ipp_upstream_unreadable_fields_total{field = webhook.…} and ipp_webhooks_total{result =
 // accepted, duplicate, ignored, bad_signature, malformed, wrong_merchant, store_failed}.
 class Receiver {
@@ -83,7 +86,14 @@ class Receiver {
   sessions::SessionRecorder* const recorder_;
   const FindOwner find_owner_;
   Clock* const clock_;
+  // Logs a webhook that was answered 200. Rate-limited.
+  void LogTaken(const std::string& merchant_id, const std::string& session_id,
+                const std::string& event_id, const std::string& type, absl::string_view verdict,
+                const TraceContext& trace);
+
   LogRateLimiter refusals_{10, 20};
+  // Far above what one gateway's payments need; it keeps a flood from filling the disk.
+  LogRateLimiter taken_{100, 500};
   FieldCounter unreadable_fields_;
   std::array<Counter*, kResults> counters_;  // by result, as in the table in receiver.cc
 };

@@ -71,6 +71,11 @@ TEST(AdminPages, ReadyzWithoutChecksIsOk) {
 TEST(AdminPages, MetricsAreInPrometheusFormat) {
   Metrics metrics;
   metrics.counter("ipp_things_total", "Things.", {{"kind", "a"}}).Add(3);
+  Gauge& fresh = metrics.gauge("fresh", "x");
+  const AdminPages pages(
+      &metrics, {}, [] { return std::string(); }, [&fresh] { fresh.Add(1); });
+  EXPECT_THAT(pages.Get("/metrics").body, HasSubstr("fresh 1\n"));
+  EXPECT_THAT(pages.Get("/metrics").body, HasSubstr("fresh 2\n"));
   const Page page = Pages(&metrics).Get("/metrics");
   EXPECT_THAT(page.content_type, StartsWith("text/plain; version=0.0.4"));
   EXPECT_THAT(page.body, HasSubstr("ipp_things_total{kind=\"a\"} 3"));

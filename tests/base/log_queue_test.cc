@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <string>
 #include <thread>
@@ -21,6 +23,11 @@ namespace {
 
 using Kind = LogQueue::Kind;
 using ::testing::ElementsAre;
+
+std::string LossLine(int64_t lines, int64_t audit_lines) {
+  return absl::StrCat("warning log lines were lost: lines=", lines, " audit_lines=", audit_lines,
+                      "\n");
+}
 
 // The number in `line` after `text`, up to the next blank.
 int64_t NumberAfter(const std::string& line, const std::string& text) {
@@ -66,7 +73,7 @@ class LogQueueTest : public testing::Test {
 
 TEST_F(LogQueueTest, WritesLinesInTheirOrder) {
   {
-    LogQueue queue(fd());
+    LogQueue queue(fd(), &LossLine);
     for (int i = 0; i < 3; ++i) queue.Push(Kind::kLine, absl::StrCat("line ", i, "\n"));
     EXPECT_TRUE(queue.Flush(absl::Seconds(30)));
     EXPECT_EQ(queue.state().waiting, absl::ZeroDuration());
@@ -76,14 +83,15 @@ TEST_F(LogQueueTest, WritesLinesInTheirOrder) {
   EXPECT_THAT(ReadToTheEnd(), ElementsAre("line 0", "line 1", "line 2", "the last"));
 }
 
-// Nobody reads: no caller waits, audit lines are the last to be lost, and what was lost is told.
+// While the pipe is not read no caller waits, audit lines are the last to be lost, and the losses
+// are reported.
 TEST_F(LogQueueTest, LosesOtherLinesBeforeAuditLinesAndSaysSo) {
   constexpr size_t kRoom = 16 * 1024;
   const std::string filling(100, 'x');
   std::vector<std::string> lines;
   LogQueue::State state;
   {
-    LogQueue queue(fd(), kRoom);
+    LogQueue queue(fd(), &LossLine, kRoom);
     for (int i = 0; i < 1000; ++i) queue.Push(Kind::kLine, absl::StrCat(i, " ", filling, "\n"));
     EXPECT_FALSE(queue.Flush(absl::Milliseconds(1)));
     state = queue.state();
@@ -104,13 +112,13 @@ TEST_F(LogQueueTest, LosesOtherLinesBeforeAuditLinesAndSaysSo) {
     reader.join();
   }
   // In order, each whole; lines about the loss came whenever there was room again.
-  int64_t last = -1, others = 0, audit = 0, told = 0, told_audit = 0;
+  int64_t last = -1, others = 0, audit = 0, reported = 0, reported_audit = 0;
   for (const std::string& line : lines) {
     if (absl::StartsWith(line, "audit ")) {
       EXPECT_EQ(line, absl::StrCat("audit ", audit++));
     } else if (absl::StrContains(line, "log lines were lost")) {
-      told += NumberAfter(line, " lines=");
-      told_audit += NumberAfter(line, " audit_lines=");
+      reported += NumberAfter(line, " lines=");
+      reported_audit += NumberAfter(line, " audit_lines=");
     } else if (absl::EndsWith(line, filling) && !absl::StartsWith(line, "more")) {
       const int64_t number = NumberAfter(line, "");
       EXPECT_GT(number, last);
@@ -120,23 +128,105 @@ TEST_F(LogQueueTest, LosesOtherLinesBeforeAuditLinesAndSaysSo) {
   }
   EXPECT_EQ(others, 1000 - state.lost_lines);
   EXPECT_EQ(audit, 10);
-  EXPECT_EQ(told, state.lost_lines);
-  EXPECT_EQ(told_audit, state.lost_audit_lines);
+  EXPECT_EQ(reported, state.lost_lines);
+  EXPECT_EQ(reported_audit, state.lost_audit_lines);
   EXPECT_EQ(lines.back(), "after");
 }
 
-TEST_F(LogQueueTest, EndsAlthoughNobodyReads) {
-  LogQueue queue(fd());
+TEST_F(LogQueueTest, EndsAlthoughThePipeIsNotRead) {
+  LogQueue queue(fd(), &LossLine);
   for (int i = 0; i < 100; ++i) queue.Push(Kind::kLine, std::string(200, 'x') + "\n");
   EXPECT_FALSE(queue.Flush(absl::ZeroDuration()));
 }
 
-TEST_F(LogQueueTest, EndsWhenTheReaderHasGone) {
+TEST_F(LogQueueTest, CountsTheLinesThatComeAfterTheReaderHasGone) {
   signal(SIGPIPE, SIG_IGN);
   CloseReader();
-  LogQueue queue(fd());
+  LogQueue queue(fd(), &LossLine);
   for (int i = 0; i < 100; ++i) queue.Push(Kind::kLine, std::string(200, 'x') + "\n");
+  for (int i = 0; i < 7; ++i) queue.Push(Kind::kAudit, "audit\n");
   EXPECT_TRUE(queue.Flush(absl::Seconds(30)));
+  EXPECT_EQ(queue.state().lost_lines, 100);
+  EXPECT_EQ(queue.state().lost_audit_lines, 7);
+}
+
+TEST(LogQueueOnAFullDisk, CountsEveryLine) {
+  const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+  ASSERT_GE(full, 0);
+  {
+    LogQueue queue(full, &LossLine);
+    for (int i = 0; i < 3; ++i) queue.Push(Kind::kLine, "line\n");
+    queue.Push(Kind::kAudit, "audit\n");
+    EXPECT_TRUE(queue.Flush(absl::Seconds(30)));
+    EXPECT_EQ(queue.state().lost_lines, 3);
+    EXPECT_EQ(queue.state().lost_audit_lines, 1);
+  }
+  close(full);
+}
+
+// A file that may not grow cuts a line in two. What can be written afterwards begins on a line of
+// its own, and is followed by the loss.
+TEST(LogQueueOnAFullDisk, GoesOnOnANewLineAndReportsTheLoss) {
+  signal(SIGXFSZ, SIG_IGN);
+  const std::string path = testing::TempDir() + "log_queue_full";
+  const int file = open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  ASSERT_GE(file, 0);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  {
+    LogQueue queue(file, &LossLine);
+    rlimit small = before;
+    small.rlim_cur = 10;
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+    queue.Push(Kind::kLine, "fits\n");
+    queue.Push(Kind::kLine, "is cut in two\n");
+    queue.Push(Kind::kLine, "is lost\n");
+    EXPECT_TRUE(queue.Flush(absl::Seconds(30)));
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+    EXPECT_EQ(queue.state().lost_lines, 2);
+    queue.Push(Kind::kLine, "after\n");
+    queue.Push(Kind::kLine, "last\n");
+    EXPECT_TRUE(queue.Flush(absl::Seconds(30)));
+  }
+  std::array<char, 256> text{};
+  const ssize_t size = pread(file, text.data(), text.size(), 0);
+  close(file);
+  unlink(path.c_str());
+  ASSERT_GT(size, 0);
+  EXPECT_EQ(std::string(text.data(), static_cast<size_t>(size)),
+            "fits\nis cu\nafter\nwarning log lines were lost: lines=2 audit_lines=0\nlast\n");
+}
+
+std::atomic<int> interruptions = 0;
+
+// poll() of the thread returns EINTR; then nothing may be written to a pipe that has no room.
+TEST_F(LogQueueTest, WritesEverythingAlthoughSignalsInterruptIt) {
+  struct sigaction action {};
+  action.sa_handler = [](int) { ++interruptions; };
+  ASSERT_EQ(sigaction(SIGUSR1, &action, nullptr), 0);
+  sigset_t usr1;
+  sigemptyset(&usr1);
+  sigaddset(&usr1, SIGUSR1);
+  std::vector<std::string> lines;
+  {
+    LogQueue queue(fd(), &LossLine);
+    // From now on only the queue's thread takes the signal.
+    ASSERT_EQ(pthread_sigmask(SIG_BLOCK, &usr1, nullptr), 0);
+    for (int i = 0; i < 100; ++i) queue.Push(Kind::kLine, std::string(200, 'x') + "\n");
+    EXPECT_FALSE(queue.Flush(absl::Milliseconds(1)));
+    for (int i = 0; i < 20; ++i) {
+      const int before = interruptions;
+      kill(getpid(), SIGUSR1);
+      while (interruptions == before) std::this_thread::yield();
+    }
+    std::thread reader([&] { lines = ReadToTheEnd(); });
+    EXPECT_TRUE(queue.Flush(absl::Minutes(5)));
+    CloseWriter();
+    reader.join();
+    EXPECT_EQ(queue.state().lost_lines, 0);
+  }
+  pthread_sigmask(SIG_UNBLOCK, &usr1, nullptr);
+  EXPECT_EQ(lines.size(), 100u);
 }
 
 // Longer than what a pipe takes at once.
@@ -145,7 +235,7 @@ TEST_F(LogQueueTest, WritesALongLineWhole) {
   std::vector<std::string> lines;
   std::thread reader([&] { lines = ReadToTheEnd(); });
   {
-    LogQueue queue(fd());
+    LogQueue queue(fd(), &LossLine);
     queue.Push(Kind::kLine, line + "\n");
     EXPECT_TRUE(queue.Flush(absl::Minutes(5)));
   }

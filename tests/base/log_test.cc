@@ -6,6 +6,8 @@
 #include <ostream>
 #include <string>
 
+#include "absl/strings/str_cat.h"
+
 namespace ipp {
 namespace {
 
@@ -94,6 +96,78 @@ TEST_F(LogTest, WritesTheAuditWhateverTheLevelIs) {
                                           "audit caller=shop subject=\"a b\\\\nc\"\n"));
   ASSERT_TRUE(SetLogLevel("off").ok());
   EXPECT_THAT(Logged(audit), HasSubstr(" audit caller=shop "));
+}
+
+class JsonLogTest : public LogTest {
+ protected:
+  void SetUp() override { ASSERT_TRUE(SetLogFormat("json").ok()); }
+  void TearDown() override { ASSERT_TRUE(SetLogFormat("text").ok()); }
+};
+
+constexpr char kTime[] = R"(\{"time":"[0-9]+-[0-9]+-[0-9]+T[0-9]+:[0-9]+:[0-9]+\.[0-9]+Z",)";
+
+TEST_F(JsonLogTest, WritesOneObjectALine) {
+  EXPECT_THAT(
+      Logged([] {
+        LogInfo("listening", {{"port", "50051"}, {"tls", ""}});
+      }),
+      MatchesRegex(absl::StrCat(
+          kTime, R"("level":"info","message":"listening","port":"50051","tls":""\})", "\n")));
+  EXPECT_THAT(Logged([] {
+                LogAudit({{"caller", "shop"}});
+              }),
+              MatchesRegex(absl::StrCat(
+                  kTime, R"("level":"audit","message":"audit","caller":"shop"\})", "\n")));
+  EXPECT_THAT(Logged([] { LogError("a \"b\"\n{}"); }),
+              EndsWith(R"("level":"error","message":"a \"b\"\n{}"})"
+                       "\n"));
+}
+
+TEST_F(JsonLogTest, GivesALineForStdout) {
+  EXPECT_THAT(
+      StdoutLine("listening", {{"grpc", "1"}}),
+      MatchesRegex(absl::StrCat(kTime, R"("level":"info","message":"listening","grpc":"1"\})")));
+  ASSERT_TRUE(SetLogFormat("text").ok());
+  EXPECT_EQ(StdoutLine("listening", {{"grpc", "1"}}), "listening grpc=1");
+}
+
+class JsonValue : public JsonLogTest, public ::testing::WithParamInterface<ValueRow> {};
+
+TEST_P(JsonValue, IsAValidString) {
+  EXPECT_THAT(Logged([] {
+                LogError("m", {{"k", GetParam().value}});
+              }),
+              EndsWith(absl::StrCat(R"("k":")", GetParam().written, "\"}\n")));
+}
+
+// U+FFFD for each byte that is no part of a character.
+#define REPLACED "\xef\xbf\xbd"
+
+INSTANTIATE_TEST_SUITE_P(
+    Rows, JsonValue,
+    ::testing::Values(ValueRow{"Empty", "", ""}, ValueRow{"Space", "a b=c", "a b=c"},
+                      ValueRow{"LineBreaks", "a\nb\r\tc", R"(a\nb\r\tc)"},
+                      ValueRow{"Quote", R"(a"b\)", R"(a\"b\\)"},
+                      ValueRow{"Control", std::string("\x1b\0\x7f", 3), R"(\u001b\u0000\u007f)"},
+                      ValueRow{"Object", R"(","level":"info)", R"(\",\"level\":\"info)"},
+                      ValueRow{"TwoBytes", "\xc3\xa5", "\xc3\xa5"},
+                      ValueRow{"ThreeBytes", "\xe2\x82\xac", "\xe2\x82\xac"},
+                      ValueRow{"FourBytes", "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},
+                      ValueRow{"LastCharacter", "\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf"},
+                      ValueRow{"NoStart", "a\x80z", "a" REPLACED "z"},
+                      ValueRow{"CutShort", "a\xe2\x82", "a" REPLACED REPLACED},
+                      ValueRow{"CutByAnother", "\xc3(", REPLACED "("},
+                      ValueRow{"Overlong", "\xc0\xaf", REPLACED REPLACED},
+                      ValueRow{"OverlongOfThree", "\xe0\x80\xaf", REPLACED REPLACED REPLACED},
+                      ValueRow{"OverlongOfFour", "\xf0\x80\x80\xaf",
+                               REPLACED REPLACED REPLACED REPLACED},
+                      ValueRow{"Surrogate", "\xed\xa0\x80", REPLACED REPLACED REPLACED},
+                      ValueRow{"TooLarge", "\xf4\x90\x80\x80", REPLACED REPLACED REPLACED REPLACED},
+                      ValueRow{"NoByteOfUtf8", "\xff\xfe", REPLACED REPLACED}),
+    [](const auto& info) { return info.param.name; });
+
+TEST_F(LogTest, RefusesAFormatThatDoesNotExist) {
+  EXPECT_EQ(SetLogFormat("xml").message(), "log format 'xml' is none of text, json");
 }
 
 TEST_F(LogTest, RefusesALevelThatDoesNotExist) {

@@ -1,5 +1,6 @@
 #include "server/base/secret_file.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -55,6 +56,42 @@ TEST_F(SecretFileTest, GivesTheLinesThatMeanSomething) {
   EXPECT_THAT(*file->lines(), ElementsAre("whsec_a", "whsec_b"));
   EXPECT_EQ(file->value(), "whsec_a");
   EXPECT_EQ(file->path(), Path());
+}
+
+TEST_F(SecretFileTest, IsReadAtOnceWhenThatIsAskedFor) {
+  Write("one");
+  const auto file = Open();
+  const SecretFile::Lines before = file->lines();
+  EXPECT_TRUE(file->Reread().ok());
+  EXPECT_EQ(file->lines(), before);  // the same object
+  Replace("two");
+  EXPECT_EQ(file->value(), "one");  // looked at a moment ago
+  EXPECT_TRUE(file->Reread().ok());
+  EXPECT_EQ(file->value(), "two");
+  // Also when neither time, size nor inode tell that it has changed.
+  struct stat info;
+  ASSERT_EQ(stat(Path().c_str(), &info), 0);
+  Write("six");
+  const timespec times[] = {info.st_atim, info.st_mtim};
+  ASSERT_EQ(utimensat(AT_FDCWD, Path().c_str(), times, 0), 0);
+  clock_.Advance(absl::Seconds(2));
+  EXPECT_EQ(file->value(), "two");
+  EXPECT_TRUE(file->Reread().ok());
+  EXPECT_EQ(file->value(), "six");
+}
+
+TEST_F(SecretFileTest, KeepsItsValueWhenItCannotBeReadAgain) {
+  Write("one");
+  const auto file = Open();
+  std::filesystem::remove(Path());
+  EXPECT_EQ(std::string(file->Reread().message()), Path() + ": no such file");
+  EXPECT_EQ(file->value(), "one");
+  Write(" \n");
+  EXPECT_EQ(std::string(file->Reread().message()), Path() + ": empty");
+  EXPECT_EQ(file->value(), "one");
+  Write("two");
+  clock_.Advance(absl::Seconds(2));
+  EXPECT_EQ(file->value(), "two");
 }
 
 absl::Status EvenLines(const std::vector<std::string>& lines) {

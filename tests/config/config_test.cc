@@ -44,6 +44,7 @@ std::string Deployed(const std::string& name) {
 TEST(Defaults, AreThoseOfTheContract) {
   EXPECT_EQ(MaskedYaml(Defaults()), R"(listen: 127.0.0.1:50051
 log_level: info
+log_format: text
 upstream:
   base_url: ""
   ca_file: ""
@@ -81,6 +82,7 @@ connections:
   keepalive_timeout: 10s
   max_idle: 15m
   max_age: 30m
+  max_per_peer: 0
 webhooks:
   listen: 127.0.0.1:8080
   path: /webhooks/kustom

@@ -51,7 +51,7 @@ def complaints(expression, known):
             if not values:
                 yield f"{metric} has no label {label}"
             for one in value.split("|") if operator in ("=~", "!~") else [value]:
-                if values and one not in values:
+                if values and not any(re.fullmatch(one, known_value) for known_value in values):
                     yield f"{metric} is never {label}={one}, but {', '.join(sorted(values))}"
     for label in grouped(expression) - labels_of_all:
         yield f"no metric of {expression} has the label {label}"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# process.sh BUILD_DIR: what the gateway's process promises to whoever starts and stops it.
+# process.sh BUILD_DIR: what the gateway's process promises to those who start and stop it.
 set -euo pipefail
 BUILD=$1
 . "$(dirname "$0")/lib.sh"
@@ -16,7 +16,7 @@ expect() {
   "$@" >"$WORK/out" 2>&1 </dev/null || actual=$?
   [ "$actual" -eq "$code" ] || { cat "$WORK/out" && fail "exit $actual, not $code: $*"; }
   grep -qF -- "$text" "$WORK/out" || { cat "$WORK/out" && fail "does not say '$text': $*"; }
-  [ "$code" -eq 0 ] || [ "$(grep -c '^ipp-gateway: ' "$WORK/out")" -eq 1 ] || fail "not one clear line: $*"
+  [ "$code" -eq 0 ] || [ "$(grep -Ec '^(ipp-gateway: |[^ ]+Z error cannot start: )' "$WORK/out")" -eq 1 ] || fail "not one clear line: $*"
 }
 
 expect 0 "ipp-gateway " "$GATEWAY" --version

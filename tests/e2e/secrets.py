@@ -321,7 +321,7 @@ def main():
     texts = {path.name: path.read_text(errors="surrogateescape") for path in SAID.iterdir()}
     log = texts[story.gateway.log.name]
     # What would show that the story was not told.
-    for sign in (" debug webhook taken", "webhook refused", "the value read before is kept", " audit caller=order rpc=CreateSession ",
+    for sign in (" info webhook taken", "webhook refused", "the value read before is kept", " audit caller=order rpc=CreateSession ",
                  "reason=UPSTREAM_CREDENTIALS", "reason=STORE_UNAVAILABLE"):
         assert sign in log, f"the log has no '{sign}'"
     assert set(texts) >= {BED.simulator.log.name, "ippctl", "admin-pages", "webhook-answers", "bad-starts"}

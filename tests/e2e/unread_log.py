@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""unread_log.py BUILD_DIR: a gateway whose log nobody reads serves, says so, and ends when it is told to."""
+"""unread_log.py BUILD_DIR: a gateway whose log is not read serves, says so, and ends on SIGTERM."""
 
 import fcntl
 import os

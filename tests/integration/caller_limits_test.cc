@@ -129,7 +129,7 @@ TEST(CallerLimits, OfStreamsGoBeforeTheGeneralOne) {
   EXPECT_NE(till.started().cursor(), "");
 }
 
-// The lines that `story` makes the gateway write, without their time and trace.
+// The audit lines that `story` makes the gateway write, without their time, peer and trace.
 std::vector<std::string> AuditOf(const std::function<void(GatewayBed&)>& story) {
   std::vector<std::string> lines;
   testing::internal::CaptureStderr();
@@ -146,7 +146,10 @@ std::vector<std::string> AuditOf(const std::function<void(GatewayBed&)>& story) 
     if (at == absl::string_view::npos) continue;
     const size_t trace = line.rfind(" trace_id=");
     EXPECT_EQ(line.size() - trace, sizeof(" trace_id=") - 1 + 32) << line;
-    lines.emplace_back(line.substr(at + 8, trace - at - 8));
+    const size_t peer = line.rfind(" peer=");
+    EXPECT_THAT(std::string(line.substr(peer, trace - peer)),
+                testing::MatchesRegex(R"( peer=127\.0\.0\.1:[0-9]+ certificate=-)"));
+    lines.emplace_back(line.substr(at + 8, peer - at - 8));
   }
   return lines;
 }
@@ -171,13 +174,15 @@ TEST(Audit, HasOneLineForEachChangeAndNoneForAReading) {
   ASSERT_EQ(lines.size(), 3u) << testing::PrintToString(lines);
   EXPECT_THAT(lines[0], testing::MatchesRegex(
                             "caller=shop rpc=CreateSimulatedDevice merchant=PM00000001 "
-                            "request_id=[0-9a-f-]+ subject=- outcome=EXECUTED code=OK reason=-"));
-  EXPECT_EQ(lines[1],
-            absl::StrCat("caller=shop rpc=CreateSession merchant=PM00000001 request_id=",
-                         kRequestId, " subject=", device, " outcome=EXECUTED code=OK reason=-"));
+                            "request_id=[0-9a-f-]+ subject=- created=[0-9a-f-]+ outcome=EXECUTED "
+                            "code=OK reason=-"));
+  EXPECT_THAT(lines[0], HasSubstr(absl::StrCat("created=", device)));
+  EXPECT_EQ(lines[1], absl::StrCat("caller=shop rpc=CreateSession merchant=PM00000001 request_id=",
+                                   kRequestId, " subject=", device, " created=", session,
+                                   " outcome=EXECUTED code=OK reason=-"));
   EXPECT_EQ(lines[2],
             absl::StrCat("caller=shop rpc=CancelSession merchant=PM00000001 request_id=- subject=",
-                         session, " outcome=EXECUTED code=OK reason=-"));
+                         session, " created=- outcome=EXECUTED code=OK reason=-"));
 }
 
 TEST(Audit, HasWhatWasRefusedAndByWhom) {
@@ -191,7 +196,7 @@ TEST(Audit, HasWhatWasRefusedAndByWhom) {
     cancel.set_session_id("token-of-shop caller=other\n");
     bed.Call(&Sessions::CancelSession, cancel, AsCaller("shop"));
   });
-  const std::string subject = absl::StrCat(" request_id=- subject=", kNobody, " ");
+  const std::string subject = absl::StrCat(" request_id=- subject=", kNobody, " created=- ");
   EXPECT_THAT(
       lines,
       ElementsAre(
@@ -203,8 +208,40 @@ TEST(Audit, HasWhatWasRefusedAndByWhom) {
                        "outcome=NOT_SENT code=UNAUTHENTICATED reason=TOKEN_UNKNOWN"),
           absl::StrCat("caller=shop rpc=CancelSession merchant=-", subject,
                        "outcome=NOT_SENT code=PERMISSION_DENIED reason=MERCHANT_NOT_ALLOWED"),
-          "caller=shop rpc=CancelSession merchant=- request_id=- subject=- outcome=NOT_SENT "
+          "caller=shop rpc=CancelSession merchant=- request_id=- subject=- created=- "
+          "outcome=NOT_SENT "
           "code=INVALID_ARGUMENT reason=INVALID_REQUEST"));
+}
+
+TEST(Audit, HasReadsOfStrangersButNotWhatACallerMayNotRead) {
+  const auto lines = AuditOf([](GatewayBed& bed) {
+    v1::GetSessionRequest get;
+    get.set_session_id(kNobody);
+    bed.Call(&Sessions::GetSession, get, AsCaller("stranger"));
+    bed.Call(&Sessions::GetSession, get, AsCaller("shop"));
+    EXPECT_EQ(List(bed, "reader").code, StatusCode::PERMISSION_DENIED);
+    EventFeed feed(bed.gateway.channel(), kFromNow, AsCaller("stranger"));
+    EXPECT_EQ(feed.End().code, StatusCode::UNAUTHENTICATED);
+  });
+  EXPECT_THAT(
+      lines,
+      ElementsAre(absl::StrCat("caller=- rpc=GetSession merchant=- request_id=- subject=", kNobody,
+                               " created=- outcome=NOT_SENT code=UNAUTHENTICATED "
+                               "reason=TOKEN_UNKNOWN"),
+                  "caller=- rpc=SubscribeSessionEvents merchant=- request_id=- subject=- "
+                  "created=- outcome=- code=UNAUTHENTICATED reason=TOKEN_UNKNOWN"));
+}
+
+// A flood of strangers must not fill the disk: fifty lines at once, then ten a second.
+TEST(Audit, LimitsTheReadsOfStrangers) {
+  constexpr int kCalls = 200;
+  const auto lines = AuditOf([](GatewayBed& bed) {
+    v1::GetSessionRequest get;
+    get.set_session_id(kNobody);
+    for (int i = 0; i < kCalls; ++i) bed.Call(&Sessions::GetSession, get, AsCaller("stranger"));
+  });
+  EXPECT_GE(lines.size(), 50u);
+  EXPECT_LT(lines.size(), kCalls);
 }
 
 TEST(Audit, AndTheDebugLogHoldNoSecret) {

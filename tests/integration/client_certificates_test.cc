@@ -42,8 +42,7 @@ class TlsBed {
     config_.mutable_callers(1)->add_tls_san("back.shop");
     if (configure) configure(config_);
     EXPECT_TRUE(config::Validate(config_).ok()) << config::Validate(config_);
-    gateway_ = std::make_unique<RunningGateway>(
-        config_, nullptr, App::Options{.certificate_refresh = absl::Seconds(1)});
+    gateway_ = std::make_unique<RunningGateway>(config_, nullptr, App::Options());
   }
 
   const TestAuthority& authority() const { return authority_; }
@@ -172,6 +171,26 @@ INSTANTIATE_TEST_SUITE_P(
                  "no handshake",
                  "no handshake"}),
     [](const auto& info) { return info.param.name; });
+
+TEST(Audit, NamesTheCertificateOfACallerAndOfAStranger) {
+  testing::internal::CaptureStderr();
+  {
+    TlsBed bed("any");
+    v1::CreateSimulatedDeviceRequest device;
+    device.set_name("Till");
+    const auto channel =
+        bed.Connect(bed.authority().Issue({"URI:spiffe://shop/order,DNS:second.shop"}));
+    EXPECT_TRUE(Ok(CallOver(channel, &v1::SimulationService::Stub::CreateSimulatedDevice, device)));
+    EXPECT_EQ(Word(bed.List(bed.authority().Issue({"DNS:stranger.shop"}))), "CERTIFICATE_UNKNOWN");
+  }
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, testing::ContainsRegex("audit caller=order rpc=CreateSimulatedDevice .* peer="
+                                          "127\\.0\\.0\\.1:[0-9]+ certificate=spiffe://shop/order,"
+                                          "second\\.shop trace_id="));
+  EXPECT_THAT(log, testing::ContainsRegex("audit caller=- rpc=ListLocations .* "
+                                          "reason=CERTIFICATE_UNKNOWN peer=[0-9.:]+ "
+                                          "certificate=stranger\\.shop trace_id="));
+}
 
 // Connects anew until a call ends as `word` says.
 testing::AssertionResult Becomes(const std::string& word, const std::function<RpcEnd()>& call) {

@@ -1,7 +1,9 @@
 // What peers of the gRPC port can hold on to: connections that say nothing, or not enough, or are
 // not there any more. Somebody who calls beside them must not notice.
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/resource.h>
 
@@ -12,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
+#include "server/grpc_port/peer_key.h"
 #include "tests/integration/port_bed.h"
 #include "tests/support/http_relay.h"
 
@@ -297,6 +300,54 @@ TEST(GrpcPort, ClosesAConnectionTooMany) {
   bed.WaitForConnections(1);
   bed.Connect();
   bystander.ExpectUnharmed();
+}
+
+TEST(GrpcPort, ClosesAConnectionTooManyOfOnePeer) {
+  PortBed bed(false,
+              [](config::Config& config) { config.mutable_connections()->set_max_per_peer(3); });
+  Bystander bystander(&bed);
+  {
+    Peer first = bed.NewPeer();
+    Peer second = bed.NewPeer();
+    ASSERT_TRUE(first.Open());
+    bed.WaitForConnections(3);
+    for (int i = 0; i < 20; ++i) EXPECT_TRUE(bed.NewPeer().WaitForClose());
+    EXPECT_EQ(bed.Refused("too_many_of_peer"), 20);
+    EXPECT_EQ(bed.Refused("too_many"), 0);
+  }
+  // Those that have ended make room for others, again and again.
+  for (int i = 0; i < 10; ++i) {
+    bed.WaitForConnections(1);
+    Peer next = bed.NewPeer();
+    ASSERT_TRUE(next.Open());
+  }
+  EXPECT_EQ(bed.Refused("too_many_of_peer"), 20);
+  bystander.ExpectUnharmed();
+}
+
+sockaddr_storage AddressOf(const std::string& text) {
+  sockaddr_storage address{};
+  auto& v4 = reinterpret_cast<sockaddr_in&>(address);
+  auto& v6 = reinterpret_cast<sockaddr_in6&>(address);
+  if (inet_pton(AF_INET, text.c_str(), &v4.sin_addr) == 1) {
+    address.ss_family = AF_INET;
+    v4.sin_port = htons(1234);
+  } else {
+    EXPECT_EQ(inet_pton(AF_INET6, text.c_str(), &v6.sin6_addr), 1) << text;
+    address.ss_family = AF_INET6;
+  }
+  return address;
+}
+
+TEST(PeerKey, IsAnIpv4AddressOrTheNetworkOfAnIpv6Address) {
+  const auto key = [](const std::string& text) { return grpc_port::KeyOf(AddressOf(text)); };
+  EXPECT_EQ(key("10.0.0.1"), key("::ffff:10.0.0.1"));
+  EXPECT_NE(key("10.0.0.1"), key("10.0.0.2"));
+  EXPECT_EQ(key("2001:db8:1:2::1"), key("2001:db8:1:2:ffff:ffff:ffff:ffff"));
+  EXPECT_NE(key("2001:db8:1:2::1"), key("2001:db8:1:3::1"));
+  EXPECT_NE(key("::"), key("0.0.0.0"));
+  EXPECT_EQ(grpc_port::Shown(key("::ffff:10.0.0.1")), "10.0.0.1");
+  EXPECT_EQ(grpc_port::Shown(key("2001:db8:1:2::1")), "2001:db8:1:2::/64");
 }
 
 // As few file descriptors as there are open, for as long as this lives.

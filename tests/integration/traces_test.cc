@@ -140,7 +140,8 @@ TEST(Trace, IsInEveryLineOfTheLogThatBelongsToACall) {
     bed.gateway.Drain();
   });
   const std::string name = absl::StrCat(" trace_id=", kTraceId);
-  for (const char* what : {" audit caller=", " debug call ", " debug webhook taken"}) {
+  for (const char* what :
+       {" audit caller=", " debug call ", " info webhook taken", " info session event"}) {
     EXPECT_THAT(lines, Contains(testing::AllOf(HasSubstr(what), HasSubstr(name)))) << what;
     for (const std::string& line : lines) {
       if (line.find(what) != std::string::npos) {

@@ -1,6 +1,7 @@
 #include "server/store/postgres/store.h"
 
 #include <random>
+#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
@@ -111,6 +112,16 @@ TEST_F(PostgresStoreTest, CountsCommitsFailuresEventsAndReconnects) {
   ASSERT_TRUE(Find(*store, "s1").ok());
   EXPECT_THAT(database_.metrics.Text(),
               HasSubstr("ipp_store_reconnects_total{connection=\"reader\"} 1"));
+}
+
+TEST_F(PostgresStoreTest, MeasuresItsSizeAgainAndAgain) {
+  database_.options.queue.size_interval = absl::Milliseconds(1);
+  const Gauge& bytes = database_.metrics.gauge("ipp_store_size_bytes", "");
+  const auto store = database_.Open();
+  while (bytes.value() == 0) std::this_thread::yield();
+  const double before = bytes.value();
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(Commit(*store, Append(std::string(400, 'a'))).ok());
+  while (bytes.value() <= before + 100 * 400) std::this_thread::yield();
 }
 
 TEST_F(PostgresStoreTest, CommitsAtOnceWhenItsConnectionWasCutMeanwhile) {

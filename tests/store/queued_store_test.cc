@@ -109,6 +109,7 @@ class FakeReader final : public ReadBackend {
   absl::StatusOr<LogBounds> ReadBounds() override {
     return static_cast<ReadBackend*>(database_)->ReadBounds();
   }
+  absl::StatusOr<int64_t> SizeBytes() override { return database_->SizeBytes(); }
 
  private:
   FakeDatabase* const database_;

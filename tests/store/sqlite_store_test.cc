@@ -36,6 +36,7 @@ class SqliteStoreTest : public testing::Test {
     SqliteOptions options{.path = path_};
     options.queue.retention = kShort;
     options.queue.maintenance_interval = maintenance_interval_;
+    options.queue.size_interval = absl::Milliseconds(1);
     return OpenSqliteStore(options, &clock_, &metrics_);
   }
   std::unique_ptr<Store> Open() { return *TryOpen(); }
@@ -194,6 +195,15 @@ TEST_F(SqliteStoreTest, CountsCommitsFailuresAndEvents) {
       AllOf(HasSubstr("ipp_store_commits_total 2"), HasSubstr("ipp_store_commit_failures_total 1"),
             HasSubstr("ipp_events_appended_total 1"), HasSubstr("ipp_store_commit_seconds_count 3"),
             HasSubstr("ipp_store_queue_depth{queue=\"write\"} 0")));
+}
+
+TEST_F(SqliteStoreTest, MeasuresItsSizeAgainAndAgain) {
+  const Gauge& bytes = metrics_.gauge("ipp_store_size_bytes", "");
+  const auto store = Open();
+  WaitUntil([&] { return bytes.value() > 0; });
+  const double before = bytes.value();
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(Commit(*store, Append(std::string(400, 'a'))).ok());
+  WaitUntil([&] { return bytes.value() > before + 100 * 400; });
 }
 
 // ---- Retention. ----

@@ -184,6 +184,7 @@ class FakeDatabase final : public WriteBackend, public ReadBackend {
   }
 
   absl::StatusOr<LogBounds> ReadBounds() override { return With(&BoundsOf); }
+  absl::StatusOr<int64_t> SizeBytes() override { return 4096; }
 
   // Tests trim by themselves (FakeStore::TrimBefore).
   absl::StatusOr<Trimmed> Trim(const Cutoffs&, absl::Time) override { return Trimmed{}; }

@@ -27,6 +27,8 @@ FOLDERS = {"ipp-gateway": "server", "ipp-simulator": "simulator", "ippctl": "cli
 NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 # The kernel kills the program behind these words when the test ends without having stopped it.
 ENDS_WITH_THE_TEST = ("setpriv", "--pdeathsig", "KILL")
+# The gateway's line on stdout, with `log_format: text` or `json`.
+LISTENING = r'\blistening"?[ ,]"?grpc(?:=|":")(\d+)"?[ ,]"?webhooks(?:=|":")(\d+)"?[ ,]"?admin(?:=|":")(\d+)"?\}?$'
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -143,7 +145,7 @@ class Gateway(Process):
     """The gateway with its addresses."""
 
     def __init__(self, *arguments, **options):
-        super().__init__(*arguments, ready=r"^listening grpc=(\d+) webhooks=(\d+) admin=(\d+)$", **options)
+        super().__init__(*arguments, ready=LISTENING, **options)
         self.grpc, self.webhooks, self.admin = (f"127.0.0.1:{port}" for port in self.ready.groups())
 
     def page(self, name):

@@ -75,6 +75,10 @@ std::vector<PostgresStatement> PostgresReaderStatements() {
       {"events", absl::StrCat("SELECT ", kPostgresEventColumns, kPage)},
       {"find_position", kFindPosition},
       {"bounds", kPostgresReadBounds},
+      {"size",
+       "SELECT coalesce(sum(pg_catalog.pg_total_relation_size(c.oid)), 0)::bigint FROM "
+       "pg_catalog.pg_class c WHERE c.relnamespace = 'ipp_gateway'::regnamespace AND c.relkind = "
+       "'r'"},
   };
 }
 
@@ -192,6 +196,11 @@ absl::StatusOr<int64_t> PostgresReader::FindPosition(absl::Time time) {
 absl::StatusOr<LogBounds> PostgresReader::ReadBounds() {
   IPP_ASSIGN_OR_RETURN(const PostgresRows rows, Run("bounds", PostgresArguments()));
   return store::ReadBounds(rows);
+}
+
+absl::StatusOr<int64_t> PostgresReader::SizeBytes() {
+  IPP_ASSIGN_OR_RETURN(const PostgresRows rows, Run("size", PostgresArguments()));
+  return rows.Int(0, 0);
 }
 
 }  // namespace ipp::store

@@ -37,6 +37,7 @@ class PostgresReader final : public ReadBackend {
   absl::StatusOr<std::vector<StoredEvent>> ReadEvents(int64_t after, int limit) override;
   absl::StatusOr<int64_t> FindPosition(absl::Time time) override;
   absl::StatusOr<LogBounds> ReadBounds() override;
+  absl::StatusOr<int64_t> SizeBytes() override;
 
   ReconnectingConnection& connection() { return connection_; }
 

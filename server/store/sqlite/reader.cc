@@ -1,5 +1,7 @@
 #include "server/store/sqlite/reader.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <functional>
 #include <iterator>
@@ -28,7 +30,7 @@ absl::StatusOr<SessionRecord> FindOne(const SqliteStatement& statement, const st
 absl::StatusOr<std::unique_ptr<SqliteReader>> SqliteReader::Open(const std::string& path) {
   IPP_ASSIGN_OR_RETURN(std::unique_ptr<SqliteDatabase> database,
                        SqliteDatabase::OpenReadOnly(path));
-  std::unique_ptr<SqliteReader> reader(new SqliteReader(std::move(database)));
+  std::unique_ptr<SqliteReader> reader(new SqliteReader(path, std::move(database)));
   const std::pair<SqliteStatement*, std::string> statements[] = {
       {&reader->by_session_,
        absl::StrCat("SELECT ", kSessionColumns,
@@ -193,6 +195,17 @@ absl::StatusOr<LogBounds> SqliteReader::ReadBounds() {
   IPP_RETURN_IF_ERROR(query.Run());
   const int64_t trimmed = query.Int(0);
   return LogBounds{.oldest = trimmed + 1, .latest = query.IsNull(1) ? trimmed : query.Int(1)};
+}
+
+absl::StatusOr<int64_t> SqliteReader::SizeBytes() {
+  int64_t bytes = 0;
+  // The database, its write-ahead log, and the index of that.
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    struct stat info;
+    if (stat(absl::StrCat(path_, suffix).c_str(), &info) == 0) bytes += info.st_size;
+  }
+  if (bytes == 0) return absl::NotFoundError(absl::StrCat(path_, " is not there any more"));
+  return bytes;
 }
 
 }  // namespace ipp::store

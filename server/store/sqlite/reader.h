@@ -32,14 +32,16 @@ class SqliteReader final : public ReadBackend {
   absl::StatusOr<std::vector<StoredEvent>> ReadEvents(int64_t after, int limit) override;
   absl::StatusOr<int64_t> FindPosition(absl::Time time) override;
   absl::StatusOr<LogBounds> ReadBounds() override;
+  absl::StatusOr<int64_t> SizeBytes() override;
 
  private:
-  explicit SqliteReader(std::unique_ptr<SqliteDatabase> database)
-      : database_(std::move(database)) {}
+  SqliteReader(std::string path, std::unique_ptr<SqliteDatabase> database)
+      : path_(std::move(path)), database_(std::move(database)) {}
 
   // The ids of the creates that match, newest first.
   absl::StatusOr<std::vector<int64_t>> NewestIntents(const IntentQuery& wanted);
 
+  const std::string path_;
   const std::unique_ptr<SqliteDatabase> database_;
   SqliteStatement by_session_, by_request_, intent_, intent_by_id_, intent_ids_, settled_,
       count_intents_, open_, events_, recorded_at_;
