@@ -7,8 +7,8 @@
 namespace ipp::ippctl {
 
 std::optional<std::string> ReadFileText(const std::string& path) {
-  const std::unique_ptr<std::FILE, decltype(&std::fclose)> file(std::fopen(path.c_str(), "re"),
-                                                                &std::fclose);
+  const auto close = [](std::FILE* file) { std::fclose(file); };
+  const std::unique_ptr<std::FILE, decltype(close)> file(std::fopen(path.c_str(), "re"));
   if (file == nullptr) return std::nullopt;
   std::string text;
   std::array<char, 4096> chunk;

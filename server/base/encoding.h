@@ -30,6 +30,18 @@ inline std::optional<std::string> DecodeBase64Url(absl::string_view text) {
   return bytes;
 }
 
+// Decodes hexadecimal text of an even length that is known to be such. Not absl's function: which one
+// there is depends on Abseil's version.
+inline std::string BytesOfHex(absl::string_view hex) {
+  const auto digit = [](char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; };
+  std::string bytes;
+  bytes.reserve(hex.size() / 2);
+  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
+    bytes.push_back(static_cast<char>(digit(hex[i]) << 4 | digit(hex[i + 1])));
+  }
+  return bytes;
+}
+
 // The first `size` bytes of UTF-8 text, or a little less: a character is not cut in half.
 inline absl::string_view CutUtf8(absl::string_view text, size_t size) {
   if (text.size() <= size) return text;

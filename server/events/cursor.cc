@@ -69,7 +69,7 @@ uint32_t ContentOf(const store::StoredEvent& event) {
 
 std::string EncodeCursor(absl::string_view log_id, const LogPlace& place) {
   std::string raw(1, kVersion);
-  raw += absl::HexStringToBytes(log_id);
+  raw += BytesOfHex(log_id);
   raw.resize(1 + kLogSize);
   AppendBigEndian(place.epoch, 2, &raw);
   AppendBigEndian(static_cast<uint64_t>(place.position), 6, &raw);
@@ -110,7 +110,7 @@ absl::StatusOr<LogPlace> ParseCursor(absl::string_view cursor, absl::string_view
   } else {
     return Invalid("CURSOR_MALFORMED", field, "is not a cursor that this gateway gave out");
   }
-  if (body.substr(1, kLogSize) != absl::HexStringToBytes(log_id) || place.position < 0 ||
+  if (body.substr(1, kLogSize) != BytesOfHex(log_id) || place.position < 0 ||
       place.position > kLastPosition) {
     return CursorForeign(field);
   }

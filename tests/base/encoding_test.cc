@@ -23,6 +23,12 @@ TEST(DecodeBase64Url, TakesTheCanonicalFormOnly) {
   }
 }
 
+TEST(BytesOfHex, ReadsEitherCase) {
+  EXPECT_EQ(BytesOfHex(""), "");
+  EXPECT_EQ(BytesOfHex("00ff7f80"), std::string("\0\xff\x7f\x80", 4));
+  EXPECT_EQ(BytesOfHex("0123456789abcdef"), BytesOfHex("0123456789ABCDEF"));
+}
+
 TEST(CutUtf8, KeepsCharactersWhole) {
   EXPECT_EQ(CutUtf8("abc", 3), "abc");
   EXPECT_EQ(CutUtf8("abc", 2), "ab");

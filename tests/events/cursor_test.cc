@@ -11,6 +11,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "server/base/encoding.h"
 #include "server/base/error.h"
 
 namespace ipp::events {
@@ -175,7 +176,7 @@ std::string WithChecksum(std::string body) {
 
 // As releases before had it: version, log, eight bytes of position.
 std::string VersionOne(const std::string& log, int64_t position) {
-  std::string body = std::string(1, 1) + absl::HexStringToBytes(log);
+  std::string body = std::string(1, 1) + BytesOfHex(log);
   for (int shift = 56; shift >= 0; shift -= 8) body.push_back(static_cast<char>(position >> shift));
   return WithChecksum(std::move(body));
 }
