@@ -20,9 +20,11 @@ namespace ipp::upstream {
 class Credentials {
  public:
   // Reads the key's file now, and again whenever it changes. If `username` is empty, only the key
-  // is sent.
+  // is sent. `refused` counts files (SecretFile). An error names the file, never the key.
   absl::Status Add(std::string merchant_id, std::string username, std::string key_file,
-                   Clock* clock);
+                   Clock* clock, Gauge* refused = nullptr);
+  // Looks at every file, so that a change that cannot be used is noticed without a call.
+  void LookAgain();
 
   struct Key {
     // The header's value: `Basic <key>`, or `Basic base64(username:key)`.
