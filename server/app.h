@@ -1,6 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -18,7 +20,8 @@ class App {
 
   // Options that are not part of the configuration.
   struct Options {
-    absl::Duration certificate_refresh = absl::Seconds(30);  // for tests
+    // How often the files that the configuration names are looked at; for tests.
+    absl::Duration certificate_refresh = absl::Seconds(10);
     // The store was restored from a backup; see --help.
     bool restored = false;
   };
@@ -30,9 +33,10 @@ class App {
     return Start(config, Options());
   }
 
-  // Every check that Start makes before it opens a port or the store: routes, key files,
-  // certificates, callers.
-  static absl::Status Check(const config::Config& config);
+  // Every check that Start makes before it opens a port or the store: routes, and every file that
+  // the configuration names (AppFiles). The error has a line for each problem. Adds to `warnings`
+  // what works today and needs a person soon; Start writes those to the log.
+  static absl::Status Check(const config::Config& config, std::vector<std::string>* warnings);
 
   virtual int grpc_port() const = 0;
   virtual int webhook_port() const = 0;

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/app.h"
@@ -161,7 +162,11 @@ int main(int argc, char** argv) {
     return FailStart(level);
   }
   if (flags.check_config) {
-    const absl::Status status = ipp::App::Check(*config);
+    std::vector<std::string> warnings;
+    const absl::Status status = ipp::App::Check(*config, &warnings);
+    for (const std::string& warning : warnings) {
+      std::fprintf(stderr, "warning: %s\n", warning.c_str());
+    }
     if (!status.ok()) return FailStart(status);
     std::puts("the configuration is good");
     return kDrained;

@@ -11,12 +11,14 @@ namespace ipp::rpc {
 
 struct ServerOptions {
   std::string listen = "127.0.0.1:0";
-  std::string cert_file;  // both or neither; re-read when they change
-  std::string key_file;
+  // PEM, the certificate chain and its private key; empty: plaintext. Both in one file, so that
+  // gRPC never reads one of them without the other. gRPC does not survive a content that it cannot
+  // use: until the next one, every handshake fails.
+  std::string identity_file;
   std::string client_ca_file;  // CA of callers' certificates; empty: none is requested
   bool client_certificate_required = false;
   // How often the files above are checked for changes; whole seconds.
-  absl::Duration certificate_refresh = absl::Seconds(30);
+  absl::Duration certificate_refresh = absl::Seconds(10);
   // With client certificates, the maximum age of a connection if it is shorter than max_age: the
   // next connection verifies the certificate again.
   absl::Duration verified_for = absl::Minutes(30);
