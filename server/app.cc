@@ -183,6 +183,7 @@ class AppImpl final : public App {
     http::CurlOptions options;
     options.base_url = upstream.base_url();
     options.ca_file = files_->upstream_ca_file();
+    options.proxy = upstream.proxy();
     options.loops = upstream.loops();
     options.connections = upstream.connections();
     options.max_in_flight = static_cast<size_t>(upstream.max_in_flight());

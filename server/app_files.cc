@@ -1,10 +1,13 @@
 #include "server/app_files.h"
 
+#include <cstdlib>
 #include <functional>
 #include <optional>
 #include <set>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/base/status_macros.h"
@@ -67,6 +70,7 @@ class AppFilesImpl final : public AppFiles {
           "postgres", std::move(paths), [this] { return ReadPostgres(); }, nullptr, &problems,
           warnings);
     }
+    WarnOfProxies(warnings);
     if (problems.empty()) return absl::OkStatus();
     return absl::FailedPreconditionError(absl::StrJoin(problems, "\n"));
   }
@@ -192,6 +196,22 @@ class AppFilesImpl final : public AppFiles {
                 "Since when a certificate in use is valid, in seconds since 1970.",
                 {{"certificate", certificate}})
         .Set(seconds(file.begins));
+  }
+
+  // The value is never shown: it may hold a password.
+  void WarnOfProxies(std::vector<std::string>* warnings) const {
+    // Loopback is reached without a proxy anyway; plain http leads nowhere else.
+    const config::Upstream& upstream = config_.upstream();
+    if (!upstream.proxy().empty() || !absl::StartsWith(upstream.base_url(), "https://")) return;
+    for (const std::string lower : {"https_proxy", "all_proxy"}) {
+      for (const std::string& name : {lower, absl::AsciiStrToUpper(lower)}) {
+        const char* value = std::getenv(name.c_str());
+        if (value == nullptr || *value == '\0') continue;
+        warnings->push_back(absl::StrCat("the environment variable ", name, " is ignored: ",
+                                         "a proxy is used only if upstream.proxy names it"));
+        return;
+      }
+    }
   }
 
   const config::Config config_;

@@ -1,6 +1,7 @@
 // What the configuration names is opened and judged before anything else: at the start, and by
 // --check-config.
 
+#include <cstdlib>
 #include <functional>
 #include <ostream>
 
@@ -183,6 +184,30 @@ TEST(GoodFiles, MayHaveAByteOrderMarkOrLiveForShort) {
   EXPECT_TRUE(App::Check(config, &warnings).ok());
   // Certificates of two days, on their first.
   EXPECT_THAT(warnings, IsEmpty());
+}
+
+class ProxyVariables : public testing::Test {
+ protected:
+  ~ProxyVariables() override { unsetenv("https_proxy"); }
+  static std::vector<std::string> Warnings(const std::string& base_url, const std::string& proxy) {
+    const TestDirectory directory;
+    config::Config config = TestConfig(directory, base_url);
+    config.mutable_upstream()->set_proxy(proxy);
+    std::vector<std::string> warnings;
+    EXPECT_TRUE(App::Check(config, &warnings).ok());
+    return warnings;
+  }
+};
+
+TEST_F(ProxyVariables, AreIgnoredWithAWarning) {
+  setenv("https_proxy", "http://me:hunter2@proxy:3128", 1);
+  EXPECT_THAT(Warnings("https://upstream.test", ""),
+              ElementsAre(testing::AllOf(HasSubstr("https_proxy"), HasSubstr("upstream.proxy"),
+                                         Not(HasSubstr("hunter2")))));
+  EXPECT_THAT(Warnings("https://upstream.test", "http://proxy:3128"), IsEmpty());
+  EXPECT_THAT(Warnings("http://127.0.0.1:1", ""), IsEmpty());
+  unsetenv("https_proxy");
+  EXPECT_THAT(Warnings("https://upstream.test", ""), IsEmpty());
 }
 
 }  // namespace
