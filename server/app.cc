@@ -11,6 +11,7 @@
 #include "server/admin/front.h"
 #include "server/admin/log_check.h"
 #include "server/admin/process_metrics.h"
+#include "server/app_files.h"
 #include "server/app_limits.h"
 #include "server/app_secrets.h"
 #include "server/app_store.h"
@@ -65,8 +66,7 @@ class AppImpl final : public App {
 
   absl::Status Start() {
     IPP_ASSIGN_OR_RETURN(routes_, routes::RouteTable::CompileContract());
-    IPP_RETURN_IF_ERROR(CheckTlsFiles(config_.tls()));
-    IPP_ASSIGN_OR_RETURN(secrets_, OpenSecrets(config_, routes_->Permissions(), &clock_));
+    IPP_RETURN_IF_ERROR(OpenFiles());
     IPP_RETURN_IF_ERROR(StartStore());
     IPP_RETURN_IF_ERROR(StartUpstream());
     StartReconciler();
@@ -78,6 +78,7 @@ class AppImpl final : public App {
     IPP_RETURN_IF_ERROR(StartWebhooks());
     IPP_RETURN_IF_ERROR(StartAdmin());
     reconciler_->Start();
+    files_->Watch(options_.files_refresh);
     started_ = true;
     return absl::OkStatus();
   }
@@ -87,13 +88,8 @@ class AppImpl final : public App {
   int admin_port() const override { return admin_->port(); }
 
   void RereadFiles() override {
-    std::vector<absl::Status> errors = secrets_.Reread();
-    if (absl::Status tls = CheckTlsFiles(config_.tls()); !tls.ok()) errors.push_back(tls);
-    for (const absl::Status& error : errors) {
-      LogWarning("a file cannot be used, what was read before is kept",
-                 {{"error", std::string(error.message())}});
-    }
-    LogInfo("files were read again", {{"not_usable", absl::StrCat(errors.size())}});
+    const int refused = files_->LookAgain();
+    LogInfo("files were read again", {{"not_usable", absl::StrCat(refused)}});
   }
 
   void Drain() override {
@@ -109,6 +105,17 @@ class AppImpl final : public App {
         .Set(1);
     ExportLimits(config_, &metrics_);
     WarnOfTooFewDescriptors(config_);
+  }
+
+  absl::Status OpenFiles() {
+    std::vector<std::string> warnings;
+    IPP_ASSIGN_OR_RETURN(
+        files_, AppFiles::Open(config_, routes_->Permissions(), &clock_, &metrics_, &warnings));
+    for (const std::string& warning : warnings) {
+      LogWarning("the configuration needs attention", {{"warning", warning}});
+    }
+    webhook_keys_ = std::make_unique<WebhookKeys>(&files_->secrets());
+    return absl::OkStatus();
   }
 
   absl::Status StartStore() {
@@ -135,7 +142,8 @@ class AppImpl final : public App {
     const config::Upstream& upstream = config_.upstream();
     http::CurlOptions options;
     options.base_url = upstream.base_url();
-    options.ca_file = upstream.ca_file();
+    options.ca_file = files_->upstream_ca_file();
+    options.proxy = upstream.proxy();
     options.loops = upstream.loops();
     options.connections = upstream.connections();
     options.max_in_flight = static_cast<size_t>(upstream.max_in_flight());
@@ -154,9 +162,9 @@ class AppImpl final : public App {
     upstream::UpstreamOptions client;
     client.timeout = config::ToDuration(upstream.timeout());
     client.retry.attempts = upstream.read_attempts();
-    upstream_ = std::make_unique<upstream::UpstreamClient>(transport_.get(), &secrets_.credentials,
-                                                           routes_.get(), &clock_, &scheduler_,
-                                                           &metrics_, client);
+    upstream_ = std::make_unique<upstream::UpstreamClient>(
+        transport_.get(), &files_->secrets().credentials, routes_.get(), &clock_, &scheduler_,
+        &metrics_, client);
     devices_ = std::make_unique<upstream::DeviceDirectory>(upstream_.get(), routes_.get());
     return absl::OkStatus();
   }
@@ -236,7 +244,7 @@ class AppImpl final : public App {
                           .create_waits = create_waits_.get(),
                           .store = store_.get(),
                           .hub = hub_.get(),
-                          .callers = secrets_.callers.get(),
+                          .callers = files_->secrets().callers.get(),
                           .clock = &clock_,
                           .scheduler = &scheduler_,
                           .metrics = &metrics_,
@@ -252,9 +260,8 @@ class AppImpl final : public App {
     gateway.options.max_subscribers_per_caller = events.max_subscribers_per_caller();
     rpc::ServerOptions options;
     options.listen = config_.listen();
-    options.cert_file = config_.tls().cert_file();
-    options.key_file = config_.tls().key_file();
-    options.client_ca_file = config_.tls().client_ca_file();
+    options.identity_file = files_->identity_file();
+    options.client_ca_file = files_->client_ca_file();
     options.client_certificate_required = config_.caller_proof() == "both";
     options.verified_for = gateway.options.max_stream_age;
     options.reflection = config_.reflection();
@@ -295,7 +302,7 @@ class AppImpl final : public App {
   absl::Status StartWebhooks() {
     owner_ = std::make_unique<sessions::SessionOwner>(store_.get(), ReadsOfSessions());
     receiver_ = std::make_unique<webhook::Receiver>(
-        [this] { return webhook_keys_.Now(); }, config::ToDuration(config_.webhooks().tolerance()),
+        [this] { return webhook_keys_->Now(); }, config::ToDuration(config_.webhooks().tolerance()),
         recorder_.get(),
         [owner = owner_.get()](auto merchants, auto session_id, auto done) {
           owner->Find(std::move(merchants), std::move(session_id), std::move(done));
@@ -345,8 +352,8 @@ class AppImpl final : public App {
   GuardedClock clock_{Clock::Real(), &metrics_};
   ThreadScheduler scheduler_;
   std::unique_ptr<routes::RouteTable> routes_;
-  Secrets secrets_;
-  WebhookKeys webhook_keys_{&secrets_};
+  std::unique_ptr<AppFiles> files_;
+  std::unique_ptr<WebhookKeys> webhook_keys_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<creates::RestoreHold> restore_hold_;
   std::unique_ptr<sessions::SessionRecorder> recorder_;
@@ -378,10 +385,10 @@ absl::StatusOr<std::unique_ptr<App>> App::Start(const config::Config& config,
   return app;
 }
 
-absl::Status App::Check(const config::Config& config) {
+absl::Status App::Check(const config::Config& config, std::vector<std::string>* warnings) {
   IPP_ASSIGN_OR_RETURN(const auto routes, routes::RouteTable::CompileContract());
-  IPP_RETURN_IF_ERROR(CheckTlsFiles(config.tls()));
-  return OpenSecrets(config, routes->Permissions(), Clock::Real()).status();
+  Metrics metrics;
+  return AppFiles::Open(config, routes->Permissions(), Clock::Real(), &metrics, warnings).status();
 }
 
 }  // namespace ipp

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -18,6 +20,8 @@ class App {
 
   // Options that are not part of the configuration.
   struct Options {
+    // How often the files that the configuration names are looked at; for tests.
+    absl::Duration files_refresh = absl::Seconds(10);
     // The store was restored from a backup; see --help.
     bool restored = false;
   };
@@ -29,17 +33,18 @@ class App {
     return Start(config, Options());
   }
 
-  // Every check that Start makes before it opens a port or the store: routes, key files,
-  // certificates, callers.
-  static absl::Status Check(const config::Config& config);
+  // Every check that Start makes before it opens a port or the store: routes, and every file that
+  // the configuration names (AppFiles). The error has a line for each problem. Adds to `warnings`
+  // what works today and needs a person soon; Start writes those to the log.
+  static absl::Status Check(const config::Config& config, std::vector<std::string>* warnings);
 
   virtual int grpc_port() const = 0;
   virtual int webhook_port() const = 0;
   virtual int admin_port() const = 0;
 
-  // Reads the secrets, keys and caller tokens again, and checks the certificates of the gRPC port
-  // (which gRPC reads again by itself, each second). Logs each file that cannot be used; its old
-  // content stays in use. May be called at any time from one thread.
+  // Looks at every file that the configuration names again, now. Logs each one that cannot be used;
+  // what was read from it before stays in use. gRPC takes a new certificate within a second. May be
+  // called at any time from one thread.
   virtual void RereadFiles() = 0;
 
   // Makes the gateway not ready, sends streams a goodbye, and lets calls in progress finish within

@@ -1,122 +1,115 @@
 #include "server/app_secrets.h"
 
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-
 #include "absl/strings/str_cat.h"
-#include "server/base/log.h"
 #include "server/base/status_macros.h"
 #include "server/webhook/signature.h"
 
 namespace ipp {
 namespace {
 
-absl::Status At(const std::string& key, const absl::Status& status) {
-  return absl::Status(status.code(), absl::StrCat(key, ": ", status.message()));
-}
-
 absl::Status CheckSigningSecrets(const std::vector<std::string>& lines) {
   for (size_t i = 0; i < lines.size(); ++i) {
-    if (const auto key = webhook::DecodeSecret(lines[i]); !key.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("secret ", i + 1, ": ", key.status().message()));
+    absl::Status line = CheckSecretText(lines[i]);
+    if (line.ok()) line = webhook::DecodeSecret(lines[i]).status();
+    if (line.ok()) continue;
+    return absl::InvalidArgumentError(absl::StrCat("secret ", i + 1, ": ", line.message()));
+  }
+  return absl::OkStatus();
+}
+
+// Opens the files, one after the other, and gathers what is wrong with them.
+class SecretsReader {
+ public:
+  SecretsReader(Clock* clock, Metrics* metrics, std::vector<std::string>* problems)
+      : clock_(clock),
+        api_keys_(RefusedFiles(metrics, "api_key")),
+        webhook_secrets_(RefusedFiles(metrics, "webhook_secrets")),
+        token_digests_(RefusedFiles(metrics, "token_sha256")),
+        problems_(problems) {}
+
+  void AddMerchant(const config::Merchant& merchant, int index, Secrets* secrets) {
+    const std::string key = absl::StrCat("merchants[", index, "].");
+    Note(key + "api_key_file",
+         secrets->credentials.Add(merchant.id(), merchant.username(), merchant.api_key_file(),
+                                  clock_, api_keys_));
+    if (merchant.webhook_secrets_file().empty()) return;
+    auto file = SecretFile::Open(merchant.webhook_secrets_file(), clock_, &CheckSigningSecrets,
+                                 webhook_secrets_);
+    Note(key + "webhook_secrets_file", file.status());
+    if (file.ok()) secrets->webhook_secrets.emplace_back(merchant.id(), *std::move(file));
+  }
+
+  auth::CallerEntry OpenCaller(const config::CallerConfig& caller, int index, Secrets* secrets) {
+    auth::CallerEntry entry{
+        .name = caller.name(),
+        .token_sha256 = nullptr,
+        .merchants = {caller.merchants().begin(), caller.merchants().end()},
+        .permissions = {caller.permissions().begin(), caller.permissions().end()},
+        .limits = {.requests_per_second = caller.limits().requests_per_second(),
+                   .in_flight = caller.limits().in_flight(),
+                   .subscribers = caller.limits().subscribers()}};
+    for (const std::string& name : caller.tls_san()) {
+      entry.certificate_names.push_back(auth::CertificateName(name));
     }
+    if (caller.token_sha256_file().empty()) return entry;
+    auto file = SecretFile::Open(caller.token_sha256_file(), clock_, &auth::ValidateTokenDigests,
+                                 token_digests_);
+    Note(absl::StrCat("callers[", index, "].token_sha256_file"), file.status());
+    if (!file.ok()) return entry;
+    entry.token_sha256 = [file = file->get()] { return file->lines(); };
+    secrets->token_files.push_back(*std::move(file));
+    return entry;
   }
-  return absl::OkStatus();
-}
 
-absl::Status AddMerchant(const config::Merchant& merchant, int index, Clock* clock,
-                         Secrets* secrets) {
-  const std::string key = absl::StrCat("merchants[", index, "].");
-  if (absl::Status status = secrets->credentials.Add(merchant.id(), merchant.username(),
-                                                     merchant.api_key_file(), clock);
-      !status.ok()) {
-    return At(key + "api_key_file", status);
+ private:
+  void Note(const std::string& key, const absl::Status& status) {
+    if (!status.ok()) problems_->push_back(absl::StrCat(key, ": ", status.message()));
   }
-  if (merchant.webhook_secrets_file().empty()) return absl::OkStatus();
-  auto file = SecretFile::Open(merchant.webhook_secrets_file(), clock, &CheckSigningSecrets);
-  if (!file.ok()) return At(key + "webhook_secrets_file", file.status());
-  secrets->webhook_secrets.emplace_back(merchant.id(), *std::move(file));
-  return absl::OkStatus();
-}
 
-absl::StatusOr<auth::CallerEntry> OpenCaller(const config::CallerConfig& caller,
-                                             const std::string& path, Clock* clock,
-                                             Secrets* secrets) {
-  auth::CallerEntry entry{.name = caller.name(),
-                          .token_sha256 = nullptr,
-                          .merchants = {caller.merchants().begin(), caller.merchants().end()},
-                          .permissions = {caller.permissions().begin(), caller.permissions().end()},
-                          .limits = {.requests_per_second = caller.limits().requests_per_second(),
-                                     .in_flight = caller.limits().in_flight(),
-                                     .subscribers = caller.limits().subscribers()}};
-  for (const std::string& name : caller.tls_san()) {
-    entry.certificate_names.push_back(auth::CertificateName(name));
-  }
-  if (caller.token_sha256_file().empty()) return entry;
-  const std::string key = path + "token_sha256_file";
-  auto file = SecretFile::Open(caller.token_sha256_file(), clock, &auth::ValidateTokenDigests);
-  if (!file.ok()) return At(key, file.status());
-  entry.token_sha256 = [file = file->get()] { return file->lines(); };
-  secrets->token_files.push_back(*std::move(file));
-  return entry;
-}
+  Clock* const clock_;
+  Gauge* const api_keys_;
+  Gauge* const webhook_secrets_;
+  Gauge* const token_digests_;
+  std::vector<std::string>* const problems_;
+};
 
 }  // namespace
 
-absl::Status CheckTlsFiles(const config::Tls& tls) {
-  if (tls.cert_file().empty()) return absl::OkStatus();
-  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_server_method()),
-                                                                  &SSL_CTX_free);
-  const auto cannot = [](absl::string_view key, const std::string& path, absl::string_view what) {
-    ERR_clear_error();
-    return absl::FailedPreconditionError(absl::StrCat("tls.", key, ": ", path, ": ", what));
-  };
-  if (SSL_CTX_use_certificate_chain_file(context.get(), tls.cert_file().c_str()) != 1) {
-    return cannot("cert_file", tls.cert_file(), "is no readable PEM file of certificates");
-  }
-  if (SSL_CTX_use_PrivateKey_file(context.get(), tls.key_file().c_str(), SSL_FILETYPE_PEM) != 1) {
-    return cannot("key_file", tls.key_file(),
-                  "is no readable PEM file with the certificate's private key");
-  }
-  if (!tls.client_ca_file().empty() &&
-      SSL_CTX_load_verify_locations(context.get(), tls.client_ca_file().c_str(), nullptr) != 1) {
-    return cannot("client_ca_file", tls.client_ca_file(),
-                  "is no readable PEM file of certificates");
-  }
-  return absl::OkStatus();
+Gauge* RefusedFiles(Metrics* metrics, const std::string& kind) {
+  return &metrics->gauge("ipp_secret_file_refused",
+                         "Files whose newest content cannot be used; what was read before is kept.",
+                         {{"kind", kind}});
 }
 
-absl::StatusOr<Secrets> OpenSecrets(const config::Config& config,
-                                    const std::vector<std::string>& permissions, Clock* clock) {
+int Secrets::LookAgain() const {
+  int refused = credentials.LookAgain();
+  for (const auto& [merchant, file] : webhook_secrets) refused += file->LookAgain().ok() ? 0 : 1;
+  for (const auto& file : token_files) refused += file->LookAgain().ok() ? 0 : 1;
+  return refused;
+}
+
+Secrets OpenSecrets(const config::Config& config, const std::vector<std::string>& permissions,
+                    Clock* clock, Metrics* metrics, std::vector<std::string>* problems) {
   Secrets secrets;
+  SecretsReader reader(clock, metrics, problems);
   std::vector<std::string> merchants;
   for (int i = 0; i < config.merchants_size(); ++i) {
-    IPP_RETURN_IF_ERROR(AddMerchant(config.merchants(i), i, clock, &secrets));
+    reader.AddMerchant(config.merchants(i), i, &secrets);
     merchants.push_back(config.merchants(i).id());
   }
   std::vector<auth::CallerEntry> entries;
   for (int i = 0; i < config.callers_size(); ++i) {
-    IPP_ASSIGN_OR_RETURN(
-        auth::CallerEntry entry,
-        OpenCaller(config.callers(i), absl::StrCat("callers[", i, "]."), clock, &secrets));
-    entries.push_back(std::move(entry));
+    entries.push_back(reader.OpenCaller(config.callers(i), i, &secrets));
   }
-  IPP_ASSIGN_OR_RETURN(secrets.callers, auth::CallerTable::Create(
-                                            std::move(entries), std::move(merchants), permissions,
-                                            config.caller_proof() == "both" ? auth::Proof::kBoth
-                                                                            : auth::Proof::kAny));
+  auto callers = auth::CallerTable::Create(
+      std::move(entries), std::move(merchants), permissions,
+      config.caller_proof() == "both" ? auth::Proof::kBoth : auth::Proof::kAny);
+  if (callers.ok()) {
+    secrets.callers = *std::move(callers);
+  } else {
+    problems->emplace_back(callers.status().message());
+  }
   return secrets;
-}
-
-std::vector<absl::Status> Secrets::Reread() const {
-  std::vector<absl::Status> errors = credentials.Reread();
-  const auto reread = [&errors](SecretFile* file) {
-    if (absl::Status read = file->Reread(); !read.ok()) errors.push_back(std::move(read));
-  };
-  for (const auto& [merchant, file] : webhook_secrets) reread(file.get());
-  for (const auto& file : token_files) reread(file.get());
-  return errors;
 }
 
 webhook::SigningKeys WebhookKeys::Now() {

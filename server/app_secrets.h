@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "server/auth/caller_table.h"
 #include "server/base/clock.h"
+#include "server/base/metrics.h"
 #include "server/base/mutex.h"
 #include "server/base/secret_file.h"
 #include "server/config/config.pb.h"
@@ -18,6 +19,10 @@
 
 namespace ipp {
 
+// How many files of a kind have changed into something that cannot be used. `kind`: api_key,
+// webhook_secrets, token_sha256, tls, client_ca, upstream_ca, postgres.
+Gauge* RefusedFiles(Metrics* metrics, const std::string& kind);
+
 // The secrets in the configuration's files; re-read when they change.
 struct Secrets {
   upstream::Credentials credentials;
@@ -25,22 +30,18 @@ struct Secrets {
   std::vector<std::unique_ptr<SecretFile>> token_files;
   std::unique_ptr<auth::CallerTable> callers;
 
-  // Reads every file now. Returns the errors; each file that has one keeps its old value.
-  std::vector<absl::Status> Reread() const;
+  // Reads every file again. Returns how many cannot be used; each of those keeps its old value.
+  int LookAgain() const;
 };
 
-// Checks that the gRPC port can use these files; gRPC itself would start and then refuse every
-// client. FAILED_PRECONDITION naming the key and the file. An expired certificate is accepted,
-// since it may be replaced.
-absl::Status CheckTlsFiles(const config::Tls& tls);
-
-// Opens every file and checks its content. Errors name the configuration key and the file, never
-// the content.
-absl::StatusOr<Secrets> OpenSecrets(const config::Config& config,
-                                    const std::vector<std::string>& permissions, Clock* clock);
+// Opens every file and checks its content. Adds a line to `problems` for each one that cannot be
+// used; the lines name the configuration key and the file, never the content. What is returned is
+// whole if there is none.
+Secrets OpenSecrets(const config::Config& config, const std::vector<std::string>& permissions,
+                    Clock* clock, Metrics* metrics, std::vector<std::string>* problems);
 
 // The current keys for webhook signatures, decoded when a file has changed. If a file becomes
-// invalid while the process runs, its previous keys stay in use and the problem is logged
+// invalid while the process runs, all of its previous keys stay in use and the problem is logged
 // (SecretFile). Thread-safe. Borrows the secrets.
 class WebhookKeys {
  public:

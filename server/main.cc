@@ -7,6 +7,7 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/app.h"
@@ -256,7 +257,13 @@ int main(int argc, char** argv) {
   if (serve) return Serve(*config, flags.restored, signals);
 
   absl::Status done;
-  if (flags.check_config) done = ipp::App::Check(*config);
+  if (flags.check_config) {
+    std::vector<std::string> warnings;
+    done = ipp::App::Check(*config, &warnings);
+    for (const std::string& warning : warnings) {
+      std::fprintf(stderr, "warning: %s\n", warning.c_str());
+    }
+  }
   if (flags.backup) done = ipp::BackUpStore(*config, *flags.backup);
   if (flags.copy_store) done = ipp::CopyStore(*config, *flags.copy_store);
   if (!done.ok()) return FailTask(done);

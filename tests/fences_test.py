@@ -10,6 +10,7 @@ SERVER = ROOT / "server"
 # Module → modules of server/ that it may include. The processes' own files (server/*.cc) may include all.
 MODULES = {
     "base": set(),
+    "files": {"base"},
     "json": {"base"},
     "routes": {"json", "base"},
     "http": {"base"},

@@ -98,7 +98,7 @@ CHANGES = [
     (CONFIG, "message Webhooks {", "message Webhooks {\n  bool new = 100;", f"{CONFIG}: Webhooks.new has no comment"),
     (CONFIG, "message Webhooks {", "message Webhooks {\n  // New.\n  int32 new = 100;",
      "validate.cc: webhooks.new has no range"),
-    (CONFIG, "PEM private key. Required.", "PEM private key.",
+    (CONFIG, "not encrypted. Required.", "not encrypted.",
      f"{CONFIG}: the comment of tls.key_file does not say that it is required, but validate.cc requires it"),
     (CONFIG, "The Portal's user name", "Required. The Portal's user name",
      f"{CONFIG}: the comment of merchants.username says that it is required, but validate.cc does not require it"),

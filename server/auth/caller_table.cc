@@ -4,14 +4,18 @@
 #include <openssl/sha.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "server/base/edit_distance.h"
 #include "server/base/error.h"
+#include "server/base/secret_file.h"
 #include "server/base/status_macros.h"
 
 namespace ipp::auth {
@@ -75,6 +79,27 @@ bool SameDigest(const std::string& ours, absl::string_view configured) {
   return theirs.size() == kHexLength && CRYPTO_memcmp(ours.data(), theirs.data(), kHexLength) == 0;
 }
 
+// Says what a caller was given, and what there is.
+std::string UnknownPermission(const CallerEntry& entry, const std::string& given,
+                              const std::vector<std::string>& known) {
+  std::set<std::string> valid(known.begin(), known.end());
+  for (const std::string& permission : known) {
+    valid.insert(absl::StrCat(permission.substr(0, permission.find('.')), ".*"));
+  }
+  valid.insert("*");
+  std::string meant;
+  // A word that is further away than this is not a misspelling.
+  size_t best = given.size() / 3 + 1;
+  for (const std::string& permission : valid) {
+    if (const size_t distance = EditDistance(given, permission); distance < best) {
+      best = distance;
+      meant = absl::StrCat(" (did you mean ", permission, "?)");
+    }
+  }
+  return absl::StrCat(entry.name, " is given ", given, ", which no call needs", meant,
+                      "; there are ", absl::StrJoin(valid, ", "));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CallerTable>> CallerTable::Create(
@@ -97,8 +122,7 @@ absl::StatusOr<std::unique_ptr<CallerTable>> CallerTable::Create(
           [&](const std::string& permission) { return Grants(entry.permissions[p], permission); });
       if (!known) {
         return InvalidConfig({absl::StrCat(path, "permissions[", p, "]"),
-                              absl::StrCat(entry.name, " is given ", entry.permissions[p],
-                                           ", which no call needs")});
+                              UnknownPermission(entry, entry.permissions[p], known_permissions)});
       }
     }
     std::sort(entry.merchants.begin(), entry.merchants.end());
@@ -196,8 +220,11 @@ absl::Status ValidateTokenDigests(const std::vector<std::string>& lines) {
           return absl::ascii_isxdigit(static_cast<unsigned char>(c));
         });
     if (!hex) {
-      return InvalidConfig({absl::StrCat("line ", i + 1),
-                            "must be the SHA-256 of a token, 64 hexadecimal digits and no more"});
+      const absl::Status text = CheckSecretText(lines[i]);
+      return InvalidConfig(
+          {absl::StrCat("line ", i + 1),
+           absl::StrCat(text.message(), text.ok() ? "" : "; it ",
+                        "must be the SHA-256 of a token, 64 hexadecimal digits and no more")});
     }
   }
   if (lines.empty()) return InvalidConfig({"line 1", "at least one digest is required"});

@@ -52,7 +52,8 @@ class CallerTable {
  public:
   // Without entries every client is the caller "anonymous", with every permission and all of
   // `merchants`; this is for a gateway that listens on loopback only. INVALID_ARGUMENT, naming the
-  // caller and the key, for a merchant or permission that does not exist.
+  // caller and the key, for a merchant or permission that does not exist; of permissions it lists
+  // those that do.
   static absl::StatusOr<std::unique_ptr<CallerTable>> Create(
       std::vector<CallerEntry> entries, std::vector<std::string> merchants,
       const std::vector<std::string>& known_permissions, Proof proof = Proof::kAny);

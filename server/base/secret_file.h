@@ -6,9 +6,12 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
+#include "server/base/metrics.h"
 #include "server/base/mutex.h"
+#include "server/base/small_file.h"
 
 namespace ipp {
 
@@ -20,44 +23,48 @@ class SecretFile {
   using Check = absl::Status (*)(const std::vector<std::string>& lines);
 
   // Reads the file. NOT_FOUND or FAILED_PRECONDITION, naming the path, if the file is missing,
-  // empty or larger than 64 KiB, or if `check` refuses the lines.
+  // empty or larger than 64 KiB, or if `check` refuses the lines. `refused` is increased while the
+  // newest content of the file is refused; it counts the files of one kind, and must outlive this.
   static absl::StatusOr<std::unique_ptr<SecretFile>> Open(std::string path, Clock* clock,
-                                                          Check check = nullptr);
+                                                          Check check = nullptr,
+                                                          Gauge* refused = nullptr);
 
-  // The lines of the file, without surrounding white space, empty lines, and lines that begin with
-  // '#'. Checks the file at most once a second and reads it again if it has changed (time, size or
-  // inode: Kubernetes swaps a symlink). If the new content cannot be read, is empty, or is refused
-  // by the check, the old value stays in use and the problem is logged once.
+  // The lines of the file, without surrounding white space, empty lines, lines that begin with '#',
+  // and a byte order mark. Checks the file at most once a second and reads it again if it has
+  // changed. If the new content cannot be read, is empty, or is refused by the check, all of the
+  // old value stays in use, and the log has one line for each such change.
   // The same object until they change; never null.
   using Lines = std::shared_ptr<const std::vector<std::string>>;
   Lines lines();
-  // Reads the file now, even if it looks unchanged. On an error, which names the path, the old
-  // value stays in use.
-  absl::Status Reread();
   // The first line.
   std::string value();
+  // Reads the file now, also if it was looked at a moment ago or seems unchanged. Returns why its
+  // newest content is not in use; OK if it is.
+  absl::Status LookAgain();
   const std::string& path() const { return path_; }
 
  private:
-  struct Stamp {
-    int64_t modified_ns = 0;
-    int64_t size = 0;
-    uint64_t inode = 0;
-    bool operator==(const Stamp&) const = default;
-  };
-
-  SecretFile(std::string path, Clock* clock, Check check)
-      : path_(std::move(path)), clock_(clock), check_(check) {}
+  SecretFile(std::string path, Clock* clock, Check check, Gauge* refused)
+      : path_(std::move(path)), clock_(clock), check_(check), refused_files_(refused) {}
   absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Look(bool whole) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string path_;
   Clock* const clock_;
   const Check check_;
+  Gauge* const refused_files_;
   Mutex mutex_;
   Lines lines_ ABSL_GUARDED_BY(mutex_);
-  Stamp stamp_ ABSL_GUARDED_BY(mutex_);
-  bool complained_ ABSL_GUARDED_BY(mutex_) = false;
+  // Of the content that was read last, whether it is in use or was refused. Empty if the file could
+  // not be read: what stands in the way may go without changing the file.
+  FileStamp seen_ ABSL_GUARDED_BY(mutex_);
+  absl::Status refusal_ ABSL_GUARDED_BY(mutex_);  // OK while the newest content is in use
   absl::Time next_look_ ABSL_GUARDED_BY(mutex_);
 };
+
+// Checks one line that is sent or compared as it stands: an API key, a digest, a webhook secret.
+// INVALID_ARGUMENT that says what a person has probably pasted with it ("is in quotes"), never the
+// text.
+absl::Status CheckSecretText(absl::string_view text);
 
 }  // namespace ipp

@@ -18,7 +18,7 @@
 #include "absl/time/time.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/duration.pb.h"
-#include "server/config/edit_distance.h"
+#include "server/base/edit_distance.h"
 #include "server/config/field_kinds.h"
 
 namespace ipp::config {

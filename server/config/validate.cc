@@ -117,6 +117,27 @@ class Validator {
     Between("upstream.loops", upstream.loops(), 1, 64);
     Between("upstream.read_attempts", upstream.read_attempts(), 1, 10);
     OneOf("upstream.transport", upstream.transport(), {"libcurl", "http2"});
+    CheckProxy(upstream);
+  }
+
+  // The value is never quoted: it could contain a password.
+  void CheckProxy(const Upstream& upstream) {
+    const std::string field = "upstream.proxy";
+    absl::string_view proxy = upstream.proxy();
+    if (proxy.empty()) return;
+    if (!absl::ConsumePrefix(&proxy, "http://")) return Add(field, "must begin with http://");
+    if (proxy.find('@') != absl::string_view::npos) {
+      return Add(field, "must not contain a user name or password");
+    }
+    const std::optional<HostPort> address = ParseHostPort(std::string(proxy));
+    if (!address || address->port == 0) {
+      return Add(field, "must be http://host:port, without anything behind the port");
+    }
+    if (upstream.transport() == "http2") {
+      Add(field,
+          "does not go together with upstream.transport http2, which uses no proxy: use "
+          "libcurl");
+    }
   }
 
   // The value is never quoted: it could contain a password.

@@ -53,7 +53,11 @@ void CurlExchange::SetUp() {
   set(CURLOPT_PROTOCOLS_STR, shared_.tls ? "https" : "http");
   set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
   set(CURLOPT_PATH_AS_IS, 1L);
-  set(CURLOPT_PROXY, "");  // not from the environment
+  set(CURLOPT_PROXY, options.proxy.c_str());  // empty: none, not that of the environment
+  set(CURLOPT_NOPROXY, "");
+  set(CURLOPT_HTTPPROXYTUNNEL, 1L);
+  set(CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));  // the proxy gets none of ours
+  set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);  // the proxy's answer is not the upstream's
   set(CURLOPT_FOLLOWLOCATION, 0L);
   set(CURLOPT_USERAGENT, options.user_agent.c_str());
 

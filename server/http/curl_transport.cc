@@ -99,6 +99,12 @@ absl::StatusOr<std::unique_ptr<HttpTransport>> NewCurlTransport(CurlOptions opti
   if (options.loops < 1 || options.connections < 1 || options.max_in_flight < 1) {
     return absl::InvalidArgumentError("loops, connections and max_in_flight must be at least 1");
   }
+  if (!options.proxy.empty()) {
+    const absl::StatusOr<BaseUrl> proxy = ParseBaseUrl(options.proxy);
+    if (!proxy.ok() || proxy->tls) {
+      return absl::InvalidArgumentError("the proxy must be http://host:port");
+    }
+  }
   // libcurl would report it only with the first request.
   if (!options.ca_file.empty() && access(options.ca_file.c_str(), R_OK) != 0) {
     return absl::FailedPreconditionError(absl::StrCat("cannot read ca_file ", options.ca_file));

@@ -16,8 +16,11 @@ namespace ipp::http {
 struct CurlOptions {
   std::string base_url;  // scheme and authority, for example https://api.kustom.co; no path
   std::string ca_file;   // PEM; empty: the system's
-  int loops = 1;         // threads, one curl multi handle each; they share nothing
-  int connections = 2;   // per loop
+  // http://host:port of a proxy through which every connection goes by CONNECT, so that TLS is with
+  // the upstream itself; empty: none. The environment's (https_proxy, no_proxy) never counts.
+  std::string proxy = {};
+  int loops = 1;        // threads, one curl multi handle each; they share nothing
+  int connections = 2;  // per loop
   // Across all loops, whether sent or queued; further requests are refused with RESOURCE_EXHAUSTED.
   size_t max_in_flight = 512;
   size_t max_response_bytes = 8 * 1024 * 1024;  // of the body; the headers' limit is 64 KiB

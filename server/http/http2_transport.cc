@@ -126,6 +126,7 @@ absl::StatusOr<std::unique_ptr<HttpTransport>> NewHttp2Transport(Http2Options op
   CurlOptions& common = options.common;
   IPP_ASSIGN_OR_RETURN(BaseUrl url, ParseBaseUrl(common.base_url));
   if (!url.tls) return NewCurlTransport(std::move(common), metrics);
+  if (!common.proxy.empty()) return absl::InvalidArgumentError("http2 uses no proxy");
   if (common.loops < 1 || common.connections < 1 || common.max_in_flight < 1) {
     return absl::InvalidArgumentError("loops, connections and max_in_flight must be at least 1");
   }

@@ -29,10 +29,10 @@ constexpr std::chrono::milliseconds kDrainPoll{10};
 constexpr std::chrono::milliseconds kDrainIdle{200};
 
 std::shared_ptr<grpc::ServerCredentials> Credentials(const ServerOptions& options) {
-  if (options.cert_file.empty()) return grpc::InsecureServerCredentials();
+  if (options.identity_file.empty()) return grpc::InsecureServerCredentials();
   using grpc::experimental::FileWatcherCertificateProvider;
   auto provider = std::make_shared<FileWatcherCertificateProvider>(
-      options.key_file, options.cert_file, options.client_ca_file,
+      options.identity_file, options.identity_file, options.client_ca_file,
       static_cast<unsigned>(absl::ToInt64Seconds(options.certificate_refresh)));
   grpc::experimental::TlsServerCredentialsOptions tls(provider);
   tls.watch_identity_key_cert_pairs();

@@ -11,8 +11,10 @@ namespace ipp::rpc {
 
 struct ServerOptions {
   std::string listen = "127.0.0.1:0";
-  std::string cert_file;  // both or neither; re-read when they change
-  std::string key_file;
+  // PEM, the certificate chain and its private key; empty: plaintext. Both in one file, so that
+  // gRPC never reads one of them without the other. gRPC does not survive a content that it cannot
+  // use: until the next one, every handshake fails.
+  std::string identity_file;
   std::string client_ca_file;  // CA of callers' certificates; empty: none is requested
   bool client_certificate_required = false;
   // How often gRPC reads the files above again; whole seconds. It cannot be asked to do so at

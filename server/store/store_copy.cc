@@ -19,6 +19,7 @@
 #include "server/store/postgres/connection.h"
 #include "server/store/postgres/connection_settings.h"
 #include "server/store/postgres/schema.h"
+#include "server/store/postgres/session_check.h"
 #include "server/store/sqlite/database.h"
 #include "server/store/sqlite/writer.h"
 
@@ -292,6 +293,7 @@ absl::Status CopyInto(const PostgresFiles& files, SqliteDatabase* source) {
                        ReadTargets(files, PostgresRole::kWrite));
   IPP_ASSIGN_OR_RETURN(const std::unique_ptr<PostgresConnection> target,
                        PostgresConnection::Open(targets, std::chrono::nanoseconds::zero(), &never));
+  IPP_RETURN_IF_ERROR(CheckSession(*target, targets, PostgresLimits(kLimit)));
   IPP_RETURN_IF_ERROR(MigratePostgres(target.get(), PostgresMigrations()));
   IPP_RETURN_IF_ERROR(SetUpConnection(*target, PostgresRole::kWrite, PostgresLimits(kLimit)));
   absl::Status status = Copy(source, target.get()).Run();

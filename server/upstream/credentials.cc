@@ -1,6 +1,5 @@
 #include "server/upstream/credentials.h"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -14,17 +13,22 @@ namespace {
 
 // The key is sent in a header field, which limits the characters.
 absl::Status CheckKey(const std::vector<std::string>& lines) {
-  const auto visible = [](unsigned char c) { return c > ' ' && c < 0x7f; };
-  if (std::all_of(lines[0].begin(), lines[0].end(), visible)) return absl::OkStatus();
-  return absl::InvalidArgumentError("the key has characters other than visible ASCII ones");
+  if (lines.size() > 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("holds ", lines.size(), " lines: the API key is one line"));
+  }
+  if (const absl::Status text = CheckSecretText(lines[0]); !text.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("the API key ", text.message()));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
 
 absl::Status Credentials::Add(std::string merchant_id, std::string username, std::string key_file,
-                              Clock* clock) {
+                              Clock* clock, Gauge* refused) {
   IPP_ASSIGN_OR_RETURN(std::unique_ptr<SecretFile> key,
-                       SecretFile::Open(std::move(key_file), clock, &CheckKey));
+                       SecretFile::Open(std::move(key_file), clock, &CheckKey, refused));
   entries_[std::move(merchant_id)] = std::make_unique<Entry>(std::move(username), std::move(key));
   return absl::OkStatus();
 }
@@ -45,12 +49,10 @@ std::shared_ptr<const Credentials::Key> Credentials::Entry::Now() {
   return key_;
 }
 
-std::vector<absl::Status> Credentials::Reread() const {
-  std::vector<absl::Status> errors;
-  for (const auto& [merchant, entry] : entries_) {
-    if (absl::Status read = entry->Reread(); !read.ok()) errors.push_back(std::move(read));
-  }
-  return errors;
+int Credentials::LookAgain() const {
+  int refused = 0;
+  for (const auto& [merchant, entry] : entries_) refused += entry->LookAgain().ok() ? 0 : 1;
+  return refused;
 }
 
 absl::StatusOr<std::shared_ptr<const Credentials::Key>> Credentials::Find(

@@ -20,12 +20,12 @@ namespace ipp::upstream {
 class Credentials {
  public:
   // Reads the key's file now, and again whenever it changes. If `username` is empty, only the key
-  // is sent.
+  // is sent. `refused` counts files (SecretFile). An error names the file, never the key.
   absl::Status Add(std::string merchant_id, std::string username, std::string key_file,
-                   Clock* clock);
-
-  // Reads every key file now. Returns the errors; the old key stays in use where there is one.
-  std::vector<absl::Status> Reread() const;
+                   Clock* clock, Gauge* refused = nullptr);
+  // Reads every file again, so that a change that cannot be used is noticed without a call. Returns
+  // how many cannot be used; each of those keeps its old key.
+  int LookAgain() const;
 
   struct Key {
     // The header's value: `Basic <key>`, or `Basic base64(username:key)`.
@@ -44,7 +44,7 @@ class Credentials {
     Entry(std::string username, std::unique_ptr<SecretFile> file)
         : username_(std::move(username)), file_(std::move(file)) {}
     std::shared_ptr<const Key> Now();
-    absl::Status Reread() { return file_->Reread(); }
+    absl::Status LookAgain() { return file_->LookAgain(); }
 
    private:
     const std::string username_;

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "server/base/error.h"
 
 namespace ipp::auth {
@@ -258,6 +259,11 @@ TEST(CallerTable, GivesEachCallerAUseOfItsOwn) {
   EXPECT_TRUE(use_of("Bearer back-token")->BeginCall(absl::Hours(1)).ok());
 }
 
+// After kPermissions.
+const std::string kThereAre =
+    "; there are *, devices.*, devices.read, events.*, events.read, sessions.*, sessions.read, "
+    "sessions.write, sessionsx.*, sessionsx.read";
+
 struct BadEntryRow {
   std::string name;
   std::vector<std::string> merchants;
@@ -289,19 +295,24 @@ INSTANTIATE_TEST_SUITE_P(
         BadEntryRow{"Permission",
                     {"PM1"},
                     {"*", "sessions.reed"},
-                    "callers[1].permissions[1]: b is given sessions.reed, which no call needs"},
+                    "callers[1].permissions[1]: b is given sessions.reed, which no call needs (did "
+                    "you mean sessions.read?)" +
+                        kThereAre},
         BadEntryRow{"Group",
                     {"PM1"},
                     {"session.*"},
-                    "callers[1].permissions[0]: b is given session.*, which no call needs"},
+                    "callers[1].permissions[0]: b is given session.*, which no call needs (did you "
+                    "mean sessions.*?)" +
+                        kThereAre},
         BadEntryRow{"GroupWithoutName",
                     {"PM1"},
                     {".*"},
-                    "callers[1].permissions[0]: b is given .*, which no call needs"},
-        BadEntryRow{"GroupOfVerbs",
-                    {"PM1"},
-                    {"*.read"},
-                    "callers[1].permissions[0]: b is given *.read, which no call needs"}),
+                    "callers[1].permissions[0]: b is given .*, which no call needs" + kThereAre},
+        BadEntryRow{
+            "GroupOfVerbs",
+            {"PM1"},
+            {"*.read"},
+            "callers[1].permissions[0]: b is given *.read, which no call needs" + kThereAre}),
     [](const auto& info) { return info.param.name; });
 
 TEST(TokenDigests, AreHexInEitherCase) {
@@ -314,14 +325,25 @@ TEST_P(BadTokenDigest, IsRefusedNamingTheLineAndNotItsText) {
   const absl::Status status = ValidateTokenDigests({kShopSha, GetParam()});
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(GetErrorDetail(status).reason, "INVALID_CONFIG");
-  EXPECT_EQ(std::string(status.message()),
-            "line 2: must be the SHA-256 of a token, 64 hexadecimal digits and no more");
+  const std::string message(status.message());
+  EXPECT_THAT(message, ::testing::StartsWith("line 2: "));
+  EXPECT_THAT(message, ::testing::EndsWith(
+                           "must be the SHA-256 of a token, 64 hexadecimal digits and no more"));
+  if (!GetParam().empty()) {
+    EXPECT_THAT(message, ::testing::Not(HasSubstr(GetParam())));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Rows, BadTokenDigest,
                          ::testing::Values("", "shop-token", std::string(63, 'a'),
                                            std::string(65, 'a'), std::string(63, 'a') + "g",
-                                           std::string(64, 'a') + "  -"));
+                                           std::string(64, 'a') + "  -", "Bearer shop-token",
+                                           absl::StrCat("'", kShopSha, "'")));
+
+TEST(TokenDigests, AreNotWhatSha256sumPrints) {
+  const absl::Status status = ValidateTokenDigests({absl::StrCat(kShopSha, "  -")});
+  EXPECT_THAT(std::string(status.message()), HasSubstr("line 1: has a blank inside; it must be"));
+}
 
 TEST(TokenDigests, AreAtLeastOne) {
   EXPECT_EQ(GetErrorDetail(ValidateTokenDigests({})).reason, "INVALID_CONFIG");

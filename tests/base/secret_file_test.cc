@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -62,11 +64,11 @@ TEST_F(SecretFileTest, IsReadAtOnceWhenThatIsAskedFor) {
   Write("one");
   const auto file = Open();
   const SecretFile::Lines before = file->lines();
-  EXPECT_TRUE(file->Reread().ok());
+  EXPECT_TRUE(file->LookAgain().ok());
   EXPECT_EQ(file->lines(), before);  // the same object
   Replace("two");
   EXPECT_EQ(file->value(), "one");  // looked at a moment ago
-  EXPECT_TRUE(file->Reread().ok());
+  EXPECT_TRUE(file->LookAgain().ok());
   EXPECT_EQ(file->value(), "two");
   // Also when neither time, size nor inode tell that it has changed.
   struct stat info;
@@ -76,7 +78,7 @@ TEST_F(SecretFileTest, IsReadAtOnceWhenThatIsAskedFor) {
   ASSERT_EQ(utimensat(AT_FDCWD, Path().c_str(), times, 0), 0);
   clock_.Advance(absl::Seconds(2));
   EXPECT_EQ(file->value(), "two");
-  EXPECT_TRUE(file->Reread().ok());
+  EXPECT_TRUE(file->LookAgain().ok());
   EXPECT_EQ(file->value(), "six");
 }
 
@@ -84,14 +86,19 @@ TEST_F(SecretFileTest, KeepsItsValueWhenItCannotBeReadAgain) {
   Write("one");
   const auto file = Open();
   std::filesystem::remove(Path());
-  EXPECT_EQ(std::string(file->Reread().message()), Path() + ": no such file");
+  EXPECT_EQ(std::string(file->LookAgain().message()), Path() + ": no such file");
   EXPECT_EQ(file->value(), "one");
   Write(" \n");
-  EXPECT_EQ(std::string(file->Reread().message()), Path() + ": empty");
+  EXPECT_EQ(std::string(file->LookAgain().message()), Path() + ": empty");
   EXPECT_EQ(file->value(), "one");
   Write("two");
   clock_.Advance(absl::Seconds(2));
   EXPECT_EQ(file->value(), "two");
+}
+
+absl::Status OneWord(const std::vector<std::string>& lines) {
+  return lines[0].find(' ') == std::string::npos ? absl::OkStatus()
+                                                 : absl::InvalidArgumentError("more than one word");
 }
 
 absl::Status EvenLines(const std::vector<std::string>& lines) {
@@ -190,29 +197,111 @@ TEST_F(SecretFileTest, IsReadAgainWhenASymlinkWasSwapped) {
   EXPECT_EQ(file->value(), "new");
 }
 
-TEST_F(SecretFileTest, KeepsTheOldValueAndComplainsOnceUntilItIsWellAgain) {
-  Write("first");
-  const auto file = Open();
-  const auto look = [&] {
-    clock_.Advance(absl::Seconds(1));
+// Looks once a second, for a while; what the log says meanwhile.
+class ChangingSecret : public SecretFileTest {
+ protected:
+  std::string LogWhileUsed(SecretFile& file, const std::string& value) {
     testing::internal::CaptureStderr();
-    const std::string value = file->value();
-    return std::pair{value, testing::internal::GetCapturedStderr()};
+    for (int i = 0; i < 5; ++i) {
+      clock_.Advance(absl::Seconds(1));
+      EXPECT_EQ(file.value(), value);
+    }
+    return testing::internal::GetCapturedStderr();
+  }
+  static size_t Lines(const std::string& log) {
+    return static_cast<size_t>(std::count(log.begin(), log.end(), '\n'));
+  }
+};
+
+TEST_F(ChangingSecret, ThatCannotBeUsedIsReportedOncePerChangeAndCounted) {
+  Metrics metrics;
+  Gauge& refused = metrics.gauge("refused", "");
+  Write("first");
+  const auto file = SecretFile::Open(Path(), &clock_, &OneWord, &refused).value();
+  EXPECT_EQ(refused.value(), 0);
+  const std::pair<std::function<void()>, const char*> changes[] = {
+      {[&] { std::filesystem::remove(Path()); }, "no such file"},
+      {[&] { Write(""); }, "empty"},
+      {[&] { Write("# first\n"); }, "empty"},
+      {[&] { Replace("the first of them"); }, "more than one word"},
+      {[&] { Replace("the first of many"); }, "more than one word"},
+      {[&] { Write(std::string(65 * 1024, 'x')); }, "larger than 64 KiB"},
+      {[&] {
+         Replace(
+             "\xff\xfe"
+             "f");
+       },
+       "UTF-16"},
   };
-  std::filesystem::remove(Path());
-  const auto [missing, complaint] = look();
-  EXPECT_EQ(missing, "first");
-  EXPECT_THAT(complaint, HasSubstr("no such file"));
-  EXPECT_THAT(complaint, Not(HasSubstr("first")));
-  Write("");
-  EXPECT_EQ(look(), (std::pair<std::string, std::string>("first", "")));
-  Write("second");
-  EXPECT_EQ(look(), (std::pair<std::string, std::string>("second", "")));
-  Write("");
-  const auto [empty, again] = look();
-  EXPECT_EQ(empty, "second");
-  EXPECT_THAT(again, HasSubstr("empty"));
+  for (const auto& [change, reason] : changes) {
+    change();
+    const std::string log = LogWhileUsed(*file, "first");
+    EXPECT_EQ(Lines(log), 1) << reason << ": " << log;
+    EXPECT_THAT(log, HasSubstr(reason));
+    EXPECT_THAT(log, HasSubstr(Path()));
+    EXPECT_THAT(log, Not(HasSubstr("first")));
+    EXPECT_EQ(refused.value(), 1) << reason;
+  }
+  Replace("second");
+  const std::string log = LogWhileUsed(*file, "second");
+  EXPECT_EQ(Lines(log), 1) << log;
+  EXPECT_THAT(log, HasSubstr("read again"));
+  EXPECT_EQ(refused.value(), 0);
 }
+
+TEST_F(ChangingSecret, MayGoBackToWhatItWas) {
+  Write("first");
+  const auto file = SecretFile::Open(Path(), &clock_, &OneWord).value();
+  std::filesystem::rename(Path(), Path("old"));
+  Write("two words");
+  EXPECT_THAT(LogWhileUsed(*file, "first"), HasSubstr("more than one word"));
+  std::filesystem::rename(Path("old"), Path());
+  EXPECT_THAT(LogWhileUsed(*file, "first"), HasSubstr("read again"));
+}
+
+TEST_F(SecretFileTest, HasNoByteOrderMark) {
+  Write("\xef\xbb\xbfkey");
+  EXPECT_EQ(Open()->value(), "key");
+}
+
+struct TextRow {
+  std::string name;
+  std::string text;
+  std::string error;  // empty: none
+};
+
+void PrintTo(const TextRow& row, std::ostream* out) { *out << row.name; }
+
+class SecretText : public ::testing::TestWithParam<TextRow> {};
+
+TEST_P(SecretText, IsRefusedWithWhatIsWrongWithIt) {
+  EXPECT_EQ(std::string(CheckSecretText(GetParam().text).message()), GetParam().error);
+}
+
+constexpr char kQuotes[] = "is in quotes: the file holds it without them";
+constexpr char kBlank[] = "has a blank inside";
+
+INSTANTIATE_TEST_SUITE_P(
+    Rows, SecretText,
+    ::testing::Values(
+        TextRow{"Key", "kco_live_api_!~=+/", ""},
+        TextRow{"KeyThatBeginsAsAScheme", "Basically", ""},
+        TextRow{"Basic", "Basic a",
+                "begins with 'Basic ': only what follows belongs into the file"},
+        TextRow{"BasicInLowerCase", "basic\ta",
+                "begins with 'Basic ': only what follows belongs into the file"},
+        TextRow{"Bearer", "Bearer a",
+                "begins with 'Bearer ': only what follows belongs into the file"},
+        TextRow{"Quotes", "\"a\"", kQuotes}, TextRow{"SingleQuotes", "'a'", kQuotes},
+        TextRow{"QuoteInFront", "\"a", kQuotes}, TextRow{"QuoteBehind", "a'", kQuotes},
+        TextRow{"Blank", "a b", kBlank}, TextRow{"Tab", "a\tb", kBlank},
+        TextRow{"Control", "a\x01", "has a byte that is no visible ASCII character (the 2. byte)"},
+        TextRow{"Delete", "\x7f", "has a byte that is no visible ASCII character (the 1. byte)"},
+        TextRow{"Null", std::string("ab\0c", 4),
+                "has a byte that is no visible ASCII character (the 3. byte)"},
+        TextRow{"NotAscii", "a\xc3\xa9",
+                "has a byte that is no visible ASCII character (the 2. byte)"}),
+    [](const auto& info) { return info.param.name; });
 
 TEST_F(SecretFileTest, IsStillLookedAtAfterTheClockWasSetBack) {
   Write("old");

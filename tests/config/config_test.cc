@@ -54,6 +54,7 @@ upstream:
   loops: 1
   read_attempts: 3
   transport: libcurl
+  proxy: ""
 merchants: []
 events:
   retention: 168h

@@ -33,6 +33,9 @@ DASHBOARD = json.loads((OBSERVABILITY / "dashboard.json").read_text())
 # Counters that a gateway without PostgreSQL does not have: by their place in the source.
 ONLY_WITH_POSTGRES = {"ipp_store_reconnects_total": [{"connection": "writer"}],
                       "ipp_store_clock_difference_seconds": [{}]}
+# And one without TLS.
+ONLY_WITH_TLS = {"ipp_tls_certificate_expiry_seconds": [{"certificate": "grpc"}],
+                 "ipp_tls_certificate_begin_seconds": [{"certificate": "grpc"}]}
 
 
 def promtool(*arguments):
@@ -82,8 +85,9 @@ def pages():
         work(gateway)
         found.append(expressions.series(gateway.metrics()))
         real.keep("scrape")
-    source = "".join((bed.ROOT / "server/store" / name).read_text() for name in ["queued_store.cc", "postgres/store.cc"])
-    for name, labels in ONLY_WITH_POSTGRES.items():
+    source = "".join((bed.ROOT / "server" / name).read_text()
+                     for name in ["store/queued_store.cc", "store/postgres/store.cc", "app_files.cc"])
+    for name, labels in {**ONLY_WITH_POSTGRES, **ONLY_WITH_TLS}.items():
         assert f'"{name}"' in source, name
         for page in found:
             assert name not in page, name

@@ -70,7 +70,7 @@ def main(build):
         send(signal.SIGHUP, "info files were read again not_usable=3")
         log = gateway.said()
         for name in ("shop.sha256", "webhook-secrets", "tls.key_file"):
-            [line] = [one for one in log.splitlines() if "a file cannot be used" in one and name in one]
+            [line] = [one for one in log.splitlines() if "not usable, " in one and name in one]
             assert "Z warning " in line, line
         assert "new-token" not in log
         bed.write("server.key", (bed.work / "second.key").read_text())

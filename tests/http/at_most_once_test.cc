@@ -84,7 +84,8 @@ TEST_P(AtMostOnce, ShowsTheUpstreamOneRequestWhenTheConnectionDiesAfterIt) {
 INSTANTIATE_TEST_SUITE_P(Every, AtMostOnce,
                          testing::Combine(testing::Values(Wire::kHttp1, Wire::kHttp1Tls,
                                                           Wire::kHttp2Tls, Wire::kHttp2Transport,
-                                                          Wire::kFallback),
+                                                          Wire::kFallback, Wire::kProxied,
+                                                          Wire::kProxiedHttp2),
                                           testing::Values(Cut::kReset, Cut::kClose),
                                           testing::ValuesIn(kChanges)),
                          [](const auto& info) {
@@ -133,7 +134,8 @@ TEST_P(NobodyHomeAfterwards, LeavesTheFateUnknown) {
 
 INSTANTIATE_TEST_SUITE_P(Every, NobodyHomeAfterwards,
                          testing::Combine(testing::Values(Wire::kHttp1, Wire::kHttp1Tls,
-                                                          Wire::kHttp2Tls, Wire::kHttp2Transport),
+                                                          Wire::kHttp2Tls, Wire::kHttp2Transport,
+                                                          Wire::kProxied),
                                           testing::Values(kChanges[0], kChanges[3])),
                          [](const auto& info) {
                            return WireName(std::get<0>(info.param)) + std::get<1>(info.param).name;

@@ -9,6 +9,7 @@
 #include "server/base/metrics.h"
 #include "server/http/curl_transport.h"
 #include "server/http/http2_transport.h"
+#include "tests/support/connect_proxy.h"
 #include "tests/support/http_gate.h"
 #include "tests/support/http_relay.h"
 #include "tests/support/http_wait.h"
@@ -23,6 +24,8 @@ enum class Wire {
   kHttp2Tls,        // libcurl
   kHttp2Transport,  // HTTP/2 over TLS, without libcurl
   kFallback,        // HTTP/1.1 over TLS: the HTTP/2 transport, fallen back to libcurl
+  kProxied,         // libcurl, HTTP/1.1 over TLS, through a proxy
+  kProxiedHttp2,    // libcurl, HTTP/2 over TLS, through a proxy
 };
 
 inline std::string WireName(Wire wire) {
@@ -37,12 +40,16 @@ inline std::string WireName(Wire wire) {
       return "Http2Transport";
     case Wire::kFallback:
       return "Fallback";
+    case Wire::kProxied:
+      return "Proxied";
+    case Wire::kProxiedHttp2:
+      return "ProxiedHttp2";
   }
   return "";
 }
 
 inline bool SpeaksHttp2(Wire wire) {
-  return wire == Wire::kHttp2Tls || wire == Wire::kHttp2Transport;
+  return wire == Wire::kHttp2Tls || wire == Wire::kHttp2Transport || wire == Wire::kProxiedHttp2;
 }
 
 inline std::unique_ptr<HttpTransport> NewTransport(Wire wire, CurlOptions options,
@@ -54,8 +61,8 @@ inline std::unique_ptr<HttpTransport> NewTransport(Wire wire, CurlOptions option
   return *std::move(transport);
 }
 
-// What the transport talks to: relay, then nghttpx where there is TLS, then gate. Handlers of the
-// gate may use what is here: it is all there before the first request.
+// What the transport talks to: a proxy or none, relay, then nghttpx where there is TLS, then gate.
+// Handlers of the gate may use what is here: it is all there before the first request.
 class HttpUpstream {
  public:
   explicit HttpUpstream(Wire on, HttpGate::Handler handler) : wire(on), gate(std::move(handler)) {
@@ -69,6 +76,10 @@ class HttpUpstream {
     options.base_url =
         absl::StrCat(front.has_value() ? "https" : "http", "://127.0.0.1:", relay->port());
     if (certificate.has_value()) options.ca_file = certificate->cert_file();
+    if (wire == Wire::kProxied || wire == Wire::kProxiedHttp2) {
+      proxy.emplace();
+      options.proxy = proxy->url();
+    }
   }
 
   std::unique_ptr<HttpTransport> NewTransport() {
@@ -90,6 +101,7 @@ class HttpUpstream {
   std::optional<TestCertificate> certificate;
   std::optional<TlsFront> front;
   std::optional<HttpRelay> relay;
+  std::optional<ConnectProxy> proxy;
   CurlOptions options;
   Metrics metrics;
 };

@@ -409,7 +409,9 @@ INSTANTIATE_TEST_SUITE_P(Every, TransportContract,
                                          Kind{"CurlHttp1Tls", &MakeReal<Wire::kHttp1Tls>},
                                          Kind{"CurlHttp2Tls", &MakeReal<Wire::kHttp2Tls>},
                                          Kind{"Http2", &MakeReal<Wire::kHttp2Transport>},
-                                         Kind{"Fallback", &MakeReal<Wire::kFallback>}),
+                                         Kind{"Fallback", &MakeReal<Wire::kFallback>},
+                                         Kind{"Proxied", &MakeReal<Wire::kProxied>},
+                                         Kind{"ProxiedHttp2", &MakeReal<Wire::kProxiedHttp2>}),
                          [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

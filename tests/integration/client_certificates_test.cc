@@ -290,34 +290,5 @@ TEST(ClientLibrary, ShowsItsCertificate) {
   EXPECT_EQ(Word(TlsBed::List((*with)->channel())), "ok");
 }
 
-TEST(TlsFiles, ThatCannotBeUsedStopTheStart) {
-  const TestDirectory directory;
-  const TestAuthority authority;
-  const http::TestCertificate server, other;
-  const std::string text = directory.Write("text", "no certificate\n");
-  struct {
-    std::string certificate, key, authority, says;
-  } rows[] = {
-      {directory.path("none"), server.key_file(), "", "tls.cert_file: "},
-      {text, server.key_file(), "", "tls.cert_file: "},
-      {server.cert_file(), directory.path("none"), "", "tls.key_file: "},
-      {server.cert_file(), other.key_file(), "", "tls.key_file: "},
-      {server.cert_file(), server.key_file(), directory.path("none"), "tls.client_ca_file: "},
-      {server.cert_file(), server.key_file(), text, "tls.client_ca_file: "},
-      {server.cert_file(), server.key_file(), other.cert_file(), ""},
-  };
-  for (const auto& row : rows) {
-    config::Config config = TestConfig(directory, "http://127.0.0.1:1");
-    config.mutable_tls()->set_cert_file(row.certificate);
-    config.mutable_tls()->set_key_file(row.key);
-    config.mutable_tls()->set_client_ca_file(row.authority);
-    const absl::Status status = App::Check(config);
-    EXPECT_EQ(status.ok(), row.says.empty()) << status;
-    EXPECT_TRUE(absl::StartsWith(status.message(), row.says)) << status;
-    if (row.says.empty()) continue;
-    EXPECT_EQ(App::Start(config).status(), status);
-  }
-}
-
 }  // namespace
 }  // namespace ipp

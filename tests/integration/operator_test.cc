@@ -187,8 +187,9 @@ TEST(Reflection, ListsTheServices) {
 // What `top -H` and a debugger show. A thread takes its name when it first runs.
 TEST(Threads, HaveNames) {
   GatewayBed bed;
-  std::set<std::string> missing = {"curl", "store-writer", "store-reader", "store-answers", "gate",
-                                   "hub",  "scheduler",    "webhooks",     "admin"};
+  std::set<std::string> missing = {"curl",  "store-writer", "store-reader", "store-answers",
+                                   "gate",  "hub",          "scheduler",    "webhooks",
+                                   "admin", "files"};
   const absl::Time end = absl::Now() + absl::Seconds(30);
   while (!missing.empty() && absl::Now() < end) {
     for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {

@@ -8,6 +8,7 @@
 #include "server/base/status_macros.h"
 #include "server/store/postgres/rows.h"
 #include "server/store/postgres/schema.h"
+#include "server/store/postgres/session_check.h"
 
 namespace ipp::store {
 namespace {
@@ -63,6 +64,7 @@ absl::StatusOr<LogAtStart> OpenLog(const PostgresFiles& files, const PostgresLim
                        ReadTargets(files, PostgresRole::kWrite));
   IPP_ASSIGN_OR_RETURN(const std::unique_ptr<PostgresConnection> connection,
                        PostgresConnection::Open(targets, std::chrono::nanoseconds::zero(), &never));
+  IPP_RETURN_IF_ERROR(CheckSession(*connection, targets, limits));
   IPP_RETURN_IF_ERROR(MigratePostgres(connection.get(), PostgresMigrations()));
   LogAtStart log;
   IPP_ASSIGN_OR_RETURN(log.id, CheckLog(*connection, "", limits));

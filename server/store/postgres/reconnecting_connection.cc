@@ -29,9 +29,22 @@ absl::StatusOr<PostgresConnection*> ReconnectingConnection::Get(InPause in_pause
   return connection_.get();
 }
 
+absl::StatusOr<std::vector<PostgresTarget>> ReconnectingConnection::Targets() {
+  absl::StatusOr<std::vector<PostgresTarget>> read = ReadTargets(options_.files, options_.role);
+  const bool refused_before = std::exchange(files_refused_, !read.ok());
+  if (read.ok()) {
+    targets_ = *read;
+  } else if (targets_.empty()) {
+    return read;
+  } else if (!refused_before) {
+    LogWarning("store: the files that say how to connect cannot be used; what they held is kept",
+               {{"connection", options_.name}, {"error", std::string(read.status().message())}});
+  }
+  return targets_;
+}
+
 absl::Status ReconnectingConnection::Make() {
-  IPP_ASSIGN_OR_RETURN(const std::vector<PostgresTarget> targets,
-                       ReadTargets(options_.files, options_.role));
+  IPP_ASSIGN_OR_RETURN(const std::vector<PostgresTarget> targets, Targets());
   IPP_ASSIGN_OR_RETURN(connection_,
                        PostgresConnection::Open(targets, options_.grace, options_.stop.get()));
   IPP_RETURN_IF_ERROR(options_.set_up(*connection_));

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -14,7 +15,8 @@
 namespace ipp::store {
 
 // A connection that is opened again after it was lost: at once the first time, then with jittered
-// pauses that double up to 2 s. For one thread.
+// pauses that double up to 2 s. The files are read again each time; if they cannot be used, what
+// they held before is. For one thread.
 class ReconnectingConnection {
  public:
   struct Options {
@@ -43,9 +45,12 @@ class ReconnectingConnection {
 
  private:
   absl::Status Make();
+  absl::StatusOr<std::vector<PostgresTarget>> Targets();
   void PauseAfter(const absl::Status& failure);
 
   const Options options_;
+  std::vector<PostgresTarget> targets_;  // as they were read last
+  bool files_refused_ = false;
   std::unique_ptr<PostgresConnection> connection_;
   bool made_before_ = false;
   int failures_ = 0;  // in a row

@@ -43,7 +43,7 @@ struct PostgresOptions {
 //   there. If the connection is lost during COMMIT, the callers get UNAVAILABLE although the batch
 //   may have been committed.
 // * The connections keep prepared statements, LISTEN and settings, so a pooler in between must not
-//   change servers under them (PgBouncer: session pooling only).
+//   change servers under them (PgBouncer: session pooling only; OpenLog() checks it).
 // * Bytes are stored unchanged; the encoding and locale of the database do not matter.
 //
 // UNAVAILABLE or FAILED_PRECONDITION, naming dsn_file, when the database cannot be reached or used.

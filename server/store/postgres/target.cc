@@ -3,7 +3,6 @@
 #include <libpq-fe.h>
 
 #include <algorithm>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -14,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "server/base/small_file.h"
 #include "server/base/status_macros.h"
 
 namespace ipp::store {
@@ -25,17 +25,8 @@ constexpr size_t kMaxBytes = 64 * 1024;
 constexpr char kSystemAuthorities[] = "/etc/ssl/certs/ca-certificates.crt";
 
 absl::StatusOr<std::vector<std::string>> ReadLines(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text(kMaxBytes + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!file.is_open() || file.bad()) {
-    return absl::FailedPreconditionError(absl::StrCat(path, " cannot be read"));
-  }
-  text.resize(static_cast<size_t>(file.gcount()));
-  if (text.size() > kMaxBytes) {
-    return absl::FailedPreconditionError(absl::StrCat(path, " is larger than 64 KiB"));
-  }
-  return std::vector<std::string>(absl::StrSplit(text, '\n'));
+  IPP_ASSIGN_OR_RETURN(const FileContent content, ReadSmallFile(path, kMaxBytes));
+  return std::vector<std::string>(absl::StrSplit(content.text, '\n'));
 }
 
 absl::StatusOr<std::string> ReadDsn(const std::string& path) {

@@ -1,10 +1,10 @@
-#include "server/config/edit_distance.h"
+#include "server/base/edit_distance.h"
 
 #include <algorithm>
 #include <numeric>
 #include <vector>
 
-namespace ipp::config {
+namespace ipp {
 
 size_t EditDistance(absl::string_view a, absl::string_view b) {
   std::vector<size_t> row(b.size() + 1);
@@ -20,4 +20,4 @@ size_t EditDistance(absl::string_view a, absl::string_view b) {
   return row.back();
 }
 
-}  // namespace ipp::config
+}  // namespace ipp
