@@ -21,6 +21,7 @@
 #include "server/store/postgres/schema.h"
 #include "server/store/postgres/session_check.h"
 #include "server/store/sqlite/database.h"
+#include "server/store/sqlite/schema.h"
 #include "server/store/sqlite/writer.h"
 
 namespace ipp::store {
@@ -313,7 +314,8 @@ absl::Status CopySqliteToPostgres(const std::string& source, const PostgresFiles
   IPP_RETURN_IF_ERROR(SqliteWriter::Open(source).status());
   IPP_ASSIGN_OR_RETURN(const std::unique_ptr<SqliteDatabase> database,
                        SqliteDatabase::OpenReadOnly(source));
-  absl::Status status = CopyInto(target, database.get());
+  absl::Status status = CheckSqliteIsKnown(database.get());
+  if (status.ok()) status = CopyInto(target, database.get());
   if (!status.ok()) {
     return absl::Status(status.code(),
                         absl::StrCat("cannot copy the store ", source, " to that of ",

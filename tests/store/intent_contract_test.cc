@@ -99,6 +99,8 @@ class IntentContract : public testing::TestWithParam<std::unique_ptr<StoreBed> (
 INSTANTIATE_TEST_SUITE_P(Fake, IntentContract, testing::Values(&MakeFakeBed));
 INSTANTIATE_TEST_SUITE_P(Sqlite, IntentContract, testing::Values(&MakeSqliteBed));
 INSTANTIATE_TEST_SUITE_P(Postgres, IntentContract, testing::Values(&MakePostgresBed));
+INSTANTIATE_TEST_SUITE_P(NewerSqlite, IntentContract, testing::Values(&MakeNewerSqliteBed));
+INSTANTIATE_TEST_SUITE_P(NewerPostgres, IntentContract, testing::Values(&MakeNewerPostgresBed));
 
 TEST_P(IntentContract, KeepsEveryFieldAcrossARestart) {
   IntentRecord intent = Intent("r1", IntentState::kExecuted);

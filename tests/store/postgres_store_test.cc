@@ -254,13 +254,17 @@ TEST_F(PostgresStoreTest, GoesByTheDatabasesClockFromTheFirstCommitOn) {
 
 // ---- Schema. ----
 
-TEST_F(PostgresStoreTest, RefusesTheSchemaOfANewerRelease) {
+// What it does with one that says that this release can use it: NewerPostgres/StoreContract.
+TEST_F(PostgresStoreTest, RefusesASchemaThatANewerReleaseHasMadeUnusable) {
   database_.Open().reset();
-  database_.Execute("UPDATE ipp_gateway.schema_version SET version = 99");
+  database_.Execute(
+      "UPDATE ipp_gateway.schema_version SET version = 99; UPDATE ipp_gateway.log SET usable_from "
+      "= 42");
   const absl::Status refused = database_.TryOpen().status();
   EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
-  EXPECT_THAT(refused.message(), AllOf(HasSubstr("newer release"), HasSubstr("99"),
-                                       HasSubstr(database_.options.dsn_file)));
+  EXPECT_THAT(refused.message(),
+              AllOf(HasSubstr("newer release"), HasSubstr("version 99"), HasSubstr("must know 42"),
+                    HasSubstr(database_.options.dsn_file)));
 }
 
 TEST_F(PostgresStoreTest, RefusesTheSchemaOfAnotherProgram) {

@@ -340,12 +340,14 @@ TEST_F(SqliteStoreTest, RefusesTheDatabaseOfAnotherProgramAndLeavesItAlone) {
   EXPECT_EQ(*OpenRaw()->ReadOne("SELECT count(*) FROM sqlite_schema"), "1");
 }
 
-TEST_F(SqliteStoreTest, RefusesAFileOfANewerRelease) {
+// What it does with one that says that this release can use it: NewerSqlite/StoreContract.
+TEST_F(SqliteStoreTest, RefusesAFileThatANewerReleaseHasMadeUnusable) {
   Open().reset();
-  ASSERT_TRUE(OpenRaw()->Execute("PRAGMA user_version = 99").ok());
+  ASSERT_TRUE(OpenRaw()->Execute("PRAGMA user_version = 99; UPDATE log SET usable_from = 42").ok());
   const absl::Status status = TryOpen().status();
   EXPECT_TRUE(absl::IsFailedPrecondition(status));
-  EXPECT_THAT(status.message(), AllOf(HasSubstr("newer release"), HasSubstr("99")));
+  EXPECT_THAT(status.message(), AllOf(HasSubstr("newer release"), HasSubstr("version 99"),
+                                      HasSubstr("must know 42")));
 }
 
 // ---- Migrations. ----

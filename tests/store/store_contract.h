@@ -47,6 +47,10 @@ class StoreBed {
 std::unique_ptr<StoreBed> MakeFakeBed();
 std::unique_ptr<StoreBed> MakeSqliteBed();
 std::unique_ptr<StoreBed> MakePostgresBed();
+// The same after an update was taken back: a later release has added to every table what
+// server/store/schema_version.h allows.
+std::unique_ptr<StoreBed> MakeNewerSqliteBed();
+std::unique_ptr<StoreBed> MakeNewerPostgresBed();
 
 // A directory of its own for a test; removed with all that is in it.
 class TempDirectory {

@@ -27,6 +27,8 @@ class StoreContract : public testing::TestWithParam<std::unique_ptr<StoreBed> (*
 INSTANTIATE_TEST_SUITE_P(Fake, StoreContract, testing::Values(&MakeFakeBed));
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreContract, testing::Values(&MakeSqliteBed));
 INSTANTIATE_TEST_SUITE_P(Postgres, StoreContract, testing::Values(&MakePostgresBed));
+INSTANTIATE_TEST_SUITE_P(NewerSqlite, StoreContract, testing::Values(&MakeNewerSqliteBed));
+INSTANTIATE_TEST_SUITE_P(NewerPostgres, StoreContract, testing::Values(&MakeNewerPostgresBed));
 
 TEST_P(StoreContract, IsEmptyAtFirst) {
   EXPECT_EQ(store_->bounds().oldest, 1);

@@ -175,6 +175,8 @@ ALTER TABLE ipp_gateway.log ADD COLUMN creates_held_until bigint NOT NULL DEFAUL
 )sql",
     // Creates of a merchant in one state, newest first.
     "CREATE INDEX intents_listed ON ipp_gateway.intents (merchant_id, state, id)",
+    // From which version on a release can use this schema: see schema_version.h.
+    "ALTER TABLE ipp_gateway.log ADD COLUMN usable_from bigint NOT NULL DEFAULT 0",
 };
 
 absl::StatusOr<int64_t> ReadNumber(PostgresConnection* connection, const std::string& sql) {
@@ -202,7 +204,8 @@ absl::StatusOr<int64_t> ReadVersion(PostgresConnection* connection) {
   return ReadNumber(connection, "SELECT version FROM ipp_gateway.schema_version");
 }
 
-absl::Status Migrate(PostgresConnection* connection, absl::Span<const char* const> migrations) {
+absl::Status Migrate(PostgresConnection* connection, absl::Span<const char* const> migrations,
+                     int64_t usable_from) {
   const auto newest = static_cast<int64_t>(migrations.size());
   // Read again under the lock: another replica may have migrated meanwhile.
   IPP_ASSIGN_OR_RETURN(int64_t version, ReadVersion(connection));
@@ -221,6 +224,9 @@ absl::Status Migrate(PostgresConnection* connection, absl::Span<const char* cons
   }
   for (; version < newest; ++version) absl::StrAppend(&sql, migrations[version], ";");
   absl::StrAppend(&sql, "UPDATE ipp_gateway.schema_version SET version = ", newest);
+  if (newest >= kSaysUsableFrom) {
+    absl::StrAppend(&sql, "; UPDATE ipp_gateway.log SET usable_from = ", usable_from);
+  }
   IPP_RETURN_IF_ERROR(connection->Execute(sql, kLimit).status());
   LogInfo("store schema migrated", {{"version", absl::StrCat(newest)}});
   return absl::OkStatus();
@@ -231,13 +237,13 @@ absl::Status Migrate(PostgresConnection* connection, absl::Span<const char* cons
 absl::Span<const char* const> PostgresMigrations() { return kMigrations; }
 
 absl::Status MigratePostgres(PostgresConnection* connection,
-                             absl::Span<const char* const> migrations) {
+                             absl::Span<const char* const> migrations, int64_t usable_from) {
   const auto newest = static_cast<int64_t>(migrations.size());
   IPP_ASSIGN_OR_RETURN(const int64_t version, ReadVersion(connection));
   if (version > newest) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("it was written by a newer release: its schema has version ", version,
-                     ", this release knows up to ", newest));
+    return CheckNewerSchema(version, newest, [connection] {
+      return ReadNumber(connection, "SELECT usable_from FROM ipp_gateway.log");
+    });
   }
   if (version == newest) return absl::OkStatus();
   // READ COMMITTED: statements after the lock see what its last holder committed.
@@ -247,7 +253,7 @@ absl::Status MigratePostgres(PostgresConnection* connection,
                                                  kMigrationLock, ")"),
                                     kLimit)
                           .status());
-  absl::Status status = Migrate(connection, migrations);
+  absl::Status status = Migrate(connection, migrations, usable_from);
   if (status.ok()) status = connection->Execute("COMMIT", kLimit).status();
   if (!status.ok()) connection->Execute("ROLLBACK", kLimit).IgnoreError();
   return status;

@@ -28,8 +28,8 @@ absl::Status WriteEpoch(SqliteDatabase* database, const NewEpoch& epoch, LogBoun
   const int64_t starts_after =
       std::min(epoch.starts_after.value_or(bounds->latest), bounds->latest);
   const int64_t sequence = std::max(epoch.after_sequence, bounds->epoch().sequence) + 1;
-  std::string sql = absl::StrCat("INSERT INTO log_epochs VALUES (", sequence, ", ",
-                                 UnusedLabel(bounds->epochs), ", ", starts_after,
+  std::string sql = absl::StrCat("INSERT INTO log_epochs (sequence, label, starts_after) VALUES (",
+                                 sequence, ", ", UnusedLabel(bounds->epochs), ", ", starts_after,
                                  "); DELETE FROM log_epochs WHERE sequence NOT IN (SELECT sequence "
                                  "FROM log_epochs ORDER BY sequence DESC LIMIT ",
                                  kMaxEpochs, ");");

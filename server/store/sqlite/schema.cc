@@ -153,6 +153,8 @@ ALTER TABLE log ADD COLUMN creates_held_until INTEGER NOT NULL DEFAULT 0;
 )sql",
     // Creates of a merchant in one state, newest first: an index of SQLite ends with the id.
     "CREATE INDEX intents_listed ON intents (merchant_id, state)",
+    // From which version on a release can use this schema: see schema_version.h.
+    "ALTER TABLE log ADD COLUMN usable_from INTEGER NOT NULL DEFAULT 0",
 };
 
 absl::StatusOr<int64_t> ReadNumber(SqliteDatabase* database, absl::string_view sql) {
@@ -172,7 +174,17 @@ absl::Status CheckSqliteOwner(SqliteDatabase* database) {
   return absl::FailedPreconditionError("it is not the store of a gateway");
 }
 
-absl::Status MigrateSqlite(SqliteDatabase* database, absl::Span<const char* const> migrations) {
+absl::Status CheckSqliteIsKnown(SqliteDatabase* database) {
+  IPP_ASSIGN_OR_RETURN(const int64_t version, ReadNumber(database, "PRAGMA user_version"));
+  const auto known = static_cast<int64_t>(SqliteMigrations().size());
+  if (version <= known) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("it was written by a newer release: its schema has version ", version,
+                   ", this release knows up to ", known, "; do it with that release"));
+}
+
+absl::Status MigrateSqlite(SqliteDatabase* database, absl::Span<const char* const> migrations,
+                           int64_t usable_from) {
   IPP_ASSIGN_OR_RETURN(const int64_t tables,
                        ReadNumber(database, "SELECT count(*) FROM sqlite_schema"));
   IPP_ASSIGN_OR_RETURN(const int64_t owner, ReadNumber(database, "PRAGMA application_id"));
@@ -182,13 +194,17 @@ absl::Status MigrateSqlite(SqliteDatabase* database, absl::Span<const char* cons
   }
   const auto newest = static_cast<int64_t>(migrations.size());
   if (version > newest) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("it was written by a newer release: its schema has version ", version,
-                     ", this release knows up to ", newest));
+    return CheckNewerSchema(version, newest, [database] {
+      return ReadNumber(database, "SELECT usable_from FROM log");
+    });
   }
   for (; version < newest; ++version) {
     IPP_RETURN_IF_ERROR(database->InTransaction([&]() -> absl::Status {
       IPP_RETURN_IF_ERROR(database->Execute(migrations[version]));
+      if (version + 1 >= kSaysUsableFrom) {
+        IPP_RETURN_IF_ERROR(
+            database->Execute(absl::StrCat("UPDATE log SET usable_from = ", usable_from)));
+      }
       return database->Execute(absl::StrCat("PRAGMA application_id = ", kApplicationId,
                                             "; PRAGMA user_version = ", version + 1));
     }));
