@@ -31,7 +31,7 @@ struct PostgresOptions {
 
 // A store in PostgreSQL 14 or newer, shared by any number of replicas. A database holds one log, in
 // the schema `ipp_gateway`, which the first replica creates and migrates. A schema of a newer
-// release is refused. See ../store.h for the algorithm.
+// release is used as it is, or refused if that says so. See ../store.h for the algorithm.
 //
 // * Three connections: a writer with group commit, a reader, and one that listens for what other
 //   replicas append. Each is opened again when it is lost; the pauses between attempts grow up to 2

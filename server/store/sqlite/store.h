@@ -19,7 +19,7 @@ struct SqliteOptions {
 // A store in one SQLite file (WAL mode, synchronous=FULL), with one connection for writing and one
 // for reading. Only one process can use the file: it is locked, and a second gateway fails to open
 // it (FAILED_PRECONDITION). The schema has a version and is migrated here (sqlite/schema.h); a file
-// of a newer version is refused.
+// of a newer version is used as it is, or refused if that says so.
 //
 // Blocks until the file is open. Errors name the path. `clock` and `metrics` must outlive the
 // store.
