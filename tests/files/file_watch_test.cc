@@ -52,9 +52,9 @@ class Watched : public ::testing::Test {
                          .refused = &refused_});
   }
   // Looks several times; the lines that the log has got.
-  static long Look(WatchedFiles& files, std::string* log) {
+  long Look(WatchedFiles& files, std::string* log) {
     testing::internal::CaptureStderr();
-    for (int i = 0; i < 3; ++i) files.LookAgain();
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(files.LookAgain().ok(), refused_.value() == 0);
     *log = testing::internal::GetCapturedStderr();
     return std::count(log->begin(), log->end(), '\n');
   }
