@@ -8,10 +8,10 @@
 
 namespace ipp::store {
 
-absl::Status CheckNewerSchema(int64_t version, int64_t known,
+absl::Status CheckNewerSchema(int64_t version, int64_t known, const Usable& usable,
                               absl::FunctionRef<absl::StatusOr<int64_t>()> usable_from) {
   std::string needed;
-  if (known >= kSaysUsableFrom) {
+  if (known >= usable.said_from) {
     IPP_ASSIGN_OR_RETURN(const int64_t from, usable_from());
     if (from <= known) {
       LogInfo("the store's schema is of a newer release, which this one can use",

@@ -205,7 +205,7 @@ absl::StatusOr<int64_t> ReadVersion(PostgresConnection* connection) {
 }
 
 absl::Status Migrate(PostgresConnection* connection, absl::Span<const char* const> migrations,
-                     int64_t usable_from) {
+                     const Usable& usable) {
   const auto newest = static_cast<int64_t>(migrations.size());
   // Read again under the lock: another replica may have migrated meanwhile.
   IPP_ASSIGN_OR_RETURN(int64_t version, ReadVersion(connection));
@@ -224,8 +224,8 @@ absl::Status Migrate(PostgresConnection* connection, absl::Span<const char* cons
   }
   for (; version < newest; ++version) absl::StrAppend(&sql, migrations[version], ";");
   absl::StrAppend(&sql, "UPDATE ipp_gateway.schema_version SET version = ", newest);
-  if (newest >= kSaysUsableFrom) {
-    absl::StrAppend(&sql, "; UPDATE ipp_gateway.log SET usable_from = ", usable_from);
+  if (newest >= usable.said_from) {
+    absl::StrAppend(&sql, "; UPDATE ipp_gateway.log SET usable_from = ", usable.usable_from);
   }
   IPP_RETURN_IF_ERROR(connection->Execute(sql, kLimit).status());
   LogInfo("store schema migrated", {{"version", absl::StrCat(newest)}});
@@ -237,11 +237,11 @@ absl::Status Migrate(PostgresConnection* connection, absl::Span<const char* cons
 absl::Span<const char* const> PostgresMigrations() { return kMigrations; }
 
 absl::Status MigratePostgres(PostgresConnection* connection,
-                             absl::Span<const char* const> migrations, int64_t usable_from) {
+                             absl::Span<const char* const> migrations, const Usable& usable) {
   const auto newest = static_cast<int64_t>(migrations.size());
   IPP_ASSIGN_OR_RETURN(const int64_t version, ReadVersion(connection));
   if (version > newest) {
-    return CheckNewerSchema(version, newest, [connection] {
+    return CheckNewerSchema(version, newest, usable, [connection] {
       return ReadNumber(connection, "SELECT usable_from FROM ipp_gateway.log");
     });
   }
@@ -253,7 +253,7 @@ absl::Status MigratePostgres(PostgresConnection* connection,
                                                  kMigrationLock, ")"),
                                     kLimit)
                           .status());
-  absl::Status status = Migrate(connection, migrations, usable_from);
+  absl::Status status = Migrate(connection, migrations, usable);
   if (status.ok()) status = connection->Execute("COMMIT", kLimit).status();
   if (!status.ok()) connection->Execute("ROLLBACK", kLimit).IgnoreError();
   return status;

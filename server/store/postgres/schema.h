@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cstdint>
-
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "server/store/postgres/connection.h"
@@ -14,6 +12,8 @@ namespace ipp::store {
 // one: schema_version.h.
 absl::Span<const char* const> PostgresMigrations();
 
+inline constexpr Usable kPostgresUsable = {.said_from = 9, .usable_from = 9};
+
 // Migrates the schema to the latest version in one transaction, under a lock: when several replicas
 // start at once, the first one does it. A schema of a newer version is left as it is, if its
 // release says that this one can use it. FAILED_PRECONDITION, with nothing changed, if not, and for
@@ -21,6 +21,6 @@ absl::Span<const char* const> PostgresMigrations();
 // right to change it can run the gateway.
 absl::Status MigratePostgres(PostgresConnection* connection,
                              absl::Span<const char* const> migrations,
-                             int64_t usable_from = kUsableFrom);
+                             const Usable& usable = kPostgresUsable);
 
 }  // namespace ipp::store

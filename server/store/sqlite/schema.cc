@@ -184,7 +184,7 @@ absl::Status CheckSqliteIsKnown(SqliteDatabase* database) {
 }
 
 absl::Status MigrateSqlite(SqliteDatabase* database, absl::Span<const char* const> migrations,
-                           int64_t usable_from) {
+                           const Usable& usable) {
   IPP_ASSIGN_OR_RETURN(const int64_t tables,
                        ReadNumber(database, "SELECT count(*) FROM sqlite_schema"));
   IPP_ASSIGN_OR_RETURN(const int64_t owner, ReadNumber(database, "PRAGMA application_id"));
@@ -194,16 +194,16 @@ absl::Status MigrateSqlite(SqliteDatabase* database, absl::Span<const char* cons
   }
   const auto newest = static_cast<int64_t>(migrations.size());
   if (version > newest) {
-    return CheckNewerSchema(version, newest, [database] {
+    return CheckNewerSchema(version, newest, usable, [database] {
       return ReadNumber(database, "SELECT usable_from FROM log");
     });
   }
   for (; version < newest; ++version) {
     IPP_RETURN_IF_ERROR(database->InTransaction([&]() -> absl::Status {
       IPP_RETURN_IF_ERROR(database->Execute(migrations[version]));
-      if (version + 1 >= kSaysUsableFrom) {
+      if (version + 1 >= usable.said_from) {
         IPP_RETURN_IF_ERROR(
-            database->Execute(absl::StrCat("UPDATE log SET usable_from = ", usable_from)));
+            database->Execute(absl::StrCat("UPDATE log SET usable_from = ", usable.usable_from)));
       }
       return database->Execute(absl::StrCat("PRAGMA application_id = ", kApplicationId,
                                             "; PRAGMA user_version = ", version + 1));

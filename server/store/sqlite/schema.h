@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cstdint>
-
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "server/store/schema_version.h"
@@ -13,12 +11,14 @@ namespace ipp::store {
 // What a step may do without an end to older releases: schema_version.h.
 absl::Span<const char* const> SqliteMigrations();
 
+inline constexpr Usable kSqliteUsable = {.said_from = 10, .usable_from = 10};
+
 // Migrates the schema to the latest version. Each step is one transaction, together with the new
 // version number (PRAGMA user_version). A file of a newer version is left as it is, if its release
 // says that this one can use it. FAILED_PRECONDITION, with nothing changed, if not, and for a file
 // of another program.
 absl::Status MigrateSqlite(SqliteDatabase* database, absl::Span<const char* const> migrations,
-                           int64_t usable_from = kUsableFrom);
+                           const Usable& usable = kSqliteUsable);
 
 // FAILED_PRECONDITION if the file has a newer version than this release's: for what must know all
 // that is in it.
