@@ -20,6 +20,7 @@
 #include "server/base/status_macros.h"
 #include "server/grpc_port/connection_gate.h"
 #include "server/grpc_port/library_log.h"
+#include "server/rpc/health.pb.h"
 #include "server/rpc/services/services.h"
 
 namespace ipp::rpc {
@@ -108,6 +109,8 @@ class RpcServerImpl final : public RpcServer {
   absl::Status Listen(const ServerOptions& options) {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    // Links the descriptor that reflection needs to describe the health service.
+    grpc::health::v1::HealthCheckRequest::descriptor();
     services_.push_back(NewDeviceService(&service_));
     services_.push_back(NewEnrollmentService(&service_));
     services_.push_back(NewLocationService(&service_));

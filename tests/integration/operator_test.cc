@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/empty.pb.h"
@@ -151,37 +150,56 @@ TEST(Readiness, Is503WhileTheGatewayDrains) {
   drain.join();
 }
 
-TEST(Reflection, ListsTheServices) {
-  GatewayBed bed;
+// The fields of a message that have a number and a length.
+std::vector<std::string> Fields(const std::string& from, int number) {
+  google::protobuf::Empty message;
+  EXPECT_TRUE(message.ParseFromString(from));
+  std::vector<std::string> found;
+  const auto& fields = message.GetReflection()->GetUnknownFields(message);
+  for (int i = 0; i < fields.field_count(); ++i) {
+    if (fields.field(i).number() == number) found.push_back(fields.field(i).length_delimited());
+  }
+  return found;
+}
+
+// Asks the reflection service; the fields of the answer that have a number.
+std::vector<std::string> Reflect(GatewayBed& bed, const std::string& request, int number) {
   RawStream stream(bed.gateway.channel(),
-                   "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
-                   std::string("\x3a\x01*"));  // ServerReflectionRequest{list_services: "*"}
+                   "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", request);
   const std::optional<std::string> bytes = stream.Next();
-  ASSERT_TRUE(bytes.has_value());
-  // ServerReflectionResponse.list_services_response (6) .service (1) .name (1)
-  const auto messages = [](const std::string& from, int number) {
-    google::protobuf::Empty message;
-    EXPECT_TRUE(message.ParseFromString(from));
-    std::vector<std::string> found;
-    const auto& fields = message.GetReflection()->GetUnknownFields(message);
-    for (int i = 0; i < fields.field_count(); ++i) {
-      if (fields.field(i).number() == number) found.push_back(fields.field(i).length_delimited());
-    }
-    return found;
-  };
+  EXPECT_TRUE(bytes.has_value());
+  return bytes.has_value() ? Fields(*bytes, number) : std::vector<std::string>();
+}
+
+std::vector<std::string> ReflectedServices(GatewayBed& bed) {
   std::vector<std::string> names;
-  for (const std::string& list : messages(*bytes, 6)) {
-    for (const std::string& service : messages(list, 1)) {
-      for (const std::string& name : messages(service, 1)) {
-        if (absl::StartsWith(name, "kustom.")) names.push_back(name);
-      }
+  // ServerReflectionRequest{list_services: "*"}; list_services_response (6) .service (1) .name (1)
+  for (const std::string& list : Reflect(bed, "\x3a\x01*", 6)) {
+    for (const std::string& service : Fields(list, 1)) {
+      for (const std::string& name : Fields(service, 1)) names.push_back(name);
     }
   }
-  EXPECT_THAT(names, testing::UnorderedElementsAre(
-                         "kustom.ipp.v1.DeviceService", "kustom.ipp.v1.EnrollmentService",
-                         "kustom.ipp.v1.LocationService", "kustom.ipp.v1.OutcomeService",
-                         "kustom.ipp.v1.SessionService", "kustom.ipp.v1.SessionEventService",
-                         "kustom.ipp.v1.SimulationService"));
+  return names;
+}
+
+TEST(Reflection, ListsTheServices) {
+  GatewayBed bed;
+  EXPECT_THAT(ReflectedServices(bed),
+              testing::UnorderedElementsAre(
+                  "kustom.ipp.v1.DeviceService", "kustom.ipp.v1.EnrollmentService",
+                  "kustom.ipp.v1.LocationService", "kustom.ipp.v1.OutcomeService",
+                  "kustom.ipp.v1.SessionService", "kustom.ipp.v1.SessionEventService",
+                  "kustom.ipp.v1.SimulationService", "grpc.health.v1.Health",
+                  "grpc.reflection.v1alpha.ServerReflection"));
+}
+
+TEST(Reflection, DescribesAllThatItLists) {
+  GatewayBed bed;
+  for (const std::string& name : ReflectedServices(bed)) {
+    // ServerReflectionRequest{file_containing_symbol: name}; file_descriptor_response (4)
+    const std::string request = absl::StrCat("\x22", std::string(1, char(name.size())), name);
+    EXPECT_EQ(Reflect(bed, request, 4).size(), 1u) << name;
+  }
 }
 
 // What `top -H` and a debugger show. A thread takes its name when it first runs.
