@@ -3,9 +3,12 @@
 #include <cstdint>
 
 #include "absl/random/random.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "client/create_tries.h"
+#include "client/error_status.h"
+#include "client/utf8.h"
 #include "kustom/ipp/v1/enrollment.grpc.pb.h"
 #include "kustom/ipp/v1/session.grpc.pb.h"
 #include "kustom/ipp/v1/simulation.grpc.pb.h"
@@ -18,7 +21,14 @@ namespace v1 = kustom::ipp::v1;
 template <typename Request>
 grpc::Status Repeat(Request* request, const CreateOptions& options,
                     const std::function<grpc::Status(grpc::ClientContext*)>& call) {
-  if (request->request_id().empty()) request->set_request_id(NewRequestId());
+  const bool new_id = request->request_id().empty();
+  if (new_id) request->set_request_id(NewRequestId());
+  if (const auto field = FieldNotUtf8(*request)) {
+    // An earlier create with the caller's id may have any outcome.
+    return ErrorStatus(grpc::StatusCode::INVALID_ARGUMENT,
+                       absl::StrCat(*field, ": is not UTF-8 text; this request was not sent"),
+                       "INVALID_REQUEST", new_id ? Outcome::kNotSent : Outcome::kUnknown);
+  }
   const auto now = [&options] { return options.now ? options.now() : absl::Now(); };
   absl::BitGen random;
   const absl::Time end = now() + options.timeout;

@@ -11,6 +11,7 @@
 #include "client/ippctl/config_file.h"
 #include "client/ippctl/file_text.h"
 #include "client/ippctl/help.h"
+#include "client/utf8.h"
 #include "ippclient/version.h"
 
 namespace ipp::ippctl {
@@ -43,6 +44,12 @@ class App {
       : args_(std::move(args)), environment_(environment), commands_(AllCommands()) {}
 
   int Run() {
+    for (size_t i = 0; i < args_.size(); ++i) {
+      if (client::IsUtf8(args_[i])) continue;
+      return Wrong(absl::StrCat("argument ", i + 1,
+                                " is not UTF-8: does the terminal use another character set?"),
+                   "ippctl --help");
+    }
     if (const absl::Status status = Take(GlobalFlags(), true); !status.ok()) {
       return Wrong(status.message(), "ippctl --help");
     }

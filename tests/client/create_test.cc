@@ -212,6 +212,23 @@ TEST_F(Create, DoesNotSayNotSentWhenAnEarlierTryMayHaveGotThrough) {
   EXPECT_EQ(DecodeError(Session()).outcome, Outcome::kRejected);
 }
 
+// The gateway cannot read such a request, and gRPC's own error would say nothing of the money.
+TEST_F(Create, DoesNotSendTextThatIsNotUtf8) {
+  request_.add_order_items()->set_name("Kaffee");
+  request_.add_order_items()->set_name("Caf\xe9");  // Latin-1
+  const grpc::Status status = Session();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), testing::HasSubstr("order_items[1].name"));
+  EXPECT_EQ(DecodeError(status).reason, "INVALID_REQUEST");
+  EXPECT_EQ(DecodeError(status).outcome, Outcome::kNotSent);
+  EXPECT_THAT(ids_, IsEmpty());
+
+  // An earlier create with the same id may have got through.
+  request_.set_request_id(NewRequestId());
+  EXPECT_EQ(DecodeError(Session()).outcome, Outcome::kUnknown);
+  EXPECT_THAT(ids_, IsEmpty());
+}
+
 TEST_F(Create, MakesAnIdBeforeTheFirstTryAndKeepsIt) {
   answers_ = {NotSent(), NotSent()};
   EXPECT_TRUE(Session().ok());

@@ -28,6 +28,11 @@ INSTANTIATE_TEST_SUITE_P(
     All, IppctlRefuses,
     ::testing::ValuesIn(std::vector<BadInput>{
         {"NoCommand", {}, "ippctl: a command is missing\nSee ippctl --help\n"},
+        {"NotUtf8",
+         {"devices", "list", "--location", "Caf\xe9"},
+         "ippctl: argument 4 is not UTF-8: does the terminal use another character set?\nSee "
+         "ippctl "
+         "--help\n"},
         {"UnknownGroup",
          {"sesions"},
          "ippctl: unknown command sesions; did you mean sessions?\nSee ippctl --help\n"},
