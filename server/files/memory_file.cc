@@ -40,7 +40,9 @@ absl::StatusOr<int> NewFile(absl::string_view text) {
 absl::StatusOr<MemoryFile> MemoryFile::Make(absl::string_view text) {
   const absl::StatusOr<int> fd = NewFile(text);
   if (!fd.ok()) return fd.status();
-  return MemoryFile(*fd);
+  MemoryFile file(*fd);
+  if (access(file.path().c_str(), R_OK) != 0) return Failure("/proc must be mounted");
+  return file;
 }
 
 MemoryFile::MemoryFile(MemoryFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}

@@ -12,7 +12,7 @@ namespace ipp::files {
 // what they find is always what the gateway has checked. Thread-safe.
 class MemoryFile {
  public:
-  // RESOURCE_EXHAUSTED if the kernel gives none.
+  // RESOURCE_EXHAUSTED if the kernel gives none, or /proc is not there, in which its path is.
   static absl::StatusOr<MemoryFile> Make(absl::string_view text);
 
   MemoryFile(MemoryFile&& other) noexcept;

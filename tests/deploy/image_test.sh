@@ -106,6 +106,8 @@ mount -t proc proc /proc
 mount --bind "$ROOT" "$ROOT"
 mount --bind "$WORK/secrets" "$ROOT/run/secrets"
 mount --rbind /dev "$ROOT/dev"
+mkdir -p "$ROOT/proc" # as every container has it
+mount -t proc proc "$ROOT/proc"
 mount -o remount,bind,ro "$ROOT"
 ! touch "$ROOT/tmp/x" 2>/dev/null || fail "the root is not read-only"
 [ ! -e "$ROOT/bin/sh" ] && [ ! -e "$ROOT/usr/bin/sh" ] || fail "there is a shell"

@@ -24,6 +24,7 @@ DOCUMENTS["replicated, gateway-api/webhooks"] = bed.overlay("replicated", WEBHOO
 # What a person would put in place of each placeholder.
 FILLED = {
     "api-key": "an-api-key",
+    "dsn": "host=database dbname=ipp user=ipp sslmode=disable",
     "webhook-secrets": "whsec_" + base64.b64encode(b"a signing key of the test").decode(),
     "order-service.sha256": "0123456789abcdef" * 4,
 }

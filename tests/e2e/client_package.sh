@@ -68,6 +68,7 @@ CMAKE
 
 # start_payer NAME ARGUMENTS...: until its session is on the phone; sets PAYER and SESSION.
 start_payer() {
+  rm -f "$WORK/$1.out"  # or what an earlier one has said would be waited for
   timeout 120 "$SHOP/$1" "${@:2}" >"$WORK/$1.out" 2>&1 &
   PAYER=$!
   PIDS+=("$PAYER")

@@ -54,7 +54,10 @@ class Watched : public ::testing::Test {
   // Looks several times; the lines that the log has got.
   long Look(WatchedFiles& files, std::string* log) {
     testing::internal::CaptureStderr();
-    for (int i = 0; i < 3; ++i) EXPECT_EQ(files.LookAgain().ok(), refused_.value() == 0);
+    for (int i = 0; i < 3; ++i) {
+      const bool in_use = files.LookAgain().ok();
+      EXPECT_EQ(in_use, refused_.value() == 0);
+    }
     *log = testing::internal::GetCapturedStderr();
     return std::count(log->begin(), log->end(), '\n');
   }

@@ -270,7 +270,7 @@ TEST(ReplicasOutage, OfTheDatabaseUnderLoadLosesNothingThatWasTaken) {
   }
 }
 
-// In a rolling update: old ones run, also over new connections, while none of them starts any more.
+// In a rolling update: old ones run, also over new connections, and can be started again.
 TEST(ReplicasUpdate, LeavesOldReplicasAtWorkOnANewerSchema) {
   ReplicasBed bed;
   EventFeed on_b(bed.b->channel(), kFromOldest);
@@ -282,8 +282,10 @@ TEST(ReplicasUpdate, LeavesOldReplicasAtWorkOnANewerSchema) {
   EXPECT_EQ(Deliver(*bed.a, MakeWebhook(2, "session.activated", 1)).code, 200);
   EXPECT_THAT(EventIds(Read(on_b, 2)), testing::ElementsAre("kevt_1", "kevt_2"));
   EXPECT_GT(bed.a->Metric("ipp_store_reconnects_total"), 0);
-  const auto old = App::Start(bed.NewConfig("c"));
-  EXPECT_THAT(old.status().message(), HasSubstr("written by a newer release"));
+  EXPECT_TRUE(App::Start(bed.NewConfig("c")).ok());
+  bed.database.Execute("UPDATE ipp_gateway.log SET usable_from = 1000");
+  const auto refused = App::Start(bed.NewConfig("d"));
+  EXPECT_THAT(refused.status().message(), HasSubstr("written by a newer release"));
 }
 
 // `b` alone is cut off, and finds another way once its file with the connection string tells one.
