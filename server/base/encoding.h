@@ -30,8 +30,8 @@ inline std::optional<std::string> DecodeBase64Url(absl::string_view text) {
   return bytes;
 }
 
-// Decodes hexadecimal text of an even length that is known to be such. Not absl's function: which one
-// there is depends on Abseil's version.
+// Decodes hexadecimal text of an even length that is known to be such. Not absl's function: which
+// one there is depends on Abseil's version.
 inline std::string BytesOfHex(absl::string_view hex) {
   const auto digit = [](char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; };
   std::string bytes;
