@@ -109,9 +109,18 @@ class Batch {
   }
 
   // Retention goes by `updated_at`. What a gateway with a slow clock has just written must not be
-  // removed by another one, or by the same one after its clock was set right.
+  // removed by another one, or by the same one after its clock was set right. A session whose time
+  // was left as it is has no news, only a note.
   void StampByTheStore(Writes* writes) const {
-    if (writes->session) RaiseTo(writes_.recorded_at, &writes->session->updated_at);
+    if (writes->session) {
+      SessionRecord& record = *writes->session;
+      const SessionRecord* before =
+          Current(SessionKey(record.merchant_id, record.session.session_id()), writes_.sessions,
+                  reads_.sessions);
+      if (before == nullptr || before->updated_at != record.updated_at) {
+        RaiseTo(writes_.recorded_at, &record.updated_at);
+      }
+    }
     if (writes->intent) RaiseTo(writes_.recorded_at, &writes->intent->updated_at);
   }
   static void RaiseTo(absl::Time least, absl::Time* time) { *time = std::max(*time, least); }

@@ -112,6 +112,26 @@ TEST_P(StoreContract, DatesWhatIsWrittenNoEarlierThanItsCommit) {
   }
 }
 
+// A note is no news: the pauses of the reconciler and retention go by the time of the last news.
+TEST_P(StoreContract, LeavesTheTimeOfTheLastNewsAloneWhenANoteIsWritten) {
+  SessionRecord record = Record("s1");
+  record.updated_at = bed_->clock.Now();
+  ASSERT_TRUE(Commit(*store_, Put(record)).ok());
+  const absl::Time news = Find(*store_, "s1")->updated_at;
+  bed_->clock.Advance(absl::Hours(1));
+  Transaction note;
+  note.merchant_id = "PM1";
+  note.session_id = "s1";
+  note.decide = [](const Snapshot& snapshot) {
+    Writes writes{.session = snapshot.session};
+    writes.session->missing_since = absl::UnixEpoch();
+    return writes;
+  };
+  ASSERT_TRUE(Commit(*store_, std::move(note)).ok());
+  EXPECT_EQ(Find(*store_, "s1")->missing_since, absl::UnixEpoch());
+  EXPECT_EQ(Find(*store_, "s1")->updated_at, news);
+}
+
 TEST_P(StoreContract, GivesBackWhatWasDecided) {
   for (const bool writes_something : {true, false}) {
     Transaction transaction = Append("e1");
