@@ -114,8 +114,8 @@ class AppFilesImpl final : public AppFiles {
       warnings->insert(warnings->end(), first->warnings.begin(), first->warnings.end());
       if (copy != nullptr) {
         auto made = files::MemoryFile::Make(first->pem);
-        if (made.ok()) copy->emplace(*std::move(made));
         status = made.status();
+        if (made.ok()) copy->emplace(*std::move(made));
       }
     }
     if (!status.ok()) problems->emplace_back(status.message());
