@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -40,6 +41,12 @@ class WriteBackend {
   virtual absl::StatusOr<LogBounds> BeginEpoch(const NewEpoch& epoch) = 0;
   virtual absl::StatusOr<LogBounds> ReadBounds() = 0;
 
+  // Runs `body` in a transaction and commits it; OK: what it wrote is durable. An error of `body`
+  // ends the transaction without writing. `body` may run more than once. `now`: the time, unless the
+  // database's own clock is used.
+  virtual absl::Status InShared(absl::Time now,
+                                absl::FunctionRef<absl::Status(SharedTables&)> body) = 0;
+
   struct Trimmed {
     bool more = false;   // there may be more to remove
     int64_t oldest = 0;  // the first position that is kept; 0: not known
@@ -73,6 +80,7 @@ class ReadBackend {
   virtual absl::StatusOr<std::vector<StoredEvent>> ReadEvents(int64_t after, int limit) = 0;
   virtual absl::StatusOr<int64_t> FindPosition(absl::Time time) = 0;
   virtual absl::StatusOr<LogBounds> ReadBounds() = 0;
+  virtual SharedReads& shared() = 0;
   // The bytes that the store takes up, with its indexes and its write-ahead log where that is a
   // file beside it.
   virtual absl::StatusOr<int64_t> SizeBytes() = 0;

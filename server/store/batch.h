@@ -17,8 +17,6 @@
 // another, and what is written. Pure; no database here.
 namespace ipp::store {
 
-using SessionKey = std::pair<std::string, std::string>;  // merchant, session
-
 // The keys that a batch reads, each once.
 struct BatchKeys {
   std::set<std::string> dedup_keys;

@@ -98,6 +98,11 @@ void QueuedStore::FindPosition(absl::Time time, Done<int64_t> done) {
   PushRead([time](ReadBackend& reader) { return reader.FindPosition(time); }, std::move(done));
 }
 
+void QueuedStore::ReadShared(SharedRead read, Done<std::any> done) {
+  PushRead([read = std::move(read)](ReadBackend& reader) { return read(reader.shared()); },
+           std::move(done));
+}
+
 // Reads the database: between a commit and its Publish() the bounds in memory are older than what a
 // read may already have seen.
 void QueuedStore::RefreshBounds(Done<LogBounds> done) {

@@ -102,6 +102,10 @@ void QueuedStore::BeginEpoch(NewEpoch epoch, Done<LogBounds> done) {
   PushWrite(EpochCall{epoch, std::move(done)});
 }
 
+void QueuedStore::ChangeShared(SharedChange change, Done<std::any> done) {
+  PushWrite(SharedCall{std::move(change), std::move(done)});
+}
+
 void QueuedStore::WriteLoop() {
   const auto interval = absl::ToChronoNanoseconds(options_.maintenance_interval);
   auto maintain_at = steady_clock::now() + interval;
@@ -123,15 +127,21 @@ void QueuedStore::WriteLoop() {
 }
 
 // Handles the calls in order. Adjacent transactions form one commit; a call of another kind ends
-// it. After an error of the database the rest is not tried.
+// it. Changes of shared subscriptions concern other rows than everything else: they come last, in
+// one transaction. After an error of the database the rest is not tried.
 void QueuedStore::DoWrites(std::vector<WriteCall> writes) {
   absl::Status trouble;
   std::vector<CommitCall> batch;
+  std::vector<SharedCall> shared;
   const auto commit = [&] {
     if (!batch.empty()) trouble = CommitBatch(std::move(batch));
     batch.clear();
   };
   for (WriteCall& write : writes) {
+    if (auto* change = std::get_if<SharedCall>(&write)) {
+      shared.push_back(std::move(*change));
+      continue;
+    }
     auto* transaction = std::get_if<CommitCall>(&write);
     if (transaction == nullptr && trouble.ok()) commit();
     if (!trouble.ok()) {
@@ -148,6 +158,7 @@ void QueuedStore::DoWrites(std::vector<WriteCall> writes) {
     }
   }
   if (trouble.ok()) commit();
+  DoShared(std::move(shared), trouble);
 }
 
 void QueuedStore::Fail(WriteCall& call, const absl::Status& trouble) {

@@ -63,6 +63,8 @@ class QueuedStore : public Store {
   void AreSettled(std::vector<IntentKey> creates, Done<std::vector<bool>> done) final;
   void CountIntents(Done<IntentCounts> done) final;
   void OrphanIntents(Orphans which, Done<std::vector<IntentRecord>> done) final;
+  void ChangeShared(SharedChange change, Done<std::any> done) final;
+  void ReadShared(SharedRead read, Done<std::any> done) final;
   absl::Time Now() const final;
   bool exclusive() const final { return exclusive_; }
   void ReadEvents(int64_t after, int limit, Done<std::vector<StoredEvent>> done) final;
@@ -93,6 +95,9 @@ class QueuedStore : public Store {
   // Each returns the error of the database; OK also when one transaction failed by a fault of its
   // own.
   absl::Status CommitBatch(std::vector<CommitCall> batch);
+  // The changes of one batch; each fails if there is trouble.
+  void DoShared(std::vector<SharedCall> changes, absl::Status trouble);
+  absl::Status CommitShared(std::vector<SharedCall> batch);
   absl::Status Do(LeaseCall& call);
   absl::Status Do(OrphanCall& call);
   absl::Status Do(EpochCall& call);

@@ -79,7 +79,8 @@ std::optional<Cutoffs> RetentionGuard::Next(std::optional<absl::Time> database) 
                  .sessions = now - std::max(retention_.events, retention_.seen),
                  .seen = now - retention_.seen,
                  .creates = now - std::max(retention_.creates, retention_.events),
-                 .tombstones = now - retention_.tombstones};
+                 .tombstones = now - retention_.tombstones,
+                 .settled = now - retention_.settled};
 }
 
 }  // namespace ipp::store

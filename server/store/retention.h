@@ -21,6 +21,9 @@ struct Retention {
   // Tombstones of creates and of sessions. They keep an old request_id from being sent again, and
   // an old session from ending a second time.
   absl::Duration tombstones = absl::Hours(365 * 24);
+  // Sessions of shared subscriptions of which nothing is out or held. Their rows tell a second
+  // acknowledgement of a lease from one that comes too late.
+  absl::Duration settled = absl::Hours(1);
 };
 
 // Everything older than these times is removed or reduced.
@@ -30,6 +33,7 @@ struct Cutoffs {
   absl::Time seen;        // ids of webhooks; removed
   absl::Time creates;     // creates last updated before this become tombstones
   absl::Time tombstones;  // tombstones; removed
+  absl::Time settled;     // idle sessions of shared subscriptions; removed
 };
 
 // Reduces a final session to what shows that it has ended, and how.

@@ -16,6 +16,8 @@
 #include "server/base/trace_context.h"
 #include "server/store/intent.h"
 #include "server/store/log_bounds.h"
+#include "server/store/shared_tables.h"
+#include "server/store/stored_event.h"
 
 // Durable state behind one interface: sessions, the event log, creates (intents), and the ids of
 // received webhooks. QueuedStore implements it over a backend (backend.h); there are two, sqlite/
@@ -30,6 +32,7 @@
 //   belongs to at most one session of a merchant.
 // * intents: creates, by (merchant_id, request_id). See intent.h.
 // * seen: dedup keys of received webhooks.
+// * shared_subscriptions, shared_heads, shared_parked: see shared_tables.h.
 // * log: one row with the identity of the log and, in PostgreSQL, its last position, last
 //   recorded_at and last intent id. Retention keeps the last removed position here (SQLite) or in
 //   log_start (PostgreSQL, so that trimming and commits do not wait for each other).
@@ -51,6 +54,9 @@
 //    because only a commit that writes waits for the synchronous standby.
 // 5. Publish. bounds() moves, the listener runs if events were appended, then the `done` of each
 //    transaction runs on a thread of its own (answers.h), while the writer takes the next batch.
+//
+// Changes of shared subscriptions (ChangeShared) wait in the same queue. Those that the writer takes
+// with one batch are one SQL transaction of their own, after the batch's.
 //
 // Failures. If one transaction breaks a rule of its own (ALREADY_EXISTS, INVALID_ARGUMENT), the
 // batch is rolled back and each of its transactions is committed alone, so that only the faulty one
@@ -122,21 +128,6 @@ struct OpenSessions {
 // An event that a transaction appends. `event.cursor` and `event.recorded_at` are set by the store.
 struct NewEvent {
   kustom::ipp::v1::SessionEvent event;
-};
-
-// A row of the log. `payload` is the serialized SessionEvent with `recorded_at` and without
-// `cursor`. A reader may append the bytes of the cursor field to it, because protobuf merges
-// concatenated messages.
-struct StoredEvent {
-  int64_t position = 0;  // 1, 2, 3 … without gaps, in commit order
-  absl::Time recorded_at;
-  std::string payload;
-  // Copies of fields, for filters.
-  std::string merchant_id;
-  std::string session_id;
-  std::string device_id;
-  kustom::ipp::v1::SessionEventType type = kustom::ipp::v1::SESSION_EVENT_TYPE_UNSPECIFIED;
-  std::string merchant_reference1;
 };
 
 // What a transaction has read.
@@ -234,6 +225,10 @@ class Store {
   // kUnknown, at most `limit` of them; `done` gets the changed records. Waits in the queue of
   // commits.
   virtual void OrphanIntents(Orphans which, Done<std::vector<IntentRecord>> done) = 0;
+  // Runs `change` in a transaction; `done` gets its result when that is durable.
+  virtual void ChangeShared(SharedChange change, Done<std::any> done) = 0;
+  virtual void ReadShared(SharedRead read, Done<std::any> done) = 0;
+
   // The time by which the store dates what it writes: the database's where it has a clock, so that
   // replicas whose clocks differ agree. A time that goes into a record comes from here.
   virtual absl::Time Now() const = 0;

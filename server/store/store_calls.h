@@ -1,5 +1,6 @@
 #pragma once
 
+#include <any>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -64,6 +65,10 @@ struct EpochCall {
   NewEpoch epoch;
   Done<LogBounds> done;
 };
-using WriteCall = std::variant<CommitCall, LeaseCall, OrphanCall, EpochCall>;
+struct SharedCall {
+  SharedChange change;
+  Done<std::any> done;
+};
+using WriteCall = std::variant<CommitCall, LeaseCall, OrphanCall, EpochCall, SharedCall>;
 
 }  // namespace ipp::store

@@ -34,6 +34,10 @@ class SlowDatabase final : public WriteBackend {
     while (begun_ < commits) changed_.Wait(&mutex_);
   }
 
+  absl::Status InShared(absl::Time now,
+                        absl::FunctionRef<absl::Status(SharedTables&)> body) override {
+    return database_->InShared(now, body);
+  }
   absl::StatusOr<BatchReads> Read(const BatchKeys& keys, absl::Time now) override {
     return database_->Read(keys, now);
   }
@@ -80,6 +84,7 @@ class SlowDatabase final : public WriteBackend {
 class FakeReader final : public ReadBackend {
  public:
   explicit FakeReader(FakeDatabase* database) : database_(database) {}
+  SharedReads& shared() override { return database_->shared(); }
   absl::StatusOr<SessionRecord> FindSession(const std::string& m, const std::string& s) override {
     return database_->FindSession(m, s);
   }

@@ -139,6 +139,12 @@ class AlteredStore : public Store {
   void FindPosition(absl::Time time, Done<int64_t> done) override {
     store_->FindPosition(time, std::move(done));
   }
+  void ChangeShared(SharedChange change, Done<std::any> done) override {
+    store_->ChangeShared(std::move(change), std::move(done));
+  }
+  void ReadShared(SharedRead read, Done<std::any> done) override {
+    store_->ReadShared(std::move(read), std::move(done));
+  }
   absl::Time Now() const override { return store_->Now(); }
   LogBounds bounds() const override {
     MutexLock lock(&mutex_);

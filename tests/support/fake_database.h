@@ -21,6 +21,7 @@
 #include "server/store/keepable.h"
 #include "server/store/retention.h"
 #include "server/store/store.h"
+#include "tests/support/fake_shared_tables.h"
 
 // A database in memory: both halves of a store's backend (server/store/backend.h). FakeStore makes
 // a Store of it.
@@ -39,6 +40,7 @@ struct FakeDisk {
   absl::Time last_recorded_at = absl::InfinitePast();
   std::vector<LogEpoch> epochs = {LogEpoch()};
   absl::Time creates_held_until = absl::InfinitePast();
+  FakeSharedRows shared;
 };
 
 class FakeDatabase final : public WriteBackend, public ReadBackend {
@@ -125,6 +127,27 @@ class FakeDatabase final : public WriteBackend, public ReadBackend {
   }
 
   void Abandon(const absl::Status&) override {}
+
+  absl::Status InShared(absl::Time now,
+                        absl::FunctionRef<absl::Status(SharedTables&)> body) override {
+    MutexLock lock(&mutex_);
+    if (absl::Status failure = TakeFailure(); !failure.ok()) return failure;
+    const std::map<int64_t, StoredEvent> log = Log();
+    FakeSharedRows changed = disk_->shared;
+    FakeSharedTables tables(&changed, &log);
+    tables.set_now(now);
+    tables.set_range(Oldest(log), disk_->latest);
+    absl::Status status = body(tables);
+    if (status.ok()) disk_->shared = std::move(changed);
+    return status;
+  }
+  // Its reads are those of the moment of this call.
+  SharedReads& shared() override {
+    MutexLock lock(&mutex_);
+    read_log_ = Log();
+    read_rows_ = disk_->shared;
+    return read_tables_;
+  }
 
   absl::StatusOr<std::vector<SessionRecord>> LeaseDue(const Lease& lease) override {
     MutexLock lock(&mutex_);
@@ -316,6 +339,16 @@ class FakeDatabase final : public WriteBackend, public ReadBackend {
   }
 
  private:
+  std::map<int64_t, StoredEvent> Log() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    std::map<int64_t, StoredEvent> log;
+    for (const StoredEvent& event : disk_->events) log.emplace(event.position, event);
+    return log;
+  }
+  int64_t Oldest(const std::map<int64_t, StoredEvent>& log) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return log.empty() ? disk_->latest + 1 : log.begin()->first;
+  }
+
   static constexpr size_t kPageBytes = 1 << 20;
 
   template <typename Key, typename Record>
@@ -360,6 +393,10 @@ class FakeDatabase final : public WriteBackend, public ReadBackend {
   int commit_failures_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status read_failure_ ABSL_GUARDED_BY(mutex_);
   int read_failures_ ABSL_GUARDED_BY(mutex_) = 0;
+  // For shared(); the reader's thread only.
+  std::map<int64_t, StoredEvent> read_log_;
+  FakeSharedRows read_rows_;
+  FakeSharedTables read_tables_{&read_rows_, &read_log_};
 };
 
 }  // namespace ipp::store

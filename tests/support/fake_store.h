@@ -190,6 +190,22 @@ class FakeStore final : public Store {
   void FindPosition(absl::Time time, Done<int64_t> done) override {
     Run(std::move(done), [=, this] { return database_.FindPosition(time); });
   }
+  void ChangeShared(SharedChange change, Done<std::any> done) override {
+    Run(std::move(done), [=, this]() -> absl::StatusOr<std::any> {
+      std::any result;
+      const absl::Status changed =
+          database_.InShared(clock_->Now(), [&](SharedTables& tables) -> absl::Status {
+            absl::StatusOr<std::any> worked = change.work(tables);
+            if (worked.ok()) result = *std::move(worked);
+            return worked.status();
+          });
+      if (!changed.ok()) return changed;
+      return result;
+    });
+  }
+  void ReadShared(SharedRead read, Done<std::any> done) override {
+    Run(std::move(done), [=, this] { return read(database_.shared()); });
+  }
   absl::Time Now() const override {
     MutexLock lock(&mutex_);
     return clock_->Now() + ahead_;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
 #include "server/store/postgres/rows.h"
+#include "server/store/postgres/shared_tables.h"
 
 namespace ipp::store {
 namespace {
@@ -53,7 +54,7 @@ constexpr char kSettled[] =
 }  // namespace
 
 std::vector<PostgresStatement> PostgresReaderStatements() {
-  return {
+  std::vector<PostgresStatement> statements = {
       {"by_session", absl::StrCat("SELECT ", kPostgresSessionColumns,
                                   " FROM ipp_gateway.sessions s WHERE merchant_id = $1::bytea AND "
                                   "session_id = $2::bytea")},
@@ -80,6 +81,10 @@ std::vector<PostgresStatement> PostgresReaderStatements() {
        "pg_catalog.pg_class c WHERE c.relnamespace = 'ipp_gateway'::regnamespace AND c.relkind = "
        "'r'"},
   };
+  for (PostgresStatement& statement : PostgresSharedReadStatements()) {
+    statements.push_back(std::move(statement));
+  }
+  return statements;
 }
 
 absl::StatusOr<PostgresRows> PostgresReader::Run(const char* name, PostgresArguments arguments) {

@@ -19,7 +19,7 @@ std::vector<PostgresStatement> PostgresReaderStatements();
 // The statements of the reader thread, and of the listener thread for the bounds. Each call sees
 // what was committed when it begins; none waits for the writer. While the database is away a call
 // fails at once, except for the one that happens to try a new connection.
-class PostgresReader final : public ReadBackend {
+class PostgresReader final : public ReadBackend, public SharedReads {
  public:
   PostgresReader(ReconnectingConnection::Options connection, const PostgresLimits& limits)
       : connection_(std::move(connection)), limits_(limits) {}
@@ -37,7 +37,15 @@ class PostgresReader final : public ReadBackend {
   absl::StatusOr<std::vector<StoredEvent>> ReadEvents(int64_t after, int limit) override;
   absl::StatusOr<int64_t> FindPosition(absl::Time time) override;
   absl::StatusOr<LogBounds> ReadBounds() override;
+  SharedReads& shared() override { return *this; }
   absl::StatusOr<int64_t> SizeBytes() override;
+
+  absl::StatusOr<std::vector<SharedRecord>> List(const std::string* caller) override;
+  absl::StatusOr<std::optional<SharedCounts>> Count(int64_t id, absl::Time now) override;
+  absl::StatusOr<std::vector<SharedParked>> ListParked(int64_t id, int64_t after,
+                                                       int limit) override;
+  absl::StatusOr<std::vector<SharedHead>> Heads(int64_t id,
+                                                const std::vector<SessionKey>& sessions) override;
 
   ReconnectingConnection& connection() { return connection_; }
 

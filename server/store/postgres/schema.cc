@@ -177,6 +177,63 @@ ALTER TABLE ipp_gateway.log ADD COLUMN creates_held_until bigint NOT NULL DEFAUL
     "CREATE INDEX intents_listed ON ipp_gateway.intents (merchant_id, state, id)",
     // From which version on a release can use this schema: see schema_version.h.
     "ALTER TABLE ipp_gateway.log ADD COLUMN usable_from bigint NOT NULL DEFAULT 0",
+    // Shared subscriptions: see shared_tables.h.
+    R"sql(
+CREATE TABLE ipp_gateway.shared_subscriptions (
+  id bigint PRIMARY KEY,
+  caller bytea NOT NULL,
+  name bytea NOT NULL,
+  spec bytea NOT NULL,
+  read_position bigint NOT NULL,
+  due_floor bigint NOT NULL,
+  created_at bigint NOT NULL,
+  last_used_at bigint NOT NULL,
+  UNIQUE (caller, name)
+);
+CREATE TABLE ipp_gateway.shared_heads (
+  subscription bigint NOT NULL,
+  merchant_id bytea NOT NULL,
+  session_id bytea NOT NULL,
+  position bigint NOT NULL,           -- 0: nothing is out or held
+  redriven boolean NOT NULL,
+  settled_through bigint NOT NULL,
+  attempts bigint NOT NULL,
+  lease bigint NOT NULL,              -- 0: none
+  out boolean NOT NULL,
+  leased_until bigint NOT NULL,
+  due_at bigint NOT NULL,
+  first_at bigint NOT NULL,
+  recorded_at bigint NOT NULL,
+  consumer bytea NOT NULL,
+  last_error bytea NOT NULL,
+  settled bytea NOT NULL,             -- leases, eight bytes each
+  settled_at bigint NOT NULL,
+  PRIMARY KEY (subscription, merchant_id, session_id)
+);
+CREATE INDEX shared_heads_due ON ipp_gateway.shared_heads (subscription, due_at)
+  WHERE position > 0;
+CREATE INDEX shared_heads_idle ON ipp_gateway.shared_heads (settled_at) WHERE position = 0;
+CREATE TABLE ipp_gateway.shared_parked (
+  subscription bigint NOT NULL,
+  position bigint NOT NULL,
+  event_id bytea NOT NULL,
+  recorded_at bigint NOT NULL,
+  merchant_id bytea NOT NULL,
+  session_id bytea NOT NULL,
+  attempts bigint NOT NULL,
+  first_at bigint NOT NULL,
+  parked_at bigint NOT NULL,
+  reason bytea NOT NULL,
+  consumer bytea NOT NULL,
+  redriving boolean NOT NULL,
+  payload bytea NOT NULL,
+  PRIMARY KEY (subscription, position)
+);
+CREATE INDEX shared_parked_redriving ON ipp_gateway.shared_parked
+  (subscription, merchant_id, session_id) WHERE redriving;
+CREATE INDEX IF NOT EXISTS events_by_session ON ipp_gateway.events
+  (merchant_id, session_id, position);
+)sql",
 };
 
 absl::StatusOr<int64_t> ReadNumber(PostgresConnection* connection, const std::string& sql) {

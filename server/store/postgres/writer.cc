@@ -8,6 +8,7 @@
 #include "server/base/status_macros.h"
 #include "server/store/postgres/epochs.h"
 #include "server/store/postgres/rows.h"
+#include "server/store/postgres/shared_tables.h"
 #include "server/store/store_calls.h"
 
 namespace ipp::store {
@@ -252,6 +253,27 @@ absl::StatusOr<std::vector<IntentRecord>> PostgresWriter::OrphanIntents(const Or
                           });
 }
 
+// ---- Shared subscriptions. ----
+
+absl::Status PostgresWriter::InShared(absl::Time now,
+                                      absl::FunctionRef<absl::Status(SharedTables&)> body) {
+  const auto attempt = [&](PostgresConnection& connection) -> absl::StatusOr<bool> {
+    PostgresSharedTables tables(&connection, limits_.answer,
+                                database_clock_ ? std::nullopt : std::optional(now));
+    IPP_RETURN_IF_ERROR(tables.Begin());
+    IPP_RETURN_IF_ERROR(body(tables));
+    if (tables.wrote()) {
+      IPP_RETURN_IF_ERROR(Finish(connection, tables.TakeWrites()).status());
+    } else {
+      // A commit would wait for the disk, since a lock was taken.
+      const PostgresCall rollback[] = {{"rollback"}};
+      IPP_RETURN_IF_ERROR(connection.Run(rollback, limits_.answer).status());
+    }
+    return true;
+  };
+  return Attempt<bool>(ReconnectingConnection::InPause::kWait, attempt).status();
+}
+
 // ---- Epochs. ----
 
 absl::StatusOr<LogBounds> PostgresWriter::BeginEpoch(const NewEpoch& epoch) {
@@ -298,7 +320,8 @@ absl::StatusOr<WriteBackend::Trimmed> PostgresWriter::Trim(const Cutoffs& cutoff
         std::vector<IntentRecord> intents = ReadIntents(rows[3]);
         std::vector<PostgresCall> calls = {
             step("trim_events", cutoffs.events), step("trim_sessions", cutoffs.tombstones),
-            step("trim_seen", cutoffs.seen), step("trim_intents", cutoffs.tombstones)};
+            step("trim_seen", cutoffs.seen), step("trim_intents", cutoffs.tombstones),
+            step("shared_trim_idle", cutoffs.settled)};
         const size_t counted = calls.size();
         if (!sessions.empty()) calls.push_back({"put_sessions", Tombstones(&sessions)});
         if (!intents.empty()) calls.push_back({"put_intents", Tombstones(&intents)});

@@ -22,7 +22,8 @@
 //
 // Locks are taken in one order: the log's row, then sessions, then intents. Calls that do not take
 // the log's row (leases, orphans, trimming) take rows with SKIP LOCKED, so they never wait for a
-// row lock and cannot deadlock.
+// row lock and cannot deadlock. Changes of shared subscriptions take the rows of the subscriptions
+// only, in the order of their ids.
 namespace ipp::store {
 
 // The statements that PostgresWriter runs, for PostgresConnection::Prepare.
@@ -52,6 +53,8 @@ class PostgresWriter final : public WriteBackend {
   absl::StatusOr<std::vector<IntentRecord>> OrphanIntents(const Orphans& which) override;
   absl::StatusOr<LogBounds> BeginEpoch(const NewEpoch& epoch) override;
   absl::StatusOr<LogBounds> ReadBounds() override;
+  absl::Status InShared(absl::Time now,
+                        absl::FunctionRef<absl::Status(SharedTables&)> body) override;
   // Does nothing while another replica is trimming.
   absl::StatusOr<Trimmed> Trim(const Cutoffs& cutoffs, absl::Time now) override;
   absl::StatusOr<std::optional<absl::Time>> ReadClock() override;

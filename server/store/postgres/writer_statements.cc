@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/store/postgres/epochs.h"
 #include "server/store/postgres/rows.h"
+#include "server/store/postgres/shared_tables.h"
 #include "server/store/postgres/writer.h"
 
 // The SQL of PostgresWriter.
@@ -137,8 +138,8 @@ std::vector<PostgresStatement> PostgresWriterStatements() {
       {"trim_seen", kTrimSeen},
       {"trim_intents", kTrimIntents},
   };
-  for (PostgresStatement& statement : PostgresEpochStatements()) {
-    statements.push_back(std::move(statement));
+  for (auto* more : {&PostgresEpochStatements, &PostgresSharedStatements}) {
+    for (PostgresStatement& statement : (*more)()) statements.push_back(std::move(statement));
   }
   return statements;
 }

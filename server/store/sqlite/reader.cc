@@ -66,6 +66,7 @@ absl::StatusOr<std::unique_ptr<SqliteReader>> SqliteReader::Open(const std::stri
   for (const auto& [statement, sql] : statements) {
     IPP_ASSIGN_OR_RETURN(*statement, reader->database_->Prepare(sql));
   }
+  IPP_ASSIGN_OR_RETURN(reader->shared_, SqliteSharedReads::Create(reader->database_.get()));
   return reader;
 }
 

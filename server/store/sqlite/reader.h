@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "server/store/backend.h"
 #include "server/store/sqlite/database.h"
+#include "server/store/sqlite/shared_tables.h"
 #include "server/store/store.h"
 
 namespace ipp::store {
@@ -32,6 +33,7 @@ class SqliteReader final : public ReadBackend {
   absl::StatusOr<std::vector<StoredEvent>> ReadEvents(int64_t after, int limit) override;
   absl::StatusOr<int64_t> FindPosition(absl::Time time) override;
   absl::StatusOr<LogBounds> ReadBounds() override;
+  SharedReads& shared() override { return *shared_; }
   absl::StatusOr<int64_t> SizeBytes() override;
 
  private:
@@ -46,6 +48,7 @@ class SqliteReader final : public ReadBackend {
   SqliteStatement by_session_, by_request_, intent_, intent_by_id_, intent_ids_, settled_,
       count_intents_, open_, events_, recorded_at_;
   SqliteStatement bounds_;
+  std::unique_ptr<SqliteSharedReads> shared_;
 };
 
 }  // namespace ipp::store

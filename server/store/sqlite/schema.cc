@@ -155,6 +155,61 @@ ALTER TABLE log ADD COLUMN creates_held_until INTEGER NOT NULL DEFAULT 0;
     "CREATE INDEX intents_listed ON intents (merchant_id, state)",
     // From which version on a release can use this schema: see schema_version.h.
     "ALTER TABLE log ADD COLUMN usable_from INTEGER NOT NULL DEFAULT 0",
+    // Shared subscriptions: see shared_tables.h.
+    R"sql(
+CREATE TABLE shared_subscriptions (
+  id INTEGER PRIMARY KEY,
+  caller TEXT NOT NULL,
+  name TEXT NOT NULL,
+  spec BLOB NOT NULL,
+  read_position INTEGER NOT NULL,
+  due_floor INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  last_used_at INTEGER NOT NULL,
+  UNIQUE (caller, name)
+);
+CREATE TABLE shared_heads (
+  subscription INTEGER NOT NULL,
+  merchant_id TEXT NOT NULL,
+  session_id TEXT NOT NULL,
+  position INTEGER NOT NULL,         -- 0: nothing is out or held
+  redriven INTEGER NOT NULL,
+  settled_through INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  lease INTEGER NOT NULL,            -- 0: none
+  out INTEGER NOT NULL,
+  leased_until INTEGER NOT NULL,
+  due_at INTEGER NOT NULL,
+  first_at INTEGER NOT NULL,
+  recorded_at INTEGER NOT NULL,
+  consumer TEXT NOT NULL,
+  last_error TEXT NOT NULL,
+  settled BLOB NOT NULL,             -- leases, eight bytes each
+  settled_at INTEGER NOT NULL,
+  PRIMARY KEY (subscription, merchant_id, session_id)
+);
+CREATE INDEX shared_heads_due ON shared_heads (subscription, due_at) WHERE position > 0;
+CREATE INDEX shared_heads_idle ON shared_heads (settled_at) WHERE position = 0;
+CREATE TABLE shared_parked (
+  subscription INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  event_id TEXT NOT NULL,
+  recorded_at INTEGER NOT NULL,
+  merchant_id TEXT NOT NULL,
+  session_id TEXT NOT NULL,
+  attempts INTEGER NOT NULL,
+  first_at INTEGER NOT NULL,
+  parked_at INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  consumer TEXT NOT NULL,
+  redriving INTEGER NOT NULL,
+  payload BLOB NOT NULL,
+  PRIMARY KEY (subscription, position)
+);
+CREATE INDEX shared_parked_redriving ON shared_parked (subscription, merchant_id, session_id)
+  WHERE redriving = 1;
+CREATE INDEX IF NOT EXISTS events_by_session ON events (merchant_id, session_id, position);
+)sql",
 };
 
 absl::StatusOr<int64_t> ReadNumber(SqliteDatabase* database, absl::string_view sql) {

@@ -129,6 +129,7 @@ absl::Status SqliteWriter::Prepare() {
   for (const auto& [statement, sql] : statements) {
     IPP_ASSIGN_OR_RETURN(*statement, database_->Prepare(sql));
   }
+  IPP_ASSIGN_OR_RETURN(shared_, SqliteSharedTables::Create(database_.get(), &bounds_));
   return absl::OkStatus();
 }
 
@@ -317,10 +318,12 @@ absl::StatusOr<WriteBackend::Trimmed> SqliteWriter::Trim(const Cutoffs& cutoffs,
   SqliteQuery query(trim_seen_);
   IPP_RETURN_IF_ERROR(query.Bind(kTrimStep).Bind(ToNanos(cutoffs.seen)).Run());
   const bool seen = database_->changes() == kTrimStep;
+  IPP_ASSIGN_OR_RETURN(const int64_t idle, shared_->TrimIdle(cutoffs.settled, kTrimStep));
   if (now - last_used_.value_or(absl::InfinitePast()) >= kNoteUse) {
     IPP_RETURN_IF_ERROR(NoteUse(now));
   }
-  return Trimmed{.more = events || sessions || intents || old_sessions || old_intents || seen,
+  return Trimmed{.more = events || sessions || intents || old_sessions || old_intents || seen ||
+                         idle == kTrimStep,
                  .oldest = bounds_.oldest};
 }
 

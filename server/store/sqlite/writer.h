@@ -11,6 +11,7 @@
 #include "server/store/backend.h"
 #include "server/store/retention.h"
 #include "server/store/sqlite/database.h"
+#include "server/store/sqlite/shared_tables.h"
 #include "server/store/store.h"
 
 namespace ipp::store {
@@ -28,6 +29,10 @@ class SqliteWriter final : public WriteBackend {
   absl::StatusOr<std::vector<IntentRecord>> OrphanIntents(const Orphans& which) override;
   absl::StatusOr<LogBounds> BeginEpoch(const NewEpoch& epoch) override;
   absl::StatusOr<LogBounds> ReadBounds() override { return bounds_; }
+  absl::Status InShared(absl::Time now,
+                        absl::FunctionRef<absl::Status(SharedTables&)> body) override {
+    return shared_->InTransaction(now, body);
+  }
   absl::StatusOr<Trimmed> Trim(const Cutoffs& cutoffs, absl::Time now) override;
   // The gateway's clock is the only one.
   absl::StatusOr<std::optional<absl::Time>> ReadClock() override { return std::nullopt; }
@@ -61,6 +66,7 @@ class SqliteWriter final : public WriteBackend {
   SqliteStatement due_, held_, put_off_;
   SqliteStatement old_events_, trim_events_, move_start_, trim_seen_, note_use_;
   SqliteStatement old_sessions_, old_intents_, trim_sessions_, trim_intents_;
+  std::unique_ptr<SqliteSharedTables> shared_;
   std::string log_id_;
   // The state of the log as of the last commit. This connection is its only writer.
   LogBounds bounds_;
