@@ -60,6 +60,7 @@ class AppImpl final : public App {
     transport_.reset();
     create_waits_.reset();
     ledger_.reset();
+    shared_.reset();
     hub_.reset();
     store_.reset();
   }
@@ -128,6 +129,8 @@ class AppImpl final : public App {
     recorder_ = std::make_unique<sessions::SessionRecorder>(store_.get(), &metrics_, Times());
     observer_ = std::make_unique<sessions::ReadObserver>(recorder_.get());
     hub_ = std::make_unique<events::EventHub>(store_.get(), HubOptions(), &metrics_);
+    shared_ =
+        std::make_unique<shared::SharedHub>(store_.get(), hub_.get(), &scheduler_, &metrics_);
     return absl::OkStatus();
   }
 
@@ -244,6 +247,7 @@ class AppImpl final : public App {
                           .create_waits = create_waits_.get(),
                           .store = store_.get(),
                           .hub = hub_.get(),
+                          .shared = shared_.get(),
                           .callers = files_->secrets().callers.get(),
                           .clock = &clock_,
                           .scheduler = &scheduler_,
@@ -258,6 +262,8 @@ class AppImpl final : public App {
     gateway.options.client_certificates = !config_.tls().client_ca_file().empty();
     gateway.options.max_subscribers = events.max_subscribers();
     gateway.options.max_subscribers_per_caller = events.max_subscribers_per_caller();
+    gateway.options.max_shared_subscriptions_per_caller =
+        events.max_shared_subscriptions_per_caller();
     rpc::ServerOptions options;
     options.listen = config_.listen();
     options.identity_file = files_->identity_file();
@@ -359,6 +365,7 @@ class AppImpl final : public App {
   std::unique_ptr<sessions::SessionRecorder> recorder_;
   std::unique_ptr<sessions::ReadObserver> observer_;
   std::unique_ptr<events::EventHub> hub_;
+  std::unique_ptr<shared::SharedHub> shared_;
   std::unique_ptr<http::HttpTransport> transport_;
   std::unique_ptr<upstream::UpstreamClient> upstream_;
   std::unique_ptr<upstream::DeviceDirectory> devices_;

@@ -30,6 +30,7 @@ Config Defaults() {
   events.mutable_max_stream_age()->set_seconds(30 * kMinute);
   events.set_max_subscribers(10'000);
   events.set_max_subscribers_per_caller(1000);
+  events.set_max_shared_subscriptions_per_caller(100);
   events.set_memory_bytes(128 * 1024 * 1024);
 
   Reconcile& reconcile = *config.mutable_reconcile();

@@ -206,6 +206,8 @@ class Validator {
             absl::Hours(24 * 7));
     Between("events.max_subscribers", events.max_subscribers(), 1, 1'000'000);
     Between("events.max_subscribers_per_caller", events.max_subscribers_per_caller(), 1, 1'000'000);
+    Between("events.max_shared_subscriptions_per_caller",
+            events.max_shared_subscriptions_per_caller(), 1, 10'000);
     Between("events.memory_bytes", events.memory_bytes(), 8 * 1024 * 1024, 2'000'000'000);
   }
 

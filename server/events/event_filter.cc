@@ -52,7 +52,7 @@ absl::StatusOr<EventFilter> EventFilter::Create(const v1::SessionEventFilter& fi
 }
 
 bool EventFilter::Matches(const store::StoredEvent& event) const {
-  return merchants_.contains(event.merchant_id) &&
+  return (all_merchants_ || merchants_.contains(event.merchant_id)) &&
          (types_ == 0 || (types_ >> event.type & 1) != 0) &&
          (sessions_.empty() || sessions_.contains(event.session_id)) &&
          (devices_.empty() || devices_.contains(event.device_id)) &&

@@ -20,10 +20,18 @@ class EventFilter {
   static absl::StatusOr<EventFilter> Create(const kustom::ipp::v1::SessionEventFilter& filter,
                                             std::vector<std::string> merchants);
 
+  // Matches every event.
+  static EventFilter All() {
+    EventFilter filter;
+    filter.all_merchants_ = true;
+    return filter;
+  }
+
   bool Matches(const store::StoredEvent& event) const;
 
  private:
   using Set = absl::flat_hash_set<std::string>;
+  bool all_merchants_ = false;
   Set merchants_;
   Set sessions_;
   Set devices_;

@@ -20,6 +20,7 @@
 #include "server/events/cursor.h"
 #include "server/events/event_filter.h"
 #include "server/events/event_memory.h"
+#include "server/events/event_source.h"
 #include "server/events/log_event.h"
 #include "server/events/log_order.h"
 #include "server/store/store.h"
@@ -240,11 +241,10 @@ class EventHub {
 
 // One subscriber. Used by one caller at a time, on any thread. While a Next or a StartWithKept is
 // pending, only Withdraw may be called.
-class Subscription {
+class Subscription final : public EventSource {
  public:
-  using Later = absl::AnyInvocable<void(absl::StatusOr<EventPtr>) &&>;
   using Started = absl::AnyInvocable<void(absl::Status) &&>;
-  ~Subscription();  // nothing may be pending
+  ~Subscription() override;  // nothing may be pending
 
   // Makes sure that the subscriber begins with an event that is kept. Call it at most once, before
   // the first Next. If retention has removed events after the position, moves the position to just
@@ -253,23 +253,14 @@ class Subscription {
   // runs once, on the store's thread; on an error (STORE_UNAVAILABLE) the position is unchanged.
   bool StartWithKept(Started started);
 
-  // Returns the next event if it is in memory; `later` is then dropped. Otherwise returns nullptr,
-  // and `later` runs once, on the hub's or the store's thread, with the event, with OUT_OF_RANGE /
-  // CURSOR_EXPIRED if retention has removed events that this subscriber has not passed, with
-  // INVALID_ARGUMENT / CURSOR_FOREIGN if the log has lost events that it has passed, or with the
-  // store's code (UNAVAILABLE) and STORE_UNAVAILABLE.
-  EventPtr Next(Later later);
-
-  // Returns the next event if it is in memory; nullptr otherwise, and nothing is pending then.
-  EventPtr NextAtHand();
-
-  // Cancels a pending Next. True: `later` is dropped and will not run. False: none is pending, or
-  // it is about to run.
-  bool Withdraw();
-
-  // All matching events up to this position were delivered. Only valid while no Next is pending.
-  int64_t position() const { return place().position; }
-  LogPlace place() const;
+  // `later` runs on the hub's or the store's thread, also with OUT_OF_RANGE / CURSOR_EXPIRED if
+  // retention has removed events that this subscriber has not passed, with INVALID_ARGUMENT /
+  // CURSOR_FOREIGN if the log has lost events that it has passed, or with the store's code
+  // (UNAVAILABLE) and STORE_UNAVAILABLE.
+  EventPtr Next(Later later) override;
+  EventPtr NextAtHand() override;
+  bool Withdraw() override;
+  LogPlace place() const override;
 
  private:
   friend class EventHub;

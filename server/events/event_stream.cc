@@ -52,13 +52,13 @@ absl::Status EventStream::StillWanted() {
   return closing_ ? closing_->second : absl::OkStatus();
 }
 
-void EventStream::Open(std::unique_ptr<Subscription> subscription, StreamMessage first) {
+void EventStream::Open(std::unique_ptr<EventSource> source, StreamMessage first) {
   Action action;
   {
     MutexLock lock(&mutex_);
     beginning_ = false;
-    subscription_ = std::move(subscription);
-    const bool last = subscription_ == nullptr;
+    source_ = std::move(source);
+    const bool last = source_ == nullptr;
     if (writing_) {  // an early heartbeat: its Written continues
       ahead_ = std::move(first);
       has_ahead_ = true;
@@ -126,7 +126,7 @@ EventStream::Action EventStream::Step() {
   }
   if (closing_) {
     auto [reason, status] = *std::exchange(closing_, std::nullopt);
-    if (!Goodbye(subscription_->place(), reason, &out_)) return Finished(std::move(status));
+    if (!Goodbye(source_->place(), reason, &out_)) return Finished(std::move(status));
     last_ = true;
     final_ = std::move(status);
     return Write();
@@ -134,7 +134,7 @@ EventStream::Action EventStream::Step() {
   while (true) {
     waiting_ = true;
     EventPtr event =
-        subscription_->Next([self = shared_from_this()](absl::StatusOr<EventPtr> later) {
+        source_->Next([self = shared_from_this()](absl::StatusOr<EventPtr> later) {
           self->GotEvent(std::move(later));
         });
     if (event == nullptr) return {};
@@ -145,7 +145,7 @@ EventStream::Action EventStream::Step() {
 
 bool EventStream::LookAhead() {
   while (!last_ && !closing_ && !has_ahead_) {
-    EventPtr event = subscription_->NextAtHand();
+    EventPtr event = source_->NextAtHand();
     if (event == nullptr) break;
     has_ahead_ = ForEvent(std::move(event), &ahead_, &ahead_is_last_);
   }
@@ -191,7 +191,7 @@ void EventStream::CallerLeft() {
     beginning = beginning_;
     // If a write is in flight, Written finishes the stream. If an event is about to arrive,
     // GotEvent does.
-    if (!beginning && !writing_ && (!waiting_ || subscription_->Withdraw())) {
+    if (!beginning && !writing_ && (!waiting_ || source_->Withdraw())) {
       waiting_ = false;
       action = Finished(CallerGone());
     }
@@ -207,10 +207,10 @@ EventStream::Action EventStream::Beat(absl::Duration now) {
     EarlyHeartbeat(&out_);
     return Write();
   }
-  if (!waiting_ || (!due && !closing_) || !subscription_->Withdraw()) return {};
+  if (!waiting_ || (!due && !closing_) || !source_->Withdraw()) return {};
   waiting_ = false;
   if (closing_) return Step();
-  Heartbeat(subscription_->place(), &out_);
+  Heartbeat(source_->place(), &out_);
   return Write();
 }
 
@@ -235,7 +235,7 @@ void EventStream::Tick(absl::Duration now) {
       stalled_ = stalled_ || cut_off;
       cutting_off_ = cut_off;
       unread_for = now - last_write_;
-      if (subscription_ != nullptr) position = subscription_->position();
+      if (source_ != nullptr) position = source_->position();
     }
     if (!writing_) action = Beat(now);
   }
@@ -259,7 +259,7 @@ void EventStream::Close(absl::string_view reason, absl::Status status) {
     if (finished_ || closing_) return;
     closing_.emplace(std::string(reason), std::move(status));
     beginning = beginning_;
-    if (!beginning && !writing_ && waiting_ && subscription_->Withdraw()) {
+    if (!beginning && !writing_ && waiting_ && source_->Withdraw()) {
       waiting_ = false;
       action = Step();
     }
@@ -269,10 +269,10 @@ void EventStream::Close(absl::string_view reason, absl::Status status) {
 }
 
 void EventStream::Done() {
-  std::unique_ptr<Subscription> ended;
+  std::unique_ptr<EventSource> ended;
   {
     MutexLock lock(&mutex_);
-    ended = std::move(subscription_);
+    ended = std::move(source_);
   }
   registry_->Remove(this);
 }

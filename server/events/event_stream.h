@@ -13,7 +13,7 @@
 #include "google/protobuf/message_lite.h"
 #include "server/base/clock.h"
 #include "server/base/mutex.h"
-#include "server/events/event_hub.h"
+#include "server/events/event_source.h"
 #include "server/events/stream_registry.h"
 
 namespace ipp::events {
@@ -76,10 +76,10 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
   absl::Status Admit(absl::string_view caller, int limit = 0) ABSL_LOCKS_EXCLUDED(mutex_);
   // Not OK if the start should be abandoned: the caller has gone, or the gateway stops.
   absl::Status StillWanted() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Call one of these once, to complete the start: Open, after Admit, with a subscription and the
-  // first message; or Fail with an error. Open without a subscription sends `first` and ends the
+  // Call one of these once, to complete the start: Open, after Admit, with the source of the events
+  // and the first message; or Fail with an error. Open without a source sends `first` and ends the
   // stream with OK.
-  void Open(std::unique_ptr<Subscription> subscription, StreamMessage first);
+  void Open(std::unique_ptr<EventSource> source, StreamMessage first);
   void Fail(const absl::Status& status);
 
   // These two before Admit. The longest time without a message; infinite: no heartbeats.
@@ -118,7 +118,7 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
   virtual void EarlyHeartbeat(StreamMessage* /*out*/) {}
   // False: no goodbye is sent.
   virtual bool Goodbye(const LogPlace& place, absl::string_view reason, StreamMessage* out) = 0;
-  // The error that the caller gets if the subscription has failed.
+  // The error that the caller gets if the source has failed.
   virtual absl::Status WhenFailed(const absl::Status& status) { return status; }
 
   // Called, without the lock, if StillWanted becomes an error before Open or Fail.
@@ -156,7 +156,7 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
   // The hub is called only under this lock (so the hub's lock comes second); the transport never
   // is.
   Mutex mutex_;
-  std::unique_ptr<Subscription> subscription_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<EventSource> source_ ABSL_GUARDED_BY(mutex_);
   StreamMessage out_;  // the next message to send; owned by the code that set writing_
   // The message after out_. It is always sent, even if the stream is about to end, since the
   // transport may hold back the one in flight until then.

@@ -13,6 +13,7 @@
 #include "server/sessions/read_observer.h"
 #include "server/sessions/reconciler.h"
 #include "server/sessions/session_recorder.h"
+#include "server/shared/shared_hub.h"
 #include "server/store/store.h"
 #include "server/upstream/correlation.h"
 #include "server/upstream/device_directory.h"
@@ -34,6 +35,7 @@ struct RpcOptions {
   // are the same caller, and the second limit does not apply.
   int max_subscribers = 10000;
   int max_subscribers_per_caller = 1000;
+  int max_shared_subscriptions_per_caller = 100;
 };
 
 // What the RPCs depend on. All pointers are borrowed and must outlive the server.
@@ -48,6 +50,7 @@ struct Backends {
   creates::CreateWaits* create_waits;
   store::Store* store;
   events::EventHub* hub;
+  shared::SharedHub* shared;
   const auth::CallerTable* callers;
   Clock* clock;
   Scheduler* scheduler;

@@ -116,6 +116,7 @@ class RpcServerImpl final : public RpcServer {
     services_.push_back(NewLocationService(&service_));
     services_.push_back(NewSessionService(&service_, &streams_));
     services_.push_back(NewSessionEventService(&service_, &streams_));
+    services_.push_back(NewSharedSubscriptionService(&service_, &streams_));
     services_.push_back(NewSimulationService(&service_));
     services_.push_back(NewOutcomeService(&service_));
     grpc::ServerBuilder builder;

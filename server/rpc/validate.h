@@ -9,6 +9,7 @@
 #include "kustom/ipp/v1/outcome.pb.h"
 #include "kustom/ipp/v1/session.pb.h"
 #include "kustom/ipp/v1/session_event.pb.h"
+#include "kustom/ipp/v1/shared_subscription.pb.h"
 #include "kustom/ipp/v1/simulation.pb.h"
 
 // Rejects requests that are invalid without asking the upstream, before anything is sent:
@@ -31,6 +32,15 @@ absl::Status Validate(const kustom::ipp::v1::CancelSessionRequest& request);
 absl::Status Validate(const kustom::ipp::v1::WatchSessionRequest& request);
 absl::Status Validate(const kustom::ipp::v1::SubscribeSessionEventsRequest& request);
 absl::Status Validate(const kustom::ipp::v1::ListSessionEventsRequest& request);
+absl::Status Validate(const kustom::ipp::v1::CreateSharedSubscriptionRequest& request);
+absl::Status Validate(const kustom::ipp::v1::GetSharedSubscriptionRequest& request);
+absl::Status Validate(const kustom::ipp::v1::ListSharedSubscriptionsRequest& request);
+absl::Status Validate(const kustom::ipp::v1::DeleteSharedSubscriptionRequest& request);
+absl::Status Validate(const kustom::ipp::v1::ReceiveSessionEventsRequest& request);
+absl::Status Validate(const kustom::ipp::v1::SettleSessionEventsRequest& request);
+absl::Status Validate(const kustom::ipp::v1::ListParkedSessionEventsRequest& request);
+absl::Status Validate(const kustom::ipp::v1::RedriveSessionEventsRequest& request);
+absl::Status Validate(const kustom::ipp::v1::DeleteParkedSessionEventsRequest& request);
 absl::Status Validate(const kustom::ipp::v1::GetCreateOutcomeRequest& request);
 absl::Status Validate(const kustom::ipp::v1::ListCreateOutcomesRequest& request);
 absl::Status Validate(const kustom::ipp::v1::CreateSimulatedDeviceRequest& request);

@@ -121,8 +121,7 @@ class Claim {
     --slot->free;
     bytes_ += event.payload.size();
     GiveLease(reads_.rules, slot->consumer, reads_.now, random_, &head);
-    writes_.leased.push_back(
-        {static_cast<size_t>(slot - slots_.begin()), head, std::move(event)});
+    writes_.leased.push_back({static_cast<size_t>(slot - slots_.begin()), head, std::move(event)});
     Change(std::move(head));
   }
 
@@ -141,8 +140,7 @@ class Claim {
 
   std::vector<Slot>::iterator Roomiest() {
     const auto most = std::max_element(
-        slots_.begin(), slots_.end(),
-        [](const Slot& a, const Slot& b) { return a.free < b.free; });
+        slots_.begin(), slots_.end(), [](const Slot& a, const Slot& b) { return a.free < b.free; });
     return most != slots_.end() && most->free > 0 ? most : slots_.end();
   }
 
@@ -199,8 +197,7 @@ SettleWrites DecideSettlement(const SessionReads& reads, const Settlement& settl
   SettleWrites writes;
   if (!reads.head) return writes;
   SharedHead head = *reads.head;
-  if (std::find(head.settled.begin(), head.settled.end(), settlement.lease) !=
-      head.settled.end()) {
+  if (std::find(head.settled.begin(), head.settled.end(), settlement.lease) != head.settled.end()) {
     writes.result.outcome = Outcome::kAlreadySettled;
     return writes;
   }

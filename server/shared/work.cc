@@ -60,10 +60,9 @@ class Work {
     IPP_ASSIGN_OR_RETURN(std::vector<SharedHead> due,
                          tables_.Due(target_.id, record().due_floor, now(), limit));
     if (back && due.size() < static_cast<size_t>(limit)) {
-      IPP_ASSIGN_OR_RETURN(
-          std::vector<SharedHead> put_off,
-          tables_.Due(target_.id, now() + kLongestWait, absl::InfiniteFuture(),
-                      limit - static_cast<int>(due.size())));
+      IPP_ASSIGN_OR_RETURN(std::vector<SharedHead> put_off,
+                           tables_.Due(target_.id, now() + kLongestWait, absl::InfiniteFuture(),
+                                       limit - static_cast<int>(due.size())));
       for (SharedHead& head : put_off) due.push_back(std::move(head));
     }
     *all = due.size() < static_cast<size_t>(limit);
@@ -110,9 +109,8 @@ class Work {
       ranges.push_back({KeyOf(head), head.redriven ? head.settled_through : head.position});
     }
     while (!ranges.empty()) {
-      IPP_ASSIGN_OR_RETURN(
-          const std::vector<StoredEvent> events,
-          tables_.EventsOf(ranges, view_.record.read_position, kSessionPage));
+      IPP_ASSIGN_OR_RETURN(const std::vector<StoredEvent> events,
+                           tables_.EventsOf(ranges, view_.record.read_position, kSessionPage));
       ranges = TakeNext(events, &next);
     }
     return next;
@@ -146,8 +144,8 @@ class Work {
       ++count;
       last = event.position;
       if (!next->contains(key) && target_.matches(event)) {
-        next->emplace(std::move(key), NextEvent{.position = event.position,
-                                                .recorded_at = event.recorded_at});
+        next->emplace(std::move(key),
+                      NextEvent{.position = event.position, .recorded_at = event.recorded_at});
       }
     }
     std::vector<SessionRange> left;
@@ -198,13 +196,10 @@ absl::StatusOr<ClaimResult> Claim(SharedTables& tables, const Target& target,
                    .heads = {},
                    .matches = target.matches};
   for (const SharedHead& head : due) {
-    reads.due.push_back(
-        {head, std::move(events.at(head.position)), Lookup(next, KeyOf(head))});
+    reads.due.push_back({head, std::move(events.at(head.position)), Lookup(next, KeyOf(head))});
   }
-  bool all_read = false;
   if (static_cast<int>(due.size()) < room) {
     IPP_ASSIGN_OR_RETURN(reads.window, tables.EventsAfter(reads.read_position, kWindow));
-    all_read = reads.window.empty();
     std::set<SessionKey> sessions;
     for (const StoredEvent& event : reads.window) {
       if (target.matches(event)) sessions.emplace(event.merchant_id, event.session_id);
@@ -219,7 +214,8 @@ absl::StatusOr<ClaimResult> Claim(SharedTables& tables, const Target& target,
   result.leased = std::move(writes.leased);
   result.expired = writes.expired;
   result.parked = static_cast<int64_t>(writes.parked.size());
-  result.more = !writes.parked.empty() || writes.full || !all_due || !all_read;
+  result.more = !writes.parked.empty() || writes.full || !all_due ||
+                writes.read_position < work->view().latest;
   if (writes.heads.empty() && writes.read_position == read_before) return result;
   // The floor stays where it is before the heads are written: those that are due now must not be
   // raised beyond it.
@@ -299,8 +295,7 @@ absl::StatusOr<SkipResult> Resume(SharedTables& tables, const Target& target, bo
   return SkipResult{.skipped = lost};
 }
 
-absl::StatusOr<CreateResult> Create(SharedTables& tables, SharedRecord record,
-                                    int max_per_caller) {
+absl::StatusOr<CreateResult> Create(SharedTables& tables, SharedRecord record, int max_per_caller) {
   IPP_ASSIGN_OR_RETURN(std::vector<SharedRecord> others, tables.List(record.caller));
   for (SharedRecord& other : others) {
     if (other.name == record.name) return CreateResult{.record = std::move(other), .existed = true};
@@ -330,8 +325,8 @@ absl::StatusOr<ParkedResult> Redrive(SharedTables& tables, const Target& target,
   std::vector<SharedHead> changed;
   for (const SharedParked& one : parked) {  // in the order of the log
     SessionKey key(one.event.merchant_id, one.event.session_id);
-    std::optional<SharedHead> head = DecideRedrive(Lookup(heads, key), one,
-                                                   work->record().read_position, work->now());
+    std::optional<SharedHead> head =
+        DecideRedrive(Lookup(heads, key), one, work->record().read_position, work->now());
     if (!head) continue;
     changed.push_back(*head);
     heads.insert_or_assign(std::move(key), *std::move(head));

@@ -42,8 +42,8 @@ class WriteBackend {
   virtual absl::StatusOr<LogBounds> ReadBounds() = 0;
 
   // Runs `body` in a transaction and commits it; OK: what it wrote is durable. An error of `body`
-  // ends the transaction without writing. `body` may run more than once. `now`: the time, unless the
-  // database's own clock is used.
+  // ends the transaction without writing. `body` may run more than once. `now`: the time, unless
+  // the database's own clock is used.
   virtual absl::Status InShared(absl::Time now,
                                 absl::FunctionRef<absl::Status(SharedTables&)> body) = 0;
 

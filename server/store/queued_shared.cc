@@ -13,9 +13,9 @@ namespace ipp::store {
 void QueuedStore::DoShared(std::vector<SharedCall> changes, absl::Status trouble) {
   // Replicas take the locks of several subscriptions in one order, so that none waits for another
   // that waits for it. The order of the calls for one subscription stays.
-  std::stable_sort(
-      changes.begin(), changes.end(),
-      [](const SharedCall& a, const SharedCall& b) { return a.change.id < b.change.id; });
+  std::stable_sort(changes.begin(), changes.end(), [](const SharedCall& a, const SharedCall& b) {
+    return a.change.id < b.change.id;
+  });
   auto next = changes.begin();
   while (next != changes.end()) {
     if (!trouble.ok()) {

@@ -22,8 +22,8 @@
 //   changes anything of a subscription holds the lock of this row.
 // * shared_heads: at most one row for each session: the event that is out or held. The session's
 //   later events have no rows; they are found in the log, between this event and the read position,
-//   by the index events_by_session. A row without an event only remembers the leases under which the
-//   session's last events were settled; it is removed an hour later.
+//   by the index events_by_session. A row without an event only remembers the leases under which
+//   the session's last events were settled; it is removed an hour later.
 // * shared_parked: events that were given up, with their payloads, so that retention does not take
 //   them.
 namespace ipp::store {
@@ -143,9 +143,9 @@ struct SharedCounts {
   int64_t held = 0;    // waiting, those being redriven among them
   int64_t parked = 0;  // not being redriven
   absl::Time last_used_at;
-  absl::Time oldest = absl::InfiniteFuture();  // recorded_at of the oldest that is out or held
-  absl::Time due_at = absl::InfiniteFuture();  // when the next one may be leased
-  int64_t oldest_position = 0;                 // of those taken from the log; 0: none
+  absl::Time oldest = absl::InfiniteFuture();     // recorded_at of the oldest that is out or held
+  absl::Time unread_at = absl::InfiniteFuture();  // recorded_at of the first event not looked at
+  int64_t oldest_position = 0;                    // of those taken from the log; 0: none
 };
 
 // Reads beside the writer; for the store's reader thread.

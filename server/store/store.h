@@ -55,8 +55,8 @@
 // 5. Publish. bounds() moves, the listener runs if events were appended, then the `done` of each
 //    transaction runs on a thread of its own (answers.h), while the writer takes the next batch.
 //
-// Changes of shared subscriptions (ChangeShared) wait in the same queue. Those that the writer takes
-// with one batch are one SQL transaction of their own, after the batch's.
+// Changes of shared subscriptions (ChangeShared) wait in the same queue. Those that the writer
+// takes with one batch are one SQL transaction of their own, after the batch's.
 //
 // Failures. If one transaction breaks a rule of its own (ALREADY_EXISTS, INVALID_ARGUMENT), the
 // batch is rolled back and each of its transactions is committed alone, so that only the faulty one

@@ -64,6 +64,7 @@ events:
   max_subscribers: 10000
   max_subscribers_per_caller: 1000
   memory_bytes: 134217728
+  max_shared_subscriptions_per_caller: 100
 reconcile:
   first: 30s
   max: 1h

@@ -88,6 +88,7 @@ class FlowBed : public testing::Test {
                       .create_waits = nullptr,
                       .store = &store_,
                       .hub = nullptr,
+                      .shared = nullptr,
                       .callers = callers_.get(),
                       .clock = &clock_,
                       .scheduler = &scheduler_,

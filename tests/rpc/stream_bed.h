@@ -114,6 +114,7 @@ class StreamBed : public testing::Test {
                       .create_waits = nullptr,
                       .store = &replica_,
                       .hub = hub_.get(),
+                      .shared = nullptr,
                       .callers = callers_.get(),
                       .clock = &clock_,
                       .scheduler = &scheduler_,

@@ -13,8 +13,8 @@
 #include "tests/support/fake_shared_tables.h"
 
 // Random pods, crashes, expiries, settlements, redrives and clocks against the promises of a shared
-// subscription: every event is acknowledged or parked, in the order of its session, one of a session
-// at a time, and an acknowledged event is not delivered again.
+// subscription: every event is acknowledged or parked, in the order of its session, one of a
+// session at a time, and an acknowledged event is not delivered again.
 namespace ipp::shared {
 namespace {
 
@@ -168,7 +168,8 @@ class World {
     for (int i = Pick(4); i >= 0 && !deliveries_.empty(); --i) {
       // Usually one of the last ones; sometimes one of long ago.
       const size_t size = deliveries_.size();
-      const size_t at = Pick(5) == 0 ? random_() % size : size - 1 - random_() % std::min<size_t>(size, 6);
+      const size_t at =
+          Pick(5) == 0 ? random_() % size : size - 1 - random_() % std::min<size_t>(size, 6);
       const Action action = Pick(2) == 0 ? Action::kAcknowledge : kActions[Pick(5)];
       settlements.push_back(Of(deliveries_[at], action));
     }
@@ -218,8 +219,8 @@ class World {
   // Fewer than kSettledLeases of its session were settled since.
   bool JustAcknowledged(const Settlement& settlement) {
     const std::vector<uint64_t>& leases = acknowledged_by_[settlement.session];
-    const auto first = leases.end() - static_cast<std::ptrdiff_t>(
-                                          std::min(leases.size(), kSettledLeases / 2));
+    const auto first =
+        leases.end() - static_cast<std::ptrdiff_t>(std::min(leases.size(), kSettledLeases / 2));
     return std::find(first, leases.end(), settlement.lease) != leases.end();
   }
 

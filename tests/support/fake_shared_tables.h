@@ -186,12 +186,13 @@ class FakeSharedTables final : public SharedTables, public SharedReads {
          HeadsWhere(id, [](const SharedHead& head) { return head.position > 0; })) {
       ++(head.out && head.leased_until > now ? counts.out : counts.held);
       counts.oldest = std::min(counts.oldest, head.recorded_at);
-      counts.due_at = std::min(counts.due_at, head.due_at);
       if (head.redriven) continue;
       counts.oldest_position = counts.oldest_position == 0
                                    ? head.position
                                    : std::min(counts.oldest_position, head.position);
     }
+    const auto unread = log_.upper_bound(counts.read_position);
+    if (unread != log_.end()) counts.unread_at = unread->second.recorded_at;
     counts.parked = static_cast<int64_t>(
         ParkedWhere(id, [](const SharedParked& parked) { return !parked.redriving; }).size());
     return counts;

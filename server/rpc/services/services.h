@@ -18,6 +18,8 @@ std::unique_ptr<grpc::Service> NewSessionService(const ServiceContext* service,
                                                  events::StreamRegistry* streams);
 std::unique_ptr<grpc::Service> NewSessionEventService(const ServiceContext* service,
                                                       events::StreamRegistry* streams);
+std::unique_ptr<grpc::Service> NewSharedSubscriptionService(const ServiceContext* service,
+                                                            events::StreamRegistry* streams);
 std::unique_ptr<grpc::Service> NewSimulationService(const ServiceContext* service);
 std::unique_ptr<grpc::Service> NewOutcomeService(const ServiceContext* service);
 

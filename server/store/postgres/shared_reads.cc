@@ -13,7 +13,8 @@ namespace {
 
 constexpr char kCount[] =
     "SELECT s.read_position, s.last_used_at, count(h.position) FILTER (WHERE h.out AND "
-    "h.leased_until > $2::bigint), count(h.position), min(h.recorded_at), min(h.due_at), "
+    "h.leased_until > $2::bigint), count(h.position), min(h.recorded_at), (SELECT recorded_at FROM "
+    "ipp_gateway.events WHERE position > s.read_position ORDER BY position LIMIT 1), "
     "min(h.position) FILTER (WHERE NOT h.redriven), (SELECT count(*) FROM "
     "ipp_gateway.shared_parked WHERE subscription = $1::bigint AND NOT redriving) FROM "
     "ipp_gateway.shared_subscriptions s LEFT JOIN ipp_gateway.shared_heads h ON h.subscription = "
@@ -28,9 +29,8 @@ std::string Select(const char* columns, const char* rest) {
 std::vector<PostgresStatement> PostgresSharedReadStatements() {
   return {
       {"shared_list", Select(kPostgresSharedRecordColumns, kPostgresSharedOfCaller)},
-      {"shared_list_all",
-       Select(kPostgresSharedRecordColumns,
-              " FROM ipp_gateway.shared_subscriptions ORDER BY caller, name")},
+      {"shared_list_all", Select(kPostgresSharedRecordColumns,
+                                 " FROM ipp_gateway.shared_subscriptions ORDER BY caller, name")},
       {"shared_count", kCount},
       {"shared_list_parked",
        Select(kPostgresSharedParkedColumns,
@@ -48,9 +48,8 @@ absl::StatusOr<std::vector<SharedRecord>> PostgresReader::List(const std::string
 }
 
 absl::StatusOr<std::optional<SharedCounts>> PostgresReader::Count(int64_t id, absl::Time now) {
-  IPP_ASSIGN_OR_RETURN(
-      const PostgresRows rows,
-      Run("shared_count", PostgresArguments().Int(id).Int(PostgresNanos(now))));
+  IPP_ASSIGN_OR_RETURN(const PostgresRows rows,
+                       Run("shared_count", PostgresArguments().Int(id).Int(PostgresNanos(now))));
   if (rows.size() == 0) return std::nullopt;
   SharedCounts counts;
   counts.read_position = rows.Int(0, 0);
@@ -58,7 +57,7 @@ absl::StatusOr<std::optional<SharedCounts>> PostgresReader::Count(int64_t id, ab
   counts.out = rows.Int(0, 2);
   counts.held = rows.Int(0, 3) - counts.out;
   if (!rows.IsNull(0, 4)) counts.oldest = FromPostgresNanos(rows.Int(0, 4));
-  if (!rows.IsNull(0, 5)) counts.due_at = FromPostgresNanos(rows.Int(0, 5));
+  if (!rows.IsNull(0, 5)) counts.unread_at = FromPostgresNanos(rows.Int(0, 5));
   if (!rows.IsNull(0, 6)) counts.oldest_position = rows.Int(0, 6);
   counts.parked = rows.Int(0, 7);
   return counts;

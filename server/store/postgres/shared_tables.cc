@@ -70,7 +70,6 @@ PostgresArguments Positions(const std::vector<int64_t>& positions) {
   return std::move(PostgresArguments().Array(array));
 }
 
-
 std::string Select(const char* columns, const char* rest) {
   return absl::StrCat("SELECT ", columns, rest);
 }
@@ -78,8 +77,8 @@ std::string Select(const char* columns, const char* rest) {
 }  // namespace
 
 std::vector<PostgresStatement> PostgresSharedStatements() {
-  const std::string parked = Select(kPostgresSharedParkedColumns,
-                                    " FROM ipp_gateway.shared_parked WHERE subscription = ");
+  const std::string parked =
+      Select(kPostgresSharedParkedColumns, " FROM ipp_gateway.shared_parked WHERE subscription = ");
   return {
       {"shared_list", Select(kPostgresSharedRecordColumns, kPostgresSharedOfCaller)},
       {"shared_insert",
@@ -108,13 +107,12 @@ std::vector<PostgresStatement> PostgresSharedStatements() {
        Select(kPostgresSharedHeadColumns,
               " FROM ipp_gateway.shared_heads WHERE subscription = $1::bigint AND position > 0 AND "
               "NOT redriven AND position < $2::bigint")},
-      {"shared_put_heads",
-       absl::StrCat("INSERT INTO ipp_gateway.shared_heads (subscription, ",
-                    kPostgresSharedHeadColumns, ")", kPutHeads)},
+      {"shared_put_heads", absl::StrCat("INSERT INTO ipp_gateway.shared_heads (subscription, ",
+                                        kPostgresSharedHeadColumns, ")", kPutHeads)},
       {"shared_events_after", Select(kPostgresEventColumns, kEventsAfter)},
-      {"shared_events_at",
-       Select(kPostgresEventColumns, " FROM ipp_gateway.events WHERE position = ANY "
-                                     "($1::bigint[]) ORDER BY position")},
+      {"shared_events_at", Select(kPostgresEventColumns,
+                                  " FROM ipp_gateway.events WHERE position = ANY "
+                                  "($1::bigint[]) ORDER BY position")},
       {"shared_events_of", kEventsOf},
       {"shared_parked_at",
        absl::StrCat(parked, "$2::bigint AND position = ANY ($1::bigint[]) ORDER BY position")},
@@ -128,9 +126,8 @@ std::vector<PostgresStatement> PostgresSharedStatements() {
        absl::StrCat(parked,
                     "$3::bigint AND redriving AND (merchant_id, session_id) IN (SELECT * FROM "
                     "unnest($1::bytea[], $2::bytea[])) ORDER BY position")},
-      {"shared_put_parked",
-       absl::StrCat("INSERT INTO ipp_gateway.shared_parked (subscription, ",
-                    kPostgresSharedParkedColumns, ")", kPutParked)},
+      {"shared_put_parked", absl::StrCat("INSERT INTO ipp_gateway.shared_parked (subscription, ",
+                                         kPostgresSharedParkedColumns, ")", kPutParked)},
       {"shared_drop_parked",
        "DELETE FROM ipp_gateway.shared_parked WHERE subscription = $2::bigint AND position = ANY "
        "($1::bigint[])"},
@@ -241,9 +238,8 @@ absl::StatusOr<std::vector<SharedHead>> PostgresSharedTables::Heads(
 
 absl::StatusOr<std::vector<SharedHead>> PostgresSharedTables::HeadsBefore(int64_t id,
                                                                           int64_t position) {
-  IPP_ASSIGN_OR_RETURN(
-      const PostgresRows rows,
-      Ask("shared_heads_before", PostgresArguments().Int(id).Int(position)));
+  IPP_ASSIGN_OR_RETURN(const PostgresRows rows,
+                       Ask("shared_heads_before", PostgresArguments().Int(id).Int(position)));
   return ReadSharedHeads(rows);
 }
 

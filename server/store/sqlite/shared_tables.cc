@@ -315,12 +315,13 @@ absl::StatusOr<std::unique_ptr<SqliteSharedReads>> SqliteSharedReads::Create(
       database,
       {{&r.list_,
         Select(kSharedRecordColumns, "shared_subscriptions WHERE caller = ? ORDER BY name")},
-       {&r.list_all_,
-        Select(kSharedRecordColumns, "shared_subscriptions ORDER BY caller, name")},
+       {&r.list_all_, Select(kSharedRecordColumns, "shared_subscriptions ORDER BY caller, name")},
        // ?1: the subscription; ?2: now.
        {&r.count_,
         "SELECT s.read_position, s.last_used_at, count(h.position) FILTER (WHERE h.out = 1 AND "
-        "h.leased_until > ?2), count(h.position), min(h.recorded_at), min(h.due_at), "
+        "h.leased_until > ?2), count(h.position), min(h.recorded_at), (SELECT recorded_at FROM "
+        "events "
+        "WHERE position > s.read_position ORDER BY position LIMIT 1), "
         "min(h.position) FILTER (WHERE h.redriven = 0), (SELECT count(*) FROM shared_parked WHERE "
         "subscription = ?1 AND redriving = 0) FROM shared_subscriptions s LEFT JOIN shared_heads h "
         "ON h.subscription = s.id AND h.position > 0 WHERE s.id = ?1 GROUP BY s.id"},
@@ -350,7 +351,7 @@ absl::StatusOr<std::optional<SharedCounts>> SqliteSharedReads::Count(int64_t id,
   counts.out = query.Int(2);
   counts.held = query.Int(3) - counts.out;
   if (!query.IsNull(4)) counts.oldest = FromNanos(query.Int(4));
-  if (!query.IsNull(5)) counts.due_at = FromNanos(query.Int(5));
+  if (!query.IsNull(5)) counts.unread_at = FromNanos(query.Int(5));
   counts.oldest_position = query.Int(6);  // NULL reads as 0
   counts.parked = query.Int(7);
   return counts;
