@@ -201,14 +201,7 @@ SettleWrites DecideSettlement(const SessionReads& reads, const Settlement& settl
     writes.result.outcome = Outcome::kAlreadySettled;
     return writes;
   }
-  if (head.position != settlement.position || head.lease != settlement.lease || head.lease == 0) {
-    return writes;
-  }
-  if (!head.out) {
-    // The lease was given up before. To give it up again is a repetition of that.
-    if (settlement.action == Action::kRetry || settlement.action == Action::kRelease) {
-      writes.result.outcome = Outcome::kAlreadySettled;
-    }
+  if (!head.out || head.position != settlement.position || head.lease != settlement.lease) {
     return writes;
   }
   writes.result.outcome = Outcome::kSettled;
@@ -217,12 +210,14 @@ SettleWrites DecideSettlement(const SessionReads& reads, const Settlement& settl
     writes.parked = Park(head, *reads.event, settlement.reason, now);
     writes.result.parked = true;
   } else if (settlement.action == Action::kRetry) {
+    RememberSettled(&head);
     head.out = false;
     head.last_error = settlement.reason;
     head.due_at = now + settlement.delay.value_or(RetryPause(head.attempts, random()));
     writes.head = std::move(head);
     return writes;
   } else if (settlement.action == Action::kRelease) {
+    RememberSettled(&head);
     head.out = false;
     --head.attempts;
     head.due_at = now;

@@ -36,7 +36,7 @@ using Random = absl::FunctionRef<uint64_t()>;
 // The reason of an event that was parked because its last lease expired.
 inline constexpr char kLeaseExpired[] = "lease expired";
 // How many settled leases of a session are remembered.
-inline constexpr size_t kSettledLeases = 8;
+inline constexpr size_t kSettledLeases = 16;
 
 // The pause after attempt 1, 2, …: 1 s, 2 s, 4 s, at most 5 min, give or take a fifth.
 absl::Duration RetryPause(int32_t attempt, uint64_t random);

@@ -216,11 +216,11 @@ class World {
     }
   }
 
-  // Fewer than kSettledLeases of its session were settled since.
+  // Fewer leases of its session than are remembered were settled since.
   bool JustAcknowledged(const Settlement& settlement) {
     const std::vector<uint64_t>& leases = acknowledged_by_[settlement.session];
     const auto first =
-        leases.end() - static_cast<std::ptrdiff_t>(std::min(leases.size(), kSettledLeases / 2));
+        leases.end() - static_cast<std::ptrdiff_t>(std::min(leases.size(), kSettledLeases / 4));
     return std::find(first, leases.end(), settlement.lease) != leases.end();
   }
 
