@@ -21,8 +21,10 @@ uint64_t NewLease(Random random) {
   return lease;
 }
 
-void RememberSettled(SharedHead* head) {
-  head->settled.push_back(head->lease);
+// A lease that was given up, by a retry or a release, is remembered as its complement: to give it
+// up again is a repetition, to acknowledge under it is too late.
+void RememberSettled(SharedHead* head, bool given_up = false) {
+  head->settled.push_back(given_up ? ~head->lease : head->lease);
   if (head->settled.size() > kSettledLeases) head->settled.erase(head->settled.begin());
 }
 
@@ -197,7 +199,12 @@ SettleWrites DecideSettlement(const SessionReads& reads, const Settlement& settl
   SettleWrites writes;
   if (!reads.head) return writes;
   SharedHead head = *reads.head;
-  if (std::find(head.settled.begin(), head.settled.end(), settlement.lease) != head.settled.end()) {
+  const auto remembers = [&head](uint64_t lease) {
+    return std::find(head.settled.begin(), head.settled.end(), lease) != head.settled.end();
+  };
+  const bool gives_up =
+      settlement.action == Action::kRetry || settlement.action == Action::kRelease;
+  if (remembers(settlement.lease) || (gives_up && remembers(~settlement.lease))) {
     writes.result.outcome = Outcome::kAlreadySettled;
     return writes;
   }
@@ -210,14 +217,14 @@ SettleWrites DecideSettlement(const SessionReads& reads, const Settlement& settl
     writes.parked = Park(head, *reads.event, settlement.reason, now);
     writes.result.parked = true;
   } else if (settlement.action == Action::kRetry) {
-    RememberSettled(&head);
+    RememberSettled(&head, /*given_up=*/true);
     head.out = false;
     head.last_error = settlement.reason;
     head.due_at = now + settlement.delay.value_or(RetryPause(head.attempts, random()));
     writes.head = std::move(head);
     return writes;
   } else if (settlement.action == Action::kRelease) {
-    RememberSettled(&head);
+    RememberSettled(&head, /*given_up=*/true);
     head.out = false;
     --head.attempts;
     head.due_at = now;

@@ -49,13 +49,14 @@ type answer map[string]any
 
 // A stub's constructor takes a connection and gives an interface with a method an RPC.
 var stubs = map[string]any{
-	"DeviceService":       ippv1.NewDeviceServiceClient,
-	"EnrollmentService":   ippv1.NewEnrollmentServiceClient,
-	"LocationService":     ippv1.NewLocationServiceClient,
-	"OutcomeService":      ippv1.NewOutcomeServiceClient,
-	"SessionService":      ippv1.NewSessionServiceClient,
-	"SessionEventService": ippv1.NewSessionEventServiceClient,
-	"SimulationService":   ippv1.NewSimulationServiceClient,
+	"DeviceService":             ippv1.NewDeviceServiceClient,
+	"EnrollmentService":         ippv1.NewEnrollmentServiceClient,
+	"LocationService":           ippv1.NewLocationServiceClient,
+	"OutcomeService":            ippv1.NewOutcomeServiceClient,
+	"SessionService":            ippv1.NewSessionServiceClient,
+	"SessionEventService":       ippv1.NewSessionEventServiceClient,
+	"SharedSubscriptionService": ippv1.NewSharedSubscriptionServiceClient,
+	"SimulationService":         ippv1.NewSimulationServiceClient,
 }
 
 var (

@@ -4,6 +4,7 @@ import co.kustom.ipp.v1.LocationServiceGrpc;
 import co.kustom.ipp.v1.OutcomeServiceGrpc;
 import co.kustom.ipp.v1.SessionEventServiceGrpc;
 import co.kustom.ipp.v1.SessionServiceGrpc;
+import co.kustom.ipp.v1.SharedSubscriptionServiceGrpc;
 import co.kustom.ipp.v1.SimulationServiceGrpc;
 import co.kustom.ipp.v1.SubscribeSessionEventsRequest;
 import co.kustom.ipp.v1.SubscribeSessionEventsResponse;
@@ -55,7 +56,7 @@ public final class Client {
       DeviceServiceGrpc.getServiceDescriptor(), EnrollmentServiceGrpc.getServiceDescriptor(),
       LocationServiceGrpc.getServiceDescriptor(), OutcomeServiceGrpc.getServiceDescriptor(),
       SessionServiceGrpc.getServiceDescriptor(), SessionEventServiceGrpc.getServiceDescriptor(),
-      SimulationServiceGrpc.getServiceDescriptor());
+      SharedSubscriptionServiceGrpc.getServiceDescriptor(), SimulationServiceGrpc.getServiceDescriptor());
 
   private static final Map<String, Channel> channels = new HashMap<>();
   private static final Map<String, Stream> streams = new HashMap<>();
