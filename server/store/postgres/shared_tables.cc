@@ -85,9 +85,9 @@ std::vector<PostgresStatement> PostgresSharedStatements() {
        absl::StrCat("INSERT INTO ipp_gateway.shared_subscriptions (", kPostgresSharedRecordColumns,
                     ") VALUES ($1::bigint, $2::bytea, $3::bytea, $4::bytea, $5::bigint, "
                     "$6::bigint, $7::bigint, $8::bigint)")},
-      {"shared_lock", Select(kPostgresSharedRecordColumns,
-                             " FROM ipp_gateway.shared_subscriptions WHERE id = $1::bigint FOR "
-                             "UPDATE")},
+      {"shared_lock",
+       Select(kPostgresSharedRecordColumns,
+              " FROM ipp_gateway.shared_subscriptions WHERE id = $1::bigint FOR UPDATE")},
       {"shared_range",
        "SELECT trimmed_through + 1, last_position FROM ipp_gateway.log, ipp_gateway.log_start"},
       {"shared_move",
