@@ -34,6 +34,9 @@ DASHBOARD = json.loads((OBSERVABILITY / "dashboard.json").read_text())
 ONLY_WITH_POSTGRES = {"ipp_store_reconnects_total": [{"connection": "writer"}],
                       "ipp_store_clock_difference_seconds": [{}]}
 # And one without TLS.
+ONLY_WITH_A_SHARED_SUBSCRIPTION = {
+    f"ipp_shared_{name}": [{"caller": "shop", "subscription": "orders"}]
+    for name in ("backlog_events", "oldest_unsettled_seconds", "out", "held", "parked")}
 ONLY_WITH_TLS = {"ipp_tls_certificate_expiry_seconds": [{"certificate": "grpc"}],
                  "ipp_tls_certificate_begin_seconds": [{"certificate": "grpc"}]}
 
@@ -86,8 +89,9 @@ def pages():
         found.append(expressions.series(gateway.metrics()))
         real.keep("scrape")
     source = "".join((bed.ROOT / "server" / name).read_text()
-                     for name in ["store/queued_store.cc", "store/postgres/store.cc", "app_files.cc"])
-    for name, labels in {**ONLY_WITH_POSTGRES, **ONLY_WITH_TLS}.items():
+                     for name in ["store/queued_store.cc", "store/postgres/store.cc", "app_files.cc",
+                                  "shared/shared_hub_watch.cc"])
+    for name, labels in {**ONLY_WITH_POSTGRES, **ONLY_WITH_TLS, **ONLY_WITH_A_SHARED_SUBSCRIPTION}.items():
         assert f'"{name}"' in source, name
         for page in found:
             assert name not in page, name
