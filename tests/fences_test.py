@@ -20,13 +20,14 @@ MODULES = {
     "sessions": {"creates", "upstream", "routes", "store", "base"},
     "events": {"store", "base"},
     "shared": {"events", "store", "base"},
+    "reports": {"creates", "store", "base"},
     "web": {"base"},
     "webhook": {"sessions", "store", "json", "web", "base"},
     "admin": {"web", "base"},
     "auth": {"base"},
     "config": {"base"},
     "grpc_port": {"base"},
-    "rpc": {"grpc_port", "upstream", "creates", "sessions", "events", "shared", "store", "auth", "routes", "base"},
+    "rpc": {"grpc_port", "upstream", "creates", "sessions", "events", "reports", "shared", "store", "auth", "routes", "base"},
 }
 
 # Include prefix → folders that may use it.

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "client/ippctl/history_commands.h"
+
 namespace ipp::ippctl {
 
 std::vector<Flag> GlobalFlags() {
@@ -78,9 +80,9 @@ std::vector<Flag> GlobalFlags() {
 
 std::vector<Command> AllCommands() {
   std::vector<Command> all;
-  for (auto* part :
-       {DeviceCommands, EnrollmentCommands, LocationCommands, SessionCommands, OutcomeCommands,
-        EventCommands, WebhookCommands, SimulationCommands, ConfigCommands, CompletionCommands}) {
+  for (auto* part : {DeviceCommands, EnrollmentCommands, LocationCommands, SessionCommands,
+                     OutcomeCommands, SessionSearchCommands, EventCommands, WebhookCommands,
+                     SimulationCommands, ConfigCommands, CompletionCommands, ReportCommands}) {
     for (Command& command : part()) all.push_back(std::move(command));
   }
   return all;

@@ -58,6 +58,15 @@ bool MayHaveMade(const store::IntentRecord& create, const v1::Session& session) 
          Agree(request.purchase_currency(), session.purchase_currency());
 }
 
+CreatePlace PlaceOf(const store::IntentRecord& create) {
+  v1::CreateSessionRequest request;
+  if (create.rpc != "CreateSession" || create.trimmed || !request.ParseFromString(create.request)) {
+    return {};
+  }
+  IdentifierFields::Of<v1::CreateSessionRequest>().Canonicalize(&request);
+  return {.location_id = request.location_id(), .device_id = request.device_id()};
+}
+
 absl::Status RefusalOf(const store::IntentRecord& create) {
   if (!create.trimmed) return ParseError(create.answer);
   return MakeError(absl::StatusCode::kFailedPrecondition,

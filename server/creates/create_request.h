@@ -20,6 +20,14 @@ bool IsSameRequest(const store::IntentRecord& known, const std::string& request)
 // caller, or another installation, may have copied the mark.
 bool MayHaveMade(const store::IntentRecord& create, const kustom::ipp::v1::Session& session);
 
+// The location and the phone that the request named; empty where it named none, for another rpc,
+// and for a tombstone.
+struct CreatePlace {
+  std::string location_id;
+  std::string device_id;
+};
+CreatePlace PlaceOf(const store::IntentRecord& create);
+
 // The upstream's refusal of a create that is kRejected; for a tombstone, a general error that says
 // so.
 absl::Status RefusalOf(const store::IntentRecord& create);

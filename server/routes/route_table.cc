@@ -10,8 +10,10 @@
 #include "kustom/ipp/v1/enrollment.pb.h"
 #include "kustom/ipp/v1/location.pb.h"
 #include "kustom/ipp/v1/outcome.pb.h"
+#include "kustom/ipp/v1/report.pb.h"
 #include "kustom/ipp/v1/session.pb.h"
 #include "kustom/ipp/v1/session_event.pb.h"
+#include "kustom/ipp/v1/session_history.pb.h"
 #include "kustom/ipp/v1/shared_subscription.pb.h"
 #include "kustom/ipp/v1/simulation.pb.h"
 #include "server/base/status_macros.h"
@@ -325,7 +327,8 @@ absl::StatusOr<std::unique_ptr<RouteTable>> RouteTable::CompileContract() {
   for (const google::protobuf::FileDescriptor* file :
        {v1::Device::descriptor()->file(), v1::Enrollment::descriptor()->file(),
         v1::Location::descriptor()->file(), v1::CreateOutcome::descriptor()->file(),
-        v1::SharedSubscription::descriptor()->file(), v1::Session::descriptor()->file(),
+        v1::SharedSubscription::descriptor()->file(), v1::DayTotal::descriptor()->file(),
+        v1::KnownSession::descriptor()->file(), v1::Session::descriptor()->file(),
         v1::SessionEvent::descriptor()->file(), v1::SimulateCardTapRequest::descriptor()->file()}) {
     for (int i = 0; i < file->service_count(); ++i) services.push_back(file->service(i));
   }

@@ -50,7 +50,37 @@ std::string Bytes(uint64_t digest, int64_t number, uint64_t more) {
   return raw;
 }
 
+std::string KeyBytes(uint64_t digest, absl::string_view key) {
+  std::string raw(8, '\0');
+  std::memcpy(raw.data(), &digest, 8);
+  raw.append(key.data(), key.size());
+  const auto check = static_cast<uint32_t>(Fnv(raw));
+  raw.append(reinterpret_cast<const char*>(&check), 4);
+  return raw;
+}
+
+absl::Status Foreign() {
+  return InvalidRequest(
+      {{"page_token", "is not the next_page_token of a list with these parameters"}});
+}
+
 }  // namespace
+
+std::string EncodePageKey(const google::protobuf::Message& request, absl::string_view scope,
+                          absl::string_view key) {
+  return absl::WebSafeBase64Escape(KeyBytes(Digest(request, scope), key));
+}
+
+absl::StatusOr<std::string> DecodePageKey(const google::protobuf::Message& request,
+                                          absl::string_view scope) {
+  const std::string token = request.GetReflection()->GetString(request, TokenField(request));
+  if (token.empty()) return std::string();
+  const std::string raw = DecodeBase64Url(token).value_or("");
+  if (raw.size() <= 12) return Foreign();
+  std::string key = raw.substr(8, raw.size() - 12);
+  if (raw != KeyBytes(Digest(request, scope), key)) return Foreign();
+  return key;
+}
 
 std::string EncodePageToken(const google::protobuf::Message& request, absl::string_view scope,
                             int64_t number, uint64_t more) {
@@ -73,8 +103,7 @@ absl::StatusOr<int64_t> DecodePageToken(const google::protobuf::Message& request
       return number;
     }
   }
-  return InvalidRequest(
-      {{"page_token", "is not the next_page_token of a list with these parameters"}});
+  return Foreign();
 }
 
 }  // namespace ipp::rpc

@@ -23,4 +23,11 @@ absl::StatusOr<int64_t> DecodePageToken(const google::protobuf::Message& request
                                         absl::string_view scope, int64_t largest,
                                         uint64_t* more = nullptr);
 
+// The same for a list whose place is a key of bytes.
+std::string EncodePageKey(const google::protobuf::Message& request, absl::string_view scope,
+                          absl::string_view key);
+// Empty for an empty token.
+absl::StatusOr<std::string> DecodePageKey(const google::protobuf::Message& request,
+                                          absl::string_view scope);
+
 }  // namespace ipp::rpc

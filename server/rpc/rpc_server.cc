@@ -119,6 +119,8 @@ class RpcServerImpl final : public RpcServer {
     services_.push_back(NewSharedSubscriptionService(&service_, &streams_));
     services_.push_back(NewSimulationService(&service_));
     services_.push_back(NewOutcomeService(&service_));
+    services_.push_back(NewSessionHistoryService(&service_));
+    services_.push_back(NewReportService(&service_));
     grpc::ServerBuilder builder;
     if (!options.reflection) builder.SetOption(std::make_unique<WithoutReflection>());
     for (const auto& service : services_) builder.RegisterService(service.get());

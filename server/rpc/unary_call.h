@@ -139,6 +139,15 @@ std::string SubjectOf(const Request& request) {
   return {};
 }
 
+// Whether a request names one create: not one that searches, or reads a history, by request_id.
+template <typename Request>
+constexpr bool NamesCreate() {
+  constexpr bool has_id = requires(const Request& r) { r.request_id(); };
+  constexpr bool searches = requires(const Request& r) { r.page_token(); };
+  constexpr bool chooses = requires(const Request& r) { r.target_case(); };
+  return has_id && !searches && !chooses;
+}
+
 // Runs creates::RefuseCreation for this call.
 void RefuseCreation(UnaryCall* call, absl::Status status);
 
@@ -154,7 +163,7 @@ grpc::ServerUnaryReactor* Serve(const ServiceContext& service, grpc::CallbackSer
   IdentifierFields::Of<Request>().Canonicalize(const_cast<Request*>(request));
   auto* call = new UnaryCall(&service, method, context, *request, *response);
   // Before the call can be refused, so that the error names the create.
-  if constexpr (requires { request->request_id(); }) call->NameCreation(request->request_id());
+  if constexpr (NamesCreate<Request>()) call->NameCreation(request->request_id());
   call->NameSubject(SubjectOf(*request));
   if constexpr (requires { response->replayed(); }) {
     call->set_created_id([](const google::protobuf::Message& message) {

@@ -11,6 +11,9 @@ namespace ipp::rpc {
 namespace {
 
 namespace v1 = kustom::ipp::v1;
+constexpr int kMaxSearchedMerchants = 100;
+constexpr int kMaxReportDevices = 1000;
+
 bool IsCurrency(const std::string& text) {
   if (text.size() != 3) return false;
   for (const char c : text) {
@@ -212,6 +215,53 @@ absl::Status Validate(const v1::ListCreateOutcomesRequest& request) {
     check.Require(request.states(i) != v1::CREATE_STATE_UNSPECIFIED &&
                       v1::CreateState_IsValid(request.states(i)),
                   absl::StrCat("states[", i, "]"), "is not a state");
+  }
+  return check.Take();
+}
+
+absl::Status Validate(const v1::ListSessionsRequest& request) {
+  Checker check;
+  check.PageSize(request.page_size(), kMaxEventPageSize);
+  check.Require(request.merchant_ids_size() <= kMaxSearchedMerchants, "merchant_ids",
+                absl::StrCat("at most ", kMaxSearchedMerchants, " are allowed"));
+  check.OptionalUuid(request.device_id(), "device_id");
+  check.OptionalUuid(request.location_id(), "location_id");
+  check.OptionalUuid(request.request_id(), "request_id");
+  for (int i = 0; i < request.statuses_size(); ++i) {
+    check.Require(v1::SessionStatus_IsValid(request.statuses(i)), absl::StrCat("statuses[", i, "]"),
+                  "is not a status");
+  }
+  check.Time(request.has_created_from(), request.created_from(), "created_from");
+  check.Time(request.has_created_before(), request.created_before(), "created_before");
+  check.Time(request.has_updated_from(), request.updated_from(), "updated_from");
+  check.Time(request.has_updated_before(), request.updated_before(), "updated_before");
+  return check.Take();
+}
+
+absl::Status Validate(const v1::GetSessionHistoryRequest& request) {
+  Checker check;
+  switch (request.target_case()) {
+    case v1::GetSessionHistoryRequest::kSessionId:
+      check.Uuid(request.session_id(), "session_id");
+      break;
+    case v1::GetSessionHistoryRequest::kRequestId:
+      check.Uuid(request.request_id(), "request_id");
+      break;
+    case v1::GetSessionHistoryRequest::TARGET_NOT_SET:
+      check.Require(false, "target", "session_id or request_id is required");
+  }
+  return check.Take();
+}
+
+// The day and its time zone: reports/day.h.
+absl::Status Validate(const v1::GetDayReportRequest& request) {
+  Checker check;
+  check.Require(!request.day().empty(), "day", "is required");
+  check.Require(!request.time_zone().empty(), "time_zone", "is required");
+  check.Require(request.device_ids_size() <= kMaxReportDevices, "device_ids",
+                absl::StrCat("at most ", kMaxReportDevices, " are allowed"));
+  for (int i = 0; i < request.device_ids_size(); ++i) {
+    check.Uuid(request.device_ids(i), absl::StrCat("device_ids[", i, "]"));
   }
   return check.Take();
 }

@@ -7,9 +7,11 @@
 #include "kustom/ipp/v1/enrollment.pb.h"
 #include "kustom/ipp/v1/location.pb.h"
 #include "kustom/ipp/v1/outcome.pb.h"
+#include "kustom/ipp/v1/report.pb.h"
 #include "kustom/ipp/v1/session.pb.h"
 #include "kustom/ipp/v1/session_event.pb.h"
 #include "kustom/ipp/v1/shared_subscription.pb.h"
+#include "kustom/ipp/v1/session_history.pb.h"
 #include "kustom/ipp/v1/simulation.pb.h"
 
 // Rejects requests that are invalid without asking the upstream, before anything is sent:
@@ -43,6 +45,9 @@ absl::Status Validate(const kustom::ipp::v1::RedriveSessionEventsRequest& reques
 absl::Status Validate(const kustom::ipp::v1::DeleteParkedSessionEventsRequest& request);
 absl::Status Validate(const kustom::ipp::v1::GetCreateOutcomeRequest& request);
 absl::Status Validate(const kustom::ipp::v1::ListCreateOutcomesRequest& request);
+absl::Status Validate(const kustom::ipp::v1::ListSessionsRequest& request);
+absl::Status Validate(const kustom::ipp::v1::GetSessionHistoryRequest& request);
+absl::Status Validate(const kustom::ipp::v1::GetDayReportRequest& request);
 absl::Status Validate(const kustom::ipp::v1::CreateSimulatedDeviceRequest& request);
 absl::Status Validate(const kustom::ipp::v1::SimulateCardTapRequest& request);
 

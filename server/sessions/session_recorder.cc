@@ -133,6 +133,9 @@ store::Writes SessionRecorder::Decide(const SessionUpdate& heard, const CheckTim
   // The create was not known to be executed, so the end of its session was not published before.
   if (settled) update.overheard = false;
   Step step = Advance(snapshot.session, update, times);
+  if (step.record && step.record->location_id.empty() && snapshot.intent && !other) {
+    step.record->location_id = creates::PlaceOf(*snapshot.intent).location_id;
+  }
   decision.effect = step.effect;
   for (const store::NewEvent& event : step.events) decision.events.push_back(event.event.type());
   decision.closed = settled && snapshot.intent->state == store::IntentState::kUnderWay;
@@ -198,6 +201,19 @@ void SessionRecorder::Record(SessionUpdate update,
     }
     std::move(done)(std::move(recorded));
   });
+}
+
+void SessionRecorder::NoteCancel(store::AskedCancel cancel) {
+  cancel.asked_at = store_->Now();
+  store::Transaction transaction;
+  transaction.merchant_id = cancel.merchant_id;
+  transaction.session_id = cancel.session_id;
+  transaction.decide = [cancel = std::move(cancel)](const store::Snapshot& snapshot) {
+    store::Writes writes;
+    if (snapshot.session) writes.cancel = cancel;
+    return writes;
+  };
+  store_->Commit(std::move(transaction), [](absl::StatusOr<store::Committed>) {});
 }
 
 void SessionRecorder::Release(std::string merchant_id, std::string session_id,

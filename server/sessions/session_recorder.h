@@ -51,6 +51,10 @@ class SessionRecorder {
   // (creates/create_request.h).
   void Record(SessionUpdate update, absl::AnyInvocable<void(absl::StatusOr<Recorded>) &&> done);
 
+  // Writes down that `caller` asked for a cancel, for GetSessionHistory, if there is a record of
+  // the session. The cancel does not wait for it; if it fails, the audit line is all that is left.
+  void NoteCancel(store::AskedCancel cancel);
+
   // Publishes the held event of a session, if there is one, without waiting for more.
   void Release(std::string merchant_id, std::string session_id,
                absl::AnyInvocable<void(absl::Status) &&> done);

@@ -54,6 +54,9 @@ class WriteBackend {
   // Removes at most a step's worth of rows from each table, which takes a few milliseconds. `now`
   // may be recorded as the time of the store's last use.
   virtual absl::StatusOr<Trimmed> Trim(const Cutoffs& cutoffs, absl::Time now) = 0;
+  // Writes what a few sessions can be searched by, of those that an earlier release has written;
+  // the newest first. Takes some milliseconds. Returns whether there may be more.
+  virtual absl::StatusOr<bool> IndexSessions() = 0;
 
   // Reads the database's clock. nullopt: it has none, or the gateway's is to be used.
   virtual absl::StatusOr<std::optional<absl::Time>> ReadClock() = 0;
@@ -77,7 +80,15 @@ class ReadBackend {
   virtual absl::StatusOr<std::vector<bool>> AreSettled(const std::vector<IntentKey>& creates) = 0;
   virtual absl::StatusOr<IntentCounts> CountIntents() = 0;
   virtual absl::StatusOr<OpenSessions> CountOpen(absl::Time overdue_before) = 0;
+  // The first `query.limit` sessions along PathOf(query), whether or not they match otherwise.
+  virtual absl::StatusOr<SessionScan> ScanSessions(const SessionQuery& query) = 0;
+  virtual absl::StatusOr<std::vector<AskedCancel>> ListCancels(const std::string& merchant_id,
+                                                               const std::string& session_id,
+                                                               int limit) = 0;
   virtual absl::StatusOr<std::vector<StoredEvent>> ReadEvents(int64_t after, int limit) = 0;
+  virtual absl::StatusOr<std::vector<StoredEvent>> ReadSessionEvents(const std::string& merchant_id,
+                                                                     const std::string& session_id,
+                                                                     int64_t after, int limit) = 0;
   virtual absl::StatusOr<int64_t> FindPosition(absl::Time time) = 0;
   virtual absl::StatusOr<LogBounds> ReadBounds() = 0;
   virtual SharedReads& shared() = 0;

@@ -52,6 +52,7 @@ class Batch {
     if (writes.intent) {
       IPP_RETURN_IF_ERROR(Put(transaction, &*writes.intent));
     }
+    if (writes.cancel) writes_.cancels.push_back(*std::move(writes.cancel));
     for (NewEvent& event : writes.events) {
       writes_.events.push_back(
           MakeRow(std::move(event.event), ++writes_.last_position, writes_.recorded_at));

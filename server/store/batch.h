@@ -57,6 +57,7 @@ struct BatchWrites {
   std::map<IntentKey, IntentRecord> intents;     // each once, in its final state
   int64_t last_intent = 0;
   std::vector<StoredEvent> events;
+  std::vector<AskedCancel> cancels;
   int64_t last_position = 0;
   std::vector<Committed> committed;
 };

@@ -57,6 +57,7 @@ size_t BytesOf(const Writes& writes) {
     bytes += writes.session->session.ByteSizeLong() + writes.session->held_event.size();
   }
   if (writes.intent) bytes += writes.intent->request.size() + writes.intent->answer.size();
+  if (writes.cancel) bytes += writes.cancel->caller.size() + writes.cancel->traceparent.size();
   for (const NewEvent& event : writes.events) bytes += event.event.ByteSizeLong();
   return bytes;
 }
@@ -74,6 +75,11 @@ absl::Status CheckKeepable(const Transaction& transaction, const Writes& writes)
     IPP_RETURN_IF_ERROR(CheckId("merchant_id", writes.intent->merchant_id));
     IPP_RETURN_IF_ERROR(CheckId("request_id", writes.intent->request_id));
     IPP_RETURN_IF_ERROR(CheckId("session_id", writes.intent->session_id));
+  }
+  if (writes.cancel) {
+    IPP_RETURN_IF_ERROR(CheckId("merchant_id", writes.cancel->merchant_id));
+    IPP_RETURN_IF_ERROR(CheckId("session_id", writes.cancel->session_id));
+    IPP_RETURN_IF_ERROR(CheckId("caller", writes.cancel->caller));
   }
   if (const size_t bytes = BytesOf(writes); bytes > kMaxTransactionBytes) {
     return absl::InvalidArgumentError(

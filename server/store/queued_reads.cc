@@ -89,6 +89,32 @@ void QueuedStore::CountOpen(absl::Time overdue_before, Done<OpenSessions> done) 
            std::move(done));
 }
 
+void QueuedStore::SearchSessions(SessionQuery query, Done<SessionPage> done) {
+  PushRead(
+      [query = std::move(query)](ReadBackend& reader) -> absl::StatusOr<SessionPage> {
+        IPP_ASSIGN_OR_RETURN(SessionScan scan, reader.ScanSessions(query));
+        return PageOf(query, std::move(scan));
+      },
+      std::move(done));
+}
+
+void QueuedStore::ListCancels(std::string merchant_id, std::string session_id, int limit,
+                              Done<std::vector<AskedCancel>> done) {
+  PushRead([merchant = std::move(merchant_id), session = std::move(session_id),
+            limit](ReadBackend& reader) { return reader.ListCancels(merchant, session, limit); },
+           std::move(done));
+}
+
+void QueuedStore::ReadSessionEvents(std::string merchant_id, std::string session_id, int64_t after,
+                                    int limit, Done<std::vector<StoredEvent>> done) {
+  PushRead(
+      [merchant = std::move(merchant_id), session = std::move(session_id), after,
+       limit](ReadBackend& reader) {
+        return reader.ReadSessionEvents(merchant, session, after, limit);
+      },
+      std::move(done));
+}
+
 void QueuedStore::ReadEvents(int64_t after, int limit, Done<std::vector<StoredEvent>> done) {
   PushRead([after, limit](ReadBackend& reader) { return reader.ReadEvents(after, limit); },
            std::move(done));

@@ -299,7 +299,14 @@ bool QueuedStore::Maintain() {
     return false;
   }
   if (*database) SetDatabaseTime(**database);
-  const std::optional<Cutoffs> cutoffs = retention_.Next(*database);
+  const absl::StatusOr<bool> to_index = writer_->IndexSessions();
+  SetHealth(to_index.status());
+  if (!to_index.ok()) return false;
+  return Trim(*database) || *to_index;
+}
+
+bool QueuedStore::Trim(std::optional<absl::Time> database) {
+  const std::optional<Cutoffs> cutoffs = retention_.Next(database);
   if (!cutoffs) return false;
   const absl::StatusOr<WriteBackend::Trimmed> trimmed = writer_->Trim(*cutoffs, clock_->Now());
   SetHealth(trimmed.status());

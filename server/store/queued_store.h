@@ -58,6 +58,9 @@ class QueuedStore : public Store {
                             Done<SessionRecord> done) final;
   void LeaseDue(Lease lease, Done<std::vector<SessionRecord>> done) final;
   void CountOpen(absl::Time overdue_before, Done<OpenSessions> done) final;
+  void SearchSessions(SessionQuery query, Done<SessionPage> done) final;
+  void ListCancels(std::string merchant_id, std::string session_id, int limit,
+                   Done<std::vector<AskedCancel>> done) final;
   void FindIntent(std::string merchant_id, std::string request_id, Done<IntentRecord> done) final;
   void ListIntents(IntentQuery query, Done<std::vector<IntentRecord>> done) final;
   void AreSettled(std::vector<IntentKey> creates, Done<std::vector<bool>> done) final;
@@ -68,6 +71,8 @@ class QueuedStore : public Store {
   absl::Time Now() const final;
   bool exclusive() const final { return exclusive_; }
   void ReadEvents(int64_t after, int limit, Done<std::vector<StoredEvent>> done) final;
+  void ReadSessionEvents(std::string merchant_id, std::string session_id, int64_t after, int limit,
+                         Done<std::vector<StoredEvent>> done) final;
   void FindPosition(absl::Time time, Done<int64_t> done) final;
   LogBounds bounds() const final { return log_.bounds(); }
   void RefreshBounds(Done<LogBounds> done) final;
@@ -110,7 +115,8 @@ class QueuedStore : public Store {
   void Refuse(WriteCall& call, const absl::Status& status);  // any thread
   // Takes in what a commit has appended.
   void Publish(int64_t known, BatchWrites* writes);
-  bool Maintain();  // true: there is more to remove
+  bool Maintain();                                // true: there is more to do
+  bool Trim(std::optional<absl::Time> database);  // true: there is more to remove
   void SetDatabaseTime(absl::Time now);
   // Makes `status` the health of the store, and logs when that begins or ceases to be an error.
   void SetHealth(const absl::Status& status);

@@ -18,6 +18,7 @@
 #include "server/store/log_bounds.h"
 #include "server/store/shared_tables.h"
 #include "server/store/stored_event.h"
+#include "server/store/session_search.h"
 
 // Durable state behind one interface: sessions, the event log, creates (intents), and the ids of
 // received webhooks. QueuedStore implements it over a backend (backend.h); there are two, sqlite/
@@ -31,6 +32,7 @@
 // * sessions: the last known state of each session, by (merchant_id, session_id). A request_id
 //   belongs to at most one session of a merchant.
 // * intents: creates, by (merchant_id, request_id). See intent.h.
+// * cancels: which cancels were asked for; for people.
 // * seen: dedup keys of received webhooks.
 // * shared_subscriptions, shared_heads, shared_parked: see shared_tables.h.
 // * log: one row with the identity of the log and, in PostgreSQL, its last position, last
@@ -99,6 +101,7 @@ struct SessionRecord {
   // Since when every read has answered that the session does not exist; infinite: the last read
   // found it.
   absl::Time missing_since = absl::InfiniteFuture();
+  std::string location_id;  // that the create named; usually empty
 };
 
 // Which sessions Store::LeaseDue hands out.
@@ -145,6 +148,7 @@ struct Writes {
   std::optional<SessionRecord> session = {};
   std::vector<NewEvent> events = {};
   std::optional<IntentRecord> intent = {};  // of the transaction's merchant_id and request_id
+  std::optional<AskedCancel> cancel = {};
   // A result of the decision for the caller of Commit. It is returned in `Committed`, also when
   // nothing is written.
   std::any decided = {};
@@ -212,6 +216,12 @@ class Store {
   // dies. Returns the records as they are after that. Waits in the queue of commits.
   virtual void LeaseDue(Lease lease, Done<std::vector<SessionRecord>> done) = 0;
   virtual void CountOpen(absl::Time overdue_before, Done<OpenSessions> done) = 0;
+  // Searches along one index, for at most `query.limit` sessions that are looked at. The page may
+  // be empty and yet have a `next`.
+  virtual void SearchSessions(SessionQuery query, Done<SessionPage> done) = 0;
+  // The cancels that were asked for, oldest first, at most `limit`.
+  virtual void ListCancels(std::string merchant_id, std::string session_id, int limit,
+                           Done<std::vector<AskedCancel>> done) = 0;
 
   // NOT_FOUND when there is no such create, or retention has removed it.
   virtual void FindIntent(std::string merchant_id, std::string request_id,
@@ -237,6 +247,9 @@ class Store {
 
   // Events with position > `after`, in order: at most `limit` of them, and about 1 MiB.
   virtual void ReadEvents(int64_t after, int limit, Done<std::vector<StoredEvent>> done) = 0;
+  // Likewise, only the events of one session.
+  virtual void ReadSessionEvents(std::string merchant_id, std::string session_id, int64_t after,
+                                 int limit, Done<std::vector<StoredEvent>> done) = 0;
   // The position just before the first event recorded at or after `time`.
   virtual void FindPosition(absl::Time time, Done<int64_t> done) = 0;
 

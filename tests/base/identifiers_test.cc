@@ -11,8 +11,10 @@
 #include "kustom/ipp/v1/enrollment.pb.h"
 #include "kustom/ipp/v1/location.pb.h"
 #include "kustom/ipp/v1/outcome.pb.h"
+#include "kustom/ipp/v1/report.pb.h"
 #include "kustom/ipp/v1/session.pb.h"
 #include "kustom/ipp/v1/session_event.pb.h"
+#include "kustom/ipp/v1/session_history.pb.h"
 #include "kustom/ipp/v1/simulation.pb.h"
 
 namespace ipp {
@@ -39,6 +41,8 @@ std::vector<const google::protobuf::FileDescriptor*> Files() {
           v1::Location::descriptor()->file(),
           v1::CreateEnrollmentRequest::descriptor()->file(),
           v1::CreateOutcome::descriptor()->file(),
+          v1::DayTotal::descriptor()->file(),
+          v1::KnownSession::descriptor()->file(),
           v1::Session::descriptor()->file(),
           v1::SessionEvent::descriptor()->file(),
           v1::SimulateCardTapRequest::descriptor()->file()};

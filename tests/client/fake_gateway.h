@@ -13,8 +13,10 @@
 #include "kustom/ipp/v1/enrollment.grpc.pb.h"
 #include "kustom/ipp/v1/location.grpc.pb.h"
 #include "kustom/ipp/v1/outcome.grpc.pb.h"
+#include "kustom/ipp/v1/report.grpc.pb.h"
 #include "kustom/ipp/v1/session.grpc.pb.h"
 #include "kustom/ipp/v1/session_event.grpc.pb.h"
+#include "kustom/ipp/v1/session_history.grpc.pb.h"
 #include "kustom/ipp/v1/simulation.grpc.pb.h"
 #include "server/base/error.h"
 #include "server/base/error_details.pb.h"
@@ -105,6 +107,29 @@ struct FakeOutcomes final : v1::OutcomeService::Service {
   }
 };
 
+struct FakeHistory final : v1::SessionHistoryService::Service {
+  Answer<v1::ListSessionsRequest, v1::ListSessionsResponse> list;
+  Answer<v1::GetSessionHistoryRequest, v1::GetSessionHistoryResponse> get;
+
+  grpc::Status ListSessions(grpc::ServerContext* c, const v1::ListSessionsRequest* q,
+                            v1::ListSessionsResponse* p) override {
+    return Reply(list, c, q, p);
+  }
+  grpc::Status GetSessionHistory(grpc::ServerContext* c, const v1::GetSessionHistoryRequest* q,
+                                 v1::GetSessionHistoryResponse* p) override {
+    return Reply(get, c, q, p);
+  }
+};
+
+struct FakeReports final : v1::ReportService::Service {
+  Answer<v1::GetDayReportRequest, v1::GetDayReportResponse> day;
+
+  grpc::Status GetDayReport(grpc::ServerContext* c, const v1::GetDayReportRequest* q,
+                            v1::GetDayReportResponse* p) override {
+    return Reply(day, c, q, p);
+  }
+};
+
 struct FakeSessions final : v1::SessionService::Service {
   Answer<v1::CreateSessionRequest, v1::CreateSessionResponse> create;
   Answer<v1::GetSessionRequest, v1::GetSessionResponse> get;
@@ -150,7 +175,7 @@ struct FakeSimulation final : v1::SimulationService::Service {
 // call.
 class FakeGateway {
  public:
-  // `events`: the seventh service, when the test needs it; must outlive this.
+  // `events`: the last service, when the test needs it; must outlive this.
   explicit FakeGateway(grpc::Service* events = nullptr) {
     grpc::ServerBuilder builder;
     int port = 0;
@@ -158,7 +183,8 @@ class FakeGateway {
     for (grpc::Service* service :
          {static_cast<grpc::Service*>(&devices), static_cast<grpc::Service*>(&enrollments),
           static_cast<grpc::Service*>(&locations), static_cast<grpc::Service*>(&outcomes),
-          static_cast<grpc::Service*>(&sessions), static_cast<grpc::Service*>(&simulation)}) {
+          static_cast<grpc::Service*>(&sessions), static_cast<grpc::Service*>(&simulation),
+          static_cast<grpc::Service*>(&history), static_cast<grpc::Service*>(&reports)}) {
       builder.RegisterService(service);
     }
     if (events != nullptr) builder.RegisterService(events);
@@ -175,6 +201,8 @@ class FakeGateway {
   FakeOutcomes outcomes;
   FakeSessions sessions;
   FakeSimulation simulation;
+  FakeHistory history;
+  FakeReports reports;
 
  private:
   std::unique_ptr<grpc::Server> server_;

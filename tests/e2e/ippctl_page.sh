@@ -62,6 +62,11 @@ done
 wait "$WATCHING" || fail "sessions watch ended with $?"
 grep -q ' payment failed' "$WATCHED" && grep -q ' FINALIZED .* order ' "$WATCHED" || fail "$(cat "$WATCHED")"
 grep -q "^Reference *A-1002" "$WORK/said" || fail "$(cat "$WORK/said")"
+grep -q ' create asked for  *by ' "$WORK/said" || fail "sessions explain: $(cat "$WORK/said")"
+grep -q '^merchant,day,device,currency,paid,' "$WORK/said" || fail "report day: $(cat "$WORK/said")"
+# What was paid in the meantime is in the sums, found by its receipt.
+"$BUILD/client/ippctl" sessions list --reference A-1002 --status finalized | grep -q "$SESSION" || fail "sessions list"
+"$BUILD/client/ippctl" report day | grep -q '^all  *SEK  *[1-9]' || fail "report day: $("$BUILD/client/ippctl" report day)"
 await "$TAILED" " FINALIZED .*$SESSION" "${LIVE[0]}"
 await "$LISTENED" " ipp.session.finalized *$SESSION  200  [0-9]* ms" "${LIVE[1]}"
 # Once as it happened and once by the replay.

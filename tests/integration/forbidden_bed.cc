@@ -4,6 +4,7 @@
 
 #include "kustom/ipp/v1/device.grpc.pb.h"
 #include "kustom/ipp/v1/outcome.grpc.pb.h"
+#include "kustom/ipp/v1/session_history.grpc.pb.h"
 #include "tests/support/http_socket.h"
 
 namespace ipp {
@@ -139,6 +140,11 @@ ForbiddenBed::ForbiddenBed()
   outcomes_token = bed_.Call(&v1::OutcomeService::Stub::ListCreateOutcomes, outcomes, victim)
                        .response.next_page_token();
   EXPECT_NE(outcomes_token, "");
+  v1::ListSessionsRequest sessions;
+  sessions.set_page_size(1);
+  sessions_token = bed_.Call(&v1::SessionHistoryService::Stub::ListSessions, sessions, victim)
+                       .response.next_page_token();
+  EXPECT_NE(sessions_token, "");
   bed_.gateway.WaitForMetric("ipp_webhooks_total", 2);
 }
 

@@ -40,6 +40,7 @@ class ForbiddenBed {
   std::string cursor;      // of a stream that saw everything
   std::string page_token;  // of a list of devices, page_size 1
   std::string outcomes_token;
+  std::string sessions_token;
 
   // Of the victim's session now, as the upstream has it.
   std::string SessionNow() const;

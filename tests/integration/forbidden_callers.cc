@@ -1,10 +1,14 @@
 // Forbidden by who asks.
 
 #include "absl/strings/match.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "google/protobuf/descriptor.h"
 #include "kustom/ipp/v1/annotations.pb.h"
 #include "kustom/ipp/v1/device.pb.h"
 #include "kustom/ipp/v1/outcome.pb.h"
+#include "kustom/ipp/v1/report.grpc.pb.h"
+#include "kustom/ipp/v1/session_history.grpc.pb.h"
 #include "kustom/ipp/v1/simulation.pb.h"
 #include "tests/integration/forbidden_rows.h"
 
@@ -17,8 +21,8 @@ using google::protobuf::MethodDescriptor;
 
 std::vector<const MethodDescriptor*> AllRpcs() {
   std::vector<const MethodDescriptor*> rpcs;
-  for (const char* name :
-       {"Device", "Enrollment", "Location", "Outcome", "Session", "SessionEvent", "Simulation"}) {
+  for (const char* name : {"Device", "Enrollment", "Location", "Outcome", "Report", "Session",
+                           "SessionEvent", "SessionHistory", "Simulation"}) {
     const auto* service = google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
         absl::StrCat("kustom.ipp.v1.", name, "Service"));
     for (int i = 0; i < service->method_count(); ++i) rpcs.push_back(service->method(i));
@@ -120,6 +124,22 @@ void AddVictimRows(std::vector<Row>* rows) {
         r->set_page_token(b.outcomes_token);
       },
       "3 INVALID_REQUEST"));
+  rows->push_back(AsThief<v1::GetSessionHistoryRequest>("HistoryOfAnother",
+                                                        absl::StrCat(kHistory, "GetSessionHistory"),
+                                                        session, "5 SESSION_NOT_FOUND"));
+  rows->push_back(AsThief<v1::GetSessionHistoryRequest>("HistoryOfAnotherByRequest",
+                                                        absl::StrCat(kHistory, "GetSessionHistory"),
+                                                        request, "5 SESSION_NOT_FOUND"));
+  rows->push_back(AsThief<v1::ListSessionsRequest>("SessionsOfAnother",
+                                                   absl::StrCat(kHistory, "ListSessions"), merchant,
+                                                   "7 MERCHANT_NOT_ALLOWED"));
+  rows->push_back(AsThief<v1::ListSessionsRequest>(
+      "SessionsByTheTokenOfAnother", absl::StrCat(kHistory, "ListSessions"),
+      [](const ForbiddenBed& b, auto* r) {
+        r->set_page_size(1);
+        r->set_page_token(b.sessions_token);
+      },
+      "3 INVALID_REQUEST"));
   rows->push_back(AsThief<v1::ListDevicesRequest>(
       "DevicesByTheTokenOfAnother", absl::StrCat(kDevices, "ListDevices"),
       [](const ForbiddenBed& b, auto* r) {
@@ -159,6 +179,26 @@ void AddVictimRows(std::vector<Row>* rows) {
                      return absl::StrCat("OK ", reply.response.events_size(), " events");
                    },
                    "OK 0 events"});
+  rows->push_back({"SessionsOfAnotherByRequest",
+                   [](const ForbiddenBed& b) {
+                     v1::ListSessionsRequest wanted;
+                     wanted.set_request_id(b.request_id);
+                     const auto reply = b.bed().Call(&v1::SessionHistoryService::Stub::ListSessions,
+                                                     wanted, AsCaller("thief"));
+                     return absl::StrCat("OK ", reply.response.sessions_size(), " sessions");
+                   },
+                   "OK 0 sessions"});
+  rows->push_back({"DayOfAnother",
+                   [](const ForbiddenBed& b) {
+                     v1::GetDayReportRequest wanted;
+                     wanted.set_time_zone("UTC");
+                     wanted.set_day(absl::FormatTime("%Y-%m-%d", absl::Now(), absl::UTCTimeZone()));
+                     const auto reply = b.bed().Call(&v1::ReportService::Stub::GetDayReport, wanted,
+                                                     AsCaller("thief"));
+                     return absl::StrCat("OK ", reply.response.merchant_id(), " ",
+                                         reply.response.totals_size(), " totals");
+                   },
+                   absl::StrCat("OK ", kMerchant2, " 0 totals")});
 }
 
 }  // namespace

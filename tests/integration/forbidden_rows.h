@@ -29,6 +29,7 @@ inline constexpr char kDevices[] = "/kustom.ipp.v1.DeviceService/";
 inline constexpr char kEnrollments[] = "/kustom.ipp.v1.EnrollmentService/";
 inline constexpr char kLocations[] = "/kustom.ipp.v1.LocationService/";
 inline constexpr char kOutcomes[] = "/kustom.ipp.v1.OutcomeService/";
+inline constexpr char kHistory[] = "/kustom.ipp.v1.SessionHistoryService/";
 inline constexpr char kSessions[] = "/kustom.ipp.v1.SessionService/";
 inline constexpr char kEvents[] = "/kustom.ipp.v1.SessionEventService/";
 inline constexpr char kSimulation[] = "/kustom.ipp.v1.SimulationService/";

@@ -188,7 +188,8 @@ TEST(Reflection, ListsTheServices) {
               testing::UnorderedElementsAre(
                   "kustom.ipp.v1.DeviceService", "kustom.ipp.v1.EnrollmentService",
                   "kustom.ipp.v1.LocationService", "kustom.ipp.v1.OutcomeService",
-                  "kustom.ipp.v1.SessionService", "kustom.ipp.v1.SessionEventService",
+                  "kustom.ipp.v1.ReportService", "kustom.ipp.v1.SessionService",
+                  "kustom.ipp.v1.SessionEventService", "kustom.ipp.v1.SessionHistoryService",
                   "kustom.ipp.v1.SimulationService", "grpc.health.v1.Health",
                   "grpc.reflection.v1alpha.ServerReflection"));
 }

@@ -15,8 +15,10 @@
 #include "kustom/ipp/v1/enrollment.pb.h"
 #include "kustom/ipp/v1/location.pb.h"
 #include "kustom/ipp/v1/outcome.pb.h"
+#include "kustom/ipp/v1/report.pb.h"
 #include "kustom/ipp/v1/session.pb.h"
 #include "kustom/ipp/v1/session_event.pb.h"
+#include "kustom/ipp/v1/session_history.pb.h"
 #include "kustom/ipp/v1/simulation.pb.h"
 
 namespace ipp {
@@ -44,7 +46,8 @@ std::vector<const Descriptor*> Contract() {
            &v1::Route::default_instance(), &v1::Device::default_instance(),
            &v1::Enrollment::default_instance(), &v1::Location::default_instance(),
            &v1::CreateOutcome::default_instance(), &v1::Session::default_instance(),
-           &v1::SessionEvent::default_instance(),
+           &v1::SessionEvent::default_instance(), &v1::DayTotal::default_instance(),
+           &v1::KnownSession::default_instance(),
            &v1::SimulateCardTapRequest::default_instance()}) {
     EXPECT_NE(known->GetDescriptor(), nullptr);
   }

@@ -83,7 +83,7 @@ buf_generate() {
   (cd "$HERE/../../proto" &&
     PATH=$WORK/bin:$PATH "$HERE"/node_modules/@bufbuild/buf-linux-*/bin/buf generate -o "$WORK/proto")
   local stubs=build/stubs service
-  for service in device enrollment location outcome session session_event simulation; do
+  for service in device enrollment location outcome report session session_event session_history simulation; do
     for file in python/kustom/ipp/v1/${service}_pb2{,_grpc}.py node/kustom/ipp/v1/${service}_pb.{js,d.ts} \
       go/kustom/ipp/v1/${service}{,_grpc}.pb.go; do
       [ -s "$stubs/$file" ] || { echo "polyglot: buf has not made $file" >&2; exit 1; }

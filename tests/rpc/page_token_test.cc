@@ -162,5 +162,27 @@ TEST(PageToken, IsRefusedWhenItIsNone) {
   }
 }
 
+TEST(PageKey, ComesBackForTheSameListAlone) {
+  v1::ListDevicesRequest request = Request();
+  const std::string key("\0key\xff", 5);
+  EXPECT_EQ(*DecodePageKey(request, "PM1"), "") << "the first page";
+  request.set_page_token(EncodePageKey(request, "PM1", key));
+  EXPECT_EQ(*DecodePageKey(request, "PM1"), key);
+  EXPECT_TRUE(absl::IsInvalidArgument(DecodePageKey(request, "PM2").status()));
+  v1::ListDevicesRequest other = request;
+  other.set_page_size(11);
+  EXPECT_TRUE(absl::IsInvalidArgument(DecodePageKey(other, "PM1").status()));
+  const std::string token = request.page_token();
+  for (size_t i = 0; i < token.size(); ++i) {
+    request.set_page_token(token.substr(0, i) + (token[i] == 'A' ? 'B' : 'A') +
+                           token.substr(i + 1));
+    EXPECT_TRUE(absl::IsInvalidArgument(DecodePageKey(request, "PM1").status())) << i;
+  }
+  for (const std::string& text : {std::string("next"), token.substr(1), token + token}) {
+    request.set_page_token(text);
+    EXPECT_TRUE(absl::IsInvalidArgument(DecodePageKey(request, "PM1").status())) << text;
+  }
+}
+
 }  // namespace
 }  // namespace ipp::rpc

@@ -125,6 +125,64 @@ TEST_F(SessionRecorderTest, TellsTheEndOfASessionWhoseCreateIsSettledByACallersR
   EXPECT_EQ(*Record(read), UpdateEffect::kRepeated);
 }
 
+TEST_F(SessionRecorderTest, KeepsWhereTheCreateWasFor) {
+  store::Transaction create;
+  create.merchant_id = "PM1";
+  create.request_id = "request-1";
+  SessionUpdate answer = Answer(v1::SESSION_STATUS_CREATED);
+  answer.request_id = "request-1";
+  answer.answers_create = true;
+  create.decide = [&](const store::Snapshot&) {
+    v1::CreateSessionRequest request;
+    request.set_location_id("0A0B0C0D-0000-4000-8000-00000000000A");
+    store::IntentRecord intent;
+    intent.merchant_id = "PM1";
+    intent.request_id = "request-1";
+    intent.rpc = "CreateSession";
+    intent.request = request.SerializeAsString();
+    return store::Writes{.intent = intent};
+  };
+  store_.Commit(std::move(create), [](const absl::StatusOr<store::Committed>&) {});
+  store_.RunAll();
+  ASSERT_TRUE(Record(answer).ok());
+  std::string location;
+  store_.FindSession("PM1", answer.session_id,
+                     [&](const absl::StatusOr<store::SessionRecord>& record) {
+                       location = record.value().location_id;
+                     });
+  store_.RunAll();
+  EXPECT_EQ(location, "0a0b0c0d-0000-4000-8000-00000000000a");
+}
+
+TEST_F(SessionRecorderTest, NotesCancelsOfSessionsThatItKnows) {
+  const auto cancels = [&](const std::string& session) {
+    size_t count = 0;
+    store_.ListCancels("PM1", session, 10,
+                       [&](const absl::StatusOr<std::vector<store::AskedCancel>>& found) {
+                         count = found->size();
+                       });
+    store_.RunAll();
+    return count;
+  };
+  const SessionUpdate answer = Answer(v1::SESSION_STATUS_CREATED);
+  const store::AskedCancel asked{.merchant_id = "PM1",
+                                 .session_id = answer.session_id,
+                                 .caller = "till",
+                                 .traceparent = "",
+                                 .asked_at = {}};
+  recorder_.NoteCancel(asked);
+  store_.RunAll();
+  EXPECT_EQ(cancels(answer.session_id), 0u) << "of a session that is not known";
+  ASSERT_TRUE(Record(answer).ok());
+  recorder_.NoteCancel(asked);
+  store_.RunAll();
+  EXPECT_EQ(cancels(answer.session_id), 1u);
+  store_.FailCommits(absl::UnavailableError("disk full"), 1);
+  recorder_.NoteCancel(asked);
+  store_.RunAll();
+  EXPECT_EQ(cancels(answer.session_id), 1u);
+}
+
 TEST_F(SessionRecorderTest, FillsInWhenItHeard) {
   SessionUpdate news = Answer(v1::SESSION_STATUS_CREATED);
   news.heard_at = absl::Time();

@@ -35,7 +35,8 @@ class FakeBed final : public StoreBed {
 // What a later release might do to a schema that this one is to go on with.
 std::string LaterSteps(absl::string_view prefix, absl::string_view number) {
   std::string sql;
-  for (const char* table : {"log", "log_epochs", "events", "seen", "sessions", "intents"}) {
+  for (const char* table :
+       {"log", "log_epochs", "events", "seen", "sessions", "intents", "cancels"}) {
     absl::StrAppend(&sql, "ALTER TABLE ", prefix, table, " ADD COLUMN later ", number,
                     " NOT NULL DEFAULT 7;");
   }

@@ -110,6 +110,18 @@ class AlteredStore : public Store {
     store_->OrphanIntents(which, std::move(done));
   }
   bool exclusive() const override { return store_->exclusive(); }
+  void SearchSessions(SessionQuery query, Done<SessionPage> done) override {
+    store_->SearchSessions(std::move(query), std::move(done));
+  }
+  void ListCancels(std::string merchant_id, std::string session_id, int limit,
+                   Done<std::vector<AskedCancel>> done) override {
+    store_->ListCancels(std::move(merchant_id), std::move(session_id), limit, std::move(done));
+  }
+  void ReadSessionEvents(std::string merchant_id, std::string session_id, int64_t after, int limit,
+                         Done<std::vector<StoredEvent>> done) override {
+    store_->ReadSessionEvents(std::move(merchant_id), std::move(session_id), after, limit,
+                              std::move(done));
+  }
   void CountOpen(absl::Time overdue_before, Done<OpenSessions> done) override {
     store_->CountOpen(overdue_before, std::move(done));
   }

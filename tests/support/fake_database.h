@@ -22,6 +22,7 @@
 #include "server/store/retention.h"
 #include "server/store/store.h"
 #include "tests/support/fake_shared_tables.h"
+#include "tests/support/fake_search.h"
 
 // A database in memory: both halves of a store's backend (server/store/backend.h). FakeStore makes
 // a Store of it.
@@ -36,6 +37,7 @@ struct FakeDisk {
   int64_t last_intent = 0;
   std::set<std::string> seen;
   std::vector<StoredEvent> events;  // oldest first
+  std::vector<AskedCancel> cancels;
   int64_t latest = 0;
   absl::Time last_recorded_at = absl::InfinitePast();
   std::vector<LogEpoch> epochs = {LogEpoch()};
@@ -121,6 +123,10 @@ class FakeDatabase final : public WriteBackend, public ReadBackend {
     disk_->last_intent = writes.last_intent;
     disk_->seen.insert(writes.seen.begin(), writes.seen.end());
     disk_->events.insert(disk_->events.end(), writes.events.begin(), writes.events.end());
+    for (AskedCancel cancel : writes.cancels) {
+      cancel.asked_at = KeptTime(cancel.asked_at);
+      disk_->cancels.push_back(std::move(cancel));
+    }
     disk_->latest = writes.last_position;
     disk_->last_recorded_at = writes.recorded_at;
     return absl::OkStatus();
@@ -211,6 +217,7 @@ class FakeDatabase final : public WriteBackend, public ReadBackend {
 
   // Tests trim by themselves (FakeStore::TrimBefore).
   absl::StatusOr<Trimmed> Trim(const Cutoffs&, absl::Time) override { return Trimmed{}; }
+  absl::StatusOr<bool> IndexSessions() override { return false; }
   absl::StatusOr<std::optional<absl::Time>> ReadClock() override { return std::nullopt; }
   absl::Status Probe() override {
     MutexLock lock(&mutex_);
@@ -305,6 +312,24 @@ class FakeDatabase final : public WriteBackend, public ReadBackend {
         open.oldest = std::min(open.oldest, record.created_at);
       }
       return open;
+    });
+  }
+
+  absl::StatusOr<SessionScan> ScanSessions(const SessionQuery& query) override {
+    return Reading([&](const FakeDisk& disk) { return FakeScan(disk.sessions, query); });
+  }
+  absl::StatusOr<std::vector<AskedCancel>> ListCancels(const std::string& merchant_id,
+                                                       const std::string& session_id,
+                                                       int limit) override {
+    return Reading([&](const FakeDisk& disk) {
+      return FirstOf(disk.cancels, merchant_id, session_id, 0, limit);
+    });
+  }
+  absl::StatusOr<std::vector<StoredEvent>> ReadSessionEvents(const std::string& merchant_id,
+                                                             const std::string& session_id,
+                                                             int64_t after, int limit) override {
+    return Reading([&](const FakeDisk& disk) {
+      return FirstOf(disk.events, merchant_id, session_id, after, limit);
     });
   }
 

@@ -184,6 +184,23 @@ class FakeStore final : public Store {
   void CountOpen(absl::Time overdue_before, Done<OpenSessions> done) override {
     Run(std::move(done), [=, this] { return database_.CountOpen(overdue_before); });
   }
+  void SearchSessions(SessionQuery query, Done<SessionPage> done) override {
+    Run(std::move(done), [=, this]() -> absl::StatusOr<SessionPage> {
+      absl::StatusOr<SessionScan> scan = database_.ScanSessions(query);
+      if (!scan.ok()) return scan.status();
+      return PageOf(query, *std::move(scan));
+    });
+  }
+  void ListCancels(std::string merchant_id, std::string session_id, int limit,
+                   Done<std::vector<AskedCancel>> done) override {
+    Run(std::move(done),
+        [=, this] { return database_.ListCancels(merchant_id, session_id, limit); });
+  }
+  void ReadSessionEvents(std::string merchant_id, std::string session_id, int64_t after, int limit,
+                         Done<std::vector<StoredEvent>> done) override {
+    Run(std::move(done),
+        [=, this] { return database_.ReadSessionEvents(merchant_id, session_id, after, limit); });
+  }
   void ReadEvents(int64_t after, int limit, Done<std::vector<StoredEvent>> done) override {
     Run(std::move(done), [=, this] { return database_.ReadEvents(after, limit); });
   }

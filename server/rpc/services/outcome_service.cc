@@ -6,8 +6,8 @@
 
 #include "kustom/ipp/v1/outcome.grpc.pb.h"
 #include "server/base/error.h"
-#include "server/base/protobuf_time.h"
 #include "server/rpc/page_token.h"
+#include "server/rpc/services/create_outcome.h"
 #include "server/rpc/services/services.h"
 #include "server/rpc/unary_call.h"
 #include "server/store/store_error.h"
@@ -22,33 +22,6 @@ using store::IntentRecord;
 using store::IntentState;
 
 constexpr int kDefaultPageSize = 100;
-
-// The numbers are equal, so that a new state cannot be forgotten in a table.
-static_assert(static_cast<int>(IntentState::kUnderWay) == v1::CREATE_STATE_UNDER_WAY);
-static_assert(static_cast<int>(IntentState::kNotSent) == v1::CREATE_STATE_NOT_SENT);
-static_assert(static_cast<int>(IntentState::kRejected) == v1::CREATE_STATE_REJECTED);
-static_assert(static_cast<int>(IntentState::kExecuted) == v1::CREATE_STATE_EXECUTED);
-static_assert(static_cast<int>(IntentState::kUnknown) == v1::CREATE_STATE_UNKNOWN);
-
-void Describe(const IntentRecord& intent, v1::CreateOutcome* outcome) {
-  outcome->set_request_id(intent.request_id);
-  outcome->set_merchant_id(intent.merchant_id);
-  outcome->set_rpc(intent.rpc);
-  outcome->set_caller(intent.caller);
-  outcome->set_state(static_cast<v1::CreateState>(intent.state));
-  outcome->set_session_id(intent.session_id);
-  outcome->set_traceparent(intent.trace.traceparent);
-  if (intent.state == IntentState::kRejected && !intent.trimmed) {
-    const absl::Status refusal = ParseError(intent.answer);
-    outcome->set_reason(GetErrorDetail(refusal).reason);
-    outcome->set_message(std::string(refusal.message()));
-  }
-  *outcome->mutable_created_at() = ToTimestamp(intent.created_at);
-  *outcome->mutable_updated_at() = ToTimestamp(intent.updated_at);
-  if (intent.state == IntentState::kUnderWay || intent.state == IntentState::kUnknown) {
-    *outcome->mutable_settle_by() = ToTimestamp(intent.settle_by);
-  }
-}
 
 // The ledger has no record: it may have been lost when a backup was restored. A session with this
 // request_id answers the question as well.

@@ -22,5 +22,7 @@ std::unique_ptr<grpc::Service> NewSharedSubscriptionService(const ServiceContext
                                                             events::StreamRegistry* streams);
 std::unique_ptr<grpc::Service> NewSimulationService(const ServiceContext* service);
 std::unique_ptr<grpc::Service> NewOutcomeService(const ServiceContext* service);
+std::unique_ptr<grpc::Service> NewSessionHistoryService(const ServiceContext* service);
+std::unique_ptr<grpc::Service> NewReportService(const ServiceContext* service);
 
 }  // namespace ipp::rpc

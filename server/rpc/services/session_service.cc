@@ -86,6 +86,11 @@ void CancelSessionWork(UnaryCall* call, const v1::CancelSessionRequest& request,
   const auto context = call->Upstream();
   if (!context) return;
   const ServiceContext& service = call->service();
+  service.backends.recorder->NoteCancel({.merchant_id = context->merchant_id,
+                                         .session_id = request.session_id(),
+                                         .caller = call->caller().name,
+                                         .traceparent = call->trace().traceparent,
+                                         .asked_at = {}});
   sessions::CancelAndConfirm({.cancel = &call->route(),
                               .get = service.methods.Find<v1::GetSessionRequest>().route,
                               .recorder = service.backends.recorder,

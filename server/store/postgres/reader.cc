@@ -84,6 +84,9 @@ std::vector<PostgresStatement> PostgresReaderStatements() {
   for (PostgresStatement& statement : PostgresSharedReadStatements()) {
     statements.push_back(std::move(statement));
   }
+  for (PostgresStatement& statement : PostgresSearchStatements()) {
+    statements.push_back(std::move(statement));
+  }
   return statements;
 }
 

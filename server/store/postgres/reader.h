@@ -13,6 +13,8 @@
 
 namespace ipp::store {
 
+// Those of its search (postgres/session_search.cc), which PostgresReaderStatements() includes.
+std::vector<PostgresStatement> PostgresSearchStatements();
 // The statements that PostgresReader runs, for PostgresConnection::Prepare.
 std::vector<PostgresStatement> PostgresReaderStatements();
 
@@ -34,7 +36,14 @@ class PostgresReader final : public ReadBackend, public SharedReads {
   absl::StatusOr<std::vector<bool>> AreSettled(const std::vector<IntentKey>& creates) override;
   absl::StatusOr<IntentCounts> CountIntents() override;
   absl::StatusOr<OpenSessions> CountOpen(absl::Time overdue_before) override;
+  absl::StatusOr<SessionScan> ScanSessions(const SessionQuery& query) override;
+  absl::StatusOr<std::vector<AskedCancel>> ListCancels(const std::string& merchant_id,
+                                                       const std::string& session_id,
+                                                       int limit) override;
   absl::StatusOr<std::vector<StoredEvent>> ReadEvents(int64_t after, int limit) override;
+  absl::StatusOr<std::vector<StoredEvent>> ReadSessionEvents(const std::string& merchant_id,
+                                                             const std::string& session_id,
+                                                             int64_t after, int limit) override;
   absl::StatusOr<int64_t> FindPosition(absl::Time time) override;
   absl::StatusOr<LogBounds> ReadBounds() override;
   SharedReads& shared() override { return *this; }

@@ -23,6 +23,7 @@ absl::StatusOr<SessionRecord> ReadSession(const PostgresRows& rows, int row) {
   record.trimmed = rows.Bool(row, 12);
   record.revision = static_cast<int32_t>(rows.Int(row, 13));
   if (!rows.IsNull(row, 14)) record.missing_since = FromPostgresNanos(rows.Int(row, 14));
+  record.location_id = rows.String(row, 15);  // empty when NULL
   return record;
 }
 
@@ -95,6 +96,16 @@ PostgresArguments SessionArguments(const std::vector<const SessionRecord*>& reco
   PostgresArray held_event(PostgresType::kBytea), trimmed(PostgresType::kBool);
   PostgresArray traceparent(PostgresType::kBytea), tracestate(PostgresType::kBytea);
   PostgresArray revision(PostgresType::kBigint), missing_since(PostgresType::kBigint);
+  PostgresArray location_id(PostgresType::kBytea), status(PostgresType::kBigint);
+  PostgresArray device_id(PostgresType::kBytea), merchant_reference1(PostgresType::kBytea);
+  PostgresArray merchant_reference2(PostgresType::kBytea), order_id(PostgresType::kBytea);
+  const auto add_text = [](PostgresArray* column, absl::string_view text) {
+    if (text.empty()) {
+      column->AddNull();
+    } else {
+      column->AddBytes(text);
+    }
+  };
   const auto add_time = [](PostgresArray* column, absl::Time time) {
     if (time == absl::InfiniteFuture()) {
       column->AddNull();
@@ -105,11 +116,7 @@ PostgresArguments SessionArguments(const std::vector<const SessionRecord*>& reco
   for (const SessionRecord* record : records) {
     merchant_id.AddBytes(record->merchant_id);
     session_id.AddBytes(record->session.session_id());
-    if (record->request_id.empty()) {
-      request_id.AddNull();
-    } else {
-      request_id.AddBytes(record->request_id);
-    }
+    add_text(&request_id, record->request_id);
     complete.AddBool(record->complete);
     open.AddBool(record->open);
     created_at.AddInt(PostgresNanos(record->created_at));
@@ -123,12 +130,20 @@ PostgresArguments SessionArguments(const std::vector<const SessionRecord*>& reco
     trimmed.AddBool(record->trimmed);
     revision.AddInt(record->revision);
     add_time(&missing_since, record->missing_since);
+    add_text(&location_id, record->location_id);
+    status.AddInt(record->session.status());
+    add_text(&device_id, IndexedText(record->session.device_id()));
+    add_text(&merchant_reference1, IndexedText(record->session.merchant_reference1()));
+    add_text(&merchant_reference2, IndexedText(record->session.merchant_reference2()));
+    add_text(&order_id, IndexedText(record->session.order_id()));
   }
   PostgresArguments arguments;
   for (const PostgresArray* column :
-       {&merchant_id, &session_id, &request_id, &complete, &open, &created_at, &updated_at,
-        &next_check_at, &checks, &session, &held_event, &traceparent, &tracestate, &trimmed,
-        &revision, &missing_since}) {
+       {&merchant_id,         &session_id,  &request_id,    &complete,  &open,
+        &created_at,          &updated_at,  &next_check_at, &checks,    &session,
+        &held_event,          &traceparent, &tracestate,    &trimmed,   &revision,
+        &missing_since,       &location_id, &status,        &device_id, &merchant_reference1,
+        &merchant_reference2, &order_id,    &updated_at}) {
     arguments.Array(*column);
   }
   return arguments;
@@ -168,6 +183,25 @@ PostgresArguments IntentArguments(const std::vector<const IntentRecord*>& intent
        {&id, &merchant_id, &request_id, &rpc, &caller, &request, &state, &owner, &under_way_until,
         &settle_by, &answer, &session_id, &created_at, &updated_at, &traceparent, &tracestate,
         &trimmed}) {
+    arguments.Array(*column);
+  }
+  return arguments;
+}
+
+PostgresArguments CancelArguments(const std::vector<AskedCancel>& cancels) {
+  PostgresArray merchant_id(PostgresType::kBytea), session_id(PostgresType::kBytea);
+  PostgresArray asked_at(PostgresType::kBigint), caller(PostgresType::kBytea);
+  PostgresArray traceparent(PostgresType::kBytea);
+  for (const AskedCancel& cancel : cancels) {
+    merchant_id.AddBytes(cancel.merchant_id);
+    session_id.AddBytes(cancel.session_id);
+    asked_at.AddInt(PostgresNanos(cancel.asked_at));
+    caller.AddBytes(cancel.caller);
+    traceparent.AddBytes(cancel.traceparent);
+  }
+  PostgresArguments arguments;
+  for (const PostgresArray* column :
+       {&merchant_id, &session_id, &asked_at, &caller, &traceparent}) {
     arguments.Array(*column);
   }
   return arguments;

@@ -21,7 +21,7 @@ inline constexpr char kPostgresReadClock[] =
 inline constexpr char kPostgresSessionColumns[] =
     "s.merchant_id, s.request_id, s.complete, s.open, s.created_at, s.updated_at, "
     "s.next_check_at, s.checks, s.session, s.held_event, s.traceparent, s.tracestate, s.trimmed, "
-    "s.revision, s.missing_since";
+    "s.revision, s.missing_since, s.location_id";
 absl::StatusOr<SessionRecord> ReadSession(const PostgresRows& rows, int row);
 absl::StatusOr<std::vector<SessionRecord>> ReadSessions(const PostgresRows& rows);
 
@@ -48,6 +48,7 @@ absl::StatusOr<LogBounds> ReadBounds(const PostgresRows& rows);
 // table's columns.
 PostgresArguments SessionArguments(const std::vector<const SessionRecord*>& records);
 PostgresArguments IntentArguments(const std::vector<const IntentRecord*>& intents);
+PostgresArguments CancelArguments(const std::vector<AskedCancel>& cancels);
 PostgresArguments EventArguments(const std::vector<StoredEvent>& events);
 
 }  // namespace ipp::store

@@ -231,8 +231,45 @@ CREATE TABLE ipp_gateway.shared_parked (
 );
 CREATE INDEX shared_parked_redriving ON ipp_gateway.shared_parked
   (subscription, merchant_id, session_id) WHERE redriving;
-CREATE INDEX IF NOT EXISTS events_by_session ON ipp_gateway.events
-  (merchant_id, session_id, position);
+)sql",
+    R"sql(
+-- What sessions can be searched by (session_search.h), and the events of one session. NULL: none, or not indexed.
+-- The release before leaves these columns as they are; `searched_at` then differs from `updated_at`.
+ALTER TABLE ipp_gateway.sessions
+  ADD COLUMN location_id bytea,       -- of the create; the only place where it is kept
+  ADD COLUMN status bigint NOT NULL DEFAULT 0,
+  ADD COLUMN device_id bytea,
+  ADD COLUMN merchant_reference1 bytea,
+  ADD COLUMN merchant_reference2 bytea,
+  ADD COLUMN order_id bytea,
+  ADD COLUMN searched_at bigint;
+CREATE INDEX sessions_by_status ON ipp_gateway.sessions (merchant_id, status, created_at, session_id);
+CREATE INDEX sessions_by_update ON ipp_gateway.sessions (merchant_id, updated_at, session_id);
+CREATE INDEX sessions_by_device ON ipp_gateway.sessions (merchant_id, device_id, created_at, session_id)
+  WHERE device_id IS NOT NULL;
+CREATE INDEX sessions_by_location ON ipp_gateway.sessions (merchant_id, location_id, created_at, session_id)
+  WHERE location_id IS NOT NULL;
+CREATE INDEX sessions_by_reference1
+  ON ipp_gateway.sessions (merchant_id, merchant_reference1, created_at, session_id)
+  WHERE merchant_reference1 IS NOT NULL;
+CREATE INDEX sessions_by_reference2
+  ON ipp_gateway.sessions (merchant_id, merchant_reference2, created_at, session_id)
+  WHERE merchant_reference2 IS NOT NULL;
+CREATE INDEX sessions_by_order ON ipp_gateway.sessions (merchant_id, order_id, created_at, session_id)
+  WHERE order_id IS NOT NULL;
+CREATE INDEX sessions_to_index ON ipp_gateway.sessions (updated_at)
+  WHERE searched_at IS DISTINCT FROM updated_at;
+CREATE INDEX events_by_session ON ipp_gateway.events (merchant_id, session_id, position);
+
+CREATE TABLE ipp_gateway.cancels (
+  merchant_id bytea NOT NULL,
+  session_id bytea NOT NULL,
+  asked_at bigint NOT NULL,
+  caller bytea NOT NULL,
+  traceparent bytea NOT NULL,
+  PRIMARY KEY (merchant_id, session_id, asked_at, caller)
+);
+CREATE INDEX cancels_old ON ipp_gateway.cancels (asked_at);
 )sql",
 };
 

@@ -160,6 +160,9 @@ absl::Status PostgresWriter::Write(const BatchWrites& writes) {
     for (const auto& [key, intent] : writes.intents) intents.push_back(&intent);
     calls.push_back({"put_intents", IntentArguments(intents)});
   }
+  if (!writes.cancels.empty()) {
+    calls.push_back({"put_cancels", CancelArguments(writes.cancels)});
+  }
   if (!writes.events.empty()) {
     calls.push_back({"put_events", EventArguments(writes.events)});
     calls.push_back({"notify", PostgresArguments().Int(writes.last_position)});
@@ -321,7 +324,7 @@ absl::StatusOr<WriteBackend::Trimmed> PostgresWriter::Trim(const Cutoffs& cutoff
         std::vector<PostgresCall> calls = {
             step("trim_events", cutoffs.events), step("trim_sessions", cutoffs.tombstones),
             step("trim_seen", cutoffs.seen), step("trim_intents", cutoffs.tombstones),
-            step("shared_trim_idle", cutoffs.settled)};
+            step("trim_cancels", cutoffs.events), step("shared_trim_idle", cutoffs.settled)};
         const size_t counted = calls.size();
         if (!sessions.empty()) calls.push_back({"put_sessions", Tombstones(&sessions)});
         if (!intents.empty()) calls.push_back({"put_intents", Tombstones(&intents)});
@@ -332,6 +335,26 @@ absl::StatusOr<WriteBackend::Trimmed> PostgresWriter::Trim(const Cutoffs& cutoff
             std::any_of(removed.begin(), removed.begin() + static_cast<std::ptrdiff_t>(counted),
                         [](const PostgresRows& gone) { return gone.Int(0, 0) == kTrimStep; });
         return Trimmed{.more = more};
+      });
+}
+
+// Several replicas may do this at once, each with rows of its own.
+absl::StatusOr<bool> PostgresWriter::IndexSessions() {
+  return Attempt<bool>(
+      ReconnectingConnection::InPause::kFail,
+      [&](PostgresConnection& connection) -> absl::StatusOr<bool> {
+        const PostgresCall ask[] = {{"begin"}, {"to_index", PostgresArguments().Int(kTrimStep)}};
+        IPP_ASSIGN_OR_RETURN(const std::vector<PostgresRows> rows,
+                             connection.Run(ask, limits_.answer));
+        IPP_ASSIGN_OR_RETURN(const std::vector<SessionRecord> records, ReadSessions(rows[1]));
+        std::vector<PostgresCall> calls;
+        if (!records.empty()) {
+          std::vector<const SessionRecord*> written;
+          for (const SessionRecord& record : records) written.push_back(&record);
+          calls.push_back({"put_sessions", SessionArguments(written)});
+        }
+        IPP_RETURN_IF_ERROR(Finish(connection, std::move(calls)).status());
+        return records.size() == kTrimStep;
       });
 }
 

@@ -57,6 +57,7 @@ class PostgresWriter final : public WriteBackend {
                         absl::FunctionRef<absl::Status(SharedTables&)> body) override;
   // Does nothing while another replica is trimming.
   absl::StatusOr<Trimmed> Trim(const Cutoffs& cutoffs, absl::Time now) override;
+  absl::StatusOr<bool> IndexSessions() override;
   absl::StatusOr<std::optional<absl::Time>> ReadClock() override;
   absl::Status Probe() override;
 

@@ -16,17 +16,31 @@ constexpr char kReadSessions[] =
 constexpr char kPutSessions[] =
     "INSERT INTO ipp_gateway.sessions (merchant_id, session_id, request_id, complete, open, "
     "created_at, updated_at, next_check_at, checks, session, held_event, traceparent, tracestate, "
-    "trimmed, revision, missing_since) SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], "
+    "trimmed, revision, missing_since, location_id, status, device_id, merchant_reference1, "
+    "merchant_reference2, order_id, searched_at) SELECT * FROM unnest($1::bytea[], $2::bytea[], "
+    "$3::bytea[], "
     "$4::boolean[], $5::boolean[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], "
     "$10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[], $14::boolean[], $15::bigint[], "
-    "$16::bigint[]) "
+    "$16::bigint[], $17::bytea[], $18::bigint[], $19::bytea[], $20::bytea[], $21::bytea[], "
+    "$22::bytea[], $23::bigint[]) "
     "ON CONFLICT (merchant_id, session_id) DO UPDATE SET "
     "request_id = excluded.request_id, complete = excluded.complete, open = excluded.open, "
     "created_at = excluded.created_at, updated_at = excluded.updated_at, "
     "next_check_at = excluded.next_check_at, checks = excluded.checks, session = excluded.session, "
     "held_event = excluded.held_event, traceparent = excluded.traceparent, "
     "tracestate = excluded.tracestate, trimmed = excluded.trimmed, "
-    "revision = excluded.revision, missing_since = excluded.missing_since";
+    "revision = excluded.revision, missing_since = excluded.missing_since, "
+    "location_id = excluded.location_id, status = excluded.status, "
+    "device_id = excluded.device_id, merchant_reference1 = excluded.merchant_reference1, "
+    "merchant_reference2 = excluded.merchant_reference2, order_id = excluded.order_id, "
+    "searched_at = excluded.searched_at";
+constexpr char kToIndex[] =
+    " FROM ipp_gateway.sessions s WHERE searched_at IS DISTINCT FROM updated_at ORDER BY "
+    "updated_at DESC LIMIT $1::bigint FOR UPDATE SKIP LOCKED";
+constexpr char kTrimCancels[] =
+    "WITH gone AS (DELETE FROM ipp_gateway.cancels WHERE ctid = ANY (ARRAY(SELECT ctid FROM "
+    "ipp_gateway.cancels WHERE asked_at < $1::bigint ORDER BY asked_at LIMIT $2::bigint)) "
+    "RETURNING 1) SELECT count(*) FROM gone";
 constexpr char kReadCreated[] =
     " FROM unnest($1::bytea[], $2::bytea[]) AS k (merchant_id, request_id) "
     "JOIN ipp_gateway.sessions s USING (merchant_id, request_id)";
@@ -111,6 +125,12 @@ std::vector<PostgresStatement> PostgresWriterStatements() {
        "INSERT INTO ipp_gateway.seen SELECT key, $2::bigint FROM unnest($1::bytea[]) AS k (key)"},
       {"put_sessions", kPutSessions},
       {"put_intents", kPutIntents},
+      {"put_cancels",
+       "INSERT INTO ipp_gateway.cancels (merchant_id, session_id, asked_at, caller, traceparent) "
+       "SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bytea[], $5::bytea[]) ON "
+       "CONFLICT DO NOTHING"},
+      {"to_index", absl::StrCat("SELECT ", kPostgresSessionColumns, kToIndex)},
+      {"trim_cancels", kTrimCancels},
       {"put_events",
        "INSERT INTO ipp_gateway.events SELECT * FROM unnest($1::bigint[], $2::bigint[], "
        "$3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[], $7::bytea[], $8::bytea[])"},

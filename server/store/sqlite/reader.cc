@@ -25,6 +25,17 @@ absl::StatusOr<SessionRecord> FindOne(const SqliteStatement& statement, const st
   return ReadSession(query);
 }
 
+absl::StatusOr<std::vector<StoredEvent>> ReadPage(SqliteQuery& query) {
+  std::vector<StoredEvent> events;
+  size_t bytes = 0;
+  while (bytes < kPageBytes) {
+    IPP_ASSIGN_OR_RETURN(const bool found, query.Step());
+    if (!found) break;
+    bytes += events.emplace_back(ReadEvent(query)).payload.size();
+  }
+  return events;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SqliteReader>> SqliteReader::Open(const std::string& path) {
@@ -67,6 +78,7 @@ absl::StatusOr<std::unique_ptr<SqliteReader>> SqliteReader::Open(const std::stri
     IPP_ASSIGN_OR_RETURN(*statement, reader->database_->Prepare(sql));
   }
   IPP_ASSIGN_OR_RETURN(reader->shared_, SqliteSharedReads::Create(reader->database_.get()));
+  IPP_RETURN_IF_ERROR(reader->PrepareSearch());
   return reader;
 }
 
@@ -160,16 +172,14 @@ absl::StatusOr<OpenSessions> SqliteReader::CountOpen(absl::Time overdue_before) 
 }
 
 absl::StatusOr<std::vector<StoredEvent>> SqliteReader::ReadEvents(int64_t after, int limit) {
-  std::vector<StoredEvent> events;
-  size_t bytes = 0;
   SqliteQuery query(events_);
-  query.Bind(after).Bind(limit);
-  while (bytes < kPageBytes) {
-    IPP_ASSIGN_OR_RETURN(const bool found, query.Step());
-    if (!found) break;
-    bytes += events.emplace_back(ReadEvent(query)).payload.size();
-  }
-  return events;
+  return ReadPage(query.Bind(after).Bind(limit));
+}
+
+absl::StatusOr<std::vector<StoredEvent>> SqliteReader::ReadSessionEvents(
+    const std::string& merchant_id, const std::string& session_id, int64_t after, int limit) {
+  SqliteQuery query(session_events_);
+  return ReadPage(query.Bind(merchant_id).Bind(session_id).Bind(after).Bind(limit));
 }
 
 absl::StatusOr<int64_t> SqliteReader::FindPosition(absl::Time time) {

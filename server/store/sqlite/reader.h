@@ -30,7 +30,14 @@ class SqliteReader final : public ReadBackend {
   absl::StatusOr<std::vector<bool>> AreSettled(const std::vector<IntentKey>& creates) override;
   absl::StatusOr<IntentCounts> CountIntents() override;
   absl::StatusOr<OpenSessions> CountOpen(absl::Time overdue_before) override;
+  absl::StatusOr<SessionScan> ScanSessions(const SessionQuery& query) override;
+  absl::StatusOr<std::vector<AskedCancel>> ListCancels(const std::string& merchant_id,
+                                                       const std::string& session_id,
+                                                       int limit) override;
   absl::StatusOr<std::vector<StoredEvent>> ReadEvents(int64_t after, int limit) override;
+  absl::StatusOr<std::vector<StoredEvent>> ReadSessionEvents(const std::string& merchant_id,
+                                                             const std::string& session_id,
+                                                             int64_t after, int limit) override;
   absl::StatusOr<int64_t> FindPosition(absl::Time time) override;
   absl::StatusOr<LogBounds> ReadBounds() override;
   SharedReads& shared() override { return *shared_; }
@@ -49,6 +56,11 @@ class SqliteReader final : public ReadBackend {
       count_intents_, open_, events_, recorded_at_;
   SqliteStatement bounds_;
   std::unique_ptr<SqliteSharedReads> shared_;
+  // sqlite/session_search.cc
+  absl::Status PrepareSearch();
+  absl::StatusOr<std::vector<SessionPlace>> NewestPlaces(const SessionQuery& query);
+  SqliteStatement search_[kSearchPaths];
+  SqliteStatement to_index_, cancels_, session_events_;
 };
 
 }  // namespace ipp::store

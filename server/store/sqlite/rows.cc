@@ -18,6 +18,15 @@ void BindTime(SqliteQuery& query, absl::Time time) {
   }
 }
 
+// NULL: none.
+void BindText(SqliteQuery& query, const std::string& text) {
+  if (text.empty()) {
+    query.BindNull();
+  } else {
+    query.Bind(text);
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<SessionRecord> ReadSession(const SqliteQuery& row) {
@@ -39,16 +48,20 @@ absl::StatusOr<SessionRecord> ReadSession(const SqliteQuery& row) {
   record.trimmed = row.Int(12) != 0;
   record.revision = static_cast<int32_t>(row.Int(13));
   record.missing_since = ReadTime(row, 14);
+  record.location_id = row.String(15);
   return record;
 }
 
-void BindSession(SqliteQuery& query, const SessionRecord& record, const std::string& bytes) {
+SessionIndex::SessionIndex(const SessionRecord& record)
+    : device_id(IndexedText(record.session.device_id())),
+      merchant_reference1(IndexedText(record.session.merchant_reference1())),
+      merchant_reference2(IndexedText(record.session.merchant_reference2())),
+      order_id(IndexedText(record.session.order_id())) {}
+
+void BindSession(SqliteQuery& query, const SessionRecord& record, const std::string& bytes,
+                 const SessionIndex& index) {
   query.Bind(record.merchant_id).Bind(record.session.session_id());
-  if (record.request_id.empty()) {
-    query.BindNull();
-  } else {
-    query.Bind(record.request_id);
-  }
+  BindText(query, record.request_id);
   query.Bind(record.complete ? 1 : 0).Bind(record.open ? 1 : 0);
   query.Bind(ToNanos(record.created_at)).Bind(ToNanos(record.updated_at));
   BindTime(query, record.next_check_at);
@@ -56,6 +69,17 @@ void BindSession(SqliteQuery& query, const SessionRecord& record, const std::str
   query.Bind(record.trace.traceparent).Bind(record.trace.tracestate);
   query.Bind(record.trimmed ? 1 : 0).Bind(record.revision);
   BindTime(query, record.missing_since);
+  BindText(query, record.location_id);
+  BindIndex(query, record, index);
+}
+
+void BindIndex(SqliteQuery& query, const SessionRecord& record, const SessionIndex& index) {
+  query.Bind(record.session.status());
+  for (const std::string* text : {&index.device_id, &index.merchant_reference1,
+                                  &index.merchant_reference2, &index.order_id}) {
+    BindText(query, *text);
+  }
+  query.Bind(ToNanos(record.updated_at));
 }
 
 IntentRecord ReadIntent(const SqliteQuery& row) {

@@ -16,13 +16,21 @@ inline absl::Time FromNanos(int64_t nanos) { return absl::FromUnixNanos(nanos); 
 inline constexpr char kSessionColumns[] =
     "merchant_id, coalesce(request_id, ''), complete, open, created_at, updated_at, next_check_at, "
     "checks, session, held_event, traceparent, tracestate, trimmed, revision, "
-    "missing_since";
+    "missing_since, coalesce(location_id, '')";
 absl::StatusOr<SessionRecord> ReadSession(const SqliteQuery& row);
 
 // Binds merchant_id, session_id, request_id, complete, open, created_at, updated_at, next_check_at,
-// checks, session, held_event, traceparent, tracestate, trimmed, revision, missing_since, in this
-// order. `bytes` (the serialized session) must outlive the query.
-void BindSession(SqliteQuery& query, const SessionRecord& record, const std::string& bytes);
+// checks, session, held_event, traceparent, tracestate, trimmed, revision, missing_since, then
+// location_id, status, device_id, merchant_reference1, merchant_reference2, order_id, searched_at,
+// in this order. `bytes` (the serialized session) and `index` must outlive the query.
+struct SessionIndex {
+  explicit SessionIndex(const SessionRecord& record);
+  std::string device_id, merchant_reference1, merchant_reference2, order_id;
+};
+void BindSession(SqliteQuery& query, const SessionRecord& record, const std::string& bytes,
+                 const SessionIndex& index);
+// Binds those from status on.
+void BindIndex(SqliteQuery& query, const SessionRecord& record, const SessionIndex& index);
 
 // The columns that ReadIntent() expects, from column 0.
 inline constexpr char kIntentColumns[] =

@@ -208,7 +208,43 @@ CREATE TABLE shared_parked (
 );
 CREATE INDEX shared_parked_redriving ON shared_parked (subscription, merchant_id, session_id)
   WHERE redriving = 1;
-CREATE INDEX IF NOT EXISTS events_by_session ON events (merchant_id, session_id, position);
+)sql",
+    // What sessions can be searched by (session_search.h), and the events of one session. NULL: none, or not
+    // indexed. The release before leaves these columns as they are; `searched_at` then differs from `updated_at`.
+    R"sql(
+ALTER TABLE sessions ADD COLUMN location_id TEXT;  -- of the create; the only place where it is kept
+ALTER TABLE sessions ADD COLUMN status INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN device_id TEXT;
+ALTER TABLE sessions ADD COLUMN merchant_reference1 TEXT;
+ALTER TABLE sessions ADD COLUMN merchant_reference2 TEXT;
+ALTER TABLE sessions ADD COLUMN order_id TEXT;
+ALTER TABLE sessions ADD COLUMN searched_at INTEGER;
+CREATE INDEX sessions_by_status ON sessions (merchant_id, status, created_at, session_id);
+CREATE INDEX sessions_by_update ON sessions (merchant_id, updated_at, session_id);
+CREATE INDEX sessions_by_device ON sessions (merchant_id, device_id, created_at, session_id)
+  WHERE device_id IS NOT NULL;
+CREATE INDEX sessions_by_location ON sessions (merchant_id, location_id, created_at, session_id)
+  WHERE location_id IS NOT NULL;
+CREATE INDEX sessions_by_reference1
+  ON sessions (merchant_id, merchant_reference1, created_at, session_id)
+  WHERE merchant_reference1 IS NOT NULL;
+CREATE INDEX sessions_by_reference2
+  ON sessions (merchant_id, merchant_reference2, created_at, session_id)
+  WHERE merchant_reference2 IS NOT NULL;
+CREATE INDEX sessions_by_order ON sessions (merchant_id, order_id, created_at, session_id)
+  WHERE order_id IS NOT NULL;
+CREATE INDEX sessions_to_index ON sessions (updated_at) WHERE searched_at IS NOT updated_at;
+CREATE INDEX events_by_session ON events (merchant_id, session_id);  -- ends with the position
+
+CREATE TABLE cancels (
+  merchant_id TEXT NOT NULL,
+  session_id TEXT NOT NULL,
+  asked_at INTEGER NOT NULL,
+  caller TEXT NOT NULL,
+  traceparent TEXT NOT NULL,
+  PRIMARY KEY (merchant_id, session_id, asked_at, caller)
+);
+CREATE INDEX cancels_old ON cancels (asked_at);
 )sql",
 };
 

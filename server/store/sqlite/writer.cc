@@ -13,11 +13,6 @@
 namespace ipp::store {
 namespace {
 
-// The most rows that one trimming step handles; it takes a few milliseconds.
-constexpr int64_t kTrimStep = 500;
-// How often the store at least records that it is in use.
-constexpr absl::Duration kNoteUse = absl::Minutes(1);
-
 absl::Status Open(SqliteDatabase* database) {
   // Migrate first, so that a file of another program is left unchanged: WAL mode is written into
   // the file.
@@ -61,14 +56,20 @@ absl::Status SqliteWriter::Prepare() {
       {&put_session_,
        "INSERT INTO sessions (merchant_id, session_id, request_id, complete, open, created_at, "
        "updated_at, next_check_at, checks, session, held_event, traceparent, tracestate, trimmed, "
-       "revision, missing_since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+       "revision, missing_since, location_id, status, device_id, merchant_reference1, "
+       "merchant_reference2, order_id, searched_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+       "?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
        "ON CONFLICT (merchant_id, session_id) DO UPDATE SET request_id = excluded.request_id, "
        "complete = excluded.complete, open = excluded.open, created_at = excluded.created_at, "
        "updated_at = excluded.updated_at, next_check_at = excluded.next_check_at, "
        "checks = excluded.checks, session = excluded.session, held_event = excluded.held_event, "
        "traceparent = excluded.traceparent, tracestate = excluded.tracestate, "
        "trimmed = excluded.trimmed, revision = excluded.revision, "
-       "missing_since = excluded.missing_since"},
+       "missing_since = excluded.missing_since, location_id = excluded.location_id, "
+       "status = excluded.status, device_id = excluded.device_id, "
+       "merchant_reference1 = excluded.merchant_reference1, "
+       "merchant_reference2 = excluded.merchant_reference2, order_id = excluded.order_id, "
+       "searched_at = excluded.searched_at"},
       {&find_created_, absl::StrCat("SELECT ", kSessionColumns,
                                     " FROM sessions WHERE merchant_id = ? AND request_id = ?")},
       {&find_intent_, absl::StrCat("SELECT ", kIntentColumns,
@@ -122,6 +123,20 @@ absl::Status SqliteWriter::Prepare() {
       {&trim_seen_,
        "DELETE FROM seen WHERE id IN (SELECT id FROM (SELECT id, seen_at FROM seen ORDER BY id "
        "LIMIT ?) WHERE seen_at < ?)"},
+      {&to_index_, absl::StrCat("SELECT ", kSessionColumns,
+                                " FROM sessions INDEXED BY sessions_to_index WHERE searched_at "
+                                "IS NOT updated_at ORDER BY "
+                                "updated_at DESC LIMIT ?")},
+      {&index_,
+       "UPDATE sessions SET status = ?, device_id = ?, merchant_reference1 = ?, "
+       "merchant_reference2 = ?, order_id = ?, searched_at = ? WHERE merchant_id = ? AND "
+       "session_id = ?"},
+      {&put_cancel_,
+       "INSERT INTO cancels (merchant_id, session_id, asked_at, caller, traceparent) VALUES (?, ?, "
+       "?, ?, ?) ON CONFLICT DO NOTHING"},
+      {&trim_cancels_,
+       "DELETE FROM cancels WHERE rowid IN (SELECT rowid FROM cancels WHERE asked_at < ? ORDER BY "
+       "asked_at LIMIT ?)"},
       {&trim_intents_,
        "DELETE FROM intents WHERE id IN (SELECT id FROM intents WHERE trimmed = 1 AND "
        "updated_at < ? ORDER BY updated_at LIMIT ?)"},
@@ -225,6 +240,7 @@ absl::Status SqliteWriter::WriteRows(const BatchWrites& writes) {
   }
   for (const auto& [key, record] : writes.sessions) IPP_RETURN_IF_ERROR(Put(record));
   for (const auto& [key, intent] : writes.intents) IPP_RETURN_IF_ERROR(Put(intent));
+  for (const AskedCancel& cancel : writes.cancels) IPP_RETURN_IF_ERROR(Put(cancel));
   for (const StoredEvent& row : writes.events) {
     SqliteQuery query(add_event_);
     BindEvent(query, row);
@@ -238,8 +254,15 @@ void SqliteWriter::Abandon(const absl::Status&) { database_->Rollback(); }
 absl::Status SqliteWriter::Put(const SessionRecord& record) {
   const std::string bytes = record.session.SerializeAsString();
   SqliteQuery query(put_session_);
-  BindSession(query, record, bytes);
+  const SessionIndex index(record);
+  BindSession(query, record, bytes, index);
   return query.Run();
+}
+
+absl::Status SqliteWriter::Put(const AskedCancel& cancel) {
+  SqliteQuery query(put_cancel_);
+  query.Bind(cancel.merchant_id).Bind(cancel.session_id).Bind(ToNanos(cancel.asked_at));
+  return query.Bind(cancel.caller).Bind(cancel.traceparent).Run();
 }
 
 absl::Status SqliteWriter::Put(const IntentRecord& intent) {
@@ -307,103 +330,6 @@ absl::StatusOr<std::vector<IntentRecord>> SqliteWriter::OrphanIntents(const Orph
     if (!found) return orphans;
     orphans.push_back(ReadIntent(query));
   }
-}
-
-absl::StatusOr<WriteBackend::Trimmed> SqliteWriter::Trim(const Cutoffs& cutoffs, absl::Time now) {
-  IPP_ASSIGN_OR_RETURN(const bool events, TrimEvents(cutoffs.events));
-  IPP_ASSIGN_OR_RETURN(const bool sessions, TrimSessions(cutoffs.sessions));
-  IPP_ASSIGN_OR_RETURN(const bool intents, TrimIntents(cutoffs.creates));
-  IPP_ASSIGN_OR_RETURN(const bool old_sessions, Remove(trim_sessions_, cutoffs.tombstones));
-  IPP_ASSIGN_OR_RETURN(const bool old_intents, Remove(trim_intents_, cutoffs.tombstones));
-  SqliteQuery query(trim_seen_);
-  IPP_RETURN_IF_ERROR(query.Bind(kTrimStep).Bind(ToNanos(cutoffs.seen)).Run());
-  const bool seen = database_->changes() == kTrimStep;
-  IPP_ASSIGN_OR_RETURN(const int64_t idle, shared_->TrimIdle(cutoffs.settled, kTrimStep));
-  if (now - last_used_.value_or(absl::InfinitePast()) >= kNoteUse) {
-    IPP_RETURN_IF_ERROR(NoteUse(now));
-  }
-  return Trimmed{.more = events || sessions || intents || old_sessions || old_intents || seen ||
-                         idle == kTrimStep,
-                 .oldest = bounds_.oldest};
-}
-
-absl::StatusOr<bool> SqliteWriter::Remove(const SqliteStatement& statement, absl::Time cutoff) {
-  SqliteQuery query(statement);
-  IPP_RETURN_IF_ERROR(query.Bind(ToNanos(cutoff)).Bind(kTrimStep).Run());
-  return database_->changes() == kTrimStep;
-}
-
-absl::StatusOr<bool> SqliteWriter::TrimSessions(absl::Time cutoff) {
-  std::vector<SessionRecord> old;
-  {
-    SqliteQuery query(old_sessions_);
-    query.Bind(ToNanos(cutoff)).Bind(kTrimStep);
-    while (true) {
-      IPP_ASSIGN_OR_RETURN(const bool found, query.Step());
-      if (!found) break;
-      IPP_ASSIGN_OR_RETURN(old.emplace_back(), ReadSession(query));
-    }
-  }
-  if (old.empty()) return false;
-  IPP_RETURN_IF_ERROR(database_->InTransaction([&]() -> absl::Status {
-    for (SessionRecord& record : old) {
-      IPP_RETURN_IF_ERROR(Put(Tombstone(std::move(record))));
-    }
-    return absl::OkStatus();
-  }));
-  return old.size() == kTrimStep;
-}
-
-absl::StatusOr<bool> SqliteWriter::TrimIntents(absl::Time cutoff) {
-  std::vector<IntentRecord> old;
-  {
-    SqliteQuery query(old_intents_);
-    query.Bind(ToNanos(cutoff)).Bind(kTrimStep);
-    while (true) {
-      IPP_ASSIGN_OR_RETURN(const bool found, query.Step());
-      if (!found) break;
-      old.push_back(ReadIntent(query));
-    }
-  }
-  if (old.empty()) return false;
-  IPP_RETURN_IF_ERROR(database_->InTransaction([&]() -> absl::Status {
-    for (IntentRecord& intent : old) {
-      IPP_RETURN_IF_ERROR(Put(Tombstone(std::move(intent))));
-    }
-    return absl::OkStatus();
-  }));
-  return old.size() == kTrimStep;
-}
-
-absl::Status SqliteWriter::NoteUse(absl::Time now) {
-  SqliteQuery query(note_use_);
-  IPP_RETURN_IF_ERROR(query.Bind(ToNanos(now)).Run());
-  last_used_ = now;
-  return absl::OkStatus();
-}
-
-absl::StatusOr<bool> SqliteWriter::TrimEvents(absl::Time cutoff) {
-  int64_t through = 0;
-  IPP_RETURN_IF_ERROR(database_->InTransaction([&]() -> absl::Status {
-    int64_t at = 0;
-    {
-      SqliteQuery query(old_events_);
-      IPP_RETURN_IF_ERROR(query.Bind(kTrimStep).Bind(ToNanos(cutoff)).Run());
-      if (query.IsNull(0)) return absl::OkStatus();
-      through = query.Int(0);
-      at = query.Int(1);
-    }
-    {
-      SqliteQuery query(trim_events_);
-      IPP_RETURN_IF_ERROR(query.Bind(through).Run());
-    }
-    SqliteQuery query(move_start_);
-    return query.Bind(through).Bind(at).Run();
-  }));
-  if (through == 0) return false;
-  const bool full_step = through - bounds_.oldest + 1 == kTrimStep;
-  bounds_.oldest = through + 1;
-  return full_step;
 }
 
 absl::Status SqliteWriter::Probe() {

@@ -34,6 +34,7 @@ class SqliteWriter final : public WriteBackend {
     return shared_->InTransaction(now, body);
   }
   absl::StatusOr<Trimmed> Trim(const Cutoffs& cutoffs, absl::Time now) override;
+  absl::StatusOr<bool> IndexSessions() override;
   // The gateway's clock is the only one.
   absl::StatusOr<std::optional<absl::Time>> ReadClock() override { return std::nullopt; }
   absl::Status Probe() override;
@@ -56,7 +57,10 @@ class SqliteWriter final : public WriteBackend {
   absl::StatusOr<bool> TrimIntents(absl::Time cutoff);
   // Runs `statement`, which removes at most a step's worth of rows older than `cutoff`.
   absl::StatusOr<bool> Remove(const SqliteStatement& statement, absl::Time cutoff);
+  static absl::StatusOr<std::vector<SessionRecord>> ReadAll(SqliteQuery& query);
   absl::Status Put(const SessionRecord& record);
+  absl::Status Put(const AskedCancel& cancel);
+  absl::Status Index(const SessionRecord& record);
   absl::Status Put(const IntentRecord& intent);
   absl::Status NoteUse(absl::Time now);
 
@@ -67,6 +71,7 @@ class SqliteWriter final : public WriteBackend {
   SqliteStatement old_events_, trim_events_, move_start_, trim_seen_, note_use_;
   SqliteStatement old_sessions_, old_intents_, trim_sessions_, trim_intents_;
   std::unique_ptr<SqliteSharedTables> shared_;
+  SqliteStatement to_index_, index_, put_cancel_, trim_cancels_;
   std::string log_id_;
   // The state of the log as of the last commit. This connection is its only writer.
   LogBounds bounds_;

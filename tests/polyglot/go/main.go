@@ -55,6 +55,8 @@ var stubs = map[string]any{
 	"OutcomeService":            ippv1.NewOutcomeServiceClient,
 	"SessionService":            ippv1.NewSessionServiceClient,
 	"SessionEventService":       ippv1.NewSessionEventServiceClient,
+	"ReportService": ippv1.NewReportServiceClient,
+	"SessionHistoryService": ippv1.NewSessionHistoryServiceClient,
 	"SharedSubscriptionService": ippv1.NewSharedSubscriptionServiceClient,
 	"SimulationService":         ippv1.NewSimulationServiceClient,
 }

@@ -10,7 +10,8 @@ import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import grpc from "@grpc/grpc-js";
 
 const stubs = resolve(process.argv[2]);
-const files = ["device", "enrollment", "location", "outcome", "session", "session_event", "shared_subscription", "simulation"];
+const files = ["device", "enrollment", "location", "outcome", "report", "session", "session_event", "session_history",
+  "shared_subscription", "simulation"];
 const modules = await Promise.all(files.map((name) => import(`${stubs}/kustom/ipp/v1/${name}_pb.js`)));
 const { StatusSchema, ErrorInfoSchema, BadRequestSchema, RetryInfoSchema } = await import(
   `${stubs}/google/rpc/error_details_pb.js`

@@ -15,7 +15,8 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 STUBS = [importlib.import_module(f"kustom.ipp.v1.{name}_pb2_grpc") for name in (
-    "device", "enrollment", "location", "outcome", "session", "session_event", "shared_subscription", "simulation")]
+    "device", "enrollment", "location", "outcome", "report", "session", "session_event", "session_history",
+    "shared_subscription", "simulation")]
 FOLLOW = "kustom.ipp.v1.SessionEventService/SubscribeSessionEvents"
 channels, streams = {}, {}
 

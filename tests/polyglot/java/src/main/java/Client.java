@@ -2,7 +2,9 @@ import co.kustom.ipp.v1.DeviceServiceGrpc;
 import co.kustom.ipp.v1.EnrollmentServiceGrpc;
 import co.kustom.ipp.v1.LocationServiceGrpc;
 import co.kustom.ipp.v1.OutcomeServiceGrpc;
+import co.kustom.ipp.v1.ReportServiceGrpc;
 import co.kustom.ipp.v1.SessionEventServiceGrpc;
+import co.kustom.ipp.v1.SessionHistoryServiceGrpc;
 import co.kustom.ipp.v1.SessionServiceGrpc;
 import co.kustom.ipp.v1.SharedSubscriptionServiceGrpc;
 import co.kustom.ipp.v1.SimulationServiceGrpc;
@@ -55,6 +57,7 @@ public final class Client {
   private static final List<ServiceDescriptor> SERVICES = List.of(
       DeviceServiceGrpc.getServiceDescriptor(), EnrollmentServiceGrpc.getServiceDescriptor(),
       LocationServiceGrpc.getServiceDescriptor(), OutcomeServiceGrpc.getServiceDescriptor(),
+      ReportServiceGrpc.getServiceDescriptor(), SessionHistoryServiceGrpc.getServiceDescriptor(),
       SessionServiceGrpc.getServiceDescriptor(), SessionEventServiceGrpc.getServiceDescriptor(),
       SharedSubscriptionServiceGrpc.getServiceDescriptor(), SimulationServiceGrpc.getServiceDescriptor());
 
