@@ -20,6 +20,7 @@
 #include "server/base/log_thread.h"
 #include "server/base/status_macros.h"
 #include "server/config/config.h"
+#include "server/console/console.h"
 #include "server/creates/restore_hold.h"
 #include "server/http/curl_transport.h"
 #include "server/http/http2_transport.h"
@@ -129,8 +130,7 @@ class AppImpl final : public App {
     recorder_ = std::make_unique<sessions::SessionRecorder>(store_.get(), &metrics_, Times());
     observer_ = std::make_unique<sessions::ReadObserver>(recorder_.get());
     hub_ = std::make_unique<events::EventHub>(store_.get(), HubOptions(), &metrics_);
-    shared_ =
-        std::make_unique<shared::SharedHub>(store_.get(), hub_.get(), &scheduler_, &metrics_);
+    shared_ = std::make_unique<shared::SharedHub>(store_.get(), hub_.get(), &scheduler_, &metrics_);
     return absl::OkStatus();
   }
 
@@ -330,6 +330,16 @@ class AppImpl final : public App {
                         absl::FormatDuration(absl::Ceil(left, absl::Seconds(1))));
   }
 
+  std::vector<web::Router::Route> ConsoleRoutes() {
+    if (!config_.admin().page()) return {};
+    console::ConsoleOptions options;
+    for (const config::Merchant& merchant : config_.merchants()) {
+      options.merchants.push_back(merchant.id());
+    }
+    options.overdue = config::ToDuration(config_.reconcile().overdue());
+    return console::Routes(store_.get(), std::move(options));
+  }
+
   absl::Status StartAdmin() {
     pages_ = std::make_unique<admin::AdminPages>(
         &metrics_,
@@ -345,8 +355,9 @@ class AppImpl final : public App {
         [this] { return config::MaskedYaml(config_); }, [this] { process_metrics_.Update(); });
     web::WebOptions options = WebOptionsOf("admin", config_.admin());
     options.may_use_held_back = true;
-    IPP_ASSIGN_OR_RETURN(admin_,
-                         web::WebListener::Start(std::move(options), admin::Front(pages_.get())));
+    IPP_ASSIGN_OR_RETURN(
+        admin_,
+        web::WebListener::Start(std::move(options), admin::Front(pages_.get(), ConsoleRoutes())));
     return absl::OkStatus();
   }
 

@@ -23,6 +23,7 @@ MODULES = {
     "reports": {"creates", "store", "base"},
     "web": {"base"},
     "webhook": {"sessions", "store", "json", "web", "base"},
+    "console": {"reports", "shared", "store", "web", "base"},
     "admin": {"web", "base"},
     "auth": {"base"},
     "config": {"base"},

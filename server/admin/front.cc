@@ -6,7 +6,7 @@
 
 namespace ipp::admin {
 
-web::Router Front(const AdminPages* pages) {
+web::Router Front(const AdminPages* pages, std::vector<web::Router::Route> more) {
   const auto show = [pages](web::WebRequest request, web::WebReply reply) {
     Page page = pages->Get(request.path);
     web::WebResponse response;
@@ -15,7 +15,7 @@ web::Router Front(const AdminPages* pages) {
     response.body = std::move(page.body);
     std::move(reply)(std::move(response));
   };
-  std::vector<web::Router::Route> routes;
+  std::vector<web::Router::Route> routes = std::move(more);
   for (const std::string& path : AdminPages::Paths()) routes.push_back({"GET", path, show});
   return web::Router(std::move(routes), "no such page; / lists them\n");
 }

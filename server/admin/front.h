@@ -5,8 +5,8 @@
 
 namespace ipp::admin {
 
-// The routes of the admin port: GET and HEAD of every page. Thread-safe; `pages` must outlive the
-// listener that uses the router.
-web::Router Front(const AdminPages* pages);
+// The routes of the admin port: GET and HEAD of every page, and `more`. Thread-safe; `pages` must
+// outlive the listener that uses the router.
+web::Router Front(const AdminPages* pages, std::vector<web::Router::Route> more = {});
 
 }  // namespace ipp::admin

@@ -73,6 +73,7 @@ Config Defaults() {
   admin.set_max_connections(1024);
   admin.mutable_request_timeout()->set_seconds(10);
   admin.mutable_idle_timeout()->set_seconds(75);
+  admin.set_page(true);
   return config;
 }
 

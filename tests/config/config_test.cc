@@ -98,6 +98,7 @@ admin:
   max_connections: 1024
   request_timeout: 10s
   idle_timeout: 1m15s
+  page: true
 creates:
   correlation: first_empty
   settle: 10m

@@ -38,6 +38,7 @@ class SlowDatabase final : public WriteBackend {
                         absl::FunctionRef<absl::Status(SharedTables&)> body) override {
     return database_->InShared(now, body);
   }
+  absl::StatusOr<bool> IndexSessions() override { return database_->IndexSessions(); }
   absl::StatusOr<BatchReads> Read(const BatchKeys& keys, absl::Time now) override {
     return database_->Read(keys, now);
   }
@@ -85,6 +86,18 @@ class FakeReader final : public ReadBackend {
  public:
   explicit FakeReader(FakeDatabase* database) : database_(database) {}
   SharedReads& shared() override { return database_->shared(); }
+  absl::StatusOr<SessionScan> ScanSessions(const SessionQuery& query) override {
+    return database_->ScanSessions(query);
+  }
+  absl::StatusOr<std::vector<AskedCancel>> ListCancels(const std::string& m, const std::string& s,
+                                                       int limit) override {
+    return database_->ListCancels(m, s, limit);
+  }
+  absl::StatusOr<std::vector<StoredEvent>> ReadSessionEvents(const std::string& m,
+                                                             const std::string& s, int64_t after,
+                                                             int limit) override {
+    return database_->ReadSessionEvents(m, s, after, limit);
+  }
   absl::StatusOr<SessionRecord> FindSession(const std::string& m, const std::string& s) override {
     return database_->FindSession(m, s);
   }
