@@ -25,6 +25,8 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 h1 { font-size: 1.4rem; margin: 0; }
 h2 { font-size: 1.1rem; margin: 0 0 .5rem; }
 form { display: flex; flex-wrap: wrap; gap: .75rem; align-items: end; }
+form > div { min-width: 0; flex: 0 1 24rem; }
+input, select { width: 100%; }
 label { display: block; font-size: .9rem; color: var(--faint); }
 input, select, button { font: inherit; color: inherit; background: var(--ground);
   border: 1px solid var(--faint); border-radius: .3rem; padding: .4rem .6rem; max-width: 100%; }
