@@ -67,7 +67,7 @@ Response Api::Dispatch(const Request& request, Merchant& merchant,
     response.headers.emplace_back("Allow", match.allow);
     return response;
   }
-  if (match.route == nullptr || (match.route->playground_only && production_)) {
+  if (match.route == nullptr || (match.route->playground_only && options_.production)) {
     return NotFoundProblem("Path");
   }
   auto query = Query::Parse(request.RawQuery());

@@ -15,9 +15,13 @@ namespace ipp::simulator {
 // the merchant header and the query (400), the body (415, 400), the resource itself (404, 409).
 class Api {
  public:
-  // With `production` the /dev operations do not exist.
-  Api(World& world, const Authorizer& authorizer, bool production)
-      : world_(world), authorizer_(authorizer), production_(production) {}
+  struct Options {
+    bool strict_tax = false;  // the tax of an order's lines is checked
+    bool production = false;  // the /dev operations do not exist
+  };
+
+  Api(World& world, const Authorizer& authorizer, const Options& options)
+      : world_(world), authorizer_(authorizer), options_(options) {}
 
   struct Answer {
     Response response;
@@ -73,7 +77,7 @@ class Api {
 
   World& world_;
   const Authorizer& authorizer_;
-  const bool production_;
+  const Options options_;
 };
 
 // The `metadata=key:value` parameters: at most five, each key once.

@@ -28,7 +28,7 @@ Response Api::CreateSession(Call& call) {
   Response problem;
   const auto body = Body::Parse(call.request, &problem);
   if (body == nullptr) return problem;
-  Session session = ReadOrder(body->fields());
+  Session session = ReadOrder(body->fields(), options_.strict_tax);
   if (!body->errors().empty()) return ValidationProblem(body->errors());
   if (call.merchant.devices.Find(session.device_id) == nullptr) return NotFoundProblem("Device");
   if (!location_id.empty() && call.merchant.locations.Find(location_id) == nullptr) {

@@ -82,6 +82,10 @@ const std::vector<Flag>& ValueFlags() {
              {std::string(value.substr(0, colon)), std::string(value.substr(colon + 1))});
          return true;
        }},
+      {"--locations", "NUMBER", "how many shops each merchant starts with (1)",
+       [](auto value, Flags* f) {
+         return ParseNumber<size_t>(value, 1, 1000, &f->options.locations);
+       }},
       {"--session-ttl", "SECONDS", "open sessions expire after it; 0: never (3600)",
        [](auto value, Flags* f) {
          int64_t seconds = 0;
@@ -148,6 +152,7 @@ const std::vector<Flag>& ValueFlags() {
 
 bool ParseSwitch(std::string_view name, Flags* flags) {
   if (name == "--production") return flags->options.production = true;
+  if (name == "--strict-tax") return flags->options.strict_tax = true;
   if (name == "--help") return flags->help = true;
   if (name == "--version") return flags->version = true;
   return false;
@@ -221,6 +226,7 @@ std::string FlagsHelp() {
   for (const Flag& flag : ValueFlags()) {
     add(std::string(flag.name) + " " + std::string(flag.value), flag.help);
   }
+  add("--strict-tax", "refuse a line whose tax is not the tax inside its total");
   add("--production", "answer 404 to the /dev operations, as the production host does");
   add("--help", "print this and exit");
   add("--version", "print the version and exit");

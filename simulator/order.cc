@@ -27,7 +27,7 @@ bool IsTaxRight(const OrderItem& item) {
   return difference <= tolerance && -difference <= tolerance;
 }
 
-OrderItem ReadItem(Fields& fields) {
+OrderItem ReadItem(Fields& fields, bool strict_tax) {
   OrderItem item;
   item.type = fields.String("type", kOptional).value_or(std::string());
   if (!item.type.empty() &&
@@ -62,7 +62,7 @@ OrderItem ReadItem(Fields& fields) {
       Wide{item.unit_price} * item.quantity - item.total_discount_amount != item.total_amount) {
     fields.Error("total_amount", "must be unit_price x quantity - total_discount_amount");
   }
-  if (total_amount && tax_rate && total_tax_amount && !IsTaxRight(item)) {
+  if (strict_tax && total_amount && tax_rate && total_tax_amount && !IsTaxRight(item)) {
     fields.Error("total_tax_amount", "must be total_amount x tax_rate / (10000 + tax_rate)");
   }
   return item;
@@ -70,7 +70,7 @@ OrderItem ReadItem(Fields& fields) {
 
 }  // namespace
 
-Session ReadOrder(Fields& fields) {
+Session ReadOrder(Fields& fields, bool strict_tax) {
   Session session;
   session.device_id = fields.Uuid("device_id", kRequired).value_or(std::string());
   const auto order_amount = fields.Integer("order_amount", kRequired);
@@ -86,7 +86,7 @@ Session ReadOrder(Fields& fields) {
   fields.DateTime("purchase_completed_at");  // checked, but only the payment sets it
   bool has_all_totals = true;
   fields.Objects("order_items", [&](Fields& item) {
-    session.order_items.push_back(ReadItem(item));
+    session.order_items.push_back(ReadItem(item, strict_tax));
     has_all_totals = has_all_totals && item.Has("total_amount");
   });
   session.merchant_reference1 = fields.String("merchant_reference1", kOptional);

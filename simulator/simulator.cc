@@ -83,10 +83,11 @@ class Simulator::Impl {
         run_after_([this](auto delay, auto callback) { RunAfter(delay, std::move(callback)); }),
         webhooks_(QueueOptions(options), std::move(signer), *transport_, run_after_, ids_, faults_,
                   dialects_),
-        world_(clock_, ids_, options.session_ttl,
+        world_(clock_, ids_, options.session_ttl, options.locations,
                [this](WebhookEvent event) { webhooks_.Enqueue(std::move(event)); }),
         requests_(options.kept_requests),
-        api_(world_, authorizer_, options.production),
+        api_(world_, authorizer_,
+             {.strict_tax = options.strict_tax, .production = options.production}),
         gate_(api_, requests_, faults_, dialects_, run_after_),
         control_(world_, requests_, webhooks_, faults_, dialects_,
                  [this] { return CloseUnused(); }) {

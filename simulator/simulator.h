@@ -36,8 +36,12 @@ class Simulator {
     std::string tls_certificate_file;
     std::string tls_key_file;
 
-    // A merchant may have several keys. Each merchant starts with two locations.
+    // A merchant may have several keys.
     std::vector<MerchantKey> merchants = {{"PM00000001", "kco_test_api_simulator"}};
+    size_t locations = 1;  // of each merchant at the start; at least 1
+    // Whether the tax of each line must be the tax inside its total. Off by default, because the
+    // real service is not known to check it.
+    bool strict_tax = false;
     // As in production, where the /dev operations answer 404.
     bool production = false;
     // How long a session may stay open before it is EXPIRED; zero: for ever.

@@ -1,6 +1,7 @@
 #include "simulator/world.h"
 
 #include <cstdio>
+#include <string>
 #include <utility>
 
 #include "simulator/render.h"
@@ -8,16 +9,23 @@
 namespace ipp::simulator {
 namespace {
 
-Location SeededLocation(size_t number, std::string name, std::string street,
-                        std::string postal_code, std::string city) {
+// `id_number` makes the id; `shop` counts from 1 within the merchant and picks the address.
+Location SeededLocation(size_t id_number, size_t shop) {
   char id[40];
-  std::snprintf(id, sizeof(id), "10c00000-0000-4000-8000-%012zx", number);
+  std::snprintf(id, sizeof(id), "10c00000-0000-4000-8000-%012zx", id_number);
   Location location;
   location.id = id;
-  location.name = std::move(name);
-  location.street_address = std::move(street);
-  location.postal_code = std::move(postal_code);
-  location.city = std::move(city);
+  if (shop == 2) {
+    location.name = "Hamnen";
+    location.street_address = "Skeppsbron 12";
+    location.postal_code = "41121";
+    location.city = "Göteborg";
+  } else {
+    location.name = shop == 1 ? "Storgatan" : "Storgatan, shop " + std::to_string(shop);
+    location.street_address = "Storgatan " + std::to_string(shop);
+    location.postal_code = "11455";
+    location.city = "Stockholm";
+  }
   location.country = "SE";
   return location;
 }
@@ -30,16 +38,20 @@ EnrollmentStatus Enrollment::StatusAt(Time now) const {
   return now >= expires_at ? EnrollmentStatus::kExpired : EnrollmentStatus::kPending;
 }
 
-World::World(SimClock& clock, IdMaker& ids, std::chrono::seconds session_ttl, EventSink sink)
-    : clock_(clock), ids_(ids), session_ttl_(session_ttl), sink_(std::move(sink)) {}
+World::World(SimClock& clock, IdMaker& ids, std::chrono::seconds session_ttl, size_t locations,
+             EventSink sink)
+    : clock_(clock),
+      ids_(ids),
+      session_ttl_(session_ttl),
+      locations_(locations),
+      sink_(std::move(sink)) {}
 
 Merchant& World::AddMerchant(const std::string& id) {
   merchants_.push_back(std::make_unique<Merchant>());
   Merchant& merchant = *merchants_.back();
   merchant.id = id;
-  const size_t first = merchants_.size() * 2 - 1;
-  AddLocation(merchant, SeededLocation(first, "Storgatan", "Storgatan 1", "11455", "Stockholm"));
-  AddLocation(merchant, SeededLocation(first + 1, "Hamnen", "Skeppsbron 12", "41121", "Göteborg"));
+  const size_t before = (merchants_.size() - 1) * locations_;
+  for (size_t i = 1; i <= locations_; ++i) AddLocation(merchant, SeededLocation(before + i, i));
   return merchant;
 }
 

@@ -113,10 +113,12 @@ class World {
  public:
   using EventSink = std::function<void(WebhookEvent)>;
 
-  // A session that stays open is EXPIRED after `session_ttl`; zero: never.
-  World(SimClock& clock, IdMaker& ids, std::chrono::seconds session_ttl, EventSink sink);
+  // A session that stays open is EXPIRED after `session_ttl`; zero: never. A merchant starts with
+  // `locations` of them.
+  World(SimClock& clock, IdMaker& ids, std::chrono::seconds session_ttl, size_t locations,
+        EventSink sink);
 
-  // With two locations whose ids follow from the order of the calls.
+  // Its locations have ids that follow from the order of the calls.
   Merchant& AddMerchant(const std::string& id);
   Merchant* FindMerchant(std::string_view id);
   const std::vector<std::unique_ptr<Merchant>>& merchants() const { return merchants_; }
@@ -147,6 +149,7 @@ class World {
   SimClock& clock_;
   IdMaker& ids_;
   const std::chrono::seconds session_ttl_;
+  const size_t locations_;
   const EventSink sink_;
   std::vector<std::unique_ptr<Merchant>> merchants_;
   std::vector<Session*> sessions_;

@@ -98,7 +98,7 @@ absl::Status SimulatorProcess::MakeDevices() {
     const RawResponse response = http.Call(
         "POST", "/ipp/v1/dev/devices", absl::StrCat(Authorization(merchants_[i]), kJson),
         absl::StrCat(R"({"name": "Till", "location_id": "10c00000-0000-4000-8000-00000000000)",
-                     2 * i + 1, R"("})"));
+                     i + 1, R"("})"));
     if (response.code != 201) {
       return absl::InternalError(absl::StrCat("a device: ", response.code, " ", response.body));
     }

@@ -344,7 +344,9 @@ const std::vector<BadInput>& Rows() {
 class BadInputs : public testing::TestWithParam<BadInput> {
  protected:
   static void SetUpTestSuite() {
-    bed_ = new GatewayBed();
+    GatewayBed::Options options;
+    options.simulator.strict_tax = true;
+    bed_ = new GatewayBed(options);
     device_ = new std::string(bed_->NewDevice());
     paid_ = new std::string(bed_->NewSession(*device_));
     bed_->Tap(*paid_);

@@ -262,6 +262,7 @@ std::vector<Delivery> Receiver::Wait(size_t count) {
 
 void SimulatorTest::Start(Simulator::Options options) {
   client_.reset();
+  options.locations = locations_;
   std::string error;
   simulator_ = Simulator::Start(options, &error);
   ASSERT_NE(simulator_, nullptr) << error;

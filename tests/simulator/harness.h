@@ -126,6 +126,8 @@ class SimulatorTest : public testing::Test {
   Reply Tap(const std::string& session_id, const std::string& outcome);
   std::string StatusOf(const std::string& session_id);
 
+  // Start() gives the merchants this many, whatever its options say: most tests need a choice.
+  size_t locations_ = 2;
   std::unique_ptr<Simulator> simulator_;
   std::unique_ptr<Client> client_;
 };

@@ -124,6 +124,26 @@ TEST_F(SimulatorDevices, AreFilteredAndDeleted) {
   EXPECT_EQ(Post("/ipp/v1/sessions", OrderFor(here)).status, 404);
 }
 
+TEST_F(SimulatorDevices, OneShopNeedsNoLocationToPair) {
+  locations_ = Simulator::Options().locations;
+  Start({});
+  EXPECT_EQ(At(Get("/ipp/v1/locations").Json(), "total_elements"), "1");
+  const Reply made = Post("/ipp/v1/enrollments", R"({"ttl":"TWO_HOURS"})");
+  ASSERT_EQ(made.status, 201) << made.body;
+  const auto device =
+      Post("/_sim/enrollments/" + At(made.Json(), "enrollment_code") + "/consume").Json();
+  EXPECT_EQ(At(device, "location_id"), kLocation1);
+}
+
+TEST_F(SimulatorDevices, ThreeShopsHaveDifferentNamesAndIds) {
+  locations_ = 3;
+  Start({});
+  const auto page = Get("/ipp/v1/locations").Json();
+  EXPECT_EQ(At(page, "total_elements"), "3");
+  EXPECT_EQ(At(page, "content.2.id"), "10c00000-0000-4000-8000-000000000003");
+  EXPECT_EQ(At(page, "content.2.name"), "Storgatan, shop 3");
+}
+
 TEST_F(SimulatorDevices, CannotBeMadeInProduction) {
   Simulator::Options options;
   options.production = true;

@@ -24,6 +24,7 @@ RawResponse CallHttp(int port, const std::string& method, const std::string& tar
 }
 
 RunningSimulator::RunningSimulator(simulator::Simulator::Options options) {
+  options.locations = 2;
   std::string error;
   simulator_ = simulator::Simulator::Start(options, &error);
   EXPECT_NE(simulator_, nullptr) << error;

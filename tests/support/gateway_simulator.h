@@ -43,7 +43,7 @@ struct SentWebhook {
   std::string session_id;
 };
 
-// A simulator in process and its /_sim/ pages. Every call fails the test when it is not answered
+// A simulator in process, with two locations a merchant, and its /_sim/ pages. Every call fails the test when it is not answered
 // 2xx.
 class RunningSimulator {
  public:

@@ -9,7 +9,7 @@ const KEY = "kco_test_api_simulator"; // the simulator's default
 export const SECRETS = [KEY, "whsec_"];
 
 export async function startSimulator(binary) {
-  const child = spawn(binary, ["--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0"],
+  const child = spawn(binary, ["--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0", "--locations", "2"],
     { stdio: ["ignore", "pipe", "inherit"] });
   const ended = new Promise((resolve) => child.once("exit", resolve));
   const said = {};

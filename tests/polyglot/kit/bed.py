@@ -104,7 +104,7 @@ class Bed(ipp_kit.Bed):
     def set_up(self):
         self.errors = []  # that clients got
         self._certificates()
-        self.start_simulator("--webhook-backoff", "0.1", "--webhook-max-backoff", "0.5")
+        self.start_simulator("--locations", "2", "--webhook-backoff", "0.1", "--webhook-max-backoff", "0.5")
         self.gateway = self._gateway("plain")
         secure = self._gateway("secure", **self._tls("any", SECURE))
         self.both = self._gateway("both", **self._tls("both", BOTH))
