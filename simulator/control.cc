@@ -98,10 +98,12 @@ const std::vector<Control::Route>& Control::Routes() {
       {"GET", "/_sim/terminal.css", &Control::TerminalStyle},
       {"GET", "/_sim/terminal.js", &Control::TerminalScript},
       {"GET", "/_sim/terminal_words.js", &Control::TerminalWords},
+      {"GET", "/_sim/terminal_webhooks.js", &Control::TerminalWebhooks},
       {"GET", "/_sim/terminal.svg", &Control::TerminalIcon},
       {"GET", "/_sim/devices", &Control::ListDevices},
       {"POST", "/_sim/devices", &Control::AddDevice},
       {"GET", "/_sim/devices/{}/sessions", &Control::ListDeviceSessions},
+      {"POST", "/_sim/sessions", &Control::AddSession},
       {"GET", "/_sim/tap-outcomes", &Control::ListTapOutcomes},
       {"POST", "/_sim/sessions/{}/tap", &Control::TapSession},
   };
@@ -284,7 +286,8 @@ Response Control::ListWebhooks(Call& call) {
   if (!call.errors.empty()) return ValidationProblem(call.errors);
   return JsonResponse(
       200, webhooks_.RenderDeliveries(static_cast<uint64_t>(after), static_cast<size_t>(limit),
-                                      text("state"), LowerCase(text("session_id"))));
+                                      text("state"), LowerCase(text("session_id")),
+                                      text("detail") == "true"));
 }
 
 Response Control::SetWebhooks(Call& call) {

@@ -76,10 +76,12 @@ class Control {
   Response TerminalStyle(Call& call);
   Response TerminalScript(Call& call);
   Response TerminalWords(Call& call);
+  Response TerminalWebhooks(Call& call);
   Response TerminalIcon(Call& call);
   Response ListDevices(Call& call);
   Response AddDevice(Call& call);
   Response ListDeviceSessions(Call& call);
+  Response AddSession(Call& call);
   Response ListTapOutcomes(Call& call);
   Response TapSession(Call& call);
 

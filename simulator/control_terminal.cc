@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "simulator/control.h"
+#include "simulator/order.h"
 #include "simulator/playground.h"
 #include "simulator/problem.h"
 #include "simulator/render.h"
@@ -75,6 +76,7 @@ Response Control::TerminalStyle(Call&) {
 }
 Response Control::TerminalScript(Call&) { return FileResponse(kJavaScript, kTerminalJs); }
 Response Control::TerminalWords(Call&) { return FileResponse(kJavaScript, kTerminalWordsJs); }
+Response Control::TerminalWebhooks(Call&) { return FileResponse(kJavaScript, kTerminalWebhooksJs); }
 Response Control::TerminalIcon(Call&) { return FileResponse("image/svg+xml", kTerminalSvg); }
 
 // The newest devices of each merchant.
@@ -134,6 +136,24 @@ Response Control::ListDeviceSessions(Call& call) {
   json.EndArray();
   json.EndObject();
   return JsonResponse(json);
+}
+
+// A payment request as by the API, for a shop that has none of its own to send it. The device says
+// whose it is.
+Response Control::AddSession(Call& call) {
+  Response problem;
+  const auto body = Body::Parse(call.request, &problem);
+  if (body == nullptr) return problem;
+  Session session = ReadOrder(body->fields(), /*strict_tax=*/false);
+  if (!body->errors().empty()) return ValidationProblem(body->errors());
+  for (const auto& merchant : world_.merchants()) {
+    if (merchant->devices.Find(session.device_id) == nullptr) continue;
+    if (merchant->sessions.full()) return FullProblem();
+    Response response;
+    response.body = world_.AddSession(*merchant, std::move(session)).json;
+    return response;
+  }
+  return NotFoundProblem("Device");
 }
 
 Response Control::ListTapOutcomes(Call&) {

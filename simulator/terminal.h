@@ -9,6 +9,7 @@ extern const std::string_view kTerminalHtml;
 extern const std::string_view kTerminalCss;
 extern const std::string_view kTerminalJs;
 extern const std::string_view kTerminalWordsJs;
+extern const std::string_view kTerminalWebhooksJs;
 extern const std::string_view kTerminalSvg;
 
 }  // namespace ipp::simulator

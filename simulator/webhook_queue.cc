@@ -3,9 +3,24 @@
 #include <algorithm>
 #include <utility>
 
+#include "simulator/sim_clock.h"
 #include "simulator/webhook_attempt.h"
 
 namespace ipp::simulator {
+
+namespace {
+
+constexpr size_t kKeptAttempts = 10;  // of a delivery, for RenderDeliveries
+
+struct PastAttempt {
+  std::string at;  // the real time
+  std::string timestamp;
+  std::string signature;
+  WebhookAnswer answer = {};
+  bool answered = false;
+};
+
+}  // namespace
 
 // One event on its way to one destination.
 struct WebhookQueue::Delivery {
@@ -18,7 +33,8 @@ struct WebhookQueue::Delivery {
   bool again = false;  // once more after this
   int attempts = 0;
   int last_status = 0;
-  std::string_view fault;  // the last one
+  std::deque<PastAttempt> past;  // the last ones
+  std::string_view fault;        // the last one
   bool until_overtaken = false;
   std::chrono::milliseconds backoff{0};
   std::chrono::milliseconds waited{0};
@@ -217,14 +233,23 @@ void WebhookQueue::Attempt(const std::shared_ptr<Delivery>& delivery) {
   if (fault != nullptr) delivery->fault = Name(fault->kind);
   ++delivery->attempts;
   ++delivery->destination->in_flight;
-  transport_.Post(MakeAttempt(delivery->destination->url, delivery->webhook_id,
-                              delivery->event.body, dialects_, signer_, fault.get()),
-                  [this, delivery](int status) { OnAnswer(delivery, status); });
+  WebhookRequest request = MakeAttempt(delivery->destination->url, delivery->webhook_id,
+                                       delivery->event.body, dialects_, signer_, fault.get());
+  delivery->past.push_back({.at = FormatSeconds(SimClock::RealNow()),
+                            .timestamp = request.timestamp,
+                            .signature = request.signature});
+  if (delivery->past.size() > kKeptAttempts) delivery->past.pop_front();
+  transport_.Post(std::move(request), [this, delivery](WebhookAnswer answer) {
+    OnAnswer(delivery, std::move(answer));
+  });
 }
 
-void WebhookQueue::OnAnswer(const std::shared_ptr<Delivery>& delivery, int status) {
+void WebhookQueue::OnAnswer(const std::shared_ptr<Delivery>& delivery, WebhookAnswer answer) {
   const auto destination = delivery->destination;
+  const int status = answer.status;
   --destination->in_flight;
+  delivery->past.back().answer = std::move(answer);
+  delivery->past.back().answered = true;
   delivery->last_status = status;
   if (delivery->open()) {
     if (status >= 200 && status < 300) {
@@ -284,7 +309,7 @@ bool WebhookQueue::Resend(const std::string& event_id) {
 }
 
 std::string WebhookQueue::RenderDeliveries(uint64_t after, size_t limit, std::string_view state,
-                                           std::string_view session_id) const {
+                                           std::string_view session_id, bool detail) const {
   JsonWriter json;
   json.BeginObject();
   json.Key("total").Integer(static_cast<int64_t>(event_count_));
@@ -299,14 +324,29 @@ std::string WebhookQueue::RenderDeliveries(uint64_t after, size_t limit, std::st
     const auto& deliveries = record->deliveries;
     if (!state.empty() && std::none_of(deliveries.begin(), deliveries.end(), wanted)) continue;
     if (limit-- == 0) break;
-    Render(*record, json);
+    Render(*record, detail, json);
   }
   json.EndArray();
   json.EndObject();
   return json.Take();
 }
 
-void WebhookQueue::Render(const Record& record, JsonWriter& json) {
+void WebhookQueue::RenderAttempts(const Delivery& delivery, JsonWriter& json) {
+  json.Key("tries").BeginArray();
+  for (const PastAttempt& attempt : delivery.past) {
+    json.BeginObject();
+    json.Key("at").String(attempt.at);
+    json.Key("webhook_timestamp").String(attempt.timestamp);
+    json.Key("webhook_signature").String(attempt.signature);
+    json.Key("answered").Bool(attempt.answered);
+    json.Key("status").Integer(attempt.answer.status);
+    json.Key("answer").String(attempt.answer.text);
+    json.EndObject();
+  }
+  json.EndArray();
+}
+
+void WebhookQueue::Render(const Record& record, bool detail, JsonWriter& json) {
   json.BeginObject();
   json.Key("sequence").Integer(static_cast<int64_t>(record.sequence));
   json.Key("event_id").String(record.event.id);
@@ -314,6 +354,7 @@ void WebhookQueue::Render(const Record& record, JsonWriter& json) {
   json.Key("merchant_id").String(record.event.merchant_id);
   json.Key("session_id").String(record.event.session_id);
   json.Key("timestamp").String(record.event.timestamp);
+  if (detail) json.Key("body").String(record.event.body);
   json.Key("deliveries").BeginArray();
   for (const auto& delivery : record.deliveries) {
     json.BeginObject();
@@ -324,6 +365,7 @@ void WebhookQueue::Render(const Record& record, JsonWriter& json) {
     json.Key("last_status").Integer(delivery->last_status);
     json.Key("fault");
     delivery->fault.empty() ? json.Null() : json.String(delivery->fault);
+    if (detail) RenderAttempts(*delivery, json);
     json.EndObject();
   }
   json.EndArray();

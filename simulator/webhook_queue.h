@@ -57,9 +57,10 @@ class WebhookQueue {
   bool Resend(const std::string& event_id);
 
   // Events with a sequence number above `after`, at most `limit`, of those that have a delivery in
-  // `state` and are of the session (empty: all).
+  // `state` and are of the session (empty: all). With `detail` also the body, and of each delivery
+  // the headers and the last attempts.
   std::string RenderDeliveries(uint64_t after, size_t limit, std::string_view state,
-                               std::string_view session_id = {}) const;
+                               std::string_view session_id = {}, bool detail = false) const;
   void RenderCounts(JsonWriter& json) const;
 
  private:
@@ -73,7 +74,8 @@ class WebhookQueue {
   };
 
   static std::string_view NameOf(State state);
-  static void Render(const Record& record, JsonWriter& json);
+  static void Render(const Record& record, bool detail, JsonWriter& json);
+  static void RenderAttempts(const Delivery& delivery, JsonWriter& json);
   const std::string& LaneOf(const WebhookEvent& event) const;
   void AddDelivery(const std::shared_ptr<Record>& record,
                    const std::shared_ptr<Destination>& destination);
@@ -86,7 +88,7 @@ class WebhookQueue {
   void Line(const std::shared_ptr<Delivery>& delivery);
   void Pump(const std::shared_ptr<Destination>& destination);
   void Attempt(const std::shared_ptr<Delivery>& delivery);
-  void OnAnswer(const std::shared_ptr<Delivery>& delivery, int status);
+  void OnAnswer(const std::shared_ptr<Delivery>& delivery, WebhookAnswer answer);
   void Settle(const std::shared_ptr<Delivery>& delivery, State state);
 
   const Options options_;

@@ -24,6 +24,15 @@ using beast::error_code;
 using tcp = asio::ip::tcp;
 
 constexpr size_t kMaxAnswerBytes = 64 * 1024;
+constexpr size_t kShownAnswerBytes = 200;
+
+std::string Beginning(const std::string& body) {
+  std::string text = body.substr(0, kShownAnswerBytes);
+  for (char& c : text) {
+    if ((c < ' ' && c != '\n') || c > '~') c = '?';
+  }
+  return text;
+}
 
 // One connection to a receiver; carries one attempt at a time.
 class Connection : public std::enable_shared_from_this<Connection> {
@@ -33,7 +42,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     kSpent,
     kStale,  // was closed by the peer before this attempt, most likely: nothing has been tried
   };
-  using Done = std::function<void(int status, After after)>;
+  using Done = std::function<void(WebhookAnswer answer, After after)>;
 
   Connection(asio::io_context& loop, std::chrono::milliseconds timeout)
       : resolver_(loop), stream_(loop), timeout_(timeout) {}
@@ -90,24 +99,25 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Read() {
     answer_.emplace();
     answer_->body_limit(kMaxAnswerBytes);
-    http::async_read(stream_, buffer_, *answer_,
-                     [self = shared_from_this()](error_code error, size_t) {
-                       if (error) return self->Fail(error);
-                       const auto& answer = self->answer_->get();
-                       self->Finish(static_cast<int>(answer.result_int()),
-                                    answer.keep_alive() ? After::kReusable : After::kSpent);
-                     });
+    http::async_read(
+        stream_, buffer_, *answer_, [self = shared_from_this()](error_code error, size_t) {
+          if (error) return self->Fail(error);
+          const auto& answer = self->answer_->get();
+          self->Finish(
+              {.status = static_cast<int>(answer.result_int()), .text = Beginning(answer.body())},
+              answer.keep_alive() ? After::kReusable : After::kSpent);
+        });
   }
 
   void Fail(error_code error) {
     const bool stale =
         reused_ && error != beast::error::timeout && !(answer_ && answer_->got_some());
-    Finish(0, stale ? After::kStale : After::kSpent);
+    Finish({}, stale ? After::kStale : After::kSpent);
   }
 
-  void Finish(int status, After after) {
+  void Finish(WebhookAnswer answer, After after) {
     stream_.expires_never();
-    std::exchange(done_, nullptr)(status, after);
+    std::exchange(done_, nullptr)(std::move(answer), after);
   }
 
   tcp::resolver resolver_;
@@ -142,18 +152,18 @@ class HttpWebhookTransport : public WebhookTransport {
   void PostOn(const std::shared_ptr<Connection>& connection, WebhookRequest request, Done done) {
     auto shared_request = std::make_shared<WebhookRequest>(std::move(request));
     // A plain pointer: the connection holds this callback, and itself for as long as it is at work.
-    connection->Post(
-        *shared_request, [this, connection = connection.get(), shared_request,
-                          done = std::move(done)](int status, Connection::After after) mutable {
-          if (after == Connection::After::kStale) {
-            return PostOn(NewConnection(), std::move(*shared_request), std::move(done));
-          }
-          if (after == Connection::After::kReusable) {
-            const Url& url = shared_request->url;
-            idle_[url.host + ":" + url.port].push_back(connection->shared_from_this());
-          }
-          done(status);
-        });
+    connection->Post(*shared_request, [this, connection = connection.get(), shared_request,
+                                       done = std::move(done)](WebhookAnswer answer,
+                                                               Connection::After after) mutable {
+      if (after == Connection::After::kStale) {
+        return PostOn(NewConnection(), std::move(*shared_request), std::move(done));
+      }
+      if (after == Connection::After::kReusable) {
+        const Url& url = shared_request->url;
+        idle_[url.host + ":" + url.port].push_back(connection->shared_from_this());
+      }
+      done(std::move(answer));
+    });
   }
 
   asio::io_context& loop_;

@@ -26,11 +26,15 @@ struct WebhookRequest {
   std::string signature_header = "webhook-signature";
 };
 
+struct WebhookAnswer {
+  int status = 0;         // HTTP; 0: none came
+  std::string text = {};  // the beginning of its body, in ASCII: other bytes are '?'
+};
+
 // Carries one delivery attempt to a receiver.
 class WebhookTransport {
  public:
-  // The HTTP status, or 0 if none came.
-  using Done = std::function<void(int status)>;
+  using Done = std::function<void(WebhookAnswer answer)>;
 
   virtual ~WebhookTransport() = default;
 

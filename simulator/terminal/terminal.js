@@ -1,8 +1,8 @@
 // The clerk's phone. Everything it shows comes from /_sim/ and goes into the page as text only: the
 // Content-Security-Policy of the page forbids making HTML of it.
 
-import { DELIVERY_TONES, OPEN, declined, describe, formatAmount, money, words }
-  from "./terminal_words.js";
+import { copyable, make, timeOf, webhookOf } from "./terminal_webhooks.js";
+import { OPEN, declined, describe, formatAmount, minorUnits, money, words } from "./terminal_words.js";
 
 const POLL_MS = 1000;
 const $ = (id) => document.getElementById(id);
@@ -15,6 +15,7 @@ const view = {
   methods: new Map(),  // session id → card or scan: known to this page alone, the API has no word for it
   webhooks: [],
   receivers: 0,
+  opened: new Set(),  // ids of the webhooks whose details are open
   busy: false,
 };
 
@@ -40,12 +41,14 @@ const of = (id) => encodeURIComponent(id);
 
 async function fetchView() {
   const { devices } = await call("GET", "devices");
-  const deviceId = devices.some((device) => device.id === view.deviceId) ? view.deviceId : "";
+  const known = devices.some((device) => device.id === view.deviceId);
+  const only = devices.length === 1 ? devices[0].id : "";  // there is no choice to make
+  const deviceId = known ? view.deviceId : only;
   const sessions = deviceId ? (await call("GET", `devices/${of(deviceId)}/sessions`)).sessions : [];
   const next = { devices, deviceId, sessions };
   next.sessionId = shownSession(deviceId, sessions);
   const hooks = next.sessionId
-    ? await call("GET", `webhooks?session_id=${of(next.sessionId)}`)
+    ? await call("GET", `webhooks?session_id=${of(next.sessionId)}&detail=true`)
     : { events: [], urls: [] };
   next.webhooks = hooks.events;
   next.receivers = hooks.urls.length;
@@ -139,13 +142,6 @@ function setConnection(state, text) {
   setText($("connection"), text);
 }
 
-function make(tag, className, text) {
-  const element = document.createElement(tag);
-  element.className = className;
-  element.textContent = text;
-  return element;
-}
-
 const shownKeys = new WeakMap();
 
 // Replaces the children when `key` has changed, and keeps the focus on the button it was on.
@@ -235,40 +231,11 @@ function renderPayment(item) {
   $("end").hidden = !open;
 }
 
-function deliveryOf({ state, attempts, last_status: status, fault }) {
-  const line = document.createElement("p");
-  line.className = `delivery ${DELIVERY_TONES[state] ?? "still-tone"}`;
-  line.append(make("span", "badge", state.replaceAll("_", " ")));
-  const facts = [`${attempts} ${attempts === 1 ? "attempt" : "attempts"}`];
-  if (attempts > 0) facts.push(status ? `last answer ${status}` : "no answer yet");
-  if (fault) facts.push(`fault: ${words(fault)}`);
-  line.append(facts.join(", "));
-  return line;
-}
-
-function webhookOf(event) {
-  const line = document.createElement("li");
-  const facts = make("div", "facts", "");
-  facts.append(make("p", "type", event.type));
-  if (event.deliveries.length === 0) {
-    facts.append(make("p", "delivery", "made, but no receiver was set"));
-  }
-  for (const delivery of event.deliveries) facts.append(deliveryOf(delivery));
-  line.append(facts);
-  if (view.receivers > 0) {
-    const again = make("button", "quiet", "Send again");
-    again.dataset.id = event.event_id;
-    again.setAttribute("aria-label", `Send ${event.type} again`);
-    again.addEventListener("click",
-      () => act(() => call("POST", `webhooks/${of(event.event_id)}/resend`)));
-    line.append(again);
-  }
-  return line;
-}
-
 function renderWebhooks() {
+  const again = view.receivers > 0
+    ? (id) => act(() => call("POST", `webhooks/${of(id)}/resend`)) : undefined;
   replace($("webhooks"), JSON.stringify([view.receivers, view.webhooks]),
-    () => view.webhooks.map(webhookOf));
+    () => view.webhooks.map((event) => webhookOf(event, view.opened, again)));
   const item = shownItem();
   let note = "";
   if (!item) {
@@ -281,6 +248,24 @@ function renderWebhooks() {
   setText($("webhooks-note"), note);
 }
 
+function renderIds(device, item) {
+  const session = item?.session;
+  const rows = [["Device id", device?.id], ["Session id", session?.session_id],
+    ["Order id", session?.order_id]].filter(([, value]) => value);
+  const times = [["Created", item?.created_at], ["Paid", session?.purchase_completed_at]]
+    .filter(([, value]) => value);
+  const copied = (name) => { $("announcement").textContent = `${name} copied.`; };
+  replace($("ids"), JSON.stringify([rows, times]), () => [
+    ...rows.map(([name, value]) => copyable(name, value, copied)),
+    ...times.map(([name, utc]) => {
+      const line = make("li", "copyable", "");
+      line.append(make("span", "name", name), " ", timeOf(utc));
+      return line;
+    }),
+  ]);
+  $("ids-section").hidden = rows.length === 0;
+}
+
 function requestOf(item) {
   const { session } = item;
   const button = document.createElement("button");
@@ -288,7 +273,7 @@ function requestOf(item) {
   button.setAttribute("aria-current", String(session.session_id === view.sessionId));
   const badge = make("span", `badge ${wordsFor(item)[0]}`, session.status);
   button.append(make("span", "name", session.merchant_reference1 || session.session_id.slice(0, 8)),
-    make("span", "sum", money(session)), " ", badge);
+    timeOf(item.created_at), make("span", "sum", money(session)), " ", badge);
   button.addEventListener("click", () => {
     view.sessionId = session.session_id;
     render();
@@ -310,7 +295,9 @@ function render() {
   $("payment").hidden = !item;
   if (item) renderPayment(item);
   else renderIdle(device);
+  renderIds(device, item);
   renderWebhooks();
+  $("send-button").disabled = !device;
   replace($("requests"), JSON.stringify([view.sessionId, view.sessions]),
     () => view.sessions.map(requestOf));
   $("requests-note").hidden = view.sessions.length > 0;
@@ -340,6 +327,25 @@ function tap(outcome) {
   return step(`tap?outcome=${of(outcome)}`);
 }
 
+// A payment request of one line, as a shop would send it.
+async function sendPayment() {
+  const currency = $("pay-currency").value.trim().toUpperCase();
+  const total = minorUnits($("pay-amount").value, currency);
+  const made = await act(() => call("POST", "sessions", {
+    device_id: view.deviceId,
+    order_amount: total,
+    order_tax_amount: 0,
+    purchase_currency: currency,
+    merchant_reference1: $("pay-reference").value.trim(),
+    order_items: [{ name: "Purchase", quantity: 1, unit_price: total, total_amount: total, tax_rate: 0,
+      total_tax_amount: 0 }],
+  }));
+  if (!made) return;
+  view.sessionId = made.session_id;
+  await refresh();
+  $("state").focus();
+}
+
 function onSubmit(form, send) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -366,6 +372,10 @@ function listen() {
   $("fail").addEventListener("click", () => step("fail"));
   onSubmit($("pair"), () => call("POST", `enrollments/${of($("code").value.trim())}/consume`));
   onSubmit($("add"), () => call("POST", "devices", { name: $("name").value.trim() }));
+  $("send").addEventListener("submit", (event) => {
+    event.preventDefault();
+    sendPayment();
+  });
   window.addEventListener("hashchange", () => pickDevice(location.hash.slice(1)));
 }
 

@@ -25,6 +25,14 @@ export function formatAmount(minor, currency) {
     .format(minor / 10 ** digits);
 }
 
+// What a person types, "250" or "249.50", as the API has it; NaN when it is no amount.
+export function minorUnits(text, currency) {
+  const digits = /^[A-Z]{3}$/.test(currency)
+    ? new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits
+    : 2;
+  return Math.round(Number(text.replace(",", ".")) * 10 ** digits);
+}
+
 export const words = (code) => code.toLowerCase().replaceAll("_", " ");
 export const money = (session) =>
   `${formatAmount(session.order_amount, session.purchase_currency)} ${session.purchase_currency}`;

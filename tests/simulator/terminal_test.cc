@@ -21,6 +21,7 @@ TEST_F(SimulatorTerminal, IsServedWithAStrictPolicyOnBothListeners) {
              {"/_sim/terminal.css", "text/css; charset=utf-8"},
              {"/_sim/terminal.js", "text/javascript; charset=utf-8"},
              {"/_sim/terminal_words.js", "text/javascript; charset=utf-8"},
+             {"/_sim/terminal_webhooks.js", "text/javascript; charset=utf-8"},
              {"/_sim/terminal.svg", "image/svg+xml"}}) {
       const Reply reply = client->Call("GET", path);
       EXPECT_EQ(reply.status, 200) << path;
@@ -55,6 +56,35 @@ TEST_F(SimulatorTerminal, ListsThePhonesWithTheirOpenSessionsAndNoSecret) {
   EXPECT_EQ(SizeAt(Get("/_sim/devices?limit=0").Json(), "devices"), 0u);
   EXPECT_EQ(Post("/_sim/devices", R"({"name":" "})").status, 400);
   EXPECT_EQ(Post("/_sim/devices?merchant_id=PM99", R"({"name":"Till"})").status, 404);
+}
+
+TEST_F(SimulatorTerminal, SendsAPaymentWithoutAKey) {
+  const std::string device = NewDevice();
+  const Headers json = {{"Content-Type", "application/json"}};
+  const Reply made = client_->Call("POST", "/_sim/sessions", json, OrderFor(device));
+  EXPECT_EQ(made.status, 200) << made.body;
+  EXPECT_EQ(StatusOf(At(made.Json(), "session_id")), "CREATED");
+  EXPECT_EQ(client_->Call("POST", "/_sim/sessions", json, OrderFor(kNobody)).status, 404);
+  EXPECT_EQ(client_->Call("POST", "/_sim/sessions", json, "{}").status, 400);
+}
+
+TEST_F(SimulatorTerminal, ShowsBodyHeadersAndAnswersOfWebhooksWhenAskedTo) {
+  Receiver receiver;
+  EXPECT_EQ(Send("PUT", "/_sim/webhooks", R"({"urls":[")" + receiver.url() + R"("]})").status, 204);
+  const std::string session = NewSession();
+  const Delivery delivery = receiver.Wait(1).front();
+  const std::string target = "/_sim/webhooks?session_id=" + session;
+  EXPECT_EQ(At(Get(target).Json(), "events.0.body"), "(absent)");
+  boost::json::value seen;
+  // The answer is noted a moment after it was sent.
+  do {
+    seen = Get(target + "&detail=true").Json();
+  } while (At(seen, "events.0.deliveries.0.state") != "delivered");
+  EXPECT_EQ(At(seen, "events.0.body"), delivery.body);
+  EXPECT_EQ(At(seen, "events.0.deliveries.0.webhook_id"), delivery.id);
+  EXPECT_EQ(At(seen, "events.0.deliveries.0.tries.0.webhook_signature"), delivery.signature);
+  EXPECT_EQ(At(seen, "events.0.deliveries.0.tries.0.webhook_timestamp"), delivery.timestamp);
+  EXPECT_EQ(At(seen, "events.0.deliveries.0.tries.0.status"), "200");
 }
 
 TEST_F(SimulatorTerminal, ShowsTheSessionsOfAPhoneTheNewestFirst) {

@@ -28,7 +28,7 @@ class FakeTransport : public WebhookTransport {
       if (it->first != body) continue;
       const Done done = std::move(it->second);
       waiting.erase(it);
-      return done(status);
+      return done({.status = status});
     }
     FAIL() << body << " is not under way";
   }
