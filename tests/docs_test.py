@@ -43,6 +43,20 @@ def rows_of_the_page(text):
         yield re.findall(r"`([A-Z_]+)`", cells[1]), re.findall(r"`([A-Z_]+)`", cells[2])
 
 
+def remedies(text):
+    """The reasons of client/ippctl/what_to_do.cc."""
+    return set(re.findall(r'^ +\{"([A-Z_]+)", Retry::', text, re.M))
+
+
+def problems_of_remedies(known, text):
+    """ippctl says what to do for each reason of the page."""
+    reasons = {name for names, _ in rows_of_the_page(text) for name in names}
+    for name in sorted(reasons - known):
+        yield f"client/ippctl/what_to_do.cc has no row for {name}"
+    for name in sorted(known - reasons):
+        yield f"client/ippctl/what_to_do.cc has a row for {name}, which the page does not know"
+
+
 def problems(words, text):
     other = set().union(*OTHER_WORDS.values())
     reasons = []
@@ -74,8 +88,10 @@ def self_test(words, text):
 
 if __name__ == "__main__":
     server, page = words_of_the_server(ROOT / "server"), PAGE.read_text()
-    found = list(problems(server, page))
+    known = remedies((ROOT / "client/ippctl/what_to_do.cc").read_text())
+    found = [*problems(server, page), *problems_of_remedies(known, page)]
     print("\n".join(found) if found else "the page names every reason")
     if not found:
         self_test(server, page)
+        assert list(problems_of_remedies(known - {"DRAINING"}, page)) and list(problems_of_remedies(known | {"X"}, page))
     sys.exit(1 if found else 0)

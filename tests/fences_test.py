@@ -42,12 +42,13 @@ THIRD_PARTIES = {
     r"boost/": {"server/web", "simulator"},
     r"nghttp2/": {"server/http", "simulator"},
     r"zlib\.h": {"server/http"},
-    r"yaml-cpp/": {"server/config"},
+    r"yaml-cpp/": {"server/config", "client/ippctl"},
     r"(spdlog|prometheus)/": {"server/base"},
     r"google/protobuf/util/json_util": {"client"},
 }
 
-# What of server/, beside base, the command line may include: to send webhooks and to sign them (docs/adr/0014). Not the
+# What of server/, beside base, the command line may include: to send webhooks and to sign them (docs/adr/0014), and to
+# ask the simulator. Not the
 # client library, which stays free of both.
 IPPCTL_MAY_INCLUDE = {"server/http/http_transport.h", "server/http/curl_transport.h", "server/webhook/signature.h"}
 

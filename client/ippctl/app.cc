@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "client/ippctl/commands.h"
 #include "client/ippctl/config_file.h"
 #include "client/ippctl/file_text.h"
@@ -17,7 +19,21 @@
 namespace ipp::ippctl {
 namespace {
 
+// gRPC would look a URL up as a host name.
+absl::Status CheckAddress(absl::string_view address) {
+  for (const absl::string_view scheme : {"http://", "https://", "grpc://", "grpcs://"}) {
+    absl::string_view rest = address;
+    if (!absl::ConsumePrefix(&rest, scheme)) continue;
+    absl::ConsumeSuffix(&rest, "/");
+    return absl::InvalidArgumentError(
+        absl::StrCat("the address is HOST:PORT, not a URL: give ", rest,
+                     absl::EndsWith(scheme, "s://") ? ", and --tls or --ca-file" : ""));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::shared_ptr<client::Connection>> Connect(const FlagValues& flags) {
+  if (const absl::Status status = CheckAddress(flags.Text("address")); !status.ok()) return status;
   client::ConnectionOptions options;
   options.address = flags.Text("address");
   options.tls = flags.Has("tls");
@@ -59,6 +75,7 @@ class App {
     }
     std::vector<std::string> groups;
     for (const Command& command : commands_) {
+      if (command.hidden) continue;
       if (groups.empty() || groups.back() != command.group) groups.push_back(command.group);
     }
     groups.push_back("help");
@@ -69,6 +86,9 @@ class App {
     }
     const std::string group = TakeWord();
     if (group == "help") return RunHelp();
+    for (const Command& command : commands_) {
+      if (command.group == group && command.name.empty()) return RunCommand(command);
+    }
     if (std::find(groups.begin(), groups.end(), group) == groups.end()) {
       return Wrong(absl::StrCat("unknown command ", group, Suggestion(group, groups, "")),
                    "ippctl --help");
@@ -77,7 +97,7 @@ class App {
   }
 
  private:
-  // `ippctl help`, `help sessions`, `help sessions create`, `help exit-codes`.
+  // `ippctl help`, `help sessions`, `help sessions create`, `help output`.
   int RunHelp() {
     if (args_.size() == 1 && !HelpTopic(args_[0]).empty()) {
       environment_.out << HelpTopic(args_[0]);
@@ -109,7 +129,7 @@ class App {
   }
 
   int RunCommand(const Command& command) {
-    const std::string help = absl::StrCat("ippctl ", command.group, " ", command.name, " --help");
+    const std::string help = absl::StrCat("ippctl ", NameOf(command), " --help");
     std::vector<Flag> flags = command.flags;
     for (Flag& flag : GlobalFlags()) flags.push_back(std::move(flag));
     absl::Status status = Take(flags, false);
@@ -133,7 +153,10 @@ class App {
       }
     }
     if (status.ok()) status = Complete(flags, command.needs);
+    std::unique_ptr<JsonPath> path;
+    if (status.ok()) status = ReadPath(&path);
     if (!status.ok()) return Wrong(status.message(), help);
+    DropKinds(command);
 
     std::shared_ptr<client::Connection> connection;
     if (command.needs == Needs::kGateway) {
@@ -141,8 +164,8 @@ class App {
       if (!connected.ok()) return Wrong(connected.status().message(), "ippctl --help");
       connection = *std::move(connected);
     }
-    Invocation invocation(environment_, std::move(values_), std::move(words_),
-                          std::move(connection));
+    Invocation invocation(environment_, command, std::move(values_), std::move(words_),
+                          std::move(connection), std::move(path));
     const int exit_code = command.run(invocation);
     if (environment_.out.flush()) return exit_code;
     // As if the signal had ended us, like other programs in a pipe.
@@ -164,6 +187,33 @@ class App {
     return CompleteFlags(flags, environment_.getenv, settings, &values_);
   }
 
+  absl::Status ReadPath(std::unique_ptr<JsonPath>* path) const {
+    const std::string format = values_.Text("output");
+    absl::string_view text = format;
+    if (!absl::ConsumePrefix(&text, "jsonpath=")) return absl::OkStatus();
+    auto parsed = JsonPath::Parse(text);
+    if (!parsed.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("--output: ", parsed.status().message()));
+    }
+    *path = std::make_unique<JsonPath>(*std::move(parsed));
+    return absl::OkStatus();
+  }
+
+  // "device/ID", as -o name prints it, is taken where an ID is.
+  void DropKinds(const Command& command) {
+    for (size_t i = 0; i < words_.size() && i < command.words.size(); ++i) {
+      absl::string_view kind = command.words[i];
+      absl::ConsumePrefix(&kind, "[");
+      absl::ConsumeSuffix(&kind, "]");
+      if (!absl::ConsumeSuffix(&kind, "_ID")) continue;
+      absl::string_view word = words_[i];
+      if (absl::ConsumePrefix(&word, absl::AsciiStrToLower(kind)) &&
+          absl::ConsumePrefix(&word, "/")) {
+        words_[i] = std::string(word);
+      }
+    }
+  }
+
   absl::Status Take(const std::vector<Flag>& flags, bool stop_at_word) {
     return ParseFlags(flags, stop_at_word, &args_, &words_, &values_);
   }
@@ -175,7 +225,7 @@ class App {
   }
 
   int Wrong(absl::string_view message, const std::string& help) {
-    environment_.err << absl::StrCat("ippctl: ", message, "\nSee ", help, "\n");
+    environment_.err << DescribeMisuse(message, help, values_, environment_.err_color);
     return kExitUsage;
   }
 

@@ -59,11 +59,16 @@ std::vector<Flag> GlobalFlags() {
       {.name = "output",
        .kind = FlagKind::kChoice,
        .value = "FORMAT",
-       .help = "how answers are printed",
+       .help = "how answers are printed; see ippctl help output",
        .letter = 'o',
-       .choices = {"table", "json"},
+       .choices = {"table", "wide", "json", "ndjson", "yaml", "name", "jsonpath="},
        .fallback = "table",
        .environment = "IPPCTL_OUTPUT",
+       .setting = true},
+      {.name = "utc",
+       .kind = FlagKind::kSwitch,
+       .help = "times in UTC, not in this machine's time zone",
+       .environment = "IPPCTL_UTC",
        .setting = true},
       {.name = "config",
        .value = "FILE",
@@ -72,7 +77,8 @@ std::vector<Flag> GlobalFlags() {
       {.name = "context",
        .value = "NAME",
        .help = "which section of the configuration file",
-       .environment = "IPPCTL_CONTEXT"},
+       .environment = "IPPCTL_CONTEXT",
+       .source = "contexts"},
       {.name = "help", .kind = FlagKind::kSwitch, .help = "this text", .letter = 'h'},
       {.name = "version", .kind = FlagKind::kSwitch, .help = "the version"},
   };
@@ -81,8 +87,9 @@ std::vector<Flag> GlobalFlags() {
 std::vector<Command> AllCommands() {
   std::vector<Command> all;
   for (auto* part : {DeviceCommands, EnrollmentCommands, LocationCommands, SessionCommands,
-                     OutcomeCommands, SessionSearchCommands, EventCommands, WebhookCommands,
-                     SimulationCommands, ConfigCommands, CompletionCommands, ReportCommands}) {
+                     OutcomeCommands, SessionSearchCommands, SubscriptionCommands, EventCommands,
+                     WebhookCommands, SimulationCommands, TriggerCommands, ConfigCommands,
+                     CompletionCommands, ReportCommands, AboutCommands}) {
     for (Command& command : part()) all.push_back(std::move(command));
   }
   return all;

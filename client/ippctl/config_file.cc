@@ -95,22 +95,32 @@ absl::StatusOr<ConfigFile> ParseConfigFile(absl::string_view text, const std::st
   return file;
 }
 
+std::string ConfigFolder(const GetEnv& getenv) {
+  // By the XDG Base Directory Specification a path that is not absolute is ignored.
+  std::string folder = getenv("XDG_CONFIG_HOME");
+  if (!absl::StartsWith(folder, "/")) {
+    const std::string home = getenv("HOME");
+    folder = home.empty() ? "" : home + "/.config";
+  }
+  return folder.empty() ? "" : folder + "/ippctl";
+}
+
+std::string ConfigPath(const FlagValues& given, const GetEnv& getenv) {
+  const std::string named = given.Has("config") ? given.Text("config") : getenv("IPPCTL_CONFIG");
+  if (!named.empty()) return named;
+  const std::string folder = ConfigFolder(getenv);
+  return folder.empty() ? "" : folder + "/config";
+}
+
 absl::StatusOr<ConfigFile> FindConfigFile(const FlagValues& given, const GetEnv& getenv,
                                           const std::vector<Flag>& known) {
-  const std::string home = getenv("HOME");
-  std::string path = given.Has("config") ? given.Text("config") : getenv("IPPCTL_CONFIG");
-  const bool named = !path.empty();
-  if (!named) {
-    // By the XDG Base Directory Specification a path that is not absolute is ignored.
-    std::string folder = getenv("XDG_CONFIG_HOME");
-    if (!absl::StartsWith(folder, "/")) folder = home.empty() ? "" : home + "/.config";
-    if (folder.empty()) return ConfigFile();
-    path = folder + "/ippctl/config";
+  const std::string path = ConfigPath(given, getenv);
+  if (!given.Has("config") && getenv("IPPCTL_CONFIG").empty()) {
     std::error_code error;
-    if (!std::filesystem::exists(path, error)) return ConfigFile();
+    if (path.empty() || !std::filesystem::exists(path, error)) return ConfigFile();
   }
   const auto text = ReadFileText(path);
-  if (text) return ParseConfigFile(*text, path, known, home);
+  if (text) return ParseConfigFile(*text, path, known, getenv("HOME"));
   return absl::NotFoundError(absl::StrCat("cannot read the configuration file ", path));
 }
 

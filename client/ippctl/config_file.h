@@ -26,6 +26,13 @@ struct ConfigFile {
 absl::StatusOr<ConfigFile> ParseConfigFile(absl::string_view text, const std::string& path,
                                            const std::vector<Flag>& known, const std::string& home);
 
+// ippctl's folder of the user: "/home/me/.config/ippctl"; empty when there is none.
+std::string ConfigFolder(const GetEnv& getenv);
+
+// The file that --config, the environment or the user's folder names, whether or not it exists;
+// empty when nothing names one.
+std::string ConfigPath(const FlagValues& given, const GetEnv& getenv);
+
 // Reads the file that --config, the environment or the user's folder names; an empty ConfigFile if
 // the last one does not exist.
 absl::StatusOr<ConfigFile> FindConfigFile(const FlagValues& given, const GetEnv& getenv,
@@ -42,6 +49,14 @@ absl::StatusOr<Context> ChooseContext(const ConfigFile& file, const FlagValues& 
 
 // "playground, production".
 std::string ContextNames(const ConfigFile& file);
+
+// `text`, a configuration file, with `key = value` in the section `context` (empty: before the
+// first one), where the key stood or at the section's end. Everything else stays as it is.
+std::string WithSetting(absl::string_view text, absl::string_view context, absl::string_view key,
+                        absl::string_view value);
+
+// Replaces the file at once, readable for its owner only when it is new.
+absl::Status WriteConfigFile(const std::string& path, absl::string_view text);
 
 // The settings of that context.
 Settings SettingsOf(const ConfigFile& file, const Context& context);

@@ -83,7 +83,10 @@ absl::StatusOr<v1::CreateSessionRequest> FromFlags(const FlagValues& flags) {
 
 std::vector<Flag> CreateSessionFlags() {
   return {
-      {.name = "device", .value = "ID", .help = "the phone that shows it (UUID)"},
+      {.name = "device",
+       .value = "ID",
+       .help = "the phone that shows it (UUID)",
+       .source = "devices"},
       {.name = "amount",
        .kind = FlagKind::kInteger,
        .value = "N",

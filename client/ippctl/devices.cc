@@ -3,7 +3,6 @@
 #include "client/ippctl/fields.h"
 #include "client/ippctl/paging.h"
 #include "client/ippctl/render.h"
-#include "client/ippctl/text.h"
 #include "kustom/ipp/v1/device.grpc.pb.h"
 
 namespace ipp::ippctl {
@@ -21,19 +20,7 @@ int List(Invocation& invocation) {
       ListAll<Service>(invocation, &Service::Stub::ListDevices,
                        &v1::ListDevicesResponse::mutable_devices, std::move(request), &all);
   if (!status.ok()) return invocation.Fail(status);
-  if (invocation.json()) {
-    invocation.PrintJson(all, false);
-    return kExitOk;
-  }
-  Table table({"ID", "NAME", "PLATFORM", "LOCATION", "REGISTER", "CREATED"});
-  for (const v1::Device& device : all.devices()) {
-    table.Add(
-        {device.id(), device.name(), PlatformText(device), device.location_id(),
-         device.has_open_cash_register_id() ? absl::StrCat(device.open_cash_register_id()) : "none",
-         FormatTimestamp(device.created_at())});
-  }
-  invocation.out() << table.Render();
-  return kExitOk;
+  return invocation.ShowList(all);
 }
 
 int Get(Invocation& invocation) {
@@ -43,12 +30,9 @@ int Get(Invocation& invocation) {
   const grpc::Status status =
       invocation.Unary<Service>(&Service::Stub::GetDevice, request, &response);
   if (!status.ok()) return invocation.Fail(status);
-  if (invocation.json()) {
-    invocation.PrintJson(response, false);
-  } else {
-    invocation.out() << RenderDevice(response.device());
-  }
-  return kExitOk;
+  return invocation.Show({.message = response,
+                          .text = RenderDevice(response.device(), invocation.look()),
+                          .id = response.device().id()});
 }
 
 // Which settings change: what has a new value, and what --clear names.
@@ -95,12 +79,9 @@ int Update(Invocation& invocation) {
   const grpc::Status status =
       invocation.Unary<Service>(&Service::Stub::UpdateDevice, request, &response);
   if (!status.ok()) return invocation.Fail(status);
-  if (invocation.json()) {
-    invocation.PrintJson(response, false);
-  } else {
-    invocation.out() << RenderDevice(response.device());
-  }
-  return kExitOk;
+  return invocation.Show({.message = response,
+                          .text = RenderDevice(response.device(), invocation.look()),
+                          .id = response.device().id()});
 }
 
 int Delete(Invocation& invocation) {
@@ -110,12 +91,33 @@ int Delete(Invocation& invocation) {
   const grpc::Status status =
       invocation.Unary<Service>(&Service::Stub::DeleteDevice, request, &response);
   if (!status.ok()) return invocation.Fail(status);
-  if (invocation.json()) {
-    invocation.PrintJson(response, false);
-  } else {
-    invocation.out() << "Deleted device " << request.device_id() << "\n";
-  }
-  return kExitOk;
+  return invocation.Show({.message = response,
+                          .text = absl::StrCat("Deleted device ", request.device_id(), "\n"),
+                          .id = request.device_id()});
+}
+
+std::vector<Column> DeviceColumns() {
+  using Row = v1::Device;
+  return {
+      ColumnOf<Row>("ID", [](const Row& row) { return row.id(); }),
+      ColumnOf<Row>("NAME", [](const Row& row) { return row.name(); }, {.shrinks = true}),
+      ColumnOf<Row>("PLATFORM", PlatformText),
+      ColumnOf<Row>("LOCATION", [](const Row& row) { return row.location_id(); }, {.drop = 3}),
+      ColumnOf<Row>("REGISTER",
+                    [](const Row& row) {
+                      return row.has_open_cash_register_id()
+                                 ? absl::StrCat(row.open_cash_register_id())
+                                 : "none";
+                    },
+                    {.drop = 2}),
+      ColumnOf<Row>("CREATED",
+                    [](const Row& row, const Look& look) {
+                      return FormatTimestamp(row.created_at(), look.zone);
+                    },
+                    {.drop = 1}),
+      ColumnOf<Row>("METADATA", [](const Row& row) { return MapText(row.metadata()); },
+                    {.wide = true, .shrinks = true}),
+  };
 }
 
 }  // namespace
@@ -127,22 +129,30 @@ std::vector<Command> DeviceCommands() {
        .summary = "List the paired phones",
        .flags = {LocationFlag(), MetadataFlag("only devices with this pair; at most 5"),
                  LimitFlag("")},
-       .examples = {"ippctl devices list",
-                    "ippctl devices list --location 0b5c1d0e-8f1c-4d1a-9f0a-3f6f3a0f5d11 -o json",
-                    "ippctl devices list --metadata floor=2 --limit 10"},
-       .run = List},
+       .examples =
+           {"ippctl devices list",
+            "ippctl devices list --location 0b5c1d0e-8f1c-4d1a-9f0a-3f6f3a0f5d11 -o json",
+            "ippctl devices list --metadata floor=2 --limit 10",
+            "ippctl devices list -o jsonpath='{range .devices[*]}{.id} {.name}{\"\\n\"}{end}'"},
+       .run = List,
+       .kind = "device",
+       .columns = DeviceColumns()},
       {.group = "devices",
        .name = "get",
        .summary = "Show one device",
        .words = {"DEVICE_ID"},
        .examples = {"ippctl devices get 550e8400-e29b-41d4-a716-446655440000"},
-       .run = Get},
+       .run = Get,
+       .kind = "device"},
       {.group = "devices",
        .name = "update",
        .summary = "Change a device's name, location or metadata",
        .words = {"DEVICE_ID"},
        .flags = {{.name = "name", .value = "TEXT", .help = "the new name"},
-                 {.name = "location", .value = "ID", .help = "move it to this location (UUID)"},
+                 {.name = "location",
+                  .value = "ID",
+                  .help = "move it to this location (UUID)",
+                  .source = "locations"},
                  MetadataFlag("the new metadata, all of it"),
                  {.name = "clear",
                   .kind = FlagKind::kChoice,
@@ -156,13 +166,15 @@ std::vector<Command> DeviceCommands() {
        .details = "Without --replace, what is not named stays as it is.",
        .examples = {"ippctl devices update 550e8400-e29b-41d4-a716-446655440000 --name 'Till 2'",
                     "ippctl devices update 550e8400-e29b-41d4-a716-446655440000 --clear location"},
-       .run = Update},
+       .run = Update,
+       .kind = "device"},
       {.group = "devices",
        .name = "delete",
        .summary = "Remove a device from the account",
        .words = {"DEVICE_ID"},
        .examples = {"ippctl devices delete 550e8400-e29b-41d4-a716-446655440000"},
-       .run = Delete},
+       .run = Delete,
+       .kind = "device"},
   };
 }
 

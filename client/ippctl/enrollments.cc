@@ -3,7 +3,7 @@
 #include "client/ippctl/command.h"
 #include "client/ippctl/fields.h"
 #include "client/ippctl/paging.h"
-#include "client/ippctl/text.h"
+#include "client/ippctl/table.h"
 #include "kustom/ipp/v1/enrollment.grpc.pb.h"
 
 namespace ipp::ippctl {
@@ -43,21 +43,20 @@ int Create(Invocation& invocation) {
   if (!status.ok()) {
     return invocation.Fail(status, {.at_most_once = true, .request_id = request.request_id()});
   }
-  if (invocation.json()) {
-    invocation.PrintJson(response, false, /*reveal=*/true);
-    return kExitOk;
-  }
   const v1::Enrollment& enrollment = response.enrollment();
   Properties properties;
   properties.Add("Code", enrollment.enrollment_code());
-  properties.Add("Valid until", FormatTimestamp(enrollment.expires_at()));
+  properties.Add("Valid until", FormatTimestamp(enrollment.expires_at(), invocation.look().zone));
   properties.Add("Enrollment", enrollment.enrollment_id());
   properties.Add("Status", StatusText(enrollment));
   properties.Add("Metadata", MapText(enrollment.metadata()));
   properties.Add("Unreadable", absl::StrJoin(enrollment.unreadable_fields(), ", "));
   properties.Add("Request id", request.request_id());
-  invocation.out() << properties.Render();
-  return kExitOk;
+  return invocation.Show({.message = response,
+                          .text = properties.Render(invocation.look()),
+                          .id = enrollment.enrollment_id(),
+                          .request_id = request.request_id(),
+                          .reveal = true});
 }
 
 int List(Invocation& invocation) {
@@ -70,17 +69,7 @@ int List(Invocation& invocation) {
       ListAll<Service>(invocation, &Service::Stub::ListEnrollments,
                        &v1::ListEnrollmentsResponse::mutable_enrollments, std::move(request), &all);
   if (!status.ok()) return invocation.Fail(status);
-  if (invocation.json()) {
-    invocation.PrintJson(all, false);
-    return kExitOk;
-  }
-  Table table({"ID", "STATUS", "EXPIRES", "METADATA"});
-  for (const v1::Enrollment& enrollment : all.enrollments()) {
-    table.Add({enrollment.enrollment_id(), StatusText(enrollment),
-               FormatTimestamp(enrollment.expires_at()), MapText(enrollment.metadata())});
-  }
-  invocation.out() << table.Render();
-  return kExitOk;
+  return invocation.ShowList(all);
 }
 
 int Delete(Invocation& invocation) {
@@ -90,12 +79,24 @@ int Delete(Invocation& invocation) {
   const grpc::Status status =
       invocation.Unary<Service>(&Service::Stub::DeleteEnrollment, request, &response);
   if (!status.ok()) return invocation.Fail(status);
-  if (invocation.json()) {
-    invocation.PrintJson(response, false);
-  } else {
-    invocation.out() << "Cancelled enrollment " << request.enrollment_id() << "\n";
-  }
-  return kExitOk;
+  return invocation.Show(
+      {.message = response,
+       .text = absl::StrCat("Cancelled enrollment ", request.enrollment_id(), "\n"),
+       .id = request.enrollment_id()});
+}
+
+std::vector<Column> EnrollmentColumns() {
+  using Row = v1::Enrollment;
+  return {
+      ColumnOf<Row>("ID", [](const Row& row) { return row.enrollment_id(); }),
+      ColumnOf<Row>("STATUS", StatusText, {.painted = true}),
+      ColumnOf<Row>("EXPIRES",
+                    [](const Row& row, const Look& look) {
+                      return FormatTimestamp(row.expires_at(), look.zone);
+                    }),
+      ColumnOf<Row>("METADATA", [](const Row& row) { return MapText(row.metadata()); },
+                    {.shrinks = true, .drop = 1}),
+  };
 }
 
 }  // namespace
@@ -120,7 +121,8 @@ std::vector<Command> EnrollmentCommands() {
        .details = "Any person who has the code can pair a phone with the account until it expires.",
        .examples = {"ippctl enrollments create --ttl 2h",
                     "ippctl enrollments create --ttl 24h --metadata till=2 -o json"},
-       .run = Create},
+       .run = Create,
+       .kind = "enrollment"},
       {.group = "enrollments",
        .name = "list",
        .summary = "List the pairing codes, without the codes themselves",
@@ -129,13 +131,16 @@ std::vector<Command> EnrollmentCommands() {
                  {.name = "unused", .kind = FlagKind::kSwitch, .help = "leave out used codes"},
                  LimitFlag("")},
        .examples = {"ippctl enrollments list --unused"},
-       .run = List},
+       .run = List,
+       .kind = "enrollment",
+       .columns = EnrollmentColumns()},
       {.group = "enrollments",
        .name = "delete",
        .summary = "Take a pairing code back",
        .words = {"ENROLLMENT_ID"},
        .examples = {"ippctl enrollments delete 9a1f5c52-0d5e-4a3e-8a55-f8ad6c0ed3f4"},
-       .run = Delete},
+       .run = Delete,
+       .kind = "enrollment"},
   };
 }
 

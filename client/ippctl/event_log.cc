@@ -1,6 +1,8 @@
 #include "client/ippctl/event_log.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
 #include "client/ippctl/fields.h"
 #include "client/ippctl/text.h"
 #include "ippclient/error.h"
@@ -15,8 +17,16 @@ namespace v1 = ::kustom::ipp::v1;
 
 std::vector<Flag> FilterFlags() {
   return {
-      {.name = "session", .value = "ID", .help = "only this session", .repeated = true},
-      {.name = "device", .value = "ID", .help = "only sessions on this phone", .repeated = true},
+      {.name = "session",
+       .value = "ID",
+       .help = "only this session",
+       .repeated = true,
+       .source = "sessions"},
+      {.name = "device",
+       .value = "ID",
+       .help = "only sessions on this phone",
+       .repeated = true,
+       .source = "devices"},
       {.name = "type",
        .kind = FlagKind::kChoice,
        .value = "TYPE",
@@ -47,10 +57,63 @@ v1::SessionEventFilter Filter(const FlagValues& flags) {
   return filter;
 }
 
+std::vector<Column> EventColumns() {
+  using Row = v1::SessionEvent;
+  const auto note = [](const Row& row) {
+    std::vector<std::string> parts;
+    if (!row.order_id().empty()) parts.push_back(absl::StrCat("order ", row.order_id()));
+    if (!row.failure_reason().empty()) parts.push_back(row.failure_reason());
+    if (row.source() == v1::SESSION_EVENT_SOURCE_RECONCILIATION) {
+      parts.push_back("(found out by reading)");
+    }
+    return absl::StrJoin(parts, "  ");
+  };
+  return {
+      ColumnOf<Row>("TIME",
+                    [](const Row& row, const Look& look) {
+                      return FormatTimestamp(row.occurred_at(), look.zone);
+                    },
+                    {.width = 20}),
+      ColumnOf<Row>("TYPE",
+                    [](const Row& row) {
+                      return EnumText(v1::SessionEventType_descriptor(), row.type(),
+                                      row.upstream_type());
+                    },
+                    {.width = 14, .painted = true}),
+      ColumnOf<Row>("SESSION", [](const Row& row) { return row.session_id(); }, {.width = 36}),
+      // A thin event knows the id and the status alone.
+      ColumnOf<Row>("AMOUNT",
+                    [](const Row& row) {
+                      const v1::Session& session = row.session();
+                      return session.purchase_currency().empty()
+                                 ? ""
+                                 : FormatMoney(session.order_amount(), session.purchase_currency());
+                    },
+                    {.drop = 1, .width = 12}),
+      ColumnOf<Row>("NOTE", note, {.shrinks = true, .drop = 2}),
+      ColumnOf<Row>("REFERENCE", [](const Row& row) { return row.session().merchant_reference1(); },
+                    {.wide = true, .width = 12}),
+      ColumnOf<Row>("DEVICE", [](const Row& row) { return row.session().device_id(); },
+                    {.wide = true, .width = 36}),
+      ColumnOf<Row>("MERCHANT", [](const Row& row) { return row.merchant_id(); },
+                    {.wide = true, .width = 10}),
+      ColumnOf<Row>("EVENT", [](const Row& row) { return row.event_id(); },
+                    {.wide = true, .id = true}),
+  };
+}
+
+Flag SinceFlag() {
+  return {.name = "since",
+          .kind = FlagKind::kDuration,
+          .value = "DURATION",
+          .help = "recorded at most so long ago: 30m, 1h"};
+}
+
 std::vector<Flag> StartFlags() {
   return {
       {.name = "after", .value = "CURSOR", .help = "go on after this cursor"},
       {.name = "from", .value = "WHERE", .help = "oldest, now (what is left out means) or a time"},
+      SinceFlag(),
       {.name = "cursor-file",
        .value = "FILE",
        .help =
@@ -71,17 +134,21 @@ absl::StatusOr<absl::Time> ParseTimeFlag(absl::string_view flag, const std::stri
 
 absl::Status FillStart(const FlagValues& flags, const std::string& kept,
                        v1::SubscribeSessionEventsRequest* request) {
-  for (const char* other : {"from", "cursor-file"}) {
-    if (flags.Has("after") && flags.Has(other)) {
+  constexpr const char* kExclusive[][2] = {
+      {"after", "from"}, {"after", "cursor-file"}, {"after", "since"}, {"from", "since"}};
+  for (const auto& [one, other] : kExclusive) {
+    if (flags.Has(one) && flags.Has(other)) {
       return absl::InvalidArgumentError(
-          absl::StrCat("--after and --", other, " exclude each other"));
+          absl::StrCat("--", one, " and --", other, " exclude each other"));
     }
   }
   if (flags.Has("skip-expired")) {
     request->set_on_cursor_expired(v1::CURSOR_EXPIRED_POLICY_SKIP_TO_OLDEST);
   }
   const std::string from = flags.Text("from");
-  if (from.empty() || from == "now") {
+  if (flags.Has("since")) {
+    *request->mutable_start_time() = ToTimestamp(absl::Now() - flags.Duration("since"));
+  } else if (from.empty() || from == "now") {
     request->set_position(v1::START_POSITION_FROM_NOW);
   } else if (from == "oldest") {
     request->set_position(v1::START_POSITION_FROM_OLDEST);
@@ -95,9 +162,12 @@ absl::Status FillStart(const FlagValues& flags, const std::string& kept,
   return absl::OkStatus();
 }
 
-std::string DescribeReconnect(const grpc::Status& status, absl::Duration retry_in) {
-  return absl::StrCat("ippctl: ", client::CodeName(status.error_code()), ": ",
-                      Printable(status.error_message()), "; again in ",
+std::string DescribeReconnect(const Invocation& invocation, const grpc::Status& status,
+                              absl::Duration retry_in) {
+  const client::Error error = client::DecodeError(status);
+  const std::string trouble = ConnectionTrouble(error, invocation.way());
+  return absl::StrCat("ippctl: ", client::CodeName(error.code), ": ",
+                      trouble.empty() ? Printable(error.message) : trouble, "; again in ",
                       absl::FormatDuration(absl::Trunc(retry_in, absl::Milliseconds(1))), "\n");
 }
 

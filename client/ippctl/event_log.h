@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "client/ippctl/command.h"
 #include "client/ippctl/flags.h"
 #include "ippclient/event_subscription.h"
 #include "kustom/ipp/v1/session_event.pb.h"
@@ -17,11 +18,17 @@ namespace ipp::ippctl {
 std::vector<Flag> FilterFlags();
 kustom::ipp::v1::SessionEventFilter Filter(const FlagValues& flags);
 
-// --after, --from, --skip-expired, --cursor-file.
+// The table of events.
+std::vector<Column> EventColumns();
+
+// --after, --from, --since, --skip-expired, --cursor-file.
 std::vector<Flag> StartFlags();
 
+// --since, of list and tail.
+Flag SinceFlag();
+
 // Sets the start of a stream by those flags; without any, now. `kept` is the content of the cursor
-// file; if it is not empty it takes precedence over --from. The error is for the user.
+// file; if it is not empty it takes precedence over --from and --since. The error is for the user.
 absl::Status FillStart(const FlagValues& flags, const std::string& kept,
                        kustom::ipp::v1::SubscribeSessionEventsRequest* request);
 
@@ -29,6 +36,7 @@ absl::Status FillStart(const FlagValues& flags, const std::string& kept,
 absl::StatusOr<absl::Time> ParseTimeFlag(absl::string_view flag, const std::string& text);
 
 // The line about a stream that broke: "ippctl: UNAVAILABLE: gone; again in 250ms\n".
-std::string DescribeReconnect(const grpc::Status& status, absl::Duration retry_in);
+std::string DescribeReconnect(const Invocation& invocation, const grpc::Status& status,
+                              absl::Duration retry_in);
 
 }  // namespace ipp::ippctl

@@ -1,4 +1,8 @@
+#include <algorithm>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "client/ippctl/command.h"
 #include "client/ippctl/cursor_file.h"
 #include "client/ippctl/event_log.h"
@@ -16,11 +20,9 @@ namespace v1 = ::kustom::ipp::v1;
 using Service = v1::SessionEventService;
 
 void Print(Invocation& invocation, const v1::SessionEvent& event) {
-  if (invocation.json()) {
-    invocation.PrintJson(event, true);
-  } else {
-    invocation.out() << RenderEvent(event) << std::flush;
-  }
+  invocation.ShowNext(event,
+                      RenderLine(EventColumns(), event, invocation.wide(), invocation.look()),
+                      event.event_id());
 }
 
 // Prints events, and reports broken streams on stderr.
@@ -47,12 +49,14 @@ class Printer final : public client::EventHandler {
     if (started.skipped()) {
       invocation_.err() << "ippctl: events were lost: the cursor was older than what is kept\n";
     }
-    if (disconnected_) invocation_.err() << "ippctl: connected again\n";
-    disconnected_ = false;
+    if (std::exchange(disconnected_, false)) invocation_.Note("connected again");
+    if (!std::exchange(said_ready_, true)) {
+      invocation_.Note("ready, waiting for events; Ctrl-C ends it");
+    }
   }
   void OnDisconnected(const grpc::Status& status, absl::Duration retry_in) override {
     disconnected_ = true;
-    invocation_.err() << DescribeReconnect(status, retry_in);
+    invocation_.err() << DescribeReconnect(invocation_, status, retry_in);
   }
 
   // Of what was printed, and kept.
@@ -68,8 +72,41 @@ class Printer final : public client::EventHandler {
   int64_t left_;  // 0 or less from the start: no limit
   std::string cursor_;
   bool disconnected_ = false;
+  bool said_ready_ = false;
   absl::Status status_;
 };
+
+// The events from `request` on, up to the end of the log: the first --limit of them, or with --tail
+// the last of them. Pages may be empty and yet not the last.
+grpc::Status Collect(Invocation& invocation, v1::ListSessionEventsRequest request,
+                     v1::ListSessionEventsResponse* all) {
+  const FlagValues& flags = invocation.flags();
+  const bool last = flags.Has("tail");
+  int64_t most = flags.Integer(last ? "tail" : "limit");
+  auto* events = all->mutable_events();
+  while (true) {
+    request.set_page_size(
+        last ? 1000 : static_cast<int32_t>(std::min<int64_t>(most - events->size(), 1000)));
+    v1::ListSessionEventsResponse page;
+    grpc::Status status =
+        invocation.Unary<Service>(&Service::Stub::ListSessionEvents, request, &page);
+    if (!status.ok()) return status;
+    all->set_next_page_token(page.next_page_token());
+    if (invocation.ndjson() && !last) {
+      // Lines need not wait for the end, nor be kept.
+      for (const v1::SessionEvent& event : page.events()) Print(invocation, event);
+      most -= page.events_size();
+      if (!invocation.out()) return grpc::Status::OK;
+    } else {
+      events->MergeFrom(page.events());
+    }
+    if (const int64_t more = events->size() - most; last && more > 0) {
+      events->DeleteSubrange(0, static_cast<int>(more));
+    }
+    if (page.next_page_token().empty() || (!last && events->size() >= most)) return status;
+    request.set_page_token(page.next_page_token());
+  }
+}
 
 int Tail(Invocation& invocation) {
   const FlagValues& flags = invocation.flags();
@@ -80,6 +117,27 @@ int Tail(Invocation& invocation) {
   *options.request.mutable_filter() = Filter(flags);
   if (const absl::Status status = FillStart(flags, *kept, &options.request); !status.ok()) {
     return invocation.Misused(status.message());
+  }
+  if (flags.Has("tail")) {
+    for (const char* other : {"after", "from", "cursor-file", "limit"}) {
+      if (flags.Has(other)) {
+        return invocation.Misused(absl::StrCat("--tail and --", other, " exclude each other"));
+      }
+    }
+    v1::ListSessionEventsRequest past;
+    *past.mutable_filter() = Filter(flags);
+    if (flags.Has("since")) *past.mutable_start_time() = options.request.start_time();
+    v1::ListSessionEventsResponse all;
+    if (const grpc::Status status = Collect(invocation, past, &all); !status.ok()) {
+      return invocation.Fail(status);
+    }
+    for (const v1::SessionEvent& event : all.events()) Print(invocation, event);
+    // Without any event of the past there is no cursor: the stream begins where the read began.
+    if (!all.events().empty()) {
+      options.request.set_after_cursor(all.events().rbegin()->cursor());
+    } else if (!flags.Has("since")) {
+      options.request.set_position(v1::START_POSITION_FROM_OLDEST);
+    }
   }
   if (flags.Has("heartbeat")) {
     const absl::Duration interval = flags.Duration("heartbeat");
@@ -107,22 +165,22 @@ int Tail(Invocation& invocation) {
 
 int List(Invocation& invocation) {
   const FlagValues& flags = invocation.flags();
+  if (flags.Has("from") && flags.Has("since")) {
+    return invocation.Misused("--from and --since exclude each other");
+  }
   v1::ListSessionEventsRequest request;
   *request.mutable_filter() = Filter(flags);
   if (flags.Has("from")) *request.mutable_start_time() = ToTimestamp(flags.Time("from"));
-  int64_t left = flags.Integer("limit");
-  while (true) {
-    request.set_page_size(static_cast<int32_t>(std::min<int64_t>(left, 1000)));
-    v1::ListSessionEventsResponse page;
-    const grpc::Status status =
-        invocation.Unary<Service>(&Service::Stub::ListSessionEvents, request, &page);
-    if (!status.ok()) return invocation.Fail(status);
-    for (const v1::SessionEvent& event : page.events()) Print(invocation, event);
-    if (!invocation.out()) return kExitOther;
-    left -= page.events_size();
-    request.set_page_token(page.next_page_token());
-    if (page.next_page_token().empty() || left <= 0) return kExitOk;
+  if (flags.Has("since")) {
+    *request.mutable_start_time() = ToTimestamp(absl::Now() - flags.Duration("since"));
   }
+  v1::ListSessionEventsResponse all;
+  const grpc::Status status = Collect(invocation, std::move(request), &all);
+  return status.ok() ? invocation.ShowList(all) : invocation.Fail(status);
+}
+
+Flag TailFlag() {
+  return {.name = "tail", .kind = FlagKind::kCount, .value = "N", .help = "only the last N"};
 }
 
 }  // namespace
@@ -136,10 +194,15 @@ std::vector<Command> EventCommands() {
        .help = "sign of life when nothing happens, 1s to 5m; three missed mean a dead connection",
        .fallback = "15s"});
   tail.push_back(LimitFlag(""));
+  Flag last = TailFlag();
+  last.help = "first the last N events of the past, with --since of that time";
+  tail.push_back(std::move(last));
   std::vector<Flag> list = {{.name = "from",
                              .kind = FlagKind::kTime,
                              .value = "TIME",
                              .help = "recorded at or after this time"},
+                            SinceFlag(),
+                            TailFlag(),
                             LimitFlag("100")};
   for (const Flag& flag : FilterFlags()) {
     tail.push_back(flag);
@@ -151,22 +214,28 @@ std::vector<Command> EventCommands() {
        .summary = "Follow the steps of every session, also over a broken connection",
        .flags = tail,
        .details =
-           "Ends with Ctrl-C (exit code 0) and prints the last cursor on standard error: continue\n"
+           "Ends with Ctrl-C (exit code 0) and prints the last cursor on standard error: continue "
            "there with --after, or let --cursor-file do both. JSON output is one SessionEvent a "
            "line.",
-       .examples = {"ippctl events tail",
-                    "ippctl events tail --from oldest --type finalized --type cancelled -o json",
+       .examples = {"ippctl events tail", "ippctl events tail --tail 10",
+                    "ippctl events tail --since 1h --type finalized --type cancelled -o json",
                     "ippctl events tail --after AAAB-example-cursor",
                     "ippctl events tail --from oldest --cursor-file orders.cursor -o json"},
-       .run = Tail},
+       .run = Tail,
+       .kind = "event",
+       .columns = EventColumns()},
       {.group = "events",
        .name = "list",
        .summary = "Print the steps of the past, oldest first",
        .flags = list,
-       .details = "JSON output is one SessionEvent a line.",
+       .details = "It reads the log from its beginning, or from --from or --since on. With --tail "
+                  "it reads to the end and prints the last events.",
        .examples = {"ippctl events list --from 2026-01-31T08:00:00Z --limit 1000",
-                    "ippctl events list --session 7c2d4f0e-54a8-4b0e-8d39-1f0d9f0f6a11"},
-       .run = List},
+                    "ippctl events list --since 1h --tail 20",
+                    "ippctl events list --session 7c2d4f0e-54a8-4b0e-8d39-1f0d9f0f6a11 -o ndjson"},
+       .run = List,
+       .kind = "event",
+       .columns = EventColumns()},
   };
 }
 

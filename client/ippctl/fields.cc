@@ -61,7 +61,9 @@ std::string NewRequestId() {
                          high & 0xFFFF, low >> 48, low & 0xFFFFFFFFFFFF);
 }
 
-Flag LocationFlag() { return {.name = "location", .value = "ID", .help = "the location (UUID)"}; }
+Flag LocationFlag() {
+  return {.name = "location", .value = "ID", .help = "the location (UUID)", .source = "locations"};
+}
 
 Flag MetadataFlag(absl::string_view help) {
   return {.name = "metadata",

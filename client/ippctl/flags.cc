@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "client/ippctl/text.h"
 
 namespace ipp::ippctl {
 namespace {
@@ -83,6 +84,11 @@ absl::StatusOr<std::string> Checked(const Flag& flag, absl::string_view called, 
       }
       break;
     case FlagKind::kChoice: {
+      for (const std::string& open : flag.choices) {
+        if (absl::EndsWith(open, "=") && absl::StartsWith(value, open) && value != open) {
+          return value;
+        }
+      }
       std::string choice = ToChoice(value);
       if (std::find(flag.choices.begin(), flag.choices.end(), choice) == flag.choices.end()) {
         return wrong(absl::StrCat("not one of ", absl::StrJoin(flag.choices, ", "),
@@ -239,30 +245,39 @@ absl::Status CompleteFlags(const std::vector<Flag>& flags, const GetEnv& getenv,
   return absl::OkStatus();
 }
 
+std::string FlagUsage(const Flag& flag) {
+  return absl::StrCat(
+      flag.letter == '\0' ? "" : absl::StrCat("-", std::string(1, flag.letter), ", "), "--",
+      flag.name, flag.kind == FlagKind::kSwitch ? "" : absl::StrCat(" ", flag.value));
+}
+
+std::string FlagMeaning(const Flag& flag) {
+  std::vector<std::string> notes;
+  if (!flag.choices.empty()) notes.push_back(absl::StrJoin(flag.choices, ", "));
+  if (flag.required) notes.push_back("required");
+  if (flag.repeated) notes.push_back("may be repeated");
+  if (!flag.environment.empty()) notes.push_back(absl::StrCat("environment: ", flag.environment));
+  if (!flag.fallback.empty()) notes.push_back(absl::StrCat("default: ", flag.fallback));
+  return notes.empty() ? flag.help : absl::StrCat(flag.help, " (", absl::StrJoin(notes, "; "), ")");
+}
+
 std::string DescribeFlags(const std::vector<Flag>& flags) {
-  std::vector<std::string> heads;
+  constexpr size_t kLongest = 26;  // a longer one has its meaning on the next line
   size_t width = 0;
   for (const Flag& flag : flags) {
-    std::string head =
-        flag.letter == '\0' ? "" : absl::StrCat("-", std::string(1, flag.letter), ", ");
-    absl::StrAppend(&head, "--", flag.name);
-    if (flag.kind != FlagKind::kSwitch) absl::StrAppend(&head, " ", flag.value);
-    width = std::max(width, head.size());
-    heads.push_back(std::move(head));
+    if (const size_t size = FlagUsage(flag).size(); size <= kLongest) width = std::max(width, size);
   }
+  const size_t indent = width + 4;
   std::string text;
-  for (size_t i = 0; i < flags.size(); ++i) {
-    const Flag& flag = flags[i];
-    std::vector<std::string> notes;
-    if (!flag.choices.empty()) notes.push_back(absl::StrJoin(flag.choices, "|"));
-    if (flag.required) notes.push_back("required");
-    if (flag.repeated) notes.push_back("may be repeated");
-    if (!flag.environment.empty()) notes.push_back(absl::StrCat("environment: ", flag.environment));
-    if (!flag.fallback.empty()) notes.push_back(absl::StrCat("default: ", flag.fallback));
-    absl::StrAppend(&text, "  ", heads[i], std::string(width - heads[i].size() + 2, ' '),
-                    flag.help);
-    if (!notes.empty()) absl::StrAppend(&text, " (", absl::StrJoin(notes, "; "), ")");
-    absl::StrAppend(&text, "\n");
+  for (const Flag& flag : flags) {
+    const std::string usage = FlagUsage(flag);
+    const bool fits = usage.size() <= width;
+    absl::StrAppend(&text, "  ", usage,
+                    fits ? std::string(width - usage.size() + 2, ' ')
+                         : absl::StrCat("\n", std::string(indent, ' ')),
+                    absl::StrReplaceAll(Wrapped(FlagMeaning(flag), kHelpWidth - indent),
+                                        {{"\n", absl::StrCat("\n", std::string(indent, ' '))}}),
+                    "\n");
   }
   return text;
 }

@@ -23,7 +23,8 @@ enum class FlagKind {
   kDuration,  // "90s", "1h30m", more than zero
   kTime,      // RFC 3339
   kPair,      // key=value
-  kChoice,    // one of Flag::choices; "PAYMENT_FAILED" is read as "payment-failed"
+  kChoice,    // one of Flag::choices; "PAYMENT_FAILED" is read as "payment-failed". After a choice
+              // that ends with '=' any text follows
 };
 
 struct Flag {
@@ -38,6 +39,9 @@ struct Flag {
   std::string fallback = "";     // value when it is neither given nor in the environment
   std::string environment = "";  // variable that stands in for the flag
   bool setting = false;          // may stand in the configuration file, under its name
+  // What Tab offers beside the choices: "devices", "sessions", "locations", "enrollments" (asked of
+  // the gateway) or "contexts" (of the configuration file).
+  std::string source = "";
 };
 
 // The value that the configuration file gives for a flag.
@@ -93,7 +97,11 @@ absl::Status ParseFlags(const std::vector<Flag>& flags, bool stop_at_word,
 absl::Status CompleteFlags(const std::vector<Flag>& flags, const GetEnv& getenv,
                            const Settings& settings, FlagValues* values);
 
-// The help's lines for `flags`, aligned, each ended by a newline.
+// "-o, --output FORMAT": how a flag is given.
+std::string FlagUsage(const Flag& flag);
+// What it is for, with its choices, variable and default.
+std::string FlagMeaning(const Flag& flag);
+// The help's lines for `flags`, in at most 80 columns, each ended by a newline.
 std::string DescribeFlags(const std::vector<Flag>& flags);
 
 // "; did you mean X?" when a known word is near, else empty. `prefix` goes before the word ("--").

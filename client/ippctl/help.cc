@@ -2,120 +2,116 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "client/ippctl/commands.h"
+#include "client/ippctl/text.h"
 
 namespace ipp::ippctl {
 namespace {
 
-constexpr char kExitCodes[] =
-    "Exit codes: 0 done, 1 another error, 2 wrong usage, 3 invalid argument or state, 4 not "
-    "found,\n"
-    "5 not allowed, 6 unavailable or too late, 7 outcome unknown (it may have been done).\n";
+constexpr char kMore[] =
+    "Flags of every command: ippctl options\n"
+    "More: ippctl help output, ippctl help configuration, ippctl help exit-codes\n";
 
-constexpr char kExitCodesInFull[] =
-    "Exit codes\n"
-    "\n"
-    "  0  done; also a stream that Ctrl-C or SIGTERM ended\n"
-    "  1  another error; or standard output cannot be written\n"
-    "  2  wrong usage: the command line, the environment, the configuration file, a file that one\n"
-    "     of them names. Nothing was sent\n"
-    "  3  INVALID_ARGUMENT, OUT_OF_RANGE, FAILED_PRECONDITION: correct it, then try again\n"
-    "  4  NOT_FOUND\n"
-    "  5  PERMISSION_DENIED, UNAUTHENTICATED: token, certificate or merchant\n"
-    "  6  UNAVAILABLE, DEADLINE_EXCEEDED: it was not done, or it was a read. Of `webhooks "
-    "listen`:\n"
-    "     the local server did not take an event\n"
-    "  7  a create or a tap may or may not have been done, whatever the code. Run it again with\n"
-    "     the --request-id that was printed, or look: ippctl sessions outcomes\n"
-    "\n"
-    "Ctrl-C ends a unary call as if its time had run out: a create then ends with 7. A second\n"
-    "Ctrl-C ends the process at once, with 130.\n";
-
-// The paragraphs before and after the table of keys.
-constexpr char kConfigBefore[] =
-    "Configuration\n"
-    "\n"
-    "A flag counts more than the environment, the environment more than the configuration file,\n"
-    "the file more than the default. `ippctl config show` prints what counts and where it is "
-    "from.\n"
-    "\n"
-    "The file is --config, else $IPPCTL_CONFIG, else $XDG_CONFIG_HOME/ippctl/config, else\n"
-    "~/.config/ippctl/config; the last two need not be there. It has one setting a line:\n"
-    "\n"
-    "  # what holds everywhere\n"
-    "  timeout = 5s\n"
-    "  context = playground            # when neither --context nor $IPPCTL_CONTEXT says another\n"
-    "\n"
-    "  [playground]\n"
-    "  address = localhost:50051\n"
-    "\n"
-    "  [production]\n"
-    "  address = ipp-gateway.shop.internal:50051\n"
-    "  token-file = ~/.config/ippctl/production.token\n"
-    "  ca-file = shop-ca.pem           # beside the configuration file\n"
-    "\n"
-    "A section is a context. What it says counts more than what stands before the first one.\n"
-    "Secrets have no key: they stay in the files that token-file and key-file name.\n"
-    "\n"
-    "Keys, and the variables that do the same:\n";
-
-std::string ConfigTopic() {
-  std::string text = kConfigBefore;
-  for (const Flag& flag : GlobalFlags()) {
-    if (!flag.setting) continue;
-    absl::StrAppend(&text, "  ", flag.name, std::string(23 - flag.name.size(), ' '),
-                    flag.environment, "\n");
+// "Columns: ID, NAME; with -o wide also METADATA".
+std::string ColumnsText(const Command& command) {
+  std::vector<std::string> usual;
+  std::vector<std::string> wide;
+  for (const Column& column : command.columns) {
+    (column.wide ? wide : usual).push_back(column.header);
   }
-  return text;
+  return absl::StrCat("Columns: ", absl::StrJoin(usual, ", "),
+                      wide.empty() ? "" : "; with -o wide also ", absl::StrJoin(wide, ", "));
 }
 
-std::string Usage(const Command& command) {
-  std::string usage = absl::StrCat("ippctl ", command.group, " ", command.name);
-  for (const std::string& word : command.words) absl::StrAppend(&usage, " ", word);
-  return usage;
+std::string Indented(absl::string_view text, size_t indent) {
+  return absl::StrCat(std::string(indent, ' '), Wrapped(text, kHelpWidth - indent, indent), "\n");
 }
 
 }  // namespace
 
+std::string Usage(const Command& command) {
+  std::string usage = absl::StrCat("ippctl ", NameOf(command));
+  for (const std::string& word : command.words) absl::StrAppend(&usage, " ", word);
+  return usage;
+}
+
 std::string Overview(const std::vector<Command>& commands, absl::string_view group) {
-  size_t width = 0;
-  for (const Command& command : commands) width = std::max(width, Usage(command).size());
-  std::string text = absl::StrCat("ippctl ", group.empty() ? "" : absl::StrCat(group, " "),
-                                  group.empty() ? "GROUP " : "",
-                                  "COMMAND [FLAGS]: in-person payments by hand\n\n");
+  constexpr size_t kLongest = 34;  // a longer one has its summary on the next line
+  std::string text =
+      absl::StrCat("ippctl ", group.empty() ? "" : absl::StrCat(group, " "),
+                   group.empty() ? "GROUP " : "", "COMMAND [FLAGS]: in-person payments by hand\n");
+  std::string last;
+  if (!group.empty()) text += "\n";
   for (const Command& command : commands) {
-    if (!group.empty() && command.group != group) continue;
+    if (command.hidden || (!group.empty() && command.group != group)) continue;
+    if (group.empty() && command.group != last && !(command.name.empty() && last == "-")) {
+      text += "\n";
+    }
+    last = command.name.empty() ? "-" : command.group;
     const std::string usage = Usage(command);
-    absl::StrAppend(&text, "  ", usage, std::string(width - usage.size() + 2, ' '), command.summary,
-                    "\n");
+    const size_t indent = kLongest + 4;
+    absl::StrAppend(
+        &text, "  ", usage,
+        usage.size() <= kLongest ? std::string(kLongest - usage.size() + 2, ' ')
+                                 : absl::StrCat("\n", std::string(indent, ' ')),
+        absl::StrJoin(absl::StrSplit(Wrapped(command.summary, kHelpWidth - indent), '\n'),
+                      absl::StrCat("\n", std::string(indent, ' '))),
+        "\n");
   }
-  absl::StrAppend(&text, "\nFlags of every command:\n", DescribeFlags(GlobalFlags()), "\n",
-                  kExitCodes, "\nA command's own flags and examples: ippctl ",
-                  group.empty() ? "GROUP" : group,
-                  " COMMAND --help\nMore: ippctl help exit-codes, ippctl help configuration\n");
+  absl::StrAppend(&text, "\nA command's flags and examples: ippctl ",
+                  group.empty() ? "GROUP" : group, " COMMAND --help\n", kMore);
+  return text;
+}
+
+std::string BrokenCommandLine(absl::string_view line, size_t width, size_t indent) {
+  // Pieces that stay together: a flag and its value, which may have spaces in quotes.
+  std::vector<std::string> pieces = {""};
+  char quote = '\0';
+  for (size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    if (quote == '\0' && c == ' ' && i + 2 < line.size() && line[i + 1] == '-') {
+      pieces.emplace_back();
+      continue;
+    }
+    if (quote != '\0' ? c == quote : (c == '\'' || c == '"')) quote = quote != '\0' ? '\0' : c;
+    pieces.back() += c;
+  }
+  std::string text = pieces.front();
+  size_t used = DisplayWidth(text);
+  for (size_t i = 1; i < pieces.size(); ++i) {
+    const size_t needed = DisplayWidth(pieces[i]) + 1;
+    const size_t tail = i + 1 < pieces.size() ? 2 : 0;  // " \"
+    if (used + needed + tail > width) {
+      absl::StrAppend(&text, " \\\n", std::string(indent, ' '), pieces[i]);
+      used = indent + needed - 1;
+    } else {
+      absl::StrAppend(&text, " ", pieces[i]);
+      used += needed;
+    }
+  }
   return text;
 }
 
 std::string Help(const Command& command) {
-  std::string text = absl::StrCat(Usage(command), command.flags.empty() ? "" : " [FLAGS]", "\n  ",
-                                  command.summary, "\n");
-  if (!command.details.empty()) absl::StrAppend(&text, "\n", command.details, "\n");
+  std::string text = absl::StrCat(Usage(command), command.flags.empty() ? "" : " [FLAGS]", "\n",
+                                  Indented(command.summary, 2));
+  if (!command.details.empty()) {
+    absl::StrAppend(&text, "\n", Wrapped(command.details, kHelpWidth), "\n");
+  }
+  if (!command.columns.empty()) {
+    absl::StrAppend(&text, "\n", Wrapped(ColumnsText(command), kHelpWidth), "\n");
+  }
   if (!command.flags.empty()) absl::StrAppend(&text, "\nFlags:\n", DescribeFlags(command.flags));
   absl::StrAppend(&text, "\nExamples:\n");
-  for (const std::string& example : command.examples) absl::StrAppend(&text, "  ", example, "\n");
-  absl::StrAppend(&text, "\nFlags of every command:\n", DescribeFlags(GlobalFlags()), "\n",
-                  kExitCodes);
+  for (const std::string& example : command.examples) {
+    absl::StrAppend(&text, "  ", BrokenCommandLine(example, kHelpWidth - 2, 6), "\n");
+  }
+  absl::StrAppend(&text, "\n", kMore);
   return text;
 }
-
-std::string HelpTopic(absl::string_view topic) {
-  if (topic == "exit-codes") return kExitCodesInFull;
-  if (topic == "configuration") return ConfigTopic();
-  return "";
-}
-
-std::vector<std::string> HelpTopics() { return {"exit-codes", "configuration"}; }
 
 }  // namespace ipp::ippctl

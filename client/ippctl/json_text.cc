@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 
 namespace ipp::ippctl {
 
@@ -39,6 +40,17 @@ JsonObject& JsonObject::Add(absl::string_view name, bool value) {
 }
 JsonObject& JsonObject::Add(absl::string_view name, const JsonObject& value) {
   return AddText(name, value.text());
+}
+JsonObject& JsonObject::Add(absl::string_view name, const std::string& value) {
+  return AddText(name, JsonString(value));
+}
+JsonObject& JsonObject::Add(absl::string_view name, const std::vector<JsonObject>& values) {
+  return AddText(name, absl::StrCat("[",
+                                    absl::StrJoin(values, ",",
+                                                  [](std::string* out, const JsonObject& one) {
+                                                    absl::StrAppend(out, one.text());
+                                                  }),
+                                    "]"));
 }
 JsonObject& JsonObject::AddStringOrNull(absl::string_view name, absl::string_view value) {
   return AddText(name, value.empty() ? "null" : JsonString(value));

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 
@@ -19,6 +20,8 @@ class JsonObject {
   JsonObject& Add(absl::string_view name, int64_t value);
   JsonObject& Add(absl::string_view name, bool value);
   JsonObject& Add(absl::string_view name, const JsonObject& value);
+  JsonObject& Add(absl::string_view name, const std::string& value);
+  JsonObject& Add(absl::string_view name, const std::vector<JsonObject>& values);
   JsonObject& AddStringOrNull(absl::string_view name, absl::string_view value);  // empty: null
 
   std::string text() const { return "{" + members_ + "}"; }

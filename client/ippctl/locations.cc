@@ -2,7 +2,7 @@
 #include "client/ippctl/command.h"
 #include "client/ippctl/fields.h"
 #include "client/ippctl/paging.h"
-#include "client/ippctl/text.h"
+#include "client/ippctl/table.h"
 #include "kustom/ipp/v1/location.grpc.pb.h"
 
 namespace ipp::ippctl {
@@ -17,17 +17,7 @@ int List(Invocation& invocation) {
                                                &v1::ListLocationsResponse::mutable_locations,
                                                v1::ListLocationsRequest(), &all);
   if (!status.ok()) return invocation.Fail(status);
-  if (invocation.json()) {
-    invocation.PrintJson(all, false);
-    return kExitOk;
-  }
-  Table table({"ID", "NAME", "ADDRESS", "CITY", "COUNTRY"});
-  for (const v1::Location& location : all.locations()) {
-    table.Add({location.id(), location.name(), location.street_address(), location.city(),
-               location.country()});
-  }
-  invocation.out() << table.Render();
-  return kExitOk;
+  return invocation.ShowList(all);
 }
 
 int Get(Invocation& invocation) {
@@ -37,10 +27,6 @@ int Get(Invocation& invocation) {
   const grpc::Status status =
       invocation.Unary<Service>(&Service::Stub::GetLocation, request, &response);
   if (!status.ok()) return invocation.Fail(status);
-  if (invocation.json()) {
-    invocation.PrintJson(response, false);
-    return kExitOk;
-  }
   const v1::Location& location = response.location();
   Properties properties;
   properties.Add("Location", location.id());
@@ -51,11 +37,24 @@ int Get(Invocation& invocation) {
   properties.Add("Postal code", location.postal_code());
   properties.Add("City", location.city());
   properties.Add("Country", location.country());
-  properties.Add("Created", FormatTimestamp(location.created_at()));
-  properties.Add("Updated", FormatTimestamp(location.updated_at()));
+  properties.Add("Created", FormatTimestamp(location.created_at(), invocation.look().zone));
+  properties.Add("Updated", FormatTimestamp(location.updated_at(), invocation.look().zone));
   properties.Add("Unreadable", absl::StrJoin(location.unreadable_fields(), ", "));
-  invocation.out() << properties.Render();
-  return kExitOk;
+  return invocation.Show(
+      {.message = response, .text = properties.Render(invocation.look()), .id = location.id()});
+}
+
+std::vector<Column> LocationColumns() {
+  using Row = v1::Location;
+  return {
+      ColumnOf<Row>("ID", [](const Row& row) { return row.id(); }),
+      ColumnOf<Row>("NAME", [](const Row& row) { return row.name(); }, {.shrinks = true}),
+      ColumnOf<Row>("ADDRESS", [](const Row& row) { return row.street_address(); },
+                    {.shrinks = true, .drop = 2}),
+      ColumnOf<Row>("CITY", [](const Row& row) { return row.city(); },
+                    {.shrinks = true, .drop = 1}),
+      ColumnOf<Row>("COUNTRY", [](const Row& row) { return row.country(); }, {.drop = 3}),
+  };
 }
 
 }  // namespace
@@ -67,13 +66,16 @@ std::vector<Command> LocationCommands() {
        .summary = "List the shops",
        .flags = {LimitFlag("")},
        .examples = {"ippctl locations list", "ippctl locations list -o json"},
-       .run = List},
+       .run = List,
+       .kind = "location",
+       .columns = LocationColumns()},
       {.group = "locations",
        .name = "get",
        .summary = "Show one shop",
        .words = {"LOCATION_ID"},
        .examples = {"ippctl locations get 0b5c1d0e-8f1c-4d1a-9f0a-3f6f3a0f5d11"},
-       .run = Get},
+       .run = Get,
+       .kind = "location"},
   };
 }
 

@@ -1,5 +1,7 @@
+#include <grpc/support/log.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -19,12 +21,29 @@ bool ReaderGone() {
   return poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP)) != 0;
 }
 
+// Columns of the terminal that standard output is; 0: it is none.
+int TerminalWidth() {
+  if (isatty(STDOUT_FILENO) == 0) return 0;
+  winsize size = {};
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+bool WantsColor(int fd) {
+  const char* none = std::getenv("NO_COLOR");
+  const char* terminal = std::getenv("TERM");
+  return isatty(fd) != 0 && (none == nullptr || *none == '\0') &&
+         (terminal == nullptr || std::string(terminal) != "dumb");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   // A failed write is an error here and must not end the process, which still has output and state
   // to save; sockets of libraries may break too.
   signal(SIGPIPE, SIG_IGN);
+
+  // The library's own lines say nothing that an error of ours does not say in plainer words.
+  if (std::getenv("GRPC_VERBOSITY") == nullptr) gpr_set_log_function([](gpr_log_func_args*) {});
 
   // Blocked before gRPC starts its threads, which inherit it: one thread of ours waits for them.
   sigset_t signals;
@@ -48,6 +67,15 @@ int main(int argc, char** argv) {
     const char* value = std::getenv(name.c_str());
     return std::string(value == nullptr ? "" : value);
   };
-  return ipp::ippctl::RunIppctl(std::vector<std::string>(argv + 1, argv + argc),
-                                {std::cin, std::cout, std::cerr, getenv, &interrupt, ReaderGone});
+  const ipp::ippctl::Environment environment = {.in = std::cin,
+                                                .out = std::cout,
+                                                .err = std::cerr,
+                                                .getenv = getenv,
+                                                .interrupt = &interrupt,
+                                                .reader_gone = ReaderGone,
+                                                .look = {.zone = absl::LocalTimeZone(),
+                                                         .color = WantsColor(STDOUT_FILENO),
+                                                         .width = TerminalWidth()},
+                                                .err_color = WantsColor(STDERR_FILENO)};
+  return ipp::ippctl::RunIppctl(std::vector<std::string>(argv + 1, argv + argc), environment);
 }

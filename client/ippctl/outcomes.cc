@@ -5,6 +5,7 @@
 #include "client/ippctl/command.h"
 #include "client/ippctl/fields.h"
 #include "client/ippctl/paging.h"
+#include "client/ippctl/table.h"
 #include "client/ippctl/text.h"
 #include "kustom/ipp/v1/outcome.grpc.pb.h"
 
@@ -32,24 +33,22 @@ int ShowOne(Invocation& invocation) {
       invocation.Unary<Service>(&Service::Stub::GetCreateOutcome, request, &response);
   if (!status.ok()) return invocation.Fail(status);
   const v1::CreateOutcome& outcome = response.outcome();
-  if (invocation.json()) {
-    invocation.PrintJson(outcome, true);
-    return kExitOk;
-  }
+  const absl::TimeZone zone = invocation.look().zone;
   Properties properties;
   properties.Add("Request id", outcome.request_id());
-  properties.Add("State", StateText(outcome));
+  properties.Add("State", StateText(outcome), PaintOf(StateText(outcome)));
   properties.Add("RPC", outcome.rpc());
   properties.Add("Session", outcome.session_id());
   properties.Add("Reason", outcome.reason());
   properties.Add("Message", outcome.message());
   properties.Add("Merchant", outcome.merchant_id());
   properties.Add("Caller", outcome.caller());
-  properties.Add("Written down", FormatTimestamp(outcome.created_at()));
-  properties.Add("State since", FormatTimestamp(outcome.updated_at()));
-  properties.Add("May settle until", FormatTimestamp(outcome.settle_by()));
-  invocation.out() << properties.Render();
-  return kExitOk;
+  properties.Add("Written down", FormatTimestamp(outcome.created_at(), zone));
+  properties.Add("State since", FormatTimestamp(outcome.updated_at(), zone));
+  properties.Add("May settle until", FormatTimestamp(outcome.settle_by(), zone));
+  return invocation.Show({.message = outcome,
+                          .text = properties.Render(invocation.look()),
+                          .id = outcome.request_id()});
 }
 
 int Outcomes(Invocation& invocation) {
@@ -74,22 +73,24 @@ int Outcomes(Invocation& invocation) {
       ListAll<Service>(invocation, &Service::Stub::ListCreateOutcomes,
                        &v1::ListCreateOutcomesResponse::mutable_outcomes, std::move(request), &all);
   if (!status.ok()) return invocation.Fail(status);
-  if (invocation.json()) {
-    for (const v1::CreateOutcome& outcome : all.outcomes()) invocation.PrintJson(outcome, true);
-  } else {
-    Table table({"AGE", "RPC", "STATE", "SESSION", "REQUEST ID", "CALLER", "REASON"});
-    for (const v1::CreateOutcome& outcome : all.outcomes()) {
-      table.Add({Age(outcome), outcome.rpc(), StateText(outcome), outcome.session_id(),
-                 outcome.request_id(), outcome.caller(), outcome.reason()});
-    }
-    invocation.out() << table.Render();
-  }
-  // A user who searches for creates with an unknown outcome must not mistake a part for all of
-  // them.
-  if (!all.next_page_token().empty()) {
-    invocation.err() << "ippctl: there are older ones: raise --limit\n";
-  }
-  return kExitOk;
+  return invocation.ShowList(all);
+}
+
+std::vector<Column> OutcomeColumns() {
+  using Row = v1::CreateOutcome;
+  return {
+      ColumnOf<Row>("REQUEST ID", [](const Row& row) { return row.request_id(); }),
+      ColumnOf<Row>("AGE", Age),
+      ColumnOf<Row>("RPC", [](const Row& row) { return row.rpc(); }, {.drop = 1}),
+      ColumnOf<Row>("STATE", StateText, {.painted = true}),
+      ColumnOf<Row>("SESSION", [](const Row& row) { return row.session_id(); }, {.drop = 4}),
+      ColumnOf<Row>("CALLER", [](const Row& row) { return row.caller(); },
+                    {.shrinks = true, .drop = 3}),
+      ColumnOf<Row>("REASON", [](const Row& row) { return row.reason(); },
+                    {.shrinks = true, .drop = 2}),
+      ColumnOf<Row>("MERCHANT", [](const Row& row) { return row.merchant_id(); }, {.wide = true}),
+      ColumnOf<Row>("MESSAGE", [](const Row& row) { return row.message(); }, {.wide = true}),
+  };
 }
 
 }  // namespace
@@ -113,15 +114,16 @@ std::vector<Command> OutcomeCommands() {
                   .help = "only this merchant's; else all that the caller has",
                   .repeated = true},
                  LimitFlag("100")},
-       .details = "Creates of enrollments and simulated devices are among them. Of one that is "
-                  "unknown it is\n"
-                  "not known whether it was done; it may still settle by itself. One that is "
-                  "not-sent may be\n"
-                  "sent again, with its request id. JSON output is one CreateOutcome a line.",
+       .details =
+           "Creates of enrollments and simulated devices are among them. Of one that is unknown it "
+           "is not known whether it was done; it may still settle by itself. One that is not-sent "
+           "may be sent again, with its request id.",
        .examples = {"ippctl sessions outcomes --state unknown --state under-way",
                     "ippctl sessions outcomes --request-id 3f1c2b7a-0a51-4b0e-9d39-1f0d9f0f6a11",
-                    "ippctl sessions outcomes --limit 1000 -o json"},
-       .run = Outcomes},
+                    "ippctl sessions outcomes --limit 1000 -o ndjson"},
+       .run = Outcomes,
+       .kind = "outcome",
+       .columns = OutcomeColumns()},
   };
 }
 

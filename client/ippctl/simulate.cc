@@ -1,3 +1,4 @@
+#include "absl/strings/str_cat.h"
 #include "client/ippctl/command.h"
 #include "client/ippctl/fields.h"
 #include "client/ippctl/render.h"
@@ -22,12 +23,10 @@ int MakeDevice(Invocation& invocation) {
   if (!status.ok()) {
     return invocation.Fail(status, {.at_most_once = true, .request_id = request.request_id()});
   }
-  if (invocation.json()) {
-    invocation.PrintJson(response, false);
-  } else {
-    invocation.out() << RenderDevice(response.device());
-  }
-  return kExitOk;
+  return invocation.Show({.message = response,
+                          .text = RenderDevice(response.device(), invocation.look()),
+                          .id = response.device().id(),
+                          .request_id = request.request_id()});
 }
 
 int Tap(Invocation& invocation) {
@@ -40,12 +39,10 @@ int Tap(Invocation& invocation) {
   const grpc::Status status =
       invocation.Unary<Service>(&Service::Stub::SimulateCardTap, request, &response);
   if (!status.ok()) return invocation.Fail(status, {.at_most_once = true});
-  if (invocation.json()) {
-    invocation.PrintJson(response, false);
-  } else {
-    invocation.out() << "Tapped session " << request.session_id() << ": " << outcome << "\n";
-  }
-  return kExitOk;
+  return invocation.Show(
+      {.message = response,
+       .text = absl::StrCat("Tapped session ", request.session_id(), ": ", outcome, "\n"),
+       .id = request.session_id()});
 }
 
 }  // namespace
@@ -60,7 +57,8 @@ std::vector<Command> SimulationCommands() {
                  MetadataFlag("a pair to keep with it"),
                  RequestIdFlag()},
        .examples = {"ippctl simulate device --name 'Till 1'"},
-       .run = MakeDevice},
+       .run = MakeDevice,
+       .kind = "device"},
       {.group = "simulate",
        .name = "tap",
        .summary = "Pretend that a card was held to the phone (playground only)",
@@ -74,7 +72,8 @@ std::vector<Command> SimulationCommands() {
        .examples = {"ippctl simulate tap 7c2d4f0e-54a8-4b0e-8d39-1f0d9f0f6a11",
                     "ippctl simulate tap 7c2d4f0e-54a8-4b0e-8d39-1f0d9f0f6a11 "
                     "--outcome insufficient-funds"},
-       .run = Tap},
+       .run = Tap,
+       .kind = "session"},
   };
 }
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 
 namespace ipp::ippctl {
 namespace {
@@ -61,10 +61,6 @@ constexpr std::array<Range, 9> kWide = {{{0x1100, 0x115F},
 constexpr std::array<Range, 4> kNoWidth = {
     {{0x0300, 0x036F}, {0x200B, 0x200F}, {0x20D0, 0x20FF}, {0xFE00, 0xFE0F}}};
 
-std::string Padded(const std::string& text, size_t width) {
-  return text + std::string(width - DisplayWidth(text), ' ');
-}
-
 // ISO 4217's currencies that do not have two decimals.
 int Decimals(absl::string_view currency) {
   static constexpr std::array<absl::string_view, 15> kNone = {"BIF", "CLP", "DJF", "GNF", "ISK",
@@ -102,37 +98,21 @@ size_t DisplayWidth(absl::string_view text) {
   return width;
 }
 
-std::string Table::Render() const {
-  std::vector<std::vector<std::string>> rows = rows_;
-  std::vector<size_t> widths(rows.front().size(), 0);
-  for (auto& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) {
-      row[i] = Printable(row[i]);
-      widths[i] = std::max(widths[i], DisplayWidth(row[i]));
-    }
+std::string Shortened(absl::string_view text, size_t width) {
+  if (DisplayWidth(text) <= width) return std::string(text);
+  if (width == 0) return "";
+  std::string cut;
+  size_t used = 1;  // the "…"
+  while (!text.empty()) {
+    absl::string_view rest = text;
+    TakeCodePoint(&rest);
+    const absl::string_view one = text.substr(0, text.size() - rest.size());
+    used += DisplayWidth(one);
+    if (used > width) break;
+    absl::StrAppend(&cut, one);
+    text = rest;
   }
-  std::string text;
-  for (const auto& row : rows) {
-    std::string line;
-    for (size_t i = 0; i < row.size(); ++i) absl::StrAppend(&line, Padded(row[i], widths[i] + 2));
-    line.erase(line.find_last_not_of(' ') + 1);
-    absl::StrAppend(&text, line, "\n");
-  }
-  return text;
-}
-
-void Properties::Add(std::string name, std::string value) {
-  if (!value.empty()) rows_.emplace_back(std::move(name), Printable(value));
-}
-
-std::string Properties::Render() const {
-  size_t width = 0;
-  for (const auto& [name, value] : rows_) width = std::max(width, DisplayWidth(name));
-  std::string text;
-  for (const auto& [name, value] : rows_) {
-    absl::StrAppend(&text, Padded(name, width + 2), value, "\n");
-  }
-  return text;
+  return cut + "…";
 }
 
 std::string FormatMoney(int64_t minor, absl::string_view currency) {
@@ -148,18 +128,50 @@ std::string FormatMoney(int64_t minor, absl::string_view currency) {
   return absl::StrCat(minor < 0 ? "-" : "", digits, currency.empty() ? "" : " ", currency);
 }
 
-std::string FormatTimestamp(const google::protobuf::Timestamp& time) {
-  if (time.seconds() == 0 && time.nanos() == 0) return "";
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixSeconds(time.seconds()),
-                          absl::UTCTimeZone());
-}
-
 std::string FormatAge(absl::Duration age) {
   const int64_t seconds = std::max<int64_t>(absl::ToInt64Seconds(age), 0);
   if (seconds < 60) return absl::StrCat(seconds, "s");
   if (seconds < 60 * 60) return absl::StrCat(seconds / 60, "m");
   if (seconds < 24 * 60 * 60) return absl::StrCat(seconds / (60 * 60), "h");
   return absl::StrCat(seconds / (24 * 60 * 60), "d");
+}
+
+std::string Wrapped(absl::string_view text, size_t width, size_t indent) {
+  std::string wrapped;
+  size_t used = 0;  // columns of the line at hand
+  const auto next_line = [&] {
+    absl::StrAppend(&wrapped, "\n", std::string(indent, ' '));
+    used = indent;
+  };
+  bool fresh = true;  // nothing stands in the paragraph yet
+  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
+    if (line.empty()) {
+      wrapped += "\n";
+      next_line();
+      fresh = true;
+      continue;
+    }
+    if (line.front() == ' ') {
+      if (!fresh) next_line();
+      absl::StrAppend(&wrapped, line);
+      fresh = false;
+      used = width;  // what comes next begins a line
+      continue;
+    }
+    for (const absl::string_view word : absl::StrSplit(line, ' ', absl::SkipEmpty())) {
+      const size_t columns = DisplayWidth(word);
+      if (!fresh && used + 1 + columns > width) {
+        next_line();
+      } else if (!fresh) {
+        wrapped += ' ';
+        ++used;
+      }
+      absl::StrAppend(&wrapped, word);
+      used += columns;
+      fresh = false;
+    }
+  }
+  return wrapped;
 }
 
 }  // namespace ipp::ippctl

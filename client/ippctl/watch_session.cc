@@ -45,17 +45,17 @@ class Watch {
     Backoff backoff(kFirstPause, kLongestPause);
     while (true) {
       const grpc::Status status = Follow(&backoff);
-      if (status.ok() || invocation_.interrupt()->triggered()) return kExitOk;
+      if (status.ok() || invocation_.interrupt()->triggered()) return ExitCode();
       if (!invocation_.out()) return kExitOther;
       const client::Error error = client::DecodeError(status);
       if (!RetryHeals(error)) return invocation_.Fail(status);
       const absl::Duration wait =
           std::max(backoff.Next(), error.retry_delay.value_or(absl::ZeroDuration()));
-      invocation_.err() << DescribeReconnect(status, wait);
+      invocation_.err() << DescribeReconnect(invocation_, status, wait);
       broken_ = true;
       Pause pause;
       const OnInterrupt stop(invocation_.interrupt(), [&pause] { pause.Stop(); });
-      if (!pause.For(wait)) return kExitOk;
+      if (!pause.For(wait)) return ExitCode();
     }
   }
 
@@ -71,30 +71,57 @@ class Watch {
     while (reader->Read(&step)) {
       backoff->Reset();
       if (std::exchange(broken_, false)) invocation_.err() << "ippctl: connected again\n";
-      if (step.heartbeat()) continue;
+      if (step.heartbeat()) {
+        SayReady();
+        continue;
+      }
       const bool same = last_status_ == step.session().status();
       if (!first || !same) Print(step, same);
       last_status_ = step.session().status();
       first = false;
+      if (!IsFinal()) SayReady();
       // The output has no reader any more.
       if (!invocation_.out()) context.TryCancel();
     }
     return reader->Finish();
   }
 
+  // Once: nothing more comes for a while, and that is no fault.
+  void SayReady() {
+    if (std::exchange(said_ready_, true)) return;
+    invocation_.Note(last_status_ ? "ready, waiting for the next step"
+                                  : "ready, waiting for the session to be created");
+  }
+
+  bool IsFinal() const {
+    switch (last_status_.value_or(v1::SESSION_STATUS_UNSPECIFIED)) {
+      case v1::SESSION_STATUS_FINALIZED:
+      case v1::SESSION_STATUS_CANCELLED:
+      case v1::SESSION_STATUS_EXPIRED:
+      case v1::SESSION_STATUS_FAILED:
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  int ExitCode() const {
+    if (!invocation_.flags().Has("exit-status")) return kExitOk;
+    if (!IsFinal()) return kExitUnknown;
+    return last_status_ == v1::SESSION_STATUS_FINALIZED ? kExitOk : kExitNotPaid;
+  }
+
   // A step that leaves the status as it was is an attempt to pay that failed.
   void Print(const v1::WatchSessionResponse& step, bool attempt) {
-    if (invocation_.json()) {
-      invocation_.PrintJson(step, true);
-    } else {
-      invocation_.out() << RenderStep(step, attempt, absl::Now()) << std::flush;
-    }
+    invocation_.ShowNext(step, RenderStep(step, attempt, absl::Now(), invocation_.look()),
+                         step.session().session_id());
   }
 
   Invocation& invocation_;
   const v1::WatchSessionRequest request_;
   std::optional<v1::SessionStatus> last_status_;  // printed
   bool broken_ = false;
+  bool said_ready_ = false;
 };
 
 }  // namespace
@@ -107,6 +134,8 @@ int WatchSession(Invocation& invocation) {
   v1::WatchSessionRequest request;
   if (flags.Has("request-id")) {
     request.set_request_id(flags.Text("request-id"));
+    // With an interval of ours heartbeats come also before the session is known.
+    request.mutable_heartbeat_interval()->set_seconds(5);
   } else {
     request.set_session_id(invocation.words()[0]);
   }

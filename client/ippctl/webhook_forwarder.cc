@@ -1,20 +1,32 @@
 #include "client/ippctl/webhook_forwarder.h"
 
 #include <optional>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "client/ippctl/json_text.h"
-#include "client/ippctl/render.h"
+#include "client/ippctl/table.h"
 #include "client/ippctl/text.h"
 #include "server/base/protobuf_time.h"
 
 namespace ipp::ippctl {
+namespace {
+
+// Time, type, session, status, how long it took, the answer.
+const std::vector<size_t> kWidths = {20, 21, 36, 3, 6, 0};
+
+}  // namespace
 
 bool WebhookForwarder::Forward(const kustom::ipp::v1::SessionEvent& event) {
   const std::optional<Webhook> webhook = MakeWebhook(event);
   if (!webhook) return true;
+  if (sender_ == nullptr) {
+    PrintUnsent(*webhook, event);
+    ++delivered_;
+    return static_cast<bool>(invocation_.out());
+  }
   const WebhookSender::Attempt last =
-      sender_.Send(*webhook, [&](const WebhookSender::Attempt& attempt, absl::Duration pause) {
+      sender_->Send(*webhook, [&](const WebhookSender::Attempt& attempt, absl::Duration pause) {
         Complain(*webhook, attempt, absl::StrCat("again in ", absl::FormatDuration(pause)));
       });
   if (absl::IsCancelled(last.status)) return false;
@@ -32,32 +44,41 @@ bool WebhookForwarder::Forward(const kustom::ipp::v1::SessionEvent& event) {
 
 void WebhookForwarder::Complain(const Webhook& webhook, const WebhookSender::Attempt& attempt,
                                 absl::string_view then) {
-  invocation_.err() << absl::StrCat("ippctl: ", Printable(webhook.type), " of ",
-                                    Printable(webhook.session_id), ": ",
-                                    Printable(attempt.status.message()), "; ", then, "\n");
+  invocation_.err() << absl::StrCat(
+      "ippctl: ", Printable(webhook.type), " of ", Printable(webhook.session_id), ": ",
+      Printable(attempt.status.message()), attempt.answer.empty() ? "" : ": ", attempt.answer, "; ",
+      then, "\n");
+}
+
+void WebhookForwarder::PrintUnsent(const Webhook& webhook,
+                                   const kustom::ipp::v1::SessionEvent& event) {
+  std::string text = AlignedLine({FormatTimestamp(event.occurred_at(), invocation_.look().zone),
+                                  webhook.type, webhook.session_id},
+                                 kWidths);
+  if (invocation_.wide()) absl::StrAppend(&text, "    ", Printable(webhook.body), "\n");
+  invocation_.ShowJson(webhook.body, text, webhook.id);
 }
 
 void WebhookForwarder::Print(const Webhook& webhook, const WebhookSender::Attempt& attempt) {
-  const std::string sent_at = FormatTimestamp(ToTimestamp(attempt.sent_at));
   const int64_t milliseconds = absl::ToInt64Milliseconds(attempt.took);
-  if (invocation_.json()) {
-    JsonObject line;
-    line.Add("sent_at", sent_at)
-        .Add("event_id", webhook.id)
-        .Add("type", webhook.type)
-        .Add("session_id", webhook.session_id)
-        .Add("delivered", attempt.status.ok())
-        .Add("status", int64_t{attempt.code})
-        .Add("milliseconds", milliseconds)
-        .Add("attempts", attempt.number);
-    if (!attempt.status.ok()) line.Add("error", Printable(attempt.status.message()));
-    invocation_.out() << line.text() << "\n" << std::flush;
-    return;
-  }
-  invocation_.out() << RenderDelivery({sent_at, webhook.type, webhook.session_id,
-                                       attempt.code == 0 ? "---" : absl::StrCat(attempt.code),
-                                       absl::StrCat(milliseconds, " ms")})
-                    << std::flush;
+  JsonObject line;
+  line.Add("sent_at", FormatTimestamp(ToTimestamp(attempt.sent_at)))
+      .Add("event_id", webhook.id)
+      .Add("type", webhook.type)
+      .Add("session_id", webhook.session_id)
+      .Add("delivered", attempt.status.ok())
+      .Add("status", int64_t{attempt.code})
+      .Add("milliseconds", milliseconds)
+      .Add("attempts", attempt.number);
+  if (!attempt.answer.empty()) line.Add("answer", attempt.answer);
+  if (!attempt.status.ok()) line.Add("error", Printable(attempt.status.message()));
+  std::string text = AlignedLine(
+      {FormatTimestamp(ToTimestamp(attempt.sent_at), invocation_.look().zone), webhook.type,
+       webhook.session_id, attempt.code == 0 ? "---" : absl::StrCat(attempt.code),
+       absl::StrCat(milliseconds, " ms"), attempt.answer},
+      kWidths);
+  if (invocation_.wide()) absl::StrAppend(&text, "    ", Printable(webhook.body), "\n");
+  invocation_.ShowJson(line.text(), text, webhook.id);
 }
 
 }  // namespace ipp::ippctl

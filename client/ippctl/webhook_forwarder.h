@@ -10,14 +10,16 @@
 
 namespace ipp::ippctl {
 
-// Forwards events as webhooks: prints a line on standard output for each, and one on standard error
-// for each failed attempt. One thread.
+// Forwards events as webhooks: prints a line on standard output for each, with the server's answer,
+// and one on standard error for each failed attempt. Without a sender it only prints the webhooks.
+// One thread.
 class WebhookForwarder {
  public:
-  // Both must outlive it. --on-failure says what happens to a webhook that could not be delivered.
+  // Both must outlive it; `sender` may be null. --on-failure says what happens to a webhook that
+  // could not be delivered.
   WebhookForwarder(Invocation* invocation, WebhookSender* sender)
       : invocation_(*invocation),
-        sender_(*sender),
+        sender_(sender),
         skips_(invocation->flags().Text("on-failure") == "skip") {}
 
   // Blocks until the webhook is delivered or given up. False: stop sending; this event counts as
@@ -32,9 +34,10 @@ class WebhookForwarder {
   void Complain(const Webhook& webhook, const WebhookSender::Attempt& attempt,
                 absl::string_view then);
   void Print(const Webhook& webhook, const WebhookSender::Attempt& attempt);
+  void PrintUnsent(const Webhook& webhook, const kustom::ipp::v1::SessionEvent& event);
 
   Invocation& invocation_;
-  WebhookSender& sender_;
+  WebhookSender* const sender_;
   const bool skips_;
   int64_t delivered_ = 0;
   bool gave_up_ = false;

@@ -3,9 +3,11 @@
 #include <future>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
+#include "client/ippctl/text.h"
 #include "ippclient/version.h"
 #include "server/http/curl_transport.h"
 
@@ -14,10 +16,18 @@ namespace {
 
 constexpr absl::Duration kLongestPause = absl::Seconds(30);
 constexpr size_t kMaxAnswerBytes = 1 << 20;
+constexpr size_t kShownAnswer = 120;  // columns
 
 // The transport's messages say "upstream", which a user of ippctl does not have.
 std::string TransportWords(const http::HttpResult& result) {
   return std::string(absl::StripPrefix(result.status.message(), "upstream: "));
+}
+
+// For a person: what a server says of a webhook that it refuses stands at the beginning.
+std::string FirstLine(absl::string_view body) {
+  body = absl::StripLeadingAsciiWhitespace(body);
+  return Shortened(Printable(absl::StripTrailingAsciiWhitespace(body.substr(0, body.find('\n')))),
+                   kShownAnswer);
 }
 
 }  // namespace
@@ -72,6 +82,7 @@ WebhookSender::Attempt WebhookSender::SendOnce(const Webhook& webhook) {
   const http::HttpResult result = Exchange(std::move(request));
   attempt.took = absl::Now() - attempt.sent_at;
   attempt.code = result.status.ok() ? result.response.code : 0;
+  if (result.status.ok()) attempt.answer = FirstLine(result.response.body);
   attempt.status = Judge(result);
   return attempt;
 }

@@ -34,7 +34,8 @@ class WebhookSender {
     int64_t number = 0;  // from 1
     absl::Time sent_at;
     absl::Duration took;
-    int code = 0;  // the HTTP status; 0: no answer
+    int code = 0;        // the HTTP status; 0: no answer
+    std::string answer;  // the first line of its body, made printable and cut; may be empty
     absl::Status
         status;  // OK: taken, a 2xx. CANCELLED: Stop(). Else the message says what happened
   };

@@ -1,10 +1,14 @@
+#include <filesystem>
+#include <memory>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/ippctl/command.h"
+#include "client/ippctl/config_file.h"
 #include "client/ippctl/cursor_file.h"
 #include "client/ippctl/event_log.h"
+#include "client/ippctl/file_text.h"
 #include "client/ippctl/forward_url.h"
 #include "client/ippctl/signing_secret.h"
 #include "client/ippctl/text.h"
@@ -48,12 +52,12 @@ class Listener final : public client::EventHandler {
     if (started.skipped()) {
       invocation_.err() << "ippctl: events were lost: the cursor was older than what is kept\n";
     }
-    invocation_.err() << (connected_before_ ? "ippctl: connected again\n"
-                                            : "ippctl: listening; Ctrl-C ends it\n");
+    invocation_.Note(connected_before_ ? "connected again"
+                                       : "listening: ready, waiting for events; Ctrl-C ends it");
     connected_before_ = true;
   }
   void OnDisconnected(const grpc::Status& status, absl::Duration retry_in) override {
-    invocation_.err() << DescribeReconnect(status, retry_in);
+    invocation_.err() << DescribeReconnect(invocation_, status, retry_in);
   }
 
   const std::string& cursor() const { return cursor_; }  // all before it was delivered
@@ -95,7 +99,7 @@ int Follow(Invocation& invocation, const v1::SessionEventFilter& filter, Webhook
   listener.set_subscription(&subscription);
   const OnInterrupt stop(invocation.interrupt(), [&subscription, sender] {
     subscription.Cancel();
-    sender->Stop();
+    if (sender != nullptr) sender->Stop();
   });
   const grpc::Status status = subscription.Run(&listener);
   if (!listener.cursor().empty()) {
@@ -113,7 +117,7 @@ struct Range {
 };
 
 absl::StatusOr<Range> RangeOf(const FlagValues& flags) {
-  for (const char* other : {"after", "cursor-file", "skip-expired"}) {
+  for (const char* other : {"after", "cursor-file", "skip-expired", "since"}) {
     if (flags.Has(other)) {
       return absl::InvalidArgumentError(absl::StrCat("--", other, " and --to exclude each other"));
     }
@@ -154,7 +158,9 @@ int Replay(Invocation& invocation, const v1::SessionEventFilter& filter, Webhook
   *request.mutable_filter() = filter;
   request.set_page_size(100);
   if (range->from) *request.mutable_start_time() = ToTimestamp(*range->from);
-  const OnInterrupt stop(invocation.interrupt(), [sender] { sender->Stop(); });
+  const OnInterrupt stop(invocation.interrupt(), [sender] {
+    if (sender != nullptr) sender->Stop();
+  });
   while (true) {
     v1::ListSessionEventsResponse page;
     const grpc::Status status =
@@ -186,6 +192,34 @@ absl::StatusOr<WebhookSender::Options> SenderOptions(const FlagValues& flags) {
   return options;
 }
 
+// --secret-file, else a file that ippctl keeps itself.
+absl::StatusOr<std::string> SecretPath(Invocation& invocation) {
+  if (invocation.flags().Has("secret-file")) return invocation.flags().Text("secret-file");
+  const std::string folder = ConfigFolder(invocation.getenv());
+  if (folder.empty()) return absl::InvalidArgumentError("--secret-file is required without a HOME");
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) return absl::NotFoundError(absl::StrCat("cannot make the folder ", folder));
+  return absl::StrCat(folder, "/webhook-secret");
+}
+
+absl::StatusOr<std::unique_ptr<WebhookSender>> MakeSender(Invocation& invocation) {
+  auto options = SenderOptions(invocation.flags());
+  if (!options.ok()) return options.status();
+  const auto path = SecretPath(invocation);
+  if (!path.ok()) return path.status();
+  const auto secret = ReadOrMakeSigningKeys(*path);
+  if (!secret.ok()) return secret.status();
+  if (secret->made) {
+    invocation.err() << "ippctl: made a signing secret: let your server read it from "
+                     << Printable(*path) << "\n";
+  } else if (!invocation.flags().Has("secret-file")) {
+    invocation.err() << "ippctl: signing with the secret of " << Printable(*path) << "\n";
+  }
+  options->keys = secret->keys;
+  return WebhookSender::Create(*std::move(options));
+}
+
 int Listen(Invocation& invocation) {
   const FlagValues& flags = invocation.flags();
   if (flags.Has("all-types") && flags.Has("type")) {
@@ -195,31 +229,47 @@ int Listen(Invocation& invocation) {
   if (!flags.Has("all-types") && !flags.Has("type")) {
     for (const v1::SessionEventType type : AnnouncedTypes()) filter.add_types(type);
   }
-  auto options = SenderOptions(flags);
-  if (!options.ok()) return invocation.Misused(options.status().message());
-  const auto secret = ReadOrMakeSigningKeys(flags.Text("secret-file"));
-  if (!secret.ok()) return invocation.Misused(secret.status().message());
-  if (secret->made) {
-    invocation.err() << "ippctl: made a signing secret: let your server read it from "
-                     << Printable(flags.Text("secret-file")) << "\n";
+  std::unique_ptr<WebhookSender> sender;
+  if (flags.Has("forward-to")) {
+    auto made = MakeSender(invocation);
+    if (!made.ok()) return invocation.Misused(made.status().message());
+    sender = *std::move(made);
+  } else {
+    for (const char* other :
+         {"secret-file", "attempts", "backoff", "on-failure", "allow-remote", "forward-ca-file"}) {
+      if (flags.Origin(other) == absl::StrCat("--", other)) {
+        return invocation.Misused(absl::StrCat("--", other, " needs --forward-to"));
+      }
+    }
   }
-  options->keys = secret->keys;
-  const auto sender = WebhookSender::Create(*std::move(options));
-  if (!sender.ok()) return invocation.Misused(sender.status().message());
-  return flags.Has("to") ? Replay(invocation, filter, sender->get())
-                         : Follow(invocation, filter, sender->get());
+  return flags.Has("to") ? Replay(invocation, filter, sender.get())
+                         : Follow(invocation, filter, sender.get());
+}
+
+int PrintSecret(Invocation& invocation) {
+  const auto path = SecretPath(invocation);
+  if (!path.ok()) return invocation.Misused(path.status().message());
+  if (const auto secret = ReadOrMakeSigningKeys(*path); !secret.ok()) {
+    return invocation.Misused(secret.status().message());
+  }
+  invocation.out() << ReadFileText(*path).value_or("");
+  return kExitOk;
+}
+
+Flag SecretFileFlag() {
+  return {.name = "secret-file",
+          .value = "FILE",
+          .help =
+              "whsec_ secrets that sign, one a line; made when it is not there; without it "
+              "webhook-secret beside the configuration file"};
 }
 
 std::vector<Flag> ListenFlags() {
   std::vector<Flag> flags = {
       {.name = "forward-to",
        .value = "URL",
-       .help = "where to send them, http or https",
-       .required = true},
-      {.name = "secret-file",
-       .value = "FILE",
-       .help = "whsec_ secrets that sign, one a line; made when it is not there",
-       .required = true},
+       .help = "where to send them, http or https; without it they are only printed"},
+      SecretFileFlag(),
       {.name = "all-types",
        .kind = FlagKind::kSwitch,
        .help = "also what Kustom never announces: expired, failed, corrected, details"},
@@ -264,23 +314,32 @@ std::vector<Command> WebhookCommands() {
        .summary = "Send the gateway's events on to a local server, as signed webhooks",
        .flags = ListenFlags(),
        .details =
-           "Body, headers and signature are those of Kustom's webhooks, so a server can be tried\n"
-           "without a tunnel. webhook-id is the event's id: the same when it is sent again. "
-           "Events\n"
-           "are sent in order, each until it is answered 2xx; --timeout is for one attempt. What\n"
-           "Kustom never announces has types of ours: ipp.session.expired, ipp.session.failed,\n"
-           "ipp.session.corrected, ipp.session.details. Redirects are not followed. Ctrl-C ends "
-           "it\n"
-           "with exit code 0. JSON output is one object a line.",
-       .examples = {"ippctl webhooks listen --forward-to http://localhost:3000/webhooks "
-                    "--secret-file webhook-secret",
-                    "ippctl webhooks listen --forward-to http://localhost:3000/webhooks \\\n"
-                    "    --secret-file webhook-secret --from oldest --cursor-file webhooks.cursor",
-                    "ippctl webhooks listen --forward-to http://localhost:3000/webhooks \\\n"
-                    "    --secret-file webhook-secret --from 2026-01-31T08:00:00Z "
-                    "--to 2026-01-31T09:00:00Z \\\n"
-                    "    --session 7c2d4f0e-54a8-4b0e-8d39-1f0d9f0f6a11"},
-       .run = Listen},
+           "Body, headers and signature are those of Kustom's webhooks, so a server can be tried "
+           "without a tunnel. webhook-id is the event's id: the same when it is sent again. Events "
+           "are sent in order, each until it is answered 2xx; --timeout is for one attempt. A line "
+           "shows the status, the time and the first line of the server's answer; -o wide also the "
+           "body that was sent. Without --forward-to the webhooks are printed, with -o json their "
+           "bodies.\n\nWhat Kustom never announces has types of ours: ipp.session.expired, "
+           "ipp.session.failed, ipp.session.corrected, ipp.session.details. Redirects are not "
+           "followed. Ctrl-C ends it with exit code 0. JSON output is one object a line.",
+       .examples = {"ippctl webhooks listen",
+                    "ippctl webhooks listen --forward-to http://localhost:3000/webhooks",
+                    "ippctl webhooks listen --forward-to http://localhost:3000/webhooks "
+                    "--secret-file webhook-secret --from oldest --cursor-file webhooks.cursor",
+                    "ippctl webhooks listen --forward-to http://localhost:3000/webhooks "
+                    "--from 2026-01-31T08:00:00Z --to 2026-01-31T09:00:00Z "
+                    "--session 7c2d4f0e-54a8-4b0e-8d39-1f0d9f0f6a11"},
+       .run = Listen,
+       .kind = "webhook"},
+      {.group = "webhooks",
+       .name = "secret",
+       .summary = "Print the secret that `webhooks listen` signs with, for your server",
+       .flags = {SecretFileFlag()},
+       .details = "It is a secret of this machine's tests, not Kustom's. It is made when it is not "
+                  "there.",
+       .examples = {"ippctl webhooks secret"},
+       .run = PrintSecret,
+       .needs = Needs::kNothing},
   };
 }
 

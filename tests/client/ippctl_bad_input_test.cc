@@ -1,6 +1,5 @@
 #include <gtest/gtest.h>
 
-#include "tests/client/fake_gateway.h"
 #include "tests/client/ippctl_run.h"
 #include "tests/client/temporary_folder.h"
 
@@ -60,8 +59,54 @@ INSTANTIATE_TEST_SUITE_P(
          {"sessions", "get", ""},
          "ippctl: SESSION_ID is empty\nSee ippctl sessions get --help\n"},
         {"Output",
-         {"devices", "list", "-o", "yaml"},
-         "ippctl: --output: 'yaml' is not one of table, json\nSee ippctl devices list --help\n"},
+         {"devices", "list", "-o", "xml"},
+         "ippctl: --output: 'xml' is not one of table, wide, json, ndjson, yaml, name, jsonpath=\n"
+         "See ippctl devices list --help\n"},
+        {"JsonPath",
+         {"devices", "list", "-o", "jsonpath={.devices[*].id"},
+         "ippctl: --output: a { has no }\nSee ippctl devices list --help\n"},
+        {"UsageErrorAsJson",
+         {"devices", "get", "-o", "json"},
+         "{\"error\":{\"code\":\"USAGE\",\"message\":\"DEVICE_ID is missing\",\"exit_code\":2}}\n"},
+        {"MisuseAsJson",
+         {"enrollments", "create", "-o", "ndjson"},
+         "{\"error\":{\"code\":\"USAGE\",\"message\":\"give one of --ttl and --expires-in\","
+         "\"exit_code\":2}}\n"},
+        {"Url",
+         {"devices", "list", "--address", "http://localhost:50051/"},
+         "ippctl: the address is HOST:PORT, not a URL: give localhost:50051\nSee ippctl --help\n"},
+        {"UrlOfTls",
+         {"devices", "list", "--address", "https://localhost:50051"},
+         "ippctl: the address is HOST:PORT, not a URL: give localhost:50051, and --tls or "
+         "--ca-file\nSee ippctl --help\n"},
+        {"SinceAndFrom",
+         {"events", "list", "--since", "1h", "--from", "2026-01-31T08:00:00Z"},
+         "ippctl: --from and --since exclude each other\n"},
+        {"TailAndLimit",
+         {"events", "tail", "--tail", "1", "--limit", "1"},
+         "ippctl: --tail and --limit exclude each other\n"},
+        {"ConfigKey",
+         {"config", "set", "--config", "f", "adress", "x"},
+         "ippctl: adress: no such key; did you mean address?\n"},
+        {"ConfigComment",
+         {"config", "set", "--config", "f", "address", "x # y"},
+         "ippctl: a value has no line breaks and no comment\n"},
+        {"ConfigNowhere",
+         {"config", "set", "address", "x"},
+         "ippctl: there is no HOME: say which file with --config\n"},
+        {"ConfigDevice",
+         {"config", "set", "--config", "/dev/null", "address", "x"},
+         "ippctl: /dev/null is not a file\n"},
+        {"ConfigNoContext",
+         {"config", "use", "--config", "/dev/null", "shop"},
+         "ippctl: shop is not a context; ippctl config set --context NAME address HOST:PORT makes "
+         "one\n"},
+        {"TriggerAmount",
+         {"trigger", "paid", "--amount", "0"},
+         "ippctl: --amount: '0' is not 1 or more\nSee ippctl trigger paid --help\n"},
+        {"TriggerSimulator",
+         {"trigger", "expired", "--simulator", "localhost:1"},
+         "ippctl: --simulator begins with neither http:// nor https://\n"},
         {"Timeout",
          {"devices", "list", "--timeout", "0s"},
          "ippctl: --timeout: '0s' is not a duration such as 10s or 1h30m\n"
@@ -160,10 +205,10 @@ INSTANTIATE_TEST_SUITE_P(
          "ippctl: --after and --cursor-file exclude each other\n"},
         {"ListenWhere",
          {"webhooks", "listen", "--secret-file", "f"},
-         "ippctl: --forward-to is required\nSee ippctl webhooks listen --help\n"},
+         "ippctl: --secret-file needs --forward-to\n"},
         {"ListenSecret",
          {"webhooks", "listen", "--forward-to", "http://localhost"},
-         "ippctl: --secret-file is required\nSee ippctl webhooks listen --help\n"},
+         "ippctl: --secret-file is required without a HOME\n"},
         {"ListenScheme",
          {"webhooks", "listen", "--secret-file", "f", "--forward-to", "ftp://localhost"},
          "ippctl: --forward-to begins with neither http:// nor https://\n"},
@@ -237,135 +282,6 @@ TEST(IppctlJson, RefusesWhatIsNotARequest) {
   EXPECT_EQ(run.exit_code, 2);
   EXPECT_EQ(run.err.rfind("ippctl: standard input is not a CreateSessionRequest: ", 0), 0u)
       << run.err;
-}
-
-// What the gateway answers → exit code and text.
-struct BadAnswer {
-  const char* name;
-  absl::StatusCode code;
-  ErrorDetail detail;
-  int exit_code;
-  const char* err;
-};
-
-ErrorDetail Detail(std::string reason, std::map<std::string, std::string> metadata,
-                   std::vector<FieldViolation> violations = {},
-                   std::optional<absl::Duration> retry_after = std::nullopt) {
-  return {std::move(reason), std::move(metadata), std::move(violations), retry_after};
-}
-
-class IppctlReports : public ::testing::TestWithParam<BadAnswer> {};
-
-TEST_P(IppctlReports, AnErrorOfTheGateway) {
-  client::FakeGateway gateway;
-  gateway.sessions.create = [](auto*, const auto&, auto*) {
-    return client::GatewayError(MakeError(GetParam().code, "it failed", GetParam().detail));
-  };
-  const RunResult run =
-      RunAt(gateway.address(), {"sessions", "create", "--device", "d", "--currency", "SEK",
-                                "--amount", "1", "--request-id", "r-1"});
-  EXPECT_EQ(run.exit_code, GetParam().exit_code);
-  EXPECT_EQ(run.out, "");
-  EXPECT_EQ(run.err, GetParam().err);
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    All, IppctlReports,
-    ::testing::ValuesIn(std::vector<BadAnswer>{
-        {"Violations", absl::StatusCode::kInvalidArgument,
-         Detail("INVALID_REQUEST", {{"outcome", "NOT_SENT"}, {"retry_safe", "true"}},
-                {{"device_id", "is not a UUID"}, {"order_items[0].name", "is\nempty"}}),
-         3,
-         "ippctl: INVALID_ARGUMENT (INVALID_REQUEST): it failed\n"
-         "  device_id: is not a UUID\n"
-         "  order_items[0].name: is\uFFFDempty\n"
-         "outcome: NOT_SENT, nothing was sent\n"
-         "retry: safe\n"
-         "request id: r-1\n"},
-        {"State", absl::StatusCode::kFailedPrecondition,
-         Detail("CONFLICT", {{"outcome", "REJECTED"}, {"retry_safe", "false"}}), 3,
-         "ippctl: FAILED_PRECONDITION (CONFLICT): it failed\n"
-         "outcome: REJECTED, it was refused, nothing was done\n"
-         "retry: not safe\n"
-         "request id: r-1\n"},
-        {"Range", absl::StatusCode::kOutOfRange,
-         Detail("CURSOR_EXPIRED", {{"oldest_cursor", "o"}, {"latest_cursor", "l"}}), 3,
-         "ippctl: OUT_OF_RANGE (CURSOR_EXPIRED): it failed\n"
-         "oldest_cursor: o\nlatest_cursor: l\nrequest id: r-1\n"},
-        {"NotFound", absl::StatusCode::kNotFound, Detail("DEVICE_NOT_FOUND", {}), 4,
-         "ippctl: NOT_FOUND (DEVICE_NOT_FOUND): it failed\nrequest id: r-1\n"},
-        {"Denied", absl::StatusCode::kPermissionDenied, Detail("PERMISSION", {}), 5,
-         "ippctl: PERMISSION_DENIED (PERMISSION): it failed\nrequest id: r-1\n"},
-        {"Anonymous", absl::StatusCode::kUnauthenticated, Detail("NO_TOKEN", {}), 5,
-         "ippctl: UNAUTHENTICATED (NO_TOKEN): it failed\nrequest id: r-1\n"},
-        // An earlier call with the id may have been sent.
-        {"NotAsked", absl::StatusCode::kUnavailable,
-         Detail("STORE_UNAVAILABLE", {{"retry_safe", "true"}}, {}, absl::Seconds(3)), 7,
-         "ippctl: UNAVAILABLE (STORE_UNAVAILABLE): it failed\n"
-         "outcome: UNKNOWN, it may or may not have been done\n"
-         "retry: with --request-id r-1 only, which never does it twice\n"
-         "request id: r-1\n"},
-        {"NotSent", absl::StatusCode::kUnavailable,
-         Detail("UPSTREAM_UNAVAILABLE", {{"outcome", "NOT_SENT"}, {"retry_safe", "true"}}, {},
-                absl::Seconds(3)),
-         6,
-         "ippctl: UNAVAILABLE (UPSTREAM_UNAVAILABLE): it failed\n"
-         "outcome: NOT_SENT, nothing was sent\n"
-         "retry: safe after 3s\n"
-         "request id: r-1\n"},
-        {"Unknown", absl::StatusCode::kUnknown,
-         Detail("OUTCOME_UNKNOWN",
-                {{"outcome", "UNKNOWN"}, {"retry_safe", "false"}, {"request_id", "r-1"}}),
-         7,
-         "ippctl: UNKNOWN (OUTCOME_UNKNOWN): it failed\n"
-         "outcome: UNKNOWN, it may or may not have been done\n"
-         "retry: with --request-id r-1 only, which never does it twice\n"
-         "request id: r-1\n"},
-        {"MalformedAnswer", absl::StatusCode::kInternal,
-         Detail("UPSTREAM_MALFORMED", {{"outcome", "UNKNOWN"}}), 7,
-         "ippctl: INTERNAL (UPSTREAM_MALFORMED): it failed\n"
-         "outcome: UNKNOWN, it may or may not have been done\n"
-         "retry: with --request-id r-1 only, which never does it twice\n"
-         "request id: r-1\n"},
-        {"LateWithoutVerdict", absl::StatusCode::kDeadlineExceeded, Detail("", {}), 7,
-         "ippctl: DEADLINE_EXCEEDED: it failed\n"
-         "outcome: UNKNOWN, it may or may not have been done\n"
-         "retry: with --request-id r-1 only, which never does it twice\n"
-         "request id: r-1\n"},
-        {"Credentials", absl::StatusCode::kInternal,
-         Detail("UPSTREAM_CREDENTIALS", {{"outcome", "REJECTED"}, {"retry_safe", "false"}}), 1,
-         "ippctl: INTERNAL (UPSTREAM_CREDENTIALS): it failed\n"
-         "outcome: REJECTED, it was refused, nothing was done\n"
-         "retry: not safe\n"
-         "request id: r-1\n"},
-        {"Busy", absl::StatusCode::kResourceExhausted,
-         Detail("RATE_LIMITED", {}, {}, absl::Seconds(2)), 1,
-         "ippctl: RESOURCE_EXHAUSTED (RATE_LIMITED): it failed\n"
-         "retry: safe after 2s\n"
-         "request id: r-1\n"}}),
-    [](const auto& info) { return info.param.name; });
-
-TEST(IppctlReports, AReadThatWasTooLateAsUnavailable) {
-  client::FakeGateway gateway;
-  gateway.sessions.get = [](auto*, const auto&, auto*) {
-    return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "late");
-  };
-  const RunResult run = RunAt(gateway.address(), {"sessions", "get", "s"});
-  EXPECT_EQ(run.exit_code, 6);
-  EXPECT_EQ(run.err, "ippctl: DEADLINE_EXCEEDED: late\n");
-}
-
-TEST(IppctlReports, ATapWithoutAnswerAsSomethingToLookAt) {
-  client::FakeGateway gateway;
-  gateway.simulation.tap = [](auto*, const auto&, auto*) {
-    return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "late");
-  };
-  const RunResult run = RunAt(gateway.address(), {"simulate", "tap", "s"});
-  EXPECT_EQ(run.exit_code, 7);
-  EXPECT_EQ(run.err,
-            "ippctl: DEADLINE_EXCEEDED: late\n"
-            "outcome: UNKNOWN, it may or may not have been done\n"
-            "retry: look first whether it was done\n");
 }
 
 }  // namespace

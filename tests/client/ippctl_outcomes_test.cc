@@ -52,11 +52,11 @@ class IppctlOutcomes : public IppctlTest {
 
 TEST_F(IppctlOutcomes, AreListedOverPages) {
   EXPECT_EQ(Out({"sessions", "outcomes"}),
-            "AGE  RPC               STATE     SESSION  REQUEST ID  CALLER         REASON\n"
-            "3h   CreateSession     UNKNOWN            r-3         order-service\n"
-            "1d   CreateEnrollment  REJECTED           r-2         order-service  "
+            "REQUEST ID  AGE  RPC               STATE     SESSION  CALLER         REASON\n"
+            "r-3         3h   CreateSession     UNKNOWN            order-service\n"
+            "r-2         1d   CreateEnrollment  REJECTED           order-service  "
             "UPSTREAM_REFUSED\uFFFD[31m\n"
-            "2d   CreateSession     EXECUTED  s-1      r-1         order-service\n");
+            "r-1         2d   CreateSession     EXECUTED  s-1      order-service\n");
   EXPECT_EQ(err_, "");
   ASSERT_EQ(requests_.size(), 2u);
   EXPECT_EQ(requests_[0].page_size(), 100);
@@ -80,13 +80,13 @@ TEST_F(IppctlOutcomes, AreNarrowedByStateAndMerchantOnEveryPage) {
 TEST_F(IppctlOutcomes, AreCutAtTheLimitWithAWord) {
   const std::string out = Out({"sessions", "outcomes", "--limit", "2"});
   EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 3);
-  EXPECT_EQ(err_, "ippctl: there are older ones: raise --limit\n");
+  EXPECT_EQ(err_, "ippctl: more follows: raise --limit\n");
   ASSERT_EQ(requests_.size(), 1u);
   EXPECT_EQ(requests_[0].page_size(), 2);
 }
 
 TEST_F(IppctlOutcomes, ArePrintedAsOneJsonObjectALine) {
-  const std::string json = Out({"sessions", "outcomes", "-o", "json"});
+  const std::string json = Out({"sessions", "outcomes", "-o", "ndjson"});
   EXPECT_EQ(std::count(json.begin(), json.end(), '\n'), 3);
   EXPECT_EQ(json.rfind("{\"request_id\":\"r-3\",\"merchant_id\":\"m-1\",", 0), 0u) << json;
   EXPECT_THAT(json, HasSubstr("\n{\"request_id\":\"r-2\","));
@@ -96,8 +96,10 @@ TEST_F(IppctlOutcomes, ArePrintedAsOneJsonObjectALine) {
 TEST_F(IppctlOutcomes, OfNoCreatesAreAHeaderAlone) {
   gateway_.outcomes.list = [](auto*, const auto&, auto*) { return grpc::Status::OK; };
   EXPECT_EQ(Out({"sessions", "outcomes"}),
-            "AGE  RPC  STATE  SESSION  REQUEST ID  CALLER  REASON\n");
-  EXPECT_EQ(Out({"sessions", "outcomes", "-o", "json"}), "");
+            "REQUEST ID  AGE  RPC  STATE  SESSION  CALLER  REASON\n");
+  EXPECT_EQ(Out({"sessions", "outcomes", "-o", "json"}), "{\"outcomes\":[]}\n");
+  EXPECT_EQ(Out({"sessions", "outcomes", "-o", "yaml"}), "outcomes: []\n");
+  EXPECT_EQ(Out({"sessions", "outcomes", "-o", "ndjson"}), "");
 }
 
 TEST_F(IppctlOutcomes, OfOneCreateAreShownInFull) {
@@ -120,7 +122,7 @@ TEST_F(IppctlOutcomes, OfOneCreateAreShownInFull) {
             "Caller        order-service\n"
             "Written down  2026-01-31T08:00:00Z\n"
             "State since   2026-01-31T08:00:01Z\n");
-  const std::string json = Out({"sessions", "outcomes", "--request-id", "r-1", "-o", "json"});
+  const std::string json = Out({"sessions", "outcomes", "--request-id", "r-1", "-o", "ndjson"});
   EXPECT_EQ(std::count(json.begin(), json.end(), '\n'), 1);
   EXPECT_EQ(json.rfind("{\"request_id\":\"r-1\",", 0), 0u) << json;
   EXPECT_THAT(requests_, IsEmpty());
@@ -148,7 +150,10 @@ TEST_F(IppctlOutcomes, ReportAnIdThatNobodyKnows) {
   const RunResult run = RunAt(gateway_.address(), {"sessions", "outcomes", "--request-id", "r-1"});
   EXPECT_EQ(run.exit_code, 4);
   EXPECT_EQ(run.out, "");
-  EXPECT_EQ(run.err, "ippctl: NOT_FOUND (CREATE_NOT_FOUND): no such create\n");
+  EXPECT_EQ(run.err,
+            "ippctl: NOT_FOUND (CREATE_NOT_FOUND): no such create\nretry: correct it first\n"
+            "what to do: no create with this id was sent in the last year: look at the id, and at "
+            "--merchant\n");
 }
 
 TEST_F(IppctlOutcomes, ReportAListThatBreaksOffAndPrintNoPartOfIt) {

@@ -76,6 +76,7 @@ TEST_F(IppctlWatch, ReconnectsAndRepeatsNoStep) {
   EXPECT_THAT(Out({"sessions", "watch", "s-1"}),
               MatchesRegex("[^ ]+  CREATED    250.00 SEK\n[^ ]+  FINALIZED  250.00 SEK\n"));
   EXPECT_EQ(err_,
+            "ippctl: ready, waiting for the next step\n"
             "ippctl: UNAVAILABLE: draining; again in 250ms\n"
             "ippctl: connected again\n"
             "ippctl: INTERNAL: reset; again in 250ms\n"
@@ -107,13 +108,16 @@ TEST_F(IppctlWatch, EndsWithAnErrorThatARetryCannotHeal) {
   };
   RunResult run = RunAt(gateway_.address(), {"sessions", "watch", "s-1"});
   EXPECT_EQ(run.exit_code, 1);
-  EXPECT_EQ(run.err, "ippctl: INTERNAL (UPSTREAM_CREDENTIALS): wrong key\n");
+  EXPECT_EQ(run.err,
+            "ippctl: INTERNAL (UPSTREAM_CREDENTIALS): wrong key\n"
+            "retry: after the operator has acted\n"
+            "what to do: the operator is to look at the gateway's API key for this merchant\n");
   gateway_.sessions.watch = [](const auto&, auto*) {
     return grpc::Status(grpc::StatusCode::NOT_FOUND, "no such session");
   };
   run = RunAt(gateway_.address(), {"sessions", "watch", "s-1"});
   EXPECT_EQ(run.exit_code, 4);
-  EXPECT_EQ(run.err, "ippctl: NOT_FOUND: no such session\n");
+  EXPECT_EQ(run.err, "ippctl: NOT_FOUND: no such session\nretry: correct it first\n");
 }
 
 TEST_F(IppctlWatch, EndsOnCtrlCWhileItWaits) {
@@ -136,7 +140,43 @@ TEST_F(IppctlWatch, EndsWithSuccessOnCtrlC) {
   };
   const RunResult run = RunAt(gateway_.address(), {"sessions", "watch", "s-1"}, "", &interrupt);
   EXPECT_EQ(run.exit_code, 0);
-  EXPECT_EQ(run.err, "");
+  // Whether a step was read before it ended is a matter of luck.
+  EXPECT_THAT(run.err, MatchesRegex("(ippctl: ready, waiting for the next step\n)?"));
+}
+
+TEST_F(IppctlWatch, ExitStatusSaysWhetherItWasPaid) {
+  v1::SessionStatus end = v1::SESSION_STATUS_FINALIZED;
+  gateway_.sessions.watch = [&end](const auto&, auto* writer) {
+    writer->Write(Step(end));
+    return grpc::Status::OK;
+  };
+  const auto exit_code = [&](std::vector<std::string> more) {
+    std::vector<std::string> args = {"sessions", "watch", "s-1"};
+    args.insert(args.end(), more.begin(), more.end());
+    return RunAt(gateway_.address(), args).exit_code;
+  };
+  EXPECT_EQ(exit_code({"--exit-status"}), 0);
+  for (const auto status :
+       {v1::SESSION_STATUS_CANCELLED, v1::SESSION_STATUS_EXPIRED, v1::SESSION_STATUS_FAILED}) {
+    end = status;
+    EXPECT_EQ(exit_code({"--exit-status"}), 8) << status;
+    EXPECT_EQ(exit_code({}), 0) << status;
+  }
+  end = v1::SESSION_STATUS_ACTIVE;  // ended before the session was
+  EXPECT_EQ(exit_code({"--exit-status"}), 7);
+}
+
+TEST_F(IppctlWatch, SaysThatItWaitsForASessionThatIsNotThereYet) {
+  gateway_.sessions.watch = [](const auto& request, auto* writer) {
+    EXPECT_GT(request.heartbeat_interval().seconds(), 0);
+    v1::WatchSessionResponse heartbeat;
+    heartbeat.set_heartbeat(true);
+    writer->Write(heartbeat);
+    writer->Write(Step(v1::SESSION_STATUS_FINALIZED));
+    return grpc::Status::OK;
+  };
+  Out({"sessions", "watch", "--request-id", "r-1"});
+  EXPECT_EQ(err_, "ippctl: ready, waiting for the session to be created\n");
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 constexpr char kSecret[] = "whsec_a2V5IG9uZQ==";
 constexpr char kSession[] = "3f1c2b7a-0a51-4b0e-9d39-1f0d9f0f6a11";
@@ -70,12 +71,13 @@ TEST_F(IppctlWebhooks, SendsEachEventAsTheUpstreamWould) {
   const RunResult run = Listen(server.port(), {});
   EXPECT_EQ(run.exit_code, 4);  // as the stream ended
   EXPECT_THAT(run.out, MatchesRegex("20[-0-9T:]+Z  ipp.session.finalized  [-0-9a-f]+  200  "
-                                    "[0-9]+ ms\n20.*200  [0-9]+ ms\n"));
+                                    "[0-9]+ ms.*\n20.*200  [0-9]+ ms.*\n"));
   EXPECT_EQ(run.err,
-            "ippctl: listening; Ctrl-C ends it\n"
+            "ippctl: listening: ready, waiting for events; Ctrl-C ends it\n"
             "last cursor: c-e-2\n"
             "ippctl: 2 delivered\n"
-            "ippctl: NOT_FOUND: over\n");
+            "ippctl: NOT_FOUND: over\n"
+            "retry: correct it first\n");
 
   ASSERT_EQ(server.requests().size(), 2u);
   const http::GateRequest request = server.requests()[0];
@@ -115,7 +117,7 @@ TEST_F(IppctlWebhooks, TriesAgainUntilItIsTakenAndKeepsTheOrder) {
   http::HttpGate server([&](const auto&, http::GatePeer& peer) {
     switch (++count) {
       case 1:
-        return (void)peer.Respond(500, "s3cret page");
+        return (void)peer.Respond(500, "no \x1b[31mdatabase\nTraceback");
       case 2:
         return (void)peer.Respond(302, "", "Location: /elsewhere\r\n");
       case 3:
@@ -132,11 +134,42 @@ TEST_F(IppctlWebhooks, TriesAgainUntilItIsTakenAndKeepsTheOrder) {
                                     "\"attempts\":4\\}\n"
                                     "\\{.*\"e-2\".*\"attempts\":1\\}\n"));
   const std::string of = std::string("ippctl: ipp.session.finalized of ") + kSession + ": ";
-  EXPECT_THAT(run.err, HasSubstr(of + "the answer was 500; again in 1ms\n" + of +
-                                 "the answer was 302; again in 2ms\n" + of +
+  EXPECT_THAT(run.err, HasSubstr(of + "the answer was 500: no \uFFFD[31mdatabase; again in 1ms\n" +
+                                 of + "the answer was 302; again in 2ms\n" + of +
                                  "the connection broke before the answer was there; again in "
                                  "4ms\n"));
-  EXPECT_THAT(run.out + run.err, Not(HasSubstr("s3cret")));
+}
+
+TEST_F(IppctlWebhooks, ShowsTheServersAnswerAndWithWideTheBody) {
+  Stream({EventAt("e-1")});
+  http::HttpGate server([](const auto&, http::GatePeer& peer) { peer.Respond(200, "thanks\n"); });
+  const RunResult run = Listen(server.port(), {"-o", "wide"});
+  EXPECT_THAT(run.out, MatchesRegex("20.*  200  [0-9]+ ms +thanks\n    \\{\"id\":\"e-1\".*\\}\n"));
+}
+
+TEST_F(IppctlWebhooks, OnlyPrintsWithoutAServer) {
+  for (int i = 0; i < 2; ++i) Stream({EventAt("e-1")});
+  RunResult run = RunAt(gateway_.address(), {"webhooks", "listen"});
+  EXPECT_THAT(run.out, MatchesRegex("[-0-9T:]+Z  ipp.session.finalized  [-0-9a-f]+\n"));
+  run = RunAt(gateway_.address(), {"webhooks", "listen", "-o", "json"});
+  EXPECT_THAT(run.out, StartsWith("{\"id\":\"e-1\","));
+}
+
+TEST_F(IppctlWebhooks, KeepsASecretOfItsOwn) {
+  for (int i = 0; i < 2; ++i) Stream({EventAt("e-1")});
+  http::HttpGate server;
+  const std::map<std::string, std::string> variables = {{"IPPCTL_ADDRESS", gateway_.address()},
+                                                        {"HOME", folder_ / "home"}};
+  const std::vector<std::string> args = {"webhooks", "listen", "--forward-to",
+                                         "http://localhost:" + std::to_string(server.port())};
+  const std::string path = folder_ / "home/.config/ippctl/webhook-secret";
+  EXPECT_THAT(RunIn(variables, args).err, HasSubstr("made a signing secret"));
+  EXPECT_THAT(RunIn(variables, args).err,
+              HasSubstr("ippctl: signing with the secret of " + path + "\n"));
+  const RunResult shown = RunIn(variables, {"webhooks", "secret"});
+  EXPECT_EQ(shown.out, folder_.Read("home/.config/ippctl/webhook-secret"));
+  EXPECT_THAT(shown.out, StartsWith("whsec_"));
+  ASSERT_EQ(server.requests().size(), 2u);
 }
 
 TEST_F(IppctlWebhooks, GivesUpWithTheCursorBeforeWhatWasNotTaken) {

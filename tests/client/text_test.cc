@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "client/ippctl/look.h"
+#include "client/ippctl/table.h"
+
 namespace ipp::ippctl {
 namespace {
 
@@ -29,7 +32,7 @@ TEST(IppctlDisplayWidth, CountsColumns) {
 }
 
 TEST(IppctlTable, AlignsByColumnsNotBytes) {
-  Table table({"NAME", "CITY"});
+  Table table(std::vector<std::string>{"NAME", "CITY"});
   table.Add({"Smörgås", "Malmö"});
   table.Add({"北京", ""});
   table.Add({"Till", "Lund"});
@@ -38,6 +41,57 @@ TEST(IppctlTable, AlignsByColumnsNotBytes) {
             "Smörgås  Malmö\n"
             "北京\n"
             "Till     Lund\n");
+}
+
+TEST(IppctlTable, FitsTheTerminalByCuttingTextAndThenLeavingColumnsOut) {
+  Table table(std::vector<Table::Heading>{{.text = "ID"},
+                                          {.text = "NAME", .shrinks = true},
+                                          {.text = "CITY", .drop = 1},
+                                          {.text = "LAND", .drop = 2}});
+  table.Add({"1234", "A long name, 北京", "Malmö", "SE"});
+  EXPECT_EQ(table.Render({.width = 200}),
+            "ID    NAME               CITY   LAND\n"
+            "1234  A long name, 北京  Malmö  SE\n");
+  EXPECT_EQ(table.Render({.width = 30}),
+            "ID    NAME         CITY   LAND\n"
+            "1234  A long nam…  Malmö  SE\n");
+  EXPECT_EQ(table.Render({.width = 20}),
+            "ID    NAME\n"
+            "1234  A long name, …\n");
+  EXPECT_EQ(table.Render({.width = 5}),
+            "ID    NAME\n"
+            "1234  A long …\n");
+}
+
+TEST(IppctlTable, PaintsHeadersAndStatusesOnATerminalOnly) {
+  Table table(std::vector<Table::Heading>{{.text = "ID"}, {.text = "STATUS", .painted = true}});
+  table.Add({"FAILED", "FAILED"});
+  EXPECT_EQ(table.Render({.color = true}),
+            "\x1b[1mID\x1b[0m      \x1b[1mSTATUS\x1b[0m\nFAILED  \x1b[31mFAILED\x1b[0m\n");
+  EXPECT_EQ(table.Render(), "ID      STATUS\nFAILED  FAILED\n");
+}
+
+TEST(IppctlShortened, EndsWithAnEllipsisAndKeepsWideCharactersWhole) {
+  EXPECT_EQ(Shortened("Malmö", 5), "Malmö");
+  EXPECT_EQ(Shortened("Malmö", 4), "Mal…");
+  EXPECT_EQ(Shortened("北京市", 4), "北…");
+  EXPECT_EQ(Shortened("abc", 0), "");
+}
+
+TEST(IppctlWrapped, BreaksAtSpacesAndKeepsParagraphsAndCode) {
+  EXPECT_EQ(Wrapped("one two three four", 9), "one two\nthree\nfour");
+  EXPECT_EQ(Wrapped("one two", 5, 2), "one\n  two");
+  EXPECT_EQ(Wrapped("a\nb\n\nc", 9), "a b\n\nc");
+  EXPECT_EQ(Wrapped("a\n  code  here\nb", 9), "a\n  code  here\nb");
+  EXPECT_EQ(Wrapped("averylongword b", 4), "averylongword\nb");
+}
+
+TEST(IppctlFormatTimestamp, SaysTheZone) {
+  google::protobuf::Timestamp time;
+  EXPECT_EQ(FormatTimestamp(time), "");
+  time.set_seconds(1'769'846'400);
+  EXPECT_EQ(FormatTimestamp(time), "2026-01-31T08:00:00Z");
+  EXPECT_EQ(FormatTimestamp(time, absl::FixedTimeZone(3600)), "2026-01-31T09:00:00+01:00");
 }
 
 TEST(IppctlProperties, LeavesOutWhatIsEmpty) {

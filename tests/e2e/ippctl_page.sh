@@ -15,7 +15,7 @@ fail() {
 
 start_simulator
 start_gateway
-export IPPCTL_ADDRESS=$GRPC HOME=$WORK/home PATH=$BUILD/client:$PATH
+export IPPCTL_ADDRESS=$GRPC IPPCTL_SIMULATOR=http://$SIM HOME=$WORK/home PATH=$BUILD/client:$PATH
 unset IPPCTL_CONFIG
 mkdir -p "$HOME/.config/ippctl" "$WORK/page"
 cd "$HOME"

@@ -58,7 +58,7 @@ for pid in "$tail" "$listen"; do
 done
 
 ids() { sed -n 's/.*"event_id":"\([^"]*\)".*/\1/p'; }
-ctl events list -o json | ids >"$WORK/log"
+ctl events list -o ndjson | ids >"$WORK/log"
 diff "$WORK/log" <(ids <"$WORK/tail.out") || fail "tail is not the log"
 diff "$WORK/log" <(grep -v ^listening "$WORK/received" | cut -d' ' -f1) || fail "the webhooks are not the log"
 [ "$(grep -c ' CREATED ' "$WORK/watch.out")" -eq 1 ] || fail "$(cat "$WORK/watch.out")"

@@ -10,7 +10,9 @@ cat <<TEXT
 simulator  http://$SIM, the clerk's phone: http://$SIM/_sim/terminal
 gateway    grpc $GRPC, webhooks http://$WEBHOOKS, admin http://$ADMIN
 
+  export IPPCTL_ADDRESS=$GRPC IPPCTL_SIMULATOR=http://$SIM
   $BUILD/client/ippctl simulate device --name "Till 1"
+  $BUILD/client/ippctl trigger paid
   $BUILD/client/ippctl events tail --from oldest
 
 Ctrl-C stops both. The gateway's log follows.

@@ -42,7 +42,7 @@ start_listen() {  # FLAGS...: sets LISTEN; returns when it listens
   await "$WORK/listen.err" '^ippctl: listening' "$LISTEN"
 }
 # Every event of the log that Kustom would announce, as "id session".
-log() { ctl events list --limit 1000 -o json | sed -n 's/.*"event_id":"\([^"]*\)".*"session_id":"\([^"]*\)".*/\1 \2/p'; }
+log() { ctl events list --limit 1000 -o ndjson | sed -n 's/.*"event_id":"\([^"]*\)".*"session_id":"\([^"]*\)".*/\1 \2/p'; }
 received() { cut -d' ' -f1,3 "$WORK/received"; }
 
 start_simulator

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "google/protobuf/timestamp.pb.h"
+
+namespace ipp::ippctl {
+
+// How text for a person looks in the terminal at hand.
+struct Look {
+  absl::TimeZone zone = absl::UTCTimeZone();
+  bool color = false;
+  int width = 0;  // columns of the terminal; 0: standard output is none, so nothing is cut to fit
+};
+
+enum class Paint { kNone, kBold, kDim, kGood, kBad, kOpen };
+
+// `text` between the terminal's sequences for that colour; `text` alone without `color`.
+std::string Painted(absl::string_view text, Paint paint, bool color);
+
+// The colour of a status or outcome in capitals: FINALIZED is good, FAILED bad, ACTIVE open.
+Paint PaintOf(absl::string_view word);
+
+// RFC 3339 in whole seconds: "2026-01-31T08:00:00Z" in UTC, else with the zone's offset. Empty for
+// a time that is not set.
+std::string FormatTimestamp(const google::protobuf::Timestamp& time,
+                            absl::TimeZone zone = absl::UTCTimeZone());
+
+}  // namespace ipp::ippctl
