@@ -243,7 +243,7 @@ function renderWebhooks() {
   } else if (view.receivers === 0) {
     note = "No receiver is set, so nothing is sent: PUT /_sim/webhooks, or --webhook-url.";
   } else if (["EXPIRED", "FAILED"].includes(item.session.status)) {
-    note = `No webhook tells of ${item.session.status}: whoever wants to know has to read the session.`;
+    note = `No webhook tells of ${item.session.status}: a shop that wants to know has to read the session.`;
   }
   setText($("webhooks-note"), note);
 }

@@ -60,11 +60,14 @@ INSTANTIATE_TEST_SUITE_P(
          "ippctl: SESSION_ID is empty\nSee ippctl sessions get --help\n"},
         {"Output",
          {"devices", "list", "-o", "xml"},
-         "ippctl: --output: 'xml' is not one of table, wide, json, ndjson, yaml, name, jsonpath=\n"
+         "ippctl: --output: 'xml' is not one of table, wide, json, ndjson, yaml, name, jsonpath=; "
+         "did "
+         "you mean yaml?\n"
          "See ippctl devices list --help\n"},
         {"JsonPath",
          {"devices", "list", "-o", "jsonpath={.devices[*].id"},
-         "ippctl: --output: a { has no }\nSee ippctl devices list --help\n"},
+         "{\"error\":{\"code\":\"USAGE\",\"message\":\"--output: a { has no "
+         "}\",\"exit_code\":2}}\n"},
         {"UsageErrorAsJson",
          {"devices", "get", "-o", "json"},
          "{\"error\":{\"code\":\"USAGE\",\"message\":\"DEVICE_ID is missing\",\"exit_code\":2}}\n"},

@@ -67,9 +67,9 @@ TEST(JsonPath, RefusesWhatItDoesNotUnderstand) {
 TEST(Document, YamlKeepsTheOrderAndTheTypes) {
   EXPECT_EQ(YamlOf(kJson),
             "rows:\n"
-            "  - id: a\n    n: 1\n    tags:\n      x.y: p q\n    on: true\n"
-            "  - id: b\n    n: -2\n    none: ~\n"
-            "  - id: c\n    n: 3\n    list:\n      - 1\n      - two\n"
+            "  - id: a\n    \"n\": 1\n    tags:\n      x.y: p q\n    \"on\": true\n"
+            "  - id: b\n    \"n\": -2\n    none: ~\n"
+            "  - id: c\n    \"n\": 3\n    list:\n      - 1\n      - two\n"
             "total: \"3\"\n");
 }
 

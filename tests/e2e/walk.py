@@ -45,7 +45,7 @@ TYPED = [
     ("build/dev/client/ippctl sessions create ", rf"^Session +(?P<SESSION>{UUID})$", ""),
     ("build/dev/client/ippctl simulate tap SESSION --outcome ", r"insufficient-funds", ""),
     ("build/dev/client/ippctl simulate tap SESSION", r"success", ""),
-    ("build/dev/client/ippctl sessions watch ", r"^\S+Z  FINALIZED ", ""),
+    ("build/dev/client/ippctl sessions watch ", r"^\S+  FINALIZED ", ""),
     ("build/dev/client/ippctl events tail ", r" FINALIZED ", "Ctrl-C"),
     ("PYTHON=/usr/bin/python3 tests/polyglot/stubs.sh python ", r"", ""),
     ("PYTHONPATH=build/stubs /usr/bin/python3 build/pay.py", rf"^SESSION_STATUS_FINALIZED {UUID}$", ""),
