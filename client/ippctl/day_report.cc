@@ -11,6 +11,7 @@
 #include "client/ippctl/fields.h"
 #include "client/ippctl/history_commands.h"
 #include "client/ippctl/paging.h"
+#include "client/ippctl/table.h"
 #include "client/ippctl/text.h"
 #include "kustom/ipp/v1/device.grpc.pb.h"
 #include "kustom/ipp/v1/report.grpc.pb.h"
@@ -86,14 +87,13 @@ void PrintCsv(const v1::GetDayReportResponse& report, const std::string& day, st
   }
 }
 
-void PrintTable(const v1::GetDayReportResponse& report, std::ostream& out) {
+std::string TextOf(const v1::GetDayReportResponse& report, const Look& look) {
   Properties properties;
   properties.Add("Merchant", report.merchant_id());
-  properties.Add("From", FormatTimestamp(report.starts_at()));
-  properties.Add("Before", FormatTimestamp(report.ends_at()));
-  properties.Add("As of", FormatTimestamp(report.as_of()));
+  properties.Add("From", FormatTimestamp(report.starts_at(), look.zone));
+  properties.Add("Before", FormatTimestamp(report.ends_at(), look.zone));
+  properties.Add("As of", FormatTimestamp(report.as_of(), look.zone));
   properties.Add("Creates unknown", absl::StrCat(report.creates_unknown()));
-  out << properties.Render() << "\n";
   Table table({"DEVICE", "CURRENCY", "PAID", "AMOUNT", "NO AMOUNT", "CANCELLED", "EXPIRED",
                "FAILED", "OPEN", "CORRECTED", "CORRECTED PAID", "WEBHOOK LOST"});
   for (const v1::DeviceDayTotal& device : report.devices()) {
@@ -101,7 +101,7 @@ void PrintTable(const v1::GetDayReportResponse& report, std::ostream& out) {
     for (const v1::DayTotal& total : device.totals()) table.Add(Row(name, total, false));
   }
   for (const v1::DayTotal& total : report.totals()) table.Add(Row("all", total, false));
-  out << table.Render();
+  return absl::StrCat(properties.Render(look), "\n", table.Render(look));
 }
 
 // The phones that are at the location now.
@@ -122,8 +122,8 @@ grpc::Status AddDevicesAt(Invocation& invocation, const std::string& location,
 
 int Day(Invocation& invocation) {
   const FlagValues& flags = invocation.flags();
-  if (flags.Has("csv") && invocation.json()) {
-    return invocation.Misused("--csv and --output json exclude each other");
+  if (flags.Has("csv") && invocation.machine()) {
+    return invocation.Misused("--csv and --output exclude each other");
   }
   v1::GetDayReportRequest request;
   request.set_time_zone(flags.Has("time-zone") ? flags.Text("time-zone") : ZoneOfMachine());
@@ -145,19 +145,19 @@ int Day(Invocation& invocation) {
   const grpc::Status status =
       invocation.Unary<Service>(&Service::Stub::GetDayReport, request, &report);
   if (!status.ok()) return invocation.Fail(status);
-  if (invocation.json()) {
-    invocation.PrintJson(report, false);
-  } else if (flags.Has("csv")) {
+  int code = kExitOk;
+  if (flags.Has("csv")) {
     PrintCsv(report, request.day(), invocation.out());
   } else {
-    PrintTable(report, invocation.out());
+    code = invocation.Show(
+        {.message = report, .text = TextOf(report, invocation.look()), .id = request.day()});
   }
   if (report.partial()) {
-    invocation.err() << "ippctl: a part of this day is no longer kept: the sums are too small; "
-                        "days are whole since "
-                     << FormatTimestamp(report.complete_since()) << "\n";
+    invocation.Note(absl::StrCat(
+        "a part of this day is no longer kept: the sums are too small; days are whole since ",
+        FormatTimestamp(report.complete_since(), invocation.look().zone)));
   }
-  return kExitOk;
+  return code;
 }
 
 }  // namespace
@@ -182,7 +182,8 @@ std::vector<Command> ReportCommands() {
        .examples = {"ippctl report day",
                     "ippctl report day --date 2026-11-29 --time-zone "
                     "Europe/Stockholm --csv"},
-       .run = Day},
+       .run = Day,
+       .kind = "report"},
   };
 }
 

@@ -7,6 +7,7 @@
 #include "client/ippctl/cursor_file.h"
 #include "client/ippctl/event_log.h"
 #include "client/ippctl/fields.h"
+#include "client/ippctl/history_commands.h"
 #include "client/ippctl/render.h"
 #include "client/ippctl/text.h"
 #include "ippclient/event_subscription.h"
@@ -209,6 +210,7 @@ std::vector<Command> EventCommands() {
     list.push_back(flag);
   }
   return {
+      ReceiveCommand(),
       {.group = "events",
        .name = "tail",
        .summary = "Follow the steps of every session, also over a broken connection",

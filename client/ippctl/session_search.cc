@@ -6,6 +6,7 @@
 #include "client/ippctl/history_commands.h"
 #include "client/ippctl/paging.h"
 #include "client/ippctl/render.h"
+#include "client/ippctl/table.h"
 #include "client/ippctl/text.h"
 #include "kustom/ipp/v1/session_history.grpc.pb.h"
 
@@ -57,26 +58,34 @@ int List(Invocation& invocation) {
                                                &v1::ListSessionsResponse::mutable_sessions,
                                                Wanted(invocation.flags()), &all);
   if (!status.ok()) return invocation.Fail(status);
-  if (invocation.json()) {
-    for (const v1::KnownSession& known : all.sessions()) invocation.PrintJson(known, true);
-  } else {
-    Table table({"CREATED", "SESSION", "STATUS", "AMOUNT", "REFERENCE", "DEVICE", "ORDER"});
-    for (const v1::KnownSession& known : all.sessions()) {
-      const v1::Session& session = known.session();
-      table.Add({FormatTimestamp(known.created_at()), session.session_id(), StatusText(session),
-                 Amount(session), session.merchant_reference1(), session.device_id(),
-                 session.order_id()});
-    }
-    invocation.out() << table.Render();
-  }
+  const int code = invocation.ShowList(all);
   if (all.indexing()) {
-    invocation.err() << "ippctl: the gateway still indexes sessions of an earlier release: some "
-                        "may be missing\n";
+    invocation.Note(
+        "the gateway still indexes sessions of an earlier release: some may be missing");
   }
-  if (!all.next_page_token().empty()) {
-    invocation.err() << "ippctl: there are older ones: raise --limit\n";
-  }
-  return kExitOk;
+  return code;
+}
+
+std::vector<Column> SessionColumns() {
+  using Row = v1::KnownSession;
+  return {
+      ColumnOf<Row>("CREATED",
+                    [](const Row& row, const Look& look) {
+                      return FormatTimestamp(row.created_at(), look.zone);
+                    }),
+      ColumnOf<Row>("SESSION", [](const Row& row) { return row.session().session_id(); },
+                    {.id = true}),
+      ColumnOf<Row>("STATUS", [](const Row& row) { return StatusText(row.session()); },
+                    {.painted = true}),
+      ColumnOf<Row>("AMOUNT", [](const Row& row) { return Amount(row.session()); }),
+      ColumnOf<Row>("REFERENCE", [](const Row& row) { return row.session().merchant_reference1(); },
+                    {.shrinks = true, .drop = 1}),
+      ColumnOf<Row>("DEVICE", [](const Row& row) { return row.session().device_id(); },
+                    {.drop = 2}),
+      ColumnOf<Row>("ORDER", [](const Row& row) { return row.session().order_id(); }, {.drop = 3}),
+      ColumnOf<Row>("MERCHANT", [](const Row& row) { return row.merchant_id(); }, {.wide = true}),
+      ColumnOf<Row>("REQUEST", [](const Row& row) { return row.request_id(); }, {.wide = true}),
+  };
 }
 
 std::string Outcome(const v1::CreateOutcome& create) {
@@ -85,8 +94,8 @@ std::string Outcome(const v1::CreateOutcome& create) {
   return text;
 }
 
-void AddEntry(const v1::SessionHistoryEntry& entry, Table* table) {
-  const std::string at = FormatTimestamp(entry.at());
+void AddEntry(const v1::SessionHistoryEntry& entry, const Look& look, Table* table) {
+  const std::string at = FormatTimestamp(entry.at(), look.zone);
   switch (entry.entry_case()) {
     case v1::SessionHistoryEntry::kCreateAsked:
       return table->Add({at, "create asked for", "by " + entry.create_asked().caller(),
@@ -112,7 +121,7 @@ void AddEntry(const v1::SessionHistoryEntry& entry, Table* table) {
   }
 }
 
-void ShowKnown(const v1::GetSessionHistoryResponse& history, std::ostream& out) {
+std::string TextOf(const v1::GetSessionHistoryResponse& history, const Look& look) {
   Properties properties;
   const v1::KnownSession& known = history.session();
   const v1::Session& session = known.session();
@@ -130,8 +139,10 @@ void ShowKnown(const v1::GetSessionHistoryResponse& history, std::ostream& out) 
     properties.Add("Create", Outcome(history.create()));
     properties.Add("Request id", history.create().request_id());
   }
-  properties.Add("Not found upstream since", FormatTimestamp(known.missing_since()));
-  out << properties.Render();
+  properties.Add("Not found upstream since", FormatTimestamp(known.missing_since(), look.zone));
+  Table table({"WHEN", "WHAT", "HOW", "DETAILS"});
+  for (const v1::SessionHistoryEntry& entry : history.entries()) AddEntry(entry, look, &table);
+  return absl::StrCat(properties.Render(look), "\n", table.Render(look));
 }
 
 int Explain(Invocation& invocation) {
@@ -150,19 +161,14 @@ int Explain(Invocation& invocation) {
   const grpc::Status status =
       invocation.Unary<Service>(&Service::Stub::GetSessionHistory, request, &history);
   if (!status.ok()) return invocation.Fail(status);
-  if (invocation.json()) {
-    invocation.PrintJson(history, false);
-    return kExitOk;
-  }
-  ShowKnown(history, invocation.out());
-  Table table({"WHEN", "WHAT", "HOW", "DETAILS"});
-  for (const v1::SessionHistoryEntry& entry : history.entries()) AddEntry(entry, &table);
-  invocation.out() << "\n" << table.Render();
+  const int code = invocation.Show({.message = history,
+                                    .text = TextOf(history, invocation.look()),
+                                    .id = history.session().session().session_id()});
   if (history.older_events_gone()) {
-    invocation.err() << "ippctl: events before these are no longer kept\n";
+    invocation.Note("events before these are no longer kept");
   }
-  if (history.truncated()) invocation.err() << "ippctl: there is more than fits into one answer\n";
-  return kExitOk;
+  if (history.truncated()) invocation.Note("there is more than fits into one answer");
+  return code;
 }
 
 Flag TimeFlag(const std::string& name, const std::string& help) {
@@ -204,12 +210,14 @@ std::vector<Command> SessionSearchCommands() {
                   "order of their\n"
                   "last change. A session that ended more than a week ago has only its id, status "
                   "and order\n"
-                  "left. JSON output is one KnownSession a line.",
+                  "left.",
        .examples = {"ippctl sessions list --reference 4711",
                     "ippctl sessions list --device 550e8400-e29b-41d4-a716-446655440000 --from "
                     "2026-11-29T13:00:00Z --before 2026-11-29T15:00:00Z",
                     "ippctl sessions list --status created --status active"},
-       .run = List},
+       .run = List,
+       .kind = "session",
+       .columns = SessionColumns()},
       {.group = "sessions",
        .name = "explain",
        .summary = "Show everything that is known of a session, in order",
@@ -219,7 +227,8 @@ std::vector<Command> SessionSearchCommands() {
                   "for a cancel.",
        .examples = {"ippctl sessions explain 7c2d4f0e-54a8-4b0e-8d39-1f0d9f0f6a11",
                     "ippctl sessions explain --request-id 3f1c2b7a-0a51-4b0e-9d39-1f0d9f0f6a11"},
-       .run = Explain},
+       .run = Explain,
+       .kind = "session"},
   };
 }
 

@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/strip.h"
 #include "kustom/ipp/v1/outcome.pb.h"
 #include "server/base/protobuf_time.h"
 #include "server/console/html.h"
@@ -23,14 +22,17 @@ std::string Time(absl::Time time) {
   return absl::FormatTime("%Y-%m-%d %H:%M:%SZ", time, absl::UTCTimeZone());
 }
 
-// "FINALIZED" of SESSION_STATUS_FINALIZED.
-std::string Status(v1::SessionStatus status) {
-  return std::string(absl::StripPrefix(v1::SessionStatus_Name(status), "SESSION_STATUS_"));
+// The name of an enum's value without its first `parts` words: the name of the enum.
+std::string Word(std::string name, int parts) {
+  for (; parts > 0; --parts) name.erase(0, name.find('_') + 1);
+  return name;
 }
 
+// "FINALIZED" of SESSION_STATUS_FINALIZED.
+std::string Status(v1::SessionStatus status) { return Word(v1::SessionStatus_Name(status), 2); }
+
 std::string StateName(store::IntentState state) {
-  return std::string(absl::StripPrefix(v1::CreateState_Name(static_cast<v1::CreateState>(state)),
-                                       "CREATE_STATE_"));
+  return Word(v1::CreateState_Name(static_cast<v1::CreateState>(state)), 2);
 }
 
 std::string SessionLink(const std::string& merchant_id, const std::string& session_id) {
@@ -146,11 +148,10 @@ std::vector<Step> StepsOf(const SessionHistory& history) {
     std::vector<std::string> said = {SourceName(event.source())};
     if (!event.order_id().empty()) said.push_back("order " + event.order_id());
     if (!event.failure_reason().empty()) said.push_back(event.failure_reason());
-    steps.push_back(
-        {row.recorded_at,
-         {Time(FromTimestamp(event.occurred_at())),
-          Cell(absl::StripPrefix(v1::SessionEventType_Name(event.type()), "SESSION_EVENT_TYPE_")),
-          Cell(absl::StrJoin(said, ", "))}});
+    steps.push_back({row.recorded_at,
+                     {Time(FromTimestamp(event.occurred_at())),
+                      Cell(Word(v1::SessionEventType_Name(event.type()), 3)),
+                      Cell(absl::StrJoin(said, ", "))}});
   }
   std::stable_sort(steps.begin(), steps.end(),
                    [](const Step& a, const Step& b) { return a.at < b.at; });
