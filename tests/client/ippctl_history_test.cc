@@ -32,7 +32,7 @@ TEST_F(IppctlHistory, ListsSessionsOverPages) {
     return grpc::Status::OK;
   };
   EXPECT_EQ(Out({"sessions", "list"}),
-            "CREATED               SESSION  STATUS     AMOUNT      REFERENCE       DEVICE  ORDER\n"
+            "CREATED               SESSION  STATUS     AMOUNT      REFERENCE  DEVICE  ORDER\n"
             "2026-11-29T13:05:00Z  s-2      ACTIVE     250.00 SEK  4711\uFFFD[31m  d-1\n"
             "2026-11-29T13:05:00Z  s-1      FINALIZED  250.00 SEK  4711\uFFFD[31m  d-1\n");
   EXPECT_EQ(err_, "");

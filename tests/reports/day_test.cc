@@ -1,5 +1,6 @@
 #include "server/reports/day.h"
 
+#include <ostream>
 #include <string>
 
 #include "gtest/gtest.h"
@@ -16,12 +17,14 @@ struct Row {
   int hours;
 };
 
+void PrintTo(const Row& row, std::ostream* out) { *out << row.name; }
+
 class DayTable : public testing::TestWithParam<Row> {};
 
 TEST_P(DayTable, IsFromMidnightToMidnight) {
   const auto day = DayOf(GetParam().day, GetParam().zone);
   ASSERT_TRUE(day.ok()) << day.status();
-  EXPECT_EQ(absl::FormatTime(absl::RFC3339_sec, day->starts_at, absl::UTCTimeZone()),
+  EXPECT_EQ(absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", day->starts_at, absl::UTCTimeZone()),
             GetParam().starts_at);
   EXPECT_EQ(day->ends_at - day->starts_at, absl::Hours(GetParam().hours));
   EXPECT_TRUE(day->Holds(day->starts_at));

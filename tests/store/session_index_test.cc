@@ -93,9 +93,12 @@ TEST_F(SqliteIndexTest, MigratesAStoreOfVersion10) {
   {
     const auto database = *SqliteDatabase::Open(directory_.File("gateway.db"));
     ASSERT_TRUE(MigrateSqlite(database.get(), SqliteMigrations().subspan(0, 10)).ok());
-    const absl::Status made = database->Execute(
+    // Of now: an old one would be removed.
+    const int64_t now = absl::ToUnixNanos(clock_.Now());
+    const absl::Status made = database->Execute(absl::StrCat(
         "INSERT INTO sessions (merchant_id, session_id, complete, open, created_at, updated_at, "
-        "checks, session) VALUES ('PM1', 's1', 1, 0, 5, 6, 0, x'0a027331220264311003')");
+        "checks, session) VALUES ('PM1', 's1', 1, 1, ",
+        now, ", ", now, ", 0, x'0a027331220264311003')"));
     ASSERT_TRUE(made.ok()) << made;
   }
   const auto store = Open(absl::Milliseconds(1));
