@@ -4,9 +4,17 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
+#include "server/store/sqlite/wal_buffer.h"
 
 namespace ipp::store {
 namespace {
+
+// SQLite counts the bytes of each allocation under one lock of the process, unless this is said
+// before its first use. Nothing here asks for those counts.
+void LeaveAllocationsUncounted() {
+  static const int once = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  static_cast<void>(once);
+}
 
 // How long a statement waits for a lock. Only a foreign program (a backup, the shell) can hold one.
 constexpr int kBusyTimeoutMs = 200;
@@ -90,8 +98,10 @@ void SqliteDatabase::Closer::operator()(sqlite3* database) const { sqlite3_close
 
 absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::string& path,
                                                                      int flags) {
+  LeaveAllocationsUncounted();
   sqlite3* handle = nullptr;
-  const int code = sqlite3_open_v2(path.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int code =
+      sqlite3_open_v2(path.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX, BufferedWalVfs());
   // SQLite returns a handle also after an error; it must be closed.
   std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(handle));
   if (code != SQLITE_OK) return ErrorOf(handle);
@@ -156,6 +166,13 @@ absl::StatusOr<SqliteStatement> SqliteDatabase::Prepare(absl::string_view sql) {
     return ErrorOf(database_.get());
   }
   return SqliteStatement(statement);
+}
+
+absl::Status SqliteDatabase::Run(absl::string_view sql, SqliteStatement* statement) {
+  if (*statement == nullptr) {
+    IPP_ASSIGN_OR_RETURN(*statement, Prepare(sql));
+  }
+  return SqliteQuery(*statement).Run();
 }
 
 absl::StatusOr<std::string> SqliteDatabase::ReadOne(absl::string_view sql) {

@@ -69,8 +69,8 @@ class SqliteDatabase {
   // Returns the first column of the first row.
   absl::StatusOr<std::string> ReadOne(absl::string_view sql);
   // BEGIN IMMEDIATE. After an OK, Rollback() ends the transaction unless Commit() succeeded.
-  absl::Status Begin() { return Execute("BEGIN IMMEDIATE"); }
-  absl::Status Commit() { return Execute("COMMIT"); }
+  absl::Status Begin() { return Run("BEGIN IMMEDIATE", &begin_); }
+  absl::Status Commit() { return Run("COMMIT", &commit_); }
   // No-op without a transaction: some errors have rolled back already.
   void Rollback();
   // Begin(), `body`, Commit(); rolls back when one of them fails.
@@ -87,9 +87,12 @@ class SqliteDatabase {
     void operator()(sqlite3* database) const;
   };
   explicit SqliteDatabase(sqlite3* database) : database_(database) {}
+  // Executes `sql`, which is prepared at the first time.
+  absl::Status Run(absl::string_view sql, SqliteStatement* statement);
   static absl::StatusOr<std::unique_ptr<SqliteDatabase>> Open(const std::string& path, int flags);
 
   std::unique_ptr<sqlite3, Closer> database_;
+  SqliteStatement begin_, commit_;
 };
 
 }  // namespace ipp::store

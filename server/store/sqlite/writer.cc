@@ -51,8 +51,9 @@ absl::Status SqliteWriter::Prepare() {
   const std::pair<SqliteStatement*, std::string> statements[] = {
       {&find_seen_, "SELECT 1 FROM seen WHERE key = ?"},
       {&add_seen_, "INSERT INTO seen (key, seen_at) VALUES (?, ?)"},
-      {&find_session_, absl::StrCat("SELECT ", kSessionColumns,
-                                    " FROM sessions WHERE merchant_id = ? AND session_id = ?")},
+      {&find_session_,
+       absl::StrCat("SELECT ", kSessionColumns,
+                    " FROM sessions WHERE merchant_id = ? AND session_id = ?")},
       {&put_session_,
        "INSERT INTO sessions (merchant_id, session_id, request_id, complete, open, created_at, "
        "updated_at, next_check_at, checks, session, held_event, traceparent, tracestate, trimmed, "
@@ -74,19 +75,17 @@ absl::Status SqliteWriter::Prepare() {
                                     " FROM sessions WHERE merchant_id = ? AND request_id = ?")},
       {&find_intent_, absl::StrCat("SELECT ", kIntentColumns,
                                    " FROM intents WHERE merchant_id = ? AND request_id = ?")},
-      {&put_intent_,
+      {&add_intent_,
        "INSERT INTO intents (id, merchant_id, request_id, rpc, caller, request, state, owner, "
        "under_way_until, settle_by, answer, session_id, created_at, updated_at, "
        "traceparent, tracestate, trimmed) "
-       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-       "ON CONFLICT (merchant_id, request_id) DO UPDATE SET rpc = excluded.rpc, "
-       "caller = excluded.caller, request = excluded.request, state = excluded.state, "
-       "owner = excluded.owner, under_way_until = excluded.under_way_until, "
-       "settle_by = excluded.settle_by, answer = excluded.answer, "
-       "session_id = excluded.session_id, created_at = excluded.created_at, "
-       "updated_at = excluded.updated_at, "
-       "traceparent = excluded.traceparent, tracestate = excluded.tracestate, "
-       "trimmed = excluded.trimmed"},
+       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+      // The same values; its keys stay.
+      {&update_intent_,
+       "UPDATE intents SET rpc = ?4, caller = ?5, request = ?6, state = ?7, owner = ?8, "
+       "under_way_until = ?9, settle_by = ?10, answer = ?11, session_id = ?12, created_at = ?13, "
+       "updated_at = ?14, traceparent = ?15, tracestate = ?16, trimmed = ?17 "
+       "WHERE id = ?1 AND merchant_id = ?2 AND request_id = ?3"},
       {&find_creating_,
        "SELECT request_id FROM intents WHERE merchant_id = ? AND state IN (1, 5) AND "
        "settle_by > ? AND rpc = 'CreateSession'"},
@@ -266,7 +265,14 @@ absl::Status SqliteWriter::Put(const AskedCancel& cancel) {
 }
 
 absl::Status SqliteWriter::Put(const IntentRecord& intent) {
-  SqliteQuery query(put_intent_);
+  if (intent.id <= last_intent_) {
+    SqliteQuery query(update_intent_);
+    query.Bind(intent.id);
+    BindIntent(query, intent);
+    IPP_RETURN_IF_ERROR(query.Run());
+    if (database_->changes() > 0) return absl::OkStatus();
+  }
+  SqliteQuery query(add_intent_);
   query.Bind(intent.id);
   BindIntent(query, intent);
   return query.Run();

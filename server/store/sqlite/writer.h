@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -65,8 +67,10 @@ class SqliteWriter final : public WriteBackend {
   absl::Status NoteUse(absl::Time now);
 
   const std::unique_ptr<SqliteDatabase> database_;
-  SqliteStatement find_seen_, add_seen_, find_session_, put_session_, add_event_;
-  SqliteStatement find_intent_, put_intent_, find_creating_, find_created_, orphans_;
+  SqliteStatement find_seen_, add_seen_, find_session_, put_session_;
+  SqliteStatement add_event_;
+  SqliteStatement find_intent_, add_intent_, update_intent_, find_creating_, find_created_,
+      orphans_;
   SqliteStatement due_, held_, put_off_;
   SqliteStatement old_events_, trim_events_, move_start_, trim_seen_, note_use_;
   SqliteStatement old_sessions_, old_intents_, trim_sessions_, trim_intents_;
