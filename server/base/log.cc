@@ -13,6 +13,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -72,18 +73,30 @@ Loggers& All() {
 }
 spdlog::logger& Logger() { return All().lines; }
 
+// What CHexEscape() leaves as it is.
+bool IsPlain(char c) {
+  return absl::ascii_isprint(static_cast<unsigned char>(c)) && c != '"' && c != '\'' && c != '\\';
+}
+
+// Quoted where needed, so that a value can neither end the line nor look like another key.
+void AppendTextValue(absl::string_view value, std::string* body) {
+  if (value.empty() || !std::all_of(value.begin(), value.end(), IsPlain)) {
+    absl::StrAppend(body, "\"", absl::CHexEscape(value), "\"");
+  } else if (absl::StrContains(value, ' ')) {
+    absl::StrAppend(body, "\"", value, "\"");
+  } else {
+    body->append(value.data(), value.size());
+  }
+}
+
 // The part of a line that follows time and level.
 std::string TextBody(absl::string_view message, LogFields fields) {
   // A message that comes from outside must not begin a new entry.
   const bool control = std::any_of(message.begin(), message.end(), absl::ascii_iscntrl);
   std::string body = control ? absl::CHexEscape(message) : std::string(message);
   for (const auto& [key, value] : fields) {
-    // Quoted where needed, so that a value can neither end the line nor look like another key.
-    const std::string escaped = absl::CHexEscape(value);
-    const bool quote =
-        escaped.empty() || escaped != value || escaped.find(' ') != std::string::npos;
-    absl::StrAppend(&body, body.empty() ? "" : " ", key, "=", quote ? "\"" : "", escaped,
-                    quote ? "\"" : "");
+    absl::StrAppend(&body, body.empty() ? "" : " ", key, "=");
+    AppendTextValue(value, &body);
   }
   return body;
 }

@@ -39,7 +39,7 @@ struct LogQueue::Shared {
   const size_t room;
   Mutex mutex;
   CondVar changed;
-  std::deque<Line> lines ABSL_GUARDED_BY(mutex);  // the first one is being written
+  std::deque<Line> lines ABSL_GUARDED_BY(mutex);  // the first ones are being written
   size_t bytes ABSL_GUARDED_BY(mutex) = 0;
   int64_t pushed ABSL_GUARDED_BY(mutex) = 0;
   int64_t done ABSL_GUARDED_BY(mutex) = 0;  // written or lost
@@ -61,43 +61,42 @@ struct LogQueue::Shared {
     MutexLock lock(&mutex);
     return stopping;
   }
-  // Writes the whole line. False if it was not written, or only in part.
-  bool Write(absl::string_view line);
-  bool WriteBytes(absl::string_view text, bool* began);
+  // Returns how many bytes were written: all, unless the file fails or the queue is to end.
+  size_t Write(absl::string_view text);
+  size_t WriteBytes(absl::string_view text);
   void WriteLossLine();
 };
 
-bool LogQueue::Shared::Write(absl::string_view line) {
-  bool began = false;
+size_t LogQueue::Shared::Write(absl::string_view text) {
   if (line_is_cut) {
-    if (!WriteBytes("\n", &began)) return false;
-    line_is_cut = began = false;
+    if (WriteBytes("\n") == 0) return 0;
+    line_is_cut = false;
   }
-  const bool whole = WriteBytes(line, &began);
-  line_is_cut = began && !whole;
-  return whole;
+  const size_t written = WriteBytes(text);
+  line_is_cut = written > 0 && text[written - 1] != '\n';
+  return written;
 }
 
-// Sets `*began` once a byte is written.
-bool LogQueue::Shared::WriteBytes(absl::string_view text, bool* began) {
-  while (!text.empty()) {
+size_t LogQueue::Shared::WriteBytes(absl::string_view text) {
+  size_t written = 0;
+  while (written < text.size()) {
     pollfd writable{fd, POLLOUT, 0};
     const int ready = poll(&writable, 1, kPollMs);
-    if (ready < 0 && errno != EINTR) return false;
+    if (ready < 0 && errno != EINTR) break;
     if (ready <= 0) {
-      if (Stopping()) return false;
+      if (Stopping()) break;
       continue;
     }
     // A pipe that has room takes this much without blocking.
-    const ssize_t took = write(fd, text.data(), std::min<size_t>(text.size(), PIPE_BUF));
+    const ssize_t took =
+        write(fd, text.data() + written, std::min<size_t>(text.size() - written, PIPE_BUF));
     if (took > 0) {
-      *began = true;
-      text.remove_prefix(static_cast<size_t>(took));
+      written += static_cast<size_t>(took);
     } else if (took == 0 || (errno != EINTR && errno != EAGAIN)) {
-      return false;
+      break;
     }
   }
-  return true;
+  return written;
 }
 
 // Says how many lines were lost since the last such line. No-op if none was lost.
@@ -110,7 +109,8 @@ void LogQueue::Shared::WriteLossLine() {
     audit_lines = lost_audit_lines - reported_audit_lines;
   }
   if (lines == 0 && audit_lines == 0) return;
-  if (!Write(loss_line(lines, audit_lines))) return;
+  const std::string line = loss_line(lines, audit_lines);
+  if (Write(line) < line.size()) return;
   MutexLock lock(&mutex);
   reported_lines += lines;
   reported_audit_lines += audit_lines;
@@ -119,6 +119,8 @@ void LogQueue::Shared::WriteLossLine() {
 void LogQueue::Shared::Run() {
   std::string text;
   while (true) {
+    text.clear();
+    size_t count = 0;
     {
       MutexLock lock(&mutex);
       while (lines.empty() && !stopping) changed.Wait(&mutex);
@@ -127,20 +129,28 @@ void LogQueue::Shared::Run() {
         changed.SignalAll();
         return;
       }
-      // Stays in the queue until it is written, since it takes up room until then.
-      text = lines.front().text;
+      // They stay in the queue until they are written, since they take up room until then. As many
+      // as a pipe takes at once.
+      while (count < lines.size() &&
+             (count == 0 || text.size() + lines[count].text.size() <= PIPE_BUF)) {
+        text += lines[count++].text;
+      }
     }
-    const bool written_whole = Write(text);
+    const size_t written = Write(text);
     {
       MutexLock lock(&mutex);
-      const Line& line = lines.front();
-      if (!written_whole) ++(line.kind == Kind::kAudit ? lost_audit_lines : lost_lines);
-      bytes -= line.text.size();
-      lines.pop_front();
-      ++done;
+      size_t end = 0;
+      for (; count > 0; --count) {
+        const Line& line = lines.front();
+        end += line.text.size();
+        if (end > written) ++(line.kind == Kind::kAudit ? lost_audit_lines : lost_lines);
+        bytes -= line.text.size();
+        lines.pop_front();
+        ++done;
+      }
       changed.SignalAll();
     }
-    if (written_whole) WriteLossLine();
+    if (written == text.size()) WriteLossLine();
   }
 }
 

@@ -22,7 +22,9 @@ bool IsCreating(const IntentRecord& intent, absl::Time now) {
 
 class Batch {
  public:
-  Batch(BatchReads reads, absl::Time now, bool alone) : reads_(std::move(reads)), alone_(alone) {
+  Batch(BatchReads reads, absl::Time now, size_t transactions)
+      : reads_(std::move(reads)), alone_(transactions == 1) {
+    writes_.committed.reserve(transactions);
     // Rounded to what the tables store, so that the next writer continues from exactly the same
     // time.
     writes_.recorded_at = KeptTime(std::max(now, reads_.last_recorded_at));
@@ -192,7 +194,7 @@ BatchKeys KeysOf(absl::Span<const Transaction* const> batch) {
 
 absl::StatusOr<BatchWrites> Decide(absl::Span<const Transaction* const> batch, BatchReads reads,
                                    absl::Time now) {
-  Batch decided(std::move(reads), now, batch.size() == 1);
+  Batch decided(std::move(reads), now, batch.size());
   for (const Transaction* transaction : batch) {
     if (absl::Status applied = decided.Apply(*transaction); !applied.ok()) return applied;
   }

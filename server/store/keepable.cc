@@ -14,6 +14,9 @@ namespace {
 
 // Protobuf serializes a string that is not UTF-8, but refuses to parse it.
 bool IsUtf8(absl::string_view text) {
+  unsigned char bits = 0;
+  for (const char c : text) bits |= static_cast<unsigned char>(c);
+  if (bits < 0x80) return true;  // ASCII, as nearly every id
   for (size_t i = 0; i < text.size();) {
     const auto byte = [&](size_t at) { return static_cast<unsigned char>(text[at]); };
     const unsigned char first = byte(i);

@@ -38,9 +38,16 @@ std::string PeerName(const tcp::socket& socket) {
                                 : absl::StrCat(address, ":", peer.port());
 }
 
-// RFC 9110 section 5.6.7: "Sun, 06 Nov 1994 08:49:37 GMT".
-std::string HttpDate(absl::Time time) {
-  return absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", time, absl::UTCTimeZone());
+// RFC 9110 section 5.6.7: "Sun, 06 Nov 1994 08:49:37 GMT". Written once a second, not for each
+// answer.
+const std::string& HttpDate(absl::Time time) {
+  thread_local absl::Time second = absl::InfinitePast();
+  thread_local std::string text;
+  if (const absl::Time now = absl::FromUnixSeconds(absl::ToUnixSeconds(time)); now != second) {
+    second = now;
+    text = absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", second, absl::UTCTimeZone());
+  }
+  return text;
 }
 
 bool IsToken(absl::string_view text) {

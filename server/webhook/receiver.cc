@@ -47,12 +47,12 @@ Answer Say(Result result, std::string text) {
 absl::StatusOr<std::set<std::string>> Signers(const Delivery& delivery,
                                               const std::vector<SigningKey>& keys, absl::Time now,
                                               absl::Duration tolerance) {
-  std::vector<absl::string_view> bytes;
-  bytes.reserve(keys.size());
-  for (const SigningKey& key : keys) bytes.push_back(key.key);
+  std::vector<const MacKey*> each;
+  each.reserve(keys.size());
+  for (const SigningKey& key : keys) each.push_back(&key.key);
   IPP_ASSIGN_OR_RETURN(const std::vector<size_t> found,
                        FindSigners({delivery.id, delivery.timestamp, delivery.signature},
-                                   delivery.body, bytes, now, tolerance));
+                                   delivery.body, each, now, tolerance));
   std::set<std::string> signers;
   for (const size_t i : found) signers.insert(keys[i].merchant_id);
   return signers;

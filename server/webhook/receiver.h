@@ -14,6 +14,7 @@
 #include "server/base/log_rate_limiter.h"
 #include "server/base/metrics.h"
 #include "server/sessions/session_recorder.h"
+#include "server/webhook/mac_key.h"
 
 namespace ipp::webhook {
 
@@ -34,7 +35,7 @@ struct Answer {
 // A key that may sign a merchant's webhooks.
 struct SigningKey {
   std::string merchant_id;
-  std::string key;  // decoded
+  MacKey key;  // of the decoded secret
 };
 using SigningKeys = std::shared_ptr<const std::vector<SigningKey>>;
 

@@ -2,8 +2,6 @@
 #include "server/base/encoding.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -24,17 +22,6 @@ constexpr char kVersionPrefix[] = "v1,";
 
 std::string Message(absl::string_view id, absl::string_view timestamp, absl::string_view body) {
   return absl::StrCat(id, ".", timestamp, ".", body);
-}
-
-std::string Mac(absl::string_view key, absl::string_view message) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-           reinterpret_cast<const unsigned char*>(message.data()), message.size(), digest,
-           &size) == nullptr) {
-    return "";
-  }
-  return {reinterpret_cast<const char*>(digest), size};
 }
 
 bool SameBytes(absl::string_view a, absl::string_view b) {
@@ -81,12 +68,13 @@ absl::StatusOr<std::string> DecodeSecret(absl::string_view secret) {
 
 std::string Sign(absl::string_view key, absl::string_view id, absl::string_view timestamp,
                  absl::string_view body) {
-  return absl::StrCat(kVersionPrefix, absl::Base64Escape(Mac(key, Message(id, timestamp, body))));
+  return absl::StrCat(kVersionPrefix,
+                      absl::Base64Escape(MacKey(key).Sign(Message(id, timestamp, body))));
 }
 
 absl::StatusOr<std::vector<size_t>> FindSigners(const SignedHeaders& headers,
                                                 absl::string_view body,
-                                                const std::vector<absl::string_view>& keys,
+                                                const std::vector<const MacKey*>& keys,
                                                 absl::Time now, absl::Duration tolerance) {
   if (headers.id.empty()) return absl::UnauthenticatedError("webhook-id is missing");
   if (headers.timestamp.empty()) return absl::UnauthenticatedError("webhook-timestamp is missing");
@@ -101,7 +89,7 @@ absl::StatusOr<std::vector<size_t>> FindSigners(const SignedHeaders& headers,
   const std::string message = Message(headers.id, headers.timestamp, body);
   std::vector<size_t> signers;
   for (size_t i = 0; i < keys.size(); ++i) {
-    const std::string expected = Mac(keys[i], message);
+    const std::string expected = keys[i]->Sign(message);
     const auto same = [&](const std::string& one) { return SameBytes(one, expected); };
     if (std::any_of(signatures.begin(), signatures.end(), same)) signers.push_back(i);
   }
@@ -112,7 +100,10 @@ absl::StatusOr<std::vector<size_t>> FindSigners(const SignedHeaders& headers,
 absl::Status Verify(const SignedHeaders& headers, absl::string_view body,
                     const std::vector<std::string>& keys, absl::Time now,
                     absl::Duration tolerance) {
-  return FindSigners(headers, body, {keys.begin(), keys.end()}, now, tolerance).status();
+  const std::vector<MacKey> prepared(keys.begin(), keys.end());
+  std::vector<const MacKey*> each;
+  for (const MacKey& key : prepared) each.push_back(&key);
+  return FindSigners(headers, body, each, now, tolerance).status();
 }
 
 }  // namespace ipp::webhook

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/webhook/mac_key.h"
 
 // The Standard Webhooks signature: HMAC-SHA256 over "<webhook-id>.<webhook-timestamp>.<raw body>".
 // Pure.
@@ -30,7 +31,7 @@ struct SignedHeaders {
 // `now` in either direction: the message says which check failed, and nothing about a key.
 absl::StatusOr<std::vector<size_t>> FindSigners(const SignedHeaders& headers,
                                                 absl::string_view body,
-                                                const std::vector<absl::string_view>& keys,
+                                                const std::vector<const MacKey*>& keys,
                                                 absl::Time now, absl::Duration tolerance);
 
 // OK if FindSigners finds a key; otherwise its error.

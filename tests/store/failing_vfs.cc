@@ -13,6 +13,7 @@ namespace {
 std::atomic<int> write_error{SQLITE_OK};
 std::atomic<int> sync_error{SQLITE_OK};
 std::atomic<int> sync_count{0};
+std::atomic<int> write_count{0};
 std::atomic<int> failure_count{0};
 
 // A copy of a method table with two entries replaced. First member: found again from a file.
@@ -27,7 +28,10 @@ const sqlite3_io_methods* OriginalOf(sqlite3_file* file) {
 
 int Write(sqlite3_file* file, const void* data, int size, sqlite3_int64 offset) {
   const int error = write_error;
-  if (error == SQLITE_OK) return OriginalOf(file)->xWrite(file, data, size, offset);
+  if (error == SQLITE_OK) {
+    ++write_count;
+    return OriginalOf(file)->xWrite(file, data, size, offset);
+  }
   ++failure_count;
   return error;
 }
@@ -83,6 +87,7 @@ void FailingVfs::Heal() {
   sync_error = SQLITE_OK;
 }
 int FailingVfs::failures() { return failure_count; }
+int FailingVfs::writes() { return write_count; }
 int FailingVfs::syncs() { return sync_count; }
 
 }  // namespace ipp::store::contract

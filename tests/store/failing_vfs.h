@@ -13,6 +13,8 @@ class FailingVfs {
   static void Heal();
   // Writes and syncs that were made to fail so far.
   static int failures();
+  // Successful writes so far.
+  static int writes();
   // Successful syncs so far: what each commit pays for.
   static int syncs();
 };
