@@ -130,11 +130,11 @@ void LogQueue::Shared::Run() {
         return;
       }
       // They stay in the queue until they are written, since they take up room until then. As many
-      // as a pipe takes at once.
-      while (count < lines.size() &&
-             (count == 0 || text.size() + lines[count].text.size() <= PIPE_BUF)) {
+      // as a pipe takes at once; one, if a loss is to be reported after it.
+      const bool loss = lost_lines > reported_lines || lost_audit_lines > reported_audit_lines;
+      do {
         text += lines[count++].text;
-      }
+      } while (!loss && count < lines.size() && text.size() + lines[count].text.size() <= PIPE_BUF);
     }
     const size_t written = Write(text);
     {
