@@ -115,6 +115,7 @@ void Connection::Close() {
   if (phase_ == Phase::kClosed) return;
   phase_ = Phase::kClosed;
   error_code ignored;
+  Disarm();
   deadline_.cancel(ignored);
   socket_.close(ignored);
   owner_->Closed(this);
@@ -329,18 +330,29 @@ void Connection::Discard() {
                           });
 }
 
+// A request sets several deadlines. A timer that ends before the new one stays as it is, and looks
+// again then; to set it anew each time costs a system call.
 void Connection::Arm(absl::Duration limit) {
   // At most a day: an infinite limit would overflow when added to the current time.
-  deadline_.expires_after(
-      absl::ToChronoNanoseconds(std::clamp(limit, absl::ZeroDuration(), absl::Hours(24))));
-  deadline_.async_wait([self = shared_from_this()](const error_code& error) {
-    // A wait that had already fired when it was replaced still arrives here, without an error.
-    if (error || self->deadline_.expiry() > std::chrono::steady_clock::now()) return;
-    self->OnDeadline();
-  });
+  due_ = std::chrono::steady_clock::now() +
+         absl::ToChronoNanoseconds(std::clamp(limit, absl::ZeroDuration(), absl::Hours(24)));
+  if (!waiting_ || due_ < deadline_.expiry()) Wait();
 }
 
-void Connection::Disarm() { deadline_.expires_at(std::chrono::steady_clock::time_point::max()); }
+void Connection::Disarm() { due_ = std::chrono::steady_clock::time_point::max(); }
+
+void Connection::Wait() {
+  waiting_ = true;
+  deadline_.expires_at(due_);
+  deadline_.async_wait([self = shared_from_this()](const error_code& error) {
+    const auto now = std::chrono::steady_clock::now();
+    // A wait that had already fired when it was replaced still arrives here, without an error.
+    if (error || self->deadline_.expiry() > now) return;
+    self->waiting_ = false;
+    if (self->due_ <= now) return self->OnDeadline();
+    if (self->due_ != std::chrono::steady_clock::time_point::max()) self->Wait();
+  });
+}
 
 void Connection::OnDeadline() {
   switch (phase_) {

@@ -7,6 +7,7 @@
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -80,13 +81,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Linger();
   void Discard();
 
-  void Arm(absl::Duration limit);
+  void Arm(absl::Duration limit);  // OnDeadline() runs then, unless it is armed anew or disarmed
   void Disarm();
+  void Wait();
   void OnDeadline();
 
   ConnectionOwner* const owner_;
   boost::asio::ip::tcp::socket socket_;
   boost::asio::steady_timer deadline_;
+  bool waiting_ = false;  // for deadline_
+  std::chrono::steady_clock::time_point due_ = std::chrono::steady_clock::time_point::max();
   std::string peer_;
   Phase phase_ = Phase::kIdle;
 
