@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -33,6 +34,30 @@ TEST(Signature, CoversBytesThatAreNoText) {
   EXPECT_FALSE(
       Verify({"id", "1790000000", signature}, body.substr(0, 4), {"k"}, kExampleTime, kTolerance)
           .ok());
+}
+
+// What one message leaves behind changes no later signature, of the key or of a copy.
+TEST(MacKey, SignsEachMessageAnew) {
+  const MacKey key("k");
+  const MacKey copy = key;
+  for (const char* body : {"one", "", "two", "one"}) {
+    const std::string expected = Sign("k", "id", "1", body);
+    const std::string message = absl::StrCat("id.1.", body);
+    for (const MacKey& each : {key, copy, MacKey("k")}) {
+      EXPECT_EQ(absl::StrCat("v1,", absl::Base64Escape(each.Sign(message))), expected);
+    }
+    EXPECT_NE(MacKey("other").Sign(message), key.Sign(message));
+  }
+}
+
+// RFC 4231, cases 2 and 6: a key that is shorter, and one that is longer, than SHA-256's block.
+TEST(MacKey, SignsAsTheStandardSays) {
+  EXPECT_EQ(absl::BytesToHexString(MacKey("Jefe").Sign("what do ya want for nothing?")),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  EXPECT_EQ(absl::BytesToHexString(MacKey(std::string(131, '\xaa'))
+                                       .Sign("Test Using Larger Than Block-Size Key - Hash Key "
+                                             "First")),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
 struct GoodRow {
