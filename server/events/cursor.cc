@@ -1,5 +1,7 @@
 #include "server/events/cursor.h"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 #include <vector>
 
@@ -22,16 +24,16 @@ constexpr int64_t kLastPosition = (int64_t{1} << 48) - 1;
 constexpr char kVersion1 = 1;
 constexpr size_t kBodySize1 = 1 + kLogSize + 8;
 
-void AppendBigEndian(uint64_t value, int bytes, std::string* out) {
-  for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) {
-    out->push_back(static_cast<char>(value >> shift & 0xff));
-  }
-}
-
 uint64_t ReadBigEndian(absl::string_view bytes) {
   uint64_t value = 0;
   for (const char c : bytes) value = value << 8 | static_cast<unsigned char>(c);
   return value;
+}
+
+// Returns the end of what was written.
+char* WriteBigEndian(uint64_t value, size_t bytes, char* out) {
+  for (size_t i = bytes; i > 0; --i) *out++ = static_cast<char>(value >> (i - 1) * 8 & 0xff);
+  return out;
 }
 
 // FNV-1a detects cursors that were mistyped or cut. A cursor grants no access, so it needs no
@@ -67,15 +69,16 @@ uint32_t ContentOf(const store::StoredEvent& event) {
   return bits == 0 ? 1 : bits;
 }
 
+// For each event that is read from the log, so without a string that grows byte by byte.
 std::string EncodeCursor(absl::string_view log_id, const LogPlace& place) {
-  std::string raw(1, kVersion);
-  raw += BytesOfHex(log_id);
-  raw.resize(1 + kLogSize);
-  AppendBigEndian(place.epoch, 2, &raw);
-  AppendBigEndian(static_cast<uint64_t>(place.position), 6, &raw);
-  AppendBigEndian(place.content, 3, &raw);
-  AppendBigEndian(Checksum(raw), kChecksumSize, &raw);
-  return absl::WebSafeBase64Escape(raw);
+  std::array<char, kBodySize + kChecksumSize> raw{kVersion};
+  const std::string log = BytesOfHex(log_id);
+  std::copy_n(log.data(), std::min(log.size(), kLogSize), raw.data() + 1);
+  char* end = WriteBigEndian(place.epoch, 2, raw.data() + 1 + kLogSize);
+  end = WriteBigEndian(static_cast<uint64_t>(place.position), 6, end);
+  end = WriteBigEndian(place.content, 3, end);
+  WriteBigEndian(Checksum({raw.data(), kBodySize}), kChecksumSize, end);
+  return absl::WebSafeBase64Escape({raw.data(), raw.size()});
 }
 
 absl::Status CursorForeign(absl::string_view field) {
