@@ -130,7 +130,8 @@ void CreateLedger::Reserve(Create create, absl::Time deadline, std::function<boo
 }
 
 void CreateLedger::Reserve(std::shared_ptr<Waiter> waiter) {
-  IntentRecord fresh;
+  const auto reserved = std::make_shared<IntentRecord>();
+  IntentRecord& fresh = *reserved;
   fresh.merchant_id = waiter->create.merchant_id;
   fresh.request_id = waiter->create.request_id;
   fresh.rpc = waiter->create.rpc;
@@ -148,13 +149,13 @@ void CreateLedger::Reserve(std::shared_ptr<Waiter> waiter) {
   transaction.merchant_id = fresh.merchant_id;
   transaction.request_id = fresh.request_id;
   transaction.ask_created = fresh.rpc == kCreateSession;
-  transaction.decide = [fresh](const store::Snapshot& snapshot) {
-    return DecideReservation(fresh, snapshot);
+  transaction.decide = [reserved](const store::Snapshot& snapshot) {
+    return DecideReservation(*reserved, snapshot);
   };
   store_->Commit(std::move(transaction),
-                 [this, waiter, fresh](absl::StatusOr<store::Committed> committed) mutable {
+                 [this, waiter, reserved](absl::StatusOr<store::Committed> committed) mutable {
                    if (!committed.ok()) {
-                     QueueRetry({clock_->Monotonic() + options_.settle, Release(fresh)});
+                     QueueRetry({clock_->Monotonic() + options_.settle, Release(*reserved)});
                      return std::move(waiter->done)(committed.status());
                    }
                    const std::string& rpc = waiter->create.rpc;
@@ -284,9 +285,10 @@ void CreateLedger::Run(PendingWrite kept, Written done) {
     MutexLock lock(&mutex_);
     ++busy_;
   }
-  const Write& write = kept.write;
-  write([this, kept, done = std::move(done)](const absl::Status& status) mutable {
-    if (!status.ok()) QueueRetry(std::move(kept));
+  // Shared: calling `write` may run the callback, and destroy it, before the call returns.
+  const auto shared = std::make_shared<PendingWrite>(std::move(kept));
+  shared->write([this, shared, done = std::move(done)](const absl::Status& status) mutable {
+    if (!status.ok()) QueueRetry(*shared);
     std::move(done)(status);
     MutexLock lock(&mutex_);
     --busy_;

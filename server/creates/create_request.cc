@@ -1,6 +1,7 @@
 #include "server/creates/create_request.h"
 
 #include <memory>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/descriptor.h"
@@ -75,9 +76,9 @@ absl::Status RefusalOf(const store::IntentRecord& create) {
                     .metadata = {{"outcome", "REJECTED"}, {"retry_safe", "true"}}});
 }
 
-std::string AnswerOf(const v1::Session& session) {
+std::string AnswerOf(v1::Session session) {
   v1::CreateSessionResponse answer;
-  *answer.mutable_session() = session;
+  *answer.mutable_session() = std::move(session);
   return answer.SerializeAsString();
 }
 

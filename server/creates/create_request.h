@@ -33,6 +33,6 @@ CreatePlace PlaceOf(const store::IntentRecord& create);
 absl::Status RefusalOf(const store::IntentRecord& create);
 
 // The serialized answer to a CreateSession that made this session.
-std::string AnswerOf(const kustom::ipp::v1::Session& session);
+std::string AnswerOf(kustom::ipp::v1::Session session);
 
 }  // namespace ipp::creates

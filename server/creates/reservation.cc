@@ -41,7 +41,7 @@ void AnswerForTombstone(const std::optional<store::SessionRecord>& created, Inte
     kustom::ipp::v1::Session session;
     session.set_session_id(known->session_id);
     if (created && created->session.session_id() == known->session_id) session = created->session;
-    known->answer = AnswerOf(session);
+    known->answer = AnswerOf(std::move(session));
   }
 }
 
@@ -81,7 +81,8 @@ store::Writes DecideReservation(const IntentRecord& fresh, const store::Snapshot
   }
   Reservation reservation{Reservation::kSend, fresh};
   if (known) reservation.known.created_at = known->created_at;
-  return {.intent = reservation.known, .decided = reservation};
+  IntentRecord written = reservation.known;
+  return {.intent = std::move(written), .decided = std::move(reservation)};
 }
 
 }  // namespace ipp::creates
