@@ -11,8 +11,10 @@ namespace ipp::webhook {
 // the work for a message of some hundred bytes. Thread-safe; copies share the prepared key.
 class MacKey {
  public:
-  MacKey(absl::string_view key);  // NOLINT(google-explicit-constructor): it stands for the text
-  MacKey(const std::string& key) : MacKey(absl::string_view(key)) {}  // NOLINT: likewise
+  // Implicit: a key is written as the text that it is.
+  MacKey(absl::string_view key);                                      // NOLINT
+  MacKey(const std::string& key) : MacKey(absl::string_view(key)) {}  // NOLINT
+  MacKey(const char* key) : MacKey(absl::string_view(key)) {}         // NOLINT
 
   // 32 bytes; empty, which equals no signature, if OpenSSL fails.
   std::string Sign(absl::string_view message) const;
