@@ -1,32 +1,48 @@
 #!/usr/bin/env bash
-# base.sh OUT.tar: the image's root file system but for the gateway, from Debian's packages, as this machine's apt gets
-# them. As root. The packages are unpacked and no more: no shell, no package manager, nothing that could run but the
-# gateway and ippctl. To look into a running one: kubectl debug.
+# base.sh OUT.tar [ARCHITECTURE]: the image's root file system but for the gateway, from the packages of Debian 13 with its
+# security updates; on any Debian. As root. The packages are unpacked and no more: no shell, no package manager, nothing
+# that could run but the gateway and ippctl. To look into a running one: kubectl debug. ARCHITECTURE is Debian's name
+# (amd64, arm64); nothing of it is run. OUT.releases names the archive's states that the packages are of.
+# The same packages give the same files; pack.py takes the times away.
 set -euo pipefail
+export LC_ALL=C
 out=$(realpath -m "$1")
+architecture=${2:-$(dpkg --print-architecture)}
+suite=trixie
 here=$(cd "$(dirname "$0")" && pwd)
 [ "$(id -u)" -eq 0 ] || { echo "base.sh: needs root, to make files that belong to root" >&2; exit 1; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-sources=/etc/apt/sources.list.d/debian.sources
-[ -f "$sources" ] || sources=/etc/apt/sources.list
-include=$(grep -v '^#' "$here/packages" | paste -sd,)
-# The caches are kept for the list of packages below.
-mmdebstrap --quiet --variant=extract --skip=cleanup/apt --include="$include" bookworm "$work/all" "$sources" 2>"$work/log" ||
-  { cat "$work/log" >&2; exit 1; }
+sources=$("$here/sources.sh" "$suite" "$work/apt")
+# Its files tell scanners which Debian this is.
+include=base-files,$(grep -v '^#' "$here/packages" | paste -sd,)
+# The caches are kept for the list of packages below, the lists for OUT.releases.
+mmdebstrap --quiet --variant=extract --architectures="$architecture" --skip=cleanup/apt --include="$include" \
+  ${IPP_DEBIAN_SNAPSHOT:+--aptopt='Acquire::Check-Valid-Until "false"'} \
+  "$suite" "$work/all" "$sources" 2>"$work/log" || { cat "$work/log" >&2; exit 1; }
 cd "$work/all"
 mkdir -p "$work/root"
-keep() { for path; do [ ! -e "$path" ] || cp -a --parents "$path" "$work/root/"; done; }
-libraries=usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || echo "$(uname -m)-linux-gnu")
-keep lib lib64 "$libraries" usr/share/grpc usr/share/zoneinfo etc/ld.so.conf.d etc/services etc/protocols \
-  etc/ssl/openssl.cnf usr/lib/ssl usr/share/doc/*/copyright
+keep() { for path; do [ ! -e "$path" ] && [ ! -L "$path" ] || cp -a --parents "$path" "$work/root/"; done; }
+libraries=usr/lib/$(dpkg-architecture -a"$architecture" -qDEB_HOST_MULTIARCH)
+keep lib lib64 usr/lib64 "$libraries" usr/lib/ld-linux* usr/share/grpc usr/share/zoneinfo etc/services etc/protocols \
+  etc/ssl/openssl.cnf usr/lib/ssl etc/os-release usr/lib/os-release etc/debian_version
+rm -rf "$work/root/usr/lib/ssl/misc" # scripts
 
-# What scanners read where there is no dpkg: a file a package.
+# The image's database of packages, which scanners read where there is no dpkg: a file for each package of which something
+# is here. Its copyright file says under which licences.
 mkdir -p "$work/root/var/lib/dpkg/status.d"
 for deb in var/cache/apt/archives/*.deb; do
-  dpkg-deb -f "$deb" Package Status Version Architecture Source Maintainer \
-    >"$work/root/var/lib/dpkg/status.d/$(dpkg-deb -f "$deb" Package)"
+  name=$(dpkg-deb -f "$deb" Package)
+  dpkg-deb --fsys-tarfile "$deb" | tar -t | sed -n 's,^\./,,; /^usr\/share\/doc\//d; /[^/]$/p' >"$work/files"
+  found=
+  while read -r path; do
+    [ ! -e "$work/root/$path" ] && [ ! -L "$work/root/$path" ] || { found=yes; break; }
+  done <"$work/files"
+  # Its certificates are put together below.
+  [ -n "$found" ] || [ "$name" = ca-certificates ] || continue
+  dpkg-deb -f "$deb" Package Version Architecture Source Maintainer Homepage >"$work/root/var/lib/dpkg/status.d/$name"
+  keep "usr/share/doc/$name/copyright"
 done
 
 cd "$work/root"
@@ -37,13 +53,15 @@ echo 'hosts: files dns' >etc/nsswitch.conf
 printf '%s\n' 'root:x:0:0:root:/:/usr/sbin/nologin' \
   'ipp-gateway:x:10001:10001::/var/lib/ipp-gateway:/usr/sbin/nologin' >etc/passwd
 printf '%s\n' 'root:x:0:' 'ipp-gateway:x:10001:' >etc/group
-echo '/usr/local/lib' >etc/ld.so.conf
-echo 'include /etc/ld.so.conf.d/*.conf' >>etc/ld.so.conf
-ldconfig -r . 2>/dev/null
-rm -rf var/cache/ldconfig
 # Where volumes go. A runtime with a read-only root file system cannot make them.
 mkdir -p etc/ipp-gateway run/secrets proc sys dev usr/local/bin
 install -d -m 1777 tmp
 install -d -o 10001 -g 10001 -m 0750 var/lib/ipp-gateway
 mkdir -p "$(dirname "$out")"
 tar --sort=name --numeric-owner --format=posix -cf "$out" .
+
+# SUITE, its date, and the digest of the signed list that all packages' digests hang on.
+cd "$work/all/var/lib/apt/lists"
+for list in *_InRelease; do
+  echo "$(sed -n 's/^Codename: //p' "$list") $(date -u -d "$(sed -n 's/^Date: //p' "$list")" +%Y-%m-%dT%H:%M:%SZ) $(sha256sum <"$list" | cut -c1-64)"
+done | sort >"${out%.tar}.releases"

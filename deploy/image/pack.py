@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""pack.py BASE.tar BIN_DIR OUT: an OCI image layout (a folder) and OUT.tar of it, from base.sh's root file system and
-the programs in BIN_DIR. The same input gives the same bytes, so an image's digest can be told from its parts. As root or
-not: nothing is unpacked.
+"""pack.py BASE.tar BIN_DIR OUT [--architecture A] [--version V] [--revision R] [--source URL] [--licenses L]: an OCI image
+layout (a folder) and OUT.tar of it, from base.sh's root file system and the programs in BIN_DIR. The same input gives the
+same bytes, so an image's digest can be told from its parts. As root or not: nothing is unpacked. All times are
+SOURCE_DATE_EPOCH. What the options say is in the manifest's annotations and the same in the labels; what is not given is
+left out. The last line of the output is the digest.
 
-https://github.com/opencontainers/image-spec/blob/main/image-layout.md
+https://github.com/opencontainers/image-spec/blob/main/image-layout.md, annotations.md
 """
+import argparse
 import gzip
 import hashlib
 import io
@@ -13,7 +16,6 @@ import os
 import pathlib
 import platform
 import shutil
-import sys
 import tarfile
 import time
 
@@ -63,18 +65,44 @@ def program_layer(folder):
     return out.getvalue()
 
 
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("base")
+    parser.add_argument("programs")
+    parser.add_argument("out")
+    parser.add_argument("--architecture", default=ARCHITECTURES.get(platform.machine()), choices=ARCHITECTURES.values())
+    for name in ("version", "revision", "source", "licenses"):
+        parser.add_argument(f"--{name}", default="")
+    return parser.parse_args()
+
+
+def annotations(options, made):
+    said = {
+        "created": made,
+        "title": "ipp-gateway",
+        "description": "A gRPC gateway to Kustom's In-Person Payments API",
+        "version": options.version,
+        "revision": options.revision,
+        "source": options.source,
+        "licenses": options.licenses,
+    }
+    return {f"org.opencontainers.image.{name}": value for name, value in said.items() if value}
+
+
 def main():
-    base, programs, folder = sys.argv[1:]
+    options = arguments()
+    folder = options.out
     layout = Layout(folder)
     layers, diff_ids = [], []
     # Two layers: the libraries change with Debian, the programs with us.
-    for content in (base_layer(base), program_layer(programs)):
+    for content in (base_layer(options.base), program_layer(options.programs)):
         diff_ids.append("sha256:" + hashlib.sha256(content).hexdigest())
         layers.append(layout.blob("application/vnd.oci.image.layer.v1.tar+gzip", gzip.compress(content, 6, mtime=0)))
     made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(TIME))
+    said = annotations(options, made)
     config = layout.document("application/vnd.oci.image.config.v1+json", {
         "created": made,
-        "architecture": ARCHITECTURES[platform.machine()],
+        "architecture": options.architecture,
         "os": "linux",
         "config": {
             "User": USER,
@@ -84,6 +112,7 @@ def main():
             "Cmd": ["--config", "/etc/ipp-gateway/gateway.yaml"],
             "Volumes": {"/var/lib/ipp-gateway": {}},
             "WorkingDir": "/",
+            "Labels": said,
         },
         "rootfs": {"type": "layers", "diff_ids": diff_ids},
         "history": [{"created": made, "created_by": name} for name in ("base.sh", "pack.py")],
@@ -93,7 +122,9 @@ def main():
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "config": config,
         "layers": layers,
+        "annotations": said,
     })
+    manifest["platform"] = {"architecture": options.architecture, "os": "linux"}
     manifest["annotations"] = {"org.opencontainers.image.ref.name": "latest"}
     (layout.folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [manifest]}))
     (layout.folder / "oci-layout").write_text(json.dumps({"imageLayoutVersion": "1.0.0"}))

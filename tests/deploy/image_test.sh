@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# image_test.sh BUILD_DIR BASE.tar: packs the image, has another program unpack it, and starts what is inside as the pods
-# of both overlays would: their configuration, user 10001, no privileges, a read-only root, and for `replicated` a real
-# PostgreSQL. In namespaces of its own, for mounts and for the network: the ports are the real ones. Needs root for that.
+# image_test.sh IMAGE: what deploy/image/build.sh made in the folder IMAGE. Another program unpacks the image, and what is
+# inside is started as the pods of both overlays would: their configuration, user 10001, no privileges, a read-only root,
+# and for `replicated` a real PostgreSQL. In namespaces of its own, for mounts and for the network: the ports are the real
+# ones. Then its bill of materials is held against it, and its parts are made again. `./dev image` runs this, as root.
 set -euo pipefail
-BUILD=$1 BASE=$2
+IMAGE=$(realpath "$1")
 HERE=$(cd "$(dirname "$0")" && pwd)
 fail() {
   echo "FAILED: $*" >&2
@@ -11,16 +12,14 @@ fail() {
   exit 1
 }
 [ "$(id -u)" -eq 0 ] || fail "needs root"
-[ -f "$BASE" ] || fail "$BASE is missing: \`./dev image\` makes it"
+[ -f "$IMAGE/ipp-gateway/index.json" ] || fail "$IMAGE/ipp-gateway is missing: \`./dev image\` makes it"
 
 outside() {
   WORK=$(mktemp -d)
   trap 'rm -rf "$WORK"' EXIT
-  mkdir -p "$WORK"/{programs,single,replicated,data,secrets/{kustom,callers,tls,database}}
-  cp "$BUILD/server/ipp-gateway" "$BUILD/client/ippctl" "$WORK/programs/"
-  strip "$WORK"/programs/*
-  digest=$("$HERE/../../deploy/image/pack.py" "$BASE" "$WORK/programs" "$WORK/image")
-  umoci unpack --image "$WORK/image:latest" "$WORK/bundle" >/dev/null || fail "umoci cannot unpack the image"
+  mkdir -p "$WORK"/{single,replicated,data,secrets/{kustom,callers,tls,database}}
+  umoci unpack --image "$IMAGE/ipp-gateway:latest" "$WORK/bundle" >/dev/null || fail "umoci cannot unpack the image"
+  /usr/bin/python3 "$HERE/sbom_check.py" "$IMAGE" "$WORK/bundle/rootfs" || fail "the bill of materials"
 
   for overlay in single replicated; do
     cp "$HERE/../../deploy/kubernetes/overlays/$overlay/gateway.yaml" "$WORK/$overlay/"
@@ -39,10 +38,31 @@ outside() {
   # mktemp's folder is root's alone; the gateway's user must get through.
   chmod 0755 "$WORK" "$WORK/bundle"
   export WORK
-  unshare --mount --net --pid --fork --kill-child --propagation private "$0" "$BUILD" "$BASE" inside
-  # For the suite's scan for secrets.
-  [ -z "${SUITE_LOGS:-}" ] || install -D -t "$SUITE_LOGS/image-$$" "$WORK"/{single,replicated}.log
-  echo "the image starts ($digest, $(du -h "$WORK/image.tar" | cut -f1))"
+  unshare --mount --net --pid --fork --kill-child --propagation private "$0" "$IMAGE" inside
+  ! grep -F -e kco_test_api_image -e c2lnbmluZyBrZXkgb2YgdGhlIHRlc3Q -e token-of-image -e password-of-image \
+    "$WORK"/{single,replicated}.log || fail "a secret is in the log"
+  echo "the image starts ($(du -h "$IMAGE/ipp-gateway.tar" | cut -f1))"
+  made_again
+  echo "the same packages give the same base"
+}
+
+# What is not of the compiler: the base of the same packages, twice. pack_test.py has the rest.
+made_again() {
+  local tries
+  for tries in 1 2 3; do
+    "$HERE/../../deploy/image/base.sh" "$WORK/one.tar"
+    "$HERE/../../deploy/image/base.sh" "$WORK/two.tar"
+    # The archive may have changed between.
+    ! cmp -s "$WORK/one.releases" "$WORK/two.releases" || break
+    [ "$tries" -lt 3 ] || fail "the archive changes all the time"
+  done
+  local again=()
+  for base in one two; do
+    mkdir -p "$WORK/$base.programs"
+    cp "$WORK/bundle/rootfs/usr/local/bin/ippctl" "$WORK/$base.programs/"
+    again+=("$(SOURCE_DATE_EPOCH=1 "$HERE/../../deploy/image/pack.py" "$WORK/$base.tar" "$WORK/$base.programs" "$WORK/again" | tail -n 1)")
+  done
+  [ "${again[0]}" = "${again[1]}" ] || fail "two images of the same packages: ${again[*]}"
 }
 
 start_postgres() {
@@ -96,7 +116,7 @@ check_one() {  # OVERLAY
   umount "$ROOT/etc/ipp-gateway"
 }
 
-if [ "${3:-}" != inside ]; then
+if [ "${2:-}" != inside ]; then
   outside
   exit
 fi

@@ -16,7 +16,7 @@ IMAGE = bed.DEPLOY / "image"
 DOCKERFILE = (bed.DEPLOY / "Dockerfile").read_text()
 
 
-def pack(folder, content, mtime):
+def pack(folder, content, mtime, *options):
     """An image of a base with one file and one program; its digest."""
     with tarfile.open(f"{folder}/base.tar", "w") as base:
         entry = tarfile.TarInfo("./etc/file")
@@ -25,7 +25,7 @@ def pack(folder, content, mtime):
     programs = pathlib.Path(folder, "programs")
     programs.mkdir(exist_ok=True)
     (programs / "ipp-gateway").write_bytes(b"a program")
-    done = bed.run(IMAGE / "pack.py", f"{folder}/base.tar", programs, f"{folder}/image")
+    done = bed.run(IMAGE / "pack.py", f"{folder}/base.tar", programs, f"{folder}/image", *options)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -38,6 +38,26 @@ class Pack(unittest.TestCase):
             self.assertNotEqual(first, pack(two, b"other", mtime=1))
             pack(two, b"content", mtime=2)
             self.assertEqual(pathlib.Path(f"{one}/image.tar").read_bytes(), pathlib.Path(f"{two}/image.tar").read_bytes())
+
+    def test_says_what_it_is_in_annotations_and_labels(self):
+        with tempfile.TemporaryDirectory() as folder:
+            pack(folder, b"content", 1, "--version", "1.2.3", "--revision", "abc", "--architecture", "arm64")
+            layout = pathlib.Path(folder, "image")
+            [listed] = json.loads((layout / "index.json").read_text())["manifests"]
+            self.assertEqual({"architecture": "arm64", "os": "linux"}, listed["platform"])
+            manifest = json.loads((layout / "blobs" / listed["digest"].replace(":", "/")).read_text())
+            config = json.loads((layout / "blobs" / manifest["config"]["digest"].replace(":", "/")).read_text())
+            said = {name.removeprefix("org.opencontainers.image."): value for name, value in manifest["annotations"].items()}
+            # What is not given is not there: no source, no licences.
+            self.assertEqual({"created", "title", "description", "version", "revision"}, said.keys())
+            self.assertEqual(("1970-01-01T00:00:00Z", "1.2.3", "abc"), (said["created"], said["version"], said["revision"]))
+            self.assertEqual(manifest["annotations"], config["config"]["Labels"])
+            self.assertEqual("arm64", config["architecture"])
+            pack(folder, b"content", 1, "--source", "https://example.com/x", "--licenses", "MIT")
+            [listed] = json.loads((layout / "index.json").read_text())["manifests"]
+            manifest = json.loads((layout / "blobs" / listed["digest"].replace(":", "/")).read_text())
+            self.assertEqual("https://example.com/x", manifest["annotations"]["org.opencontainers.image.source"])
+            self.assertEqual("MIT", manifest["annotations"]["org.opencontainers.image.licenses"])
 
     def test_names_every_part_by_its_digest_and_size(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -73,6 +93,17 @@ class Pack(unittest.TestCase):
         installs = re.findall(r"apt-get install -y --no-install-recommends \\\n(.*?)&&", DOCKERFILE, re.S)
         self.assertEqual(2, len(installs))
         self.assertEqual(listed, installs[1].replace("\\", " ").split())
+
+    def test_is_of_the_debian_of_the_dockerfile(self):
+        [suite] = re.findall(r"^suite=(\w+)$", (IMAGE / "base.sh").read_text(), re.M)
+        self.assertIn(f"run.sh {suite} ", (IMAGE / "build.sh").read_text())
+        [debian] = re.findall(r"^ARG DEBIAN=debian:(\d+)-slim$", DOCKERFILE, re.M)
+        self.assertEqual({"trixie": "13"}[suite], debian)
+        [version] = re.findall(r"^project\(ipp_gateway VERSION ([\d.]+)", (bed.ROOT / "CMakeLists.txt").read_text(), re.M)
+        self.assertIn(f"\nARG VERSION={version} ", DOCKERFILE)
+        # Both stages, with the security updates.
+        self.assertEqual(["${DEBIAN}"] * 2, re.findall(r"^FROM (\S+)", DOCKERFILE, re.M))
+        self.assertEqual(2, DOCKERFILE.count("apt-get update && apt-get upgrade -y && apt-get install -y"))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # tools.sh OUT: what the tests of deploy/ need beside Debian's packages. kustomize, the Prometheus operator's types and
-# the CRDs of the Gateway API from Go modules, the schemas of the Kubernetes API from a Python package, promtool out of
-# Debian's package prometheus, which is not installed: it would start a server. `./dev tools` runs it.
+# the CRDs of the Gateway API from Go modules, the schemas of the Kubernetes API and of CycloneDX from Python packages,
+# promtool out of Debian's package prometheus, which is not installed: it would start a server. `./dev tools` runs it.
 set -euo pipefail
 out=$(realpath -m "$1")
 cd "$(dirname "$0")"
@@ -31,7 +31,7 @@ done
 crds gateway.envoyproxy.io github.com/envoyproxy/gateway v1.6.0 charts/gateway-helm/crds/generated
 quietly /usr/bin/python3 -m pip download -q --disable-pip-version-check --no-deps --require-hashes -r requirements.txt \
   -d "$out/wheels"
-unzip -q "$out"/wheels/*.whl -d "$out/schemas"
+for wheel in "$out"/wheels/*.whl; do unzip -q "$wheel" -d "$out/schemas"; done
 [ "$(id -u)" -ne 0 ] || quietly apt-get update -qq
 cd "$out"
 quietly apt-get -o APT::Sandbox::User=root download -qq prometheus

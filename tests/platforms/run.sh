@@ -1,24 +1,22 @@
 #!/usr/bin/env bash
-# run.sh SUITE [COMMAND...]: makes a root file system of a Debian suite (trixie) in build/platforms/SUITE, puts what is
-# committed here into it, and runs COMMAND there (./dev shipped). Packages come as this machine's apt gets them. As root.
-# What COMMAND starts ends with it. Remove the folder to begin anew.
+# run.sh SUITE [COMMAND...]: makes a root file system of a Debian suite (trixie, sid) in build/platforms/SUITE, puts what is
+# committed here into it, and runs COMMAND there (./dev shipped). Packages come as this machine's apt gets them; those of a
+# root that is older than a day are brought up to date first. As root. What COMMAND starts ends with it. Remove the folder to
+# begin anew. IPP_DEBIAN_SNAPSHOT: deploy/image/sources.sh; such a root is in build/platforms/SUITE-SNAPSHOT.
 set -euo pipefail
 suite=$1
 shift
 [ $# -gt 0 ] || set -- ./dev shipped
 [ "$(id -u)" -eq 0 ] || { echo "run.sh: needs root, for a root file system" >&2; exit 1; }
 cd "$(dirname "$0")/../.."
-root=$PWD/build/platforms/$suite
+root=$PWD/build/platforms/$suite${IPP_DEBIAN_SNAPSHOT:+-$IPP_DEBIAN_SNAPSHOT}
 
 if [ ! -e "$root/made" ]; then
   rm -rf "$root"
   mkdir -p build/platforms
-  own=$(. /etc/os-release && echo "$VERSION_CODENAME")
-  machine=/etc/apt/sources.list.d/debian.sources
-  [ -f "$machine" ] || machine=/etc/apt/sources.list
-  sources=build/platforms/$suite.${machine##*.}
-  sed "s/\b$own\b/$suite/g" "$machine" >"$sources"
-  mmdebstrap --quiet --variant=apt --include=ca-certificates,git "$suite" "$root" "$sources" 2>"$root.log" ||
+  sources=$(deploy/image/sources.sh "$suite" "$root")
+  mmdebstrap --quiet --variant=apt --include=ca-certificates,git \
+    ${IPP_DEBIAN_SNAPSHOT:+--aptopt='Acquire::Check-Valid-Until "false"'} "$suite" "$root" "$sources" 2>"$root.log" ||
     { cat "$root.log" >&2; exit 1; }
   cp -r /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
   touch "$root/made"
@@ -28,12 +26,20 @@ cp /etc/resolv.conf "$root/etc/"
 git -C "$root/src" fetch -q "$PWD" HEAD
 git -C "$root/src" reset -q --hard FETCH_HEAD
 
-# shellcheck disable=SC2016
-exec unshare --mount --pid --fork --kill-child bash -c '
-  root=$1
-  shift
-  mount --rbind /dev "$root/dev"
-  mount -t proc proc "$root/proc"
-  mount -t sysfs sysfs "$root/sys"
-  exec env -i HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-    chroot "$root" bash -c "cd /src && exec \"\$@\"" bash "$@"' bash "$root" "$@"
+within() {
+  # shellcheck disable=SC2016
+  unshare --mount --pid --fork --kill-child bash -c '
+    root=$1
+    shift
+    mount --rbind /dev "$root/dev"
+    mount -t proc proc "$root/proc"
+    mount -t sysfs sysfs "$root/sys"
+    exec env -i HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+      chroot "$root" bash -c "cd /src && exec \"\$@\"" bash "$@"' bash "$root" "$@"
+}
+if [ -n "$(find "$root/made" -mtime +0)" ]; then
+  within bash -euc 'export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq && apt-get -y -qq dist-upgrade' >"$root.log" 2>&1 || { cat "$root.log" >&2; exit 1; }
+  touch "$root/made"
+fi
+within "$@"

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# sources.sh SUITE STEM: writes apt's sources for a Debian suite (trixie) to STEM.sources or STEM.list, and prints that
+# path. They are this machine's own with the suite's name put in, so mirrors and keys are the machine's.
+# IPP_DEBIAN_SNAPSHOT=20261129T000000Z in the environment: the archive as it was then, its security updates too, from
+# snapshot.debian.org; give apt Acquire::Check-Valid-Until=false with it.
+set -euo pipefail
+suite=$1
+machine=/etc/apt/sources.list.d/debian.sources
+[ -f "$machine" ] || machine=/etc/apt/sources.list
+out=$2.${machine##*.}
+own=$(. /etc/os-release && echo "$VERSION_CODENAME")
+mkdir -p "$(dirname "$out")"
+grep -v '^ *#' "$machine" | sed "s/\b$own\b/$suite/g" >"$out"
+if [ -n "${IPP_DEBIAN_SNAPSHOT:-}" ]; then
+  [[ $IPP_DEBIAN_SNAPSHOT =~ ^[0-9]{8}T[0-9]{6}Z$ ]] ||
+    { echo "sources.sh: IPP_DEBIAN_SNAPSHOT is like 20261129T000000Z" >&2; exit 1; }
+  sed -i -E "s,https?://[^ ]*/(debian|debian-security)/?( |\$),http://snapshot.debian.org/archive/\1/$IPP_DEBIAN_SNAPSHOT\2,g" "$out"
+fi
+# What is shipped has the suite's security updates, or is not built.
+grep -q "\b$suite-security\b" "$out" || [ "$suite" = sid ] ||
+  { echo "sources.sh: $machine has no $own-security, so $suite would come without its security updates" >&2; exit 1; }
+echo "$out"
