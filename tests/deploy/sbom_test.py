@@ -69,7 +69,8 @@ class Bill(unittest.TestCase):
                 (DEP5 + "GPL-2+\n", [{"id": "GPL-2.0-or-later"}]),
                 (DEP5 + "LGPL-2.1\n", [{"id": "LGPL-2.1-only"}]),
                 (DEP5 + "GPL-2+ with a twist\n", [{"name": "GPL-2+ with a twist"}]),
-                (DEP5 + "Expat\n\nFiles: x\nLicense: MIT\n text\n\nFiles: y\nLicense: Zlib\n", [{"id": "MIT"}, {"id": "Zlib"}]),
+                (DEP5 + "Expat\n\nFiles: x\nLicense: MIT\n text\n\nFiles: y\nLicense: Zlib\n\nFiles: z\nLicense: own\n",
+                 [{"id": "MIT"}, {"id": "Zlib"}, {"name": "own"}]),
                 # It may say "or any later version".
                 ("See /usr/share/common-licenses/GPL-3.\n", [{"name": "GPL-3"}]),
                 ("All rights reserved.\n", None)):

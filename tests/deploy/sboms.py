@@ -14,6 +14,12 @@ def _refuse(uri):
     raise AssertionError(f"a schema refers to {uri}, which is not at hand")
 
 
+def _additional_items(_, allowed, value, schema):
+    """`additionalItems`, as far as CycloneDX uses it; jsonschema's own (4.10) fails on what it wants to complain of."""
+    if allowed is False and isinstance(schema.get("items"), list) and isinstance(value, list) and len(value) > len(schema["items"]):
+        yield jsonschema.ValidationError("has too many items")
+
+
 def complaints(bom):
     """What CycloneDX 1.6 says is wrong, a line each. Nothing is fetched: the schemas that it refers to are beside it."""
     folder = bed.tool("schemas/cyclonedx/schema/_res")
@@ -24,7 +30,8 @@ def complaints(bom):
         warnings.simplefilter("ignore", DeprecationWarning)
         resolver = jsonschema.RefResolver(schema["$id"], schema, store={one["$id"]: one for one in others},
                                           handlers={"http": _refuse, "https": _refuse})
-        validator = jsonschema.Draft7Validator(schema, resolver=resolver, format_checker=jsonschema.FormatChecker())
+        strict = jsonschema.validators.extend(jsonschema.Draft7Validator, {"additionalItems": _additional_items})
+        validator = strict(schema, resolver=resolver, format_checker=jsonschema.FormatChecker())
         found = [f"{'/'.join(map(str, error.absolute_path))}: {error.message[:200]}" for error in validator.iter_errors(bom)]
     names = [one["bom-ref"] for one in everything(bom)]
     found += [f"two parts are called {name}" for name in sorted(set(names)) if names.count(name) > 1]
