@@ -35,7 +35,7 @@ ELSEWHERE = {
     "./dev faults": "faults.*", "./dev crash": "faults.*", "./dev polyglot": "polyglot.*", "./dev bench": "by hand",
     "./dev fuzz": "by hand; what it found is replayed by core_tests",
     "build/dev/client/ippctl webhooks listen ": "e2e.ippctl_page",
-    "docker build ": "deploy.image packs the same, without an engine", "kustomize build ": "deploy.kubernetes",
+    "docker build ": "./dev image packs the same, without an engine", "kustomize build ": "deploy.kubernetes",
 }
 # Beginnings of commands in their order, what they must print, and what becomes of those that go on.
 TYPED = [
