@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # sources.sh SUITE STEM: writes apt's sources for a Debian suite (trixie) to STEM.sources or STEM.list, and prints that
-# path. They are this machine's own with the suite's name put in, so mirrors and keys are the machine's.
+# path. They are this machine's own with the suite's name put in, so mirrors and keys are the machine's. sid comes with
+# experimental, and has no suites of updates.
 # IPP_DEBIAN_SNAPSHOT=20261129T000000Z in the environment: the archive as it was then, its security updates too, from
 # snapshot.debian.org; give apt Acquire::Check-Valid-Until=false with it.
 set -euo pipefail
@@ -11,6 +12,12 @@ out=$2.${machine##*.}
 own=$(. /etc/os-release && echo "$VERSION_CODENAME")
 mkdir -p "$(dirname "$out")"
 grep -v '^ *#' "$machine" | sed "s/\b$own\b/$suite/g" >"$out"
+if [ "$suite" = sid ]; then
+  # A stanza or a line of the updates goes; of the rest the names of suites become the two.
+  sed -i -E '/^(deb|deb-src) .*sid-/d; s/^(deb .*) sid (.*)/\1 sid \2\n\1 experimental \2/' "$out"
+  awk -v RS= '!/sid-security/ { gsub(/sid( sid-[a-z]+)+/, "sid experimental"); print $0 "\n" }' "$out" >"$out.sid"
+  mv "$out.sid" "$out"
+fi
 if [ -n "${IPP_DEBIAN_SNAPSHOT:-}" ]; then
   [[ $IPP_DEBIAN_SNAPSHOT =~ ^[0-9]{8}T[0-9]{6}Z$ ]] ||
     { echo "sources.sh: IPP_DEBIAN_SNAPSHOT is like 20261129T000000Z" >&2; exit 1; }

@@ -2,7 +2,7 @@
 # run.sh SUITE [COMMAND...]: makes a root file system of a Debian suite (trixie, sid) in build/platforms/SUITE, puts what is
 # committed here into it, and runs COMMAND there (./dev shipped). Packages come as this machine's apt gets them; those of a
 # root that is older than a day are brought up to date first. As root. What COMMAND starts ends with it. Remove the folder to
-# begin anew. IPP_DEBIAN_SNAPSHOT: deploy/image/sources.sh; such a root is in build/platforms/SUITE-SNAPSHOT.
+# begin anew. sid takes gRPC, Protobuf and Abseil from experimental. IPP_DEBIAN_SNAPSHOT: deploy/image/sources.sh; such a root is in build/platforms/SUITE-SNAPSHOT.
 set -euo pipefail
 suite=$1
 shift
@@ -15,10 +15,16 @@ if [ ! -e "$root/made" ]; then
   rm -rf "$root"
   mkdir -p build/platforms
   sources=$(deploy/image/sources.sh "$suite" "$root")
-  mmdebstrap --quiet --variant=apt --include=ca-certificates,git \
-    ${IPP_DEBIAN_SNAPSHOT:+--aptopt='Acquire::Check-Valid-Until "false"'} "$suite" "$root" "$sources" 2>"$root.log" ||
+  options=()
+  # Of a day in the past, as a list of experimental may be.
+  [ -z "${IPP_DEBIAN_SNAPSHOT:-}" ] && [ "$suite" != sid ] || options+=(--aptopt='Acquire::Check-Valid-Until "false"')
+  mmdebstrap --quiet --variant=apt --include=ca-certificates,git "${options[@]}" "$suite" "$root" "$sources" 2>"$root.log" ||
     { cat "$root.log" >&2; exit 1; }
   cp -r /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
+  if [ "$suite" = sid ]; then
+    printf '%s\n' 'Package: src:grpc src:protobuf src:abseil' 'Pin: release a=experimental' 'Pin-Priority: 990' \
+      >"$root/etc/apt/preferences.d/experimental"
+  fi
   touch "$root/made"
 fi
 cp /etc/resolv.conf "$root/etc/"
