@@ -9,6 +9,7 @@ suite=$1
 machine=/etc/apt/sources.list.d/debian.sources
 [ -f "$machine" ] || machine=/etc/apt/sources.list
 out=$2.${machine##*.}
+[ "$(. /etc/os-release && echo "$ID")" = debian ] || { echo "sources.sh: this machine is no Debian" >&2; exit 1; }
 own=$(. /etc/os-release && echo "$VERSION_CODENAME")
 mkdir -p "$(dirname "$out")"
 grep -v '^ *#' "$machine" | sed "s/\b$own\b/$suite/g" >"$out"
