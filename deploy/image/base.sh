@@ -63,5 +63,7 @@ tar --sort=name --numeric-owner --format=posix -cf "$out" .
 # SUITE, its date, and the digest of the signed list that all packages' digests hang on.
 cd "$work/all/var/lib/apt/lists"
 for list in *_InRelease; do
-  echo "$(sed -n 's/^Codename: //p' "$list") $(date -u -d "$(sed -n 's/^Date: //p' "$list")" +%Y-%m-%dT%H:%M:%SZ) $(sha256sum <"$list" | cut -c1-64)"
+  codename=$(sed -n 's/^Codename: //p' "$list")
+  made=$(date -u -d "$(sed -n 's/^Date: //p' "$list")" +%Y-%m-%dT%H:%M:%SZ)
+  echo "$codename $made $(sha256sum <"$list" | cut -c1-64)"
 done | sort >"${out%.tar}.releases"
