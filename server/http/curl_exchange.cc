@@ -32,6 +32,13 @@ int OnSocket(void*, curl_socket_t fd, curlsocktype) {
   return CURL_SOCKOPT_OK;
 }
 
+// Newer libcurl (seen with 8.14; 7.88 does not) parks a request that waits for a connection until
+// that one turns out to be HTTP/2, or has its first answer: over HTTP/1.1, behind a slow answer.
+bool ParksBehindHttp1() {
+  static const bool parks = curl_version_info(CURLVERSION_NOW)->version_num >= 0x080000;
+  return parks;
+}
+
 }  // namespace
 
 CurlExchange::CurlExchange(const CurlShared& shared, SteadyTime* earliest_due)
@@ -61,12 +68,9 @@ void CurlExchange::SetUp() {
   set(CURLOPT_FOLLOWLOCATION, 0L);
   set(CURLOPT_USERAGENT, options.user_agent.c_str());
 
-  // PIPEWAIT: wait for a connection that is being opened rather than open one per request. Without
-  // TLS there is no HTTP/2 to wait for (and reuse with prior knowledge is broken before libcurl
-  // 8.0.0).
+  // Without TLS there is no HTTP/2 (reuse with prior knowledge is broken before libcurl 8.0.0).
   set(CURLOPT_HTTP_VERSION,
       static_cast<long>(shared_.tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
-  set(CURLOPT_PIPEWAIT, shared_.tls ? 1L : 0L);
   set(CURLOPT_SSL_VERIFYPEER, 1L);
   set(CURLOPT_SSL_VERIFYHOST, 2L);
   set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
@@ -114,6 +118,11 @@ absl::Status CurlExchange::Begin(std::shared_ptr<CurlCall> call) {
   SetMethod(request);
   url_.assign(shared_.options.base_url).append(request.target);
   curl_easy_setopt(easy_, CURLOPT_URL, url_.c_str());
+  // Wait for a connection that is being opened rather than open one per request, if it is likely to
+  // take more than one. The limit of connections holds in any case.
+  const bool wait =
+      shared_.tls && (shared_.multiplexed.load(std::memory_order_relaxed) || !ParksBehindHttp1());
+  curl_easy_setopt(easy_, CURLOPT_PIPEWAIT, wait ? 1L : 0L);
   return SetHeaders(request);
 }
 
