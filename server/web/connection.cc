@@ -116,7 +116,7 @@ void Connection::Close() {
   phase_ = Phase::kClosed;
   error_code ignored;
   Disarm();
-  deadline_.cancel(ignored);
+  deadline_.cancel();
   socket_.close(ignored);
   owner_->Closed(this);
 }

@@ -226,7 +226,7 @@ class Listener final : public WebListener, public ConnectionOwner {
   void StopAccepting() {
     error_code ignored;
     acceptor_.close(ignored);
-    pause_.cancel(ignored);
+    pause_.cancel();
   }
 
   void BeginDrain() {
