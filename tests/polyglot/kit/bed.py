@@ -20,11 +20,12 @@ BOTH = [{"name": "order", "token": "token-of-full", "tls_san": [ORDER], "permiss
 
 
 class Road:
-    """A TCP way to an address. `cut` resets every connection on it; a closed road resets new ones as well."""
+    """A TCP way to an address. `cut` resets every connection on it; a closed road resets new ones as well. `freeze` loses
+    what is sent on every connection that there is, from now on, and no end says so; new ones work."""
 
     def __init__(self, address):
         self.port_behind, self.open = ipp_kit.port_of(address), True
-        self.pairs, self.lock = [], threading.Lock()
+        self.pairs, self.frozen, self.lock = [], set(), threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -39,6 +40,11 @@ class Road:
         if not count:
             raise RuntimeError("there was no connection to cut")
         return count
+
+    def freeze(self):
+        with self.lock:
+            self.frozen |= {end for pair in self.pairs for end in pair}
+            self.pairs = []
 
     def close(self):
         self.open = False
@@ -78,11 +84,14 @@ class Road:
     def _carry(self, source, sink):
         try:
             while data := source.recv(65536):
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
+                if source not in self.frozen:
+                    sink.sendall(data)
+            if source not in self.frozen:
+                sink.shutdown(socket.SHUT_WR)
         except OSError:
-            self._reset(source)
-            self._reset(sink)
+            if source not in self.frozen:
+                self._reset(source)
+                self._reset(sink)
 
 
 @contextlib.contextmanager
