@@ -20,6 +20,9 @@ extern char** environ;
 namespace ipp::ippctl {
 namespace {
 
+// How long a command that is ended has to clean up.
+constexpr absl::Duration kGrace = absl::Seconds(5);
+
 absl::Status Trouble(const char* what) {
   return absl::UnavailableError(absl::StrCat("cannot ", what, ": ", std::strerror(errno)));
 }
@@ -72,8 +75,20 @@ absl::StatusOr<HandlerProcess> HandlerProcess::Start(
   std::vector<char*> entries;
   for (std::string& entry : environment) entries.push_back(entry.data());
   entries.push_back(nullptr);
+  // This program blocks the signals that it waits for; the command gets them as usual.
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t none, as_usual;
+  sigemptyset(&none);
+  sigemptyset(&as_usual);
+  sigaddset(&as_usual, SIGPIPE);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &as_usual);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   pid_t pid = -1;
-  const int failed = posix_spawn(&pid, shell.c_str(), &actions, nullptr, arguments, entries.data());
+  const int failed =
+      posix_spawn(&pid, shell.c_str(), &actions, &attributes, arguments, entries.data());
+  posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   close(*file);
   if (failed != 0) {
@@ -89,7 +104,9 @@ absl::StatusOr<HandlerProcess> HandlerProcess::Start(
 HandlerProcess::~HandlerProcess() {
   if (pid_ > 0) {
     kill(pid_, SIGTERM);
-    while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+    if (!WaitFor(kGrace)) {
+      kill(pid_, SIGKILL);
+      WaitFor(absl::InfiniteDuration());
     }
   }
   if (descriptor_ >= 0) close(descriptor_);
@@ -98,7 +115,9 @@ HandlerProcess::~HandlerProcess() {
 bool HandlerProcess::WaitFor(absl::Duration limit) {
   if (pid_ < 0) return true;
   pollfd end = {.fd = descriptor_, .events = POLLIN, .revents = 0};
-  if (poll(&end, 1, static_cast<int>(absl::ToInt64Milliseconds(limit))) <= 0) return false;
+  const int milliseconds =
+      limit == absl::InfiniteDuration() ? -1 : static_cast<int>(absl::ToInt64Milliseconds(limit));
+  if (poll(&end, 1, milliseconds) <= 0) return false;
   int status = 0;
   while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
   }
