@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/faults/consumers/consumer_process.h"
+#include "tests/faults/consumers/consumers_run.h"
 #include "tests/faults/crash_run.h"
 #include "tests/faults/options.h"
 #include "tests/faults/report.h"
@@ -60,10 +62,12 @@ int Run(const RunOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto options = ipp::faults::ParseOptions({argv + 1, argv + argc});
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (ipp::faults::AreForConsumer(arguments)) return ipp::faults::ConsumerMain(arguments);
+  const auto options = ipp::faults::ParseOptions(arguments);
   if (!options.ok()) {
     std::fprintf(stderr, "%s\n", std::string(options.status().message()).c_str());
     return 2;
   }
-  return Run(*options);
+  return options->consumers > 0 ? ipp::faults::RunConsumers(*options) : Run(*options);
 }

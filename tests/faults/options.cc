@@ -9,6 +9,7 @@ namespace ipp::faults {
 std::string RunOptions::CommandLine(uint64_t from_seed, int for_rounds) const {
   return absl::StrCat("./dev crash --rounds ", for_rounds, " --seed ", from_seed, " --sessions ",
                       sessions, " --store ", store, " --gateways ", gateways, " --kill ", kill,
+                      consumers == 0 ? "" : absl::StrCat(" --consumers ", consumers),
                       dialect == "none" ? "" : absl::StrCat(" --dialect ", dialect),
                       clock == ClockTrouble::kNone ? "" : absl::StrCat(" --clock ", NameOf(clock)));
 }
@@ -31,6 +32,9 @@ absl::StatusOr<RunOptions> ParseOptions(const std::vector<std::string>& argument
   app.add_option("--kill", options.kill)
       ->check(CLI::IsMember({"gateway", "database", "failover"}))
       ->capture_default_str();
+  app.add_option("--consumers", options.consumers,
+                 "that many processes share a subscription, and are killed and paused too")
+      ->check(CLI::Range(1, 64));
   IPP_RETURN_IF_ERROR(ReadCommandLine(&app, arguments));
   if (options.store == "sqlite" && (options.gateways > 1 || options.kill != "gateway")) {
     return absl::InvalidArgumentError(

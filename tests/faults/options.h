@@ -20,6 +20,7 @@ struct RunOptions {
   std::string kill = "gateway";  // or database, failover
   std::string dialect = "none";  // of the upstream, or random: another one each round
   ClockTrouble clock = ClockTrouble::kNone;
+  int consumers = 0;  // processes that share a subscription; 0: a run of subscribers
   bool keep = false;  // the directory, also when all went well
 
   std::string gateway_program() const { return build + "/server/ipp-gateway"; }
