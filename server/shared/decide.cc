@@ -21,11 +21,34 @@ uint64_t NewLease(Random random) {
   return lease;
 }
 
-// A lease that was given up, by a retry or a release, is remembered as its complement: to give it
-// up again is a repetition, to acknowledge under it is too late.
-void RememberSettled(SharedHead* head, bool given_up = false) {
-  head->settled.push_back(given_up ? ~head->lease : head->lease);
+// What became of a lease, as it is remembered: to acknowledge under one that was given up or whose
+// event was parked is too late, to say the same again is a repetition.
+uint64_t Acknowledged(uint64_t lease) { return lease; }
+uint64_t GivenUp(uint64_t lease) { return ~lease; }  // by a retry or a release
+uint64_t Parked(uint64_t lease) { return lease ^ (uint64_t{1} << 63); }
+
+void RememberSettled(SharedHead* head, uint64_t settled) {
+  head->settled.push_back(settled);
   if (head->settled.size() > kSettledLeases) head->settled.erase(head->settled.begin());
+}
+
+// Whether what it asks for was done under this lease before. A retry parks after the last attempt.
+bool Repeats(const SharedHead& head, const Settlement& settlement) {
+  const auto remembers = [&head](uint64_t settled) {
+    return std::find(head.settled.begin(), head.settled.end(), settled) != head.settled.end();
+  };
+  if (remembers(Acknowledged(settlement.lease))) return true;
+  switch (settlement.action) {
+    case Action::kAcknowledge:
+    case Action::kExtend:
+      return false;
+    case Action::kPark:
+      return remembers(Parked(settlement.lease));
+    case Action::kRetry:
+    case Action::kRelease:
+      return remembers(GivenUp(settlement.lease)) || remembers(Parked(settlement.lease));
+  }
+  return false;
 }
 
 void GiveLease(const Rules& rules, const std::string& consumer, absl::Time now, Random random,
@@ -199,12 +222,7 @@ SettleWrites DecideSettlement(const SessionReads& reads, const Settlement& settl
   SettleWrites writes;
   if (!reads.head) return writes;
   SharedHead head = *reads.head;
-  const auto remembers = [&head](uint64_t lease) {
-    return std::find(head.settled.begin(), head.settled.end(), lease) != head.settled.end();
-  };
-  const bool gives_up =
-      settlement.action == Action::kRetry || settlement.action == Action::kRelease;
-  if (remembers(settlement.lease) || (gives_up && remembers(~settlement.lease))) {
+  if (Repeats(head, settlement)) {
     writes.result.outcome = Outcome::kAlreadySettled;
     return writes;
   }
@@ -217,14 +235,14 @@ SettleWrites DecideSettlement(const SessionReads& reads, const Settlement& settl
     writes.parked = Park(head, *reads.event, settlement.reason, now);
     writes.result.parked = true;
   } else if (settlement.action == Action::kRetry) {
-    RememberSettled(&head, /*given_up=*/true);
+    RememberSettled(&head, GivenUp(head.lease));
     head.out = false;
     head.last_error = settlement.reason;
     head.due_at = now + settlement.delay.value_or(RetryPause(head.attempts, random()));
     writes.head = std::move(head);
     return writes;
   } else if (settlement.action == Action::kRelease) {
-    RememberSettled(&head, /*given_up=*/true);
+    RememberSettled(&head, GivenUp(head.lease));
     head.out = false;
     --head.attempts;
     head.due_at = now;
@@ -239,7 +257,7 @@ SettleWrites DecideSettlement(const SessionReads& reads, const Settlement& settl
   } else if (head.redriven) {
     writes.unparked = head.position;
   }
-  RememberSettled(&head);
+  RememberSettled(&head, writes.parked ? Parked(head.lease) : Acknowledged(head.lease));
   Advance(reads.next, now, &head);
   writes.head = std::move(head);
   return writes;

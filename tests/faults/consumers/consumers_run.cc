@@ -286,7 +286,7 @@ std::vector<std::string> ConsumersRun::Finish() {
   at_least("repeated settlements", last.already_settled, rounds);
   at_least("redriven deliveries", last.redriven, rounds / 8);
   at_least("lost leases", last.lease_lost, rounds / 4);
-  if (last.in_doubt > 2 + last.acknowledged / 50) {
+  if (last.in_doubt > 4 + last.acknowledged / 20) {
     wrong.push_back(absl::StrCat(last.in_doubt, " events are in doubt"));
   }
   return wrong;
