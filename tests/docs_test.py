@@ -17,7 +17,7 @@ OTHER_WORDS = {
     "environment": {"IPP_", "IPP_LISTEN", "IPP_LOG_FORMAT", "IPP_LOG_LEVEL"},
     "values in metadata": {"FINALIZED"},
     "prefixes of enums": {"SESSION_EVENT_SOURCE_", "SESSION_EVENT_TYPE_"},
-    "protocols": {"SCTP"},
+    "protocols and algorithms": {"SCTP", "SHA256"},
 }
 
 CODES = {"CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",

@@ -90,6 +90,17 @@ class Invocation {
     return (stub.get()->*method)(&context, request, response);
   }
 
+  // The same, and Ctrl-C does not cancel it: for what must still be said at the end.
+  template <typename Service, typename Request, typename Response>
+  grpc::Status Last(grpc::Status (Service::Stub::*method)(grpc::ClientContext*, const Request&,
+                                                          Response*),
+                    const Request& request, Response* response) {
+    grpc::ClientContext context;
+    connection_->Prepare(&context);
+    const auto stub = Service::NewStub(channel());
+    return (stub.get()->*method)(&context, request, response);
+  }
+
   // The answer on stdout, as --output asks for. Secrets are masked.
   int Show(const Answer& answer);
   // A list: `response` is the contract's, with its one repeated field of messages. People get the
@@ -100,6 +111,11 @@ class Invocation {
                 const std::string& id);
   // The same for what is no message of the contract: `json` is an object on one line.
   void ShowJson(const std::string& json, const std::string& text, const std::string& id);
+
+  // The message as JSON on one line, for other programs. Secrets are masked.
+  std::string Masked(const google::protobuf::Message& message) const {
+    return Json(message, /*one_line=*/true, /*reveal=*/false);
+  }
 
   // The error on stderr: JSON on one line when the output is for machines.
   int Fail(const grpc::Status& status, const Attempt& attempt = {});

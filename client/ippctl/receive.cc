@@ -1,5 +1,3 @@
-#include <google/protobuf/util/json_util.h>
-
 #include <memory>
 #include <optional>
 #include <string>
@@ -120,11 +118,9 @@ class Receive {
 
   // False: the user ends it before the command has ended.
   bool Execute(const v1::LeasedSessionEvent& leased, v1::Settlement* settlement) {
-    std::string json;
-    if (!google::protobuf::util::MessageToJsonString(leased.event(), &json).ok()) json = "{}";
     const v1::SessionEvent& event = leased.event();
     absl::StatusOr<HandlerProcess> process = HandlerProcess::Start(
-        invocation_.flags().Text("exec"), json + "\n",
+        invocation_.flags().Text("exec"), invocation_.Masked(event) + "\n",
         {{"IPP_EVENT_ID", event.event_id()},
          {"IPP_EVENT_TYPE", EnumText(v1::SessionEventType_descriptor(), event.type())},
          {"IPP_SESSION_ID", event.session_id()},
@@ -166,7 +162,7 @@ class Receive {
     for (int tries = 0; tries < 5; ++tries) {
       v1::SettleSessionEventsResponse response;
       const grpc::Status status =
-          invocation_.Unary<Service>(&Service::Stub::SettleSessionEvents, request, &response);
+          invocation_.Last<Service>(&Service::Stub::SettleSessionEvents, request, &response);
       if (status.ok()) {
         if (response.results_size() == 1 &&
             response.results(0).outcome() == v1::SETTLEMENT_OUTCOME_LEASE_LOST) {

@@ -52,7 +52,7 @@ def main(build):
         # Exit code 0: acknowledged. The command has the event on its standard input.
         first = sell()
         run(*receive, "--exec", f"cat > {seen}; test $IPP_SESSION_ID = {first}")
-        assert json.loads(seen.read_text())["sessionId"] == first
+        assert json.loads(seen.read_text())["session_id"] == first
         assert counts() == {} or counts()["out"] in (0, "0"), counts()
 
         # 65: parked. Redriven, it comes again.

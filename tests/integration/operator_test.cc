@@ -190,8 +190,8 @@ TEST(Reflection, ListsTheServices) {
                   "kustom.ipp.v1.LocationService", "kustom.ipp.v1.OutcomeService",
                   "kustom.ipp.v1.ReportService", "kustom.ipp.v1.SessionService",
                   "kustom.ipp.v1.SessionEventService", "kustom.ipp.v1.SessionHistoryService",
-                  "kustom.ipp.v1.SimulationService", "grpc.health.v1.Health",
-                  "grpc.reflection.v1alpha.ServerReflection"));
+                  "kustom.ipp.v1.SharedSubscriptionService", "kustom.ipp.v1.SimulationService",
+                  "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"));
 }
 
 TEST(Reflection, DescribesAllThatItLists) {

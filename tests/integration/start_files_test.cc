@@ -165,7 +165,7 @@ TEST(BadFiles, AreAllNamedAtOnce) {
   config.mutable_upstream()->set_ca_file(directory.path("a"));
   config.mutable_merchants(0)->set_api_key_file(directory.path("b"));
   AddMerchant(directory, kMerchant2, "in two words", &config);
-  AddCaller(directory, "order", {kMerchant}, {"reports.read"}, &config);
+  AddCaller(directory, "order", {kMerchant}, {"sums.read"}, &config);
   std::vector<std::string> warnings;
   const absl::Status status = App::Check(config, &warnings);
   EXPECT_THAT(

@@ -62,6 +62,28 @@ class WorkTest : public testing::Test {
   store::FakeSharedTables tables_{&rows_, &log_};
 };
 
+// A redriven event waits while another one of its session is out, and comes before what follows.
+TEST_F(WorkTest, ARedrivenEventComesNextInItsSession) {
+  for (int i = 0; i < 3; ++i) Append("s1");
+  const std::vector<Leased> first = ClaimFor(4);
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_EQ(Say(first[0], Action::kPark), Outcome::kSettled);
+  const std::vector<Leased> second = ClaimFor(4);
+  ASSERT_EQ(second.size(), 1u);
+  EXPECT_EQ(second[0].event.position, 2);
+  ASSERT_EQ(Redrive(tables_, target_, {})->count, 1);
+  EXPECT_TRUE(ClaimFor(4).empty());
+  EXPECT_EQ(Say(second[0], Action::kAcknowledge), Outcome::kSettled);
+  for (const int64_t position : {1, 3}) {
+    const std::vector<Leased> next = ClaimFor(4);
+    ASSERT_EQ(next.size(), 1u);
+    EXPECT_EQ(next[0].event.position, position);
+    EXPECT_EQ(next[0].head.redriven, position == 1);
+    EXPECT_EQ(Say(next[0], Action::kAcknowledge), Outcome::kSettled);
+  }
+  EXPECT_TRUE(rows_.parked.empty());
+}
+
 // The search for due sessions begins after the floor.
 TEST_F(WorkTest, WhatIsGivenBackJustAtTheFloorIsFound) {
   Append("s1");

@@ -28,10 +28,12 @@ std::vector<SharedParked> ReadSharedParked(const PostgresRows& rows);
 PostgresArguments SharedParkedArguments(const std::vector<SharedParked>& parked);
 
 // What follows the columns in statements that both halves of the backend run: the heads of sessions
-// ($1, $2) of a subscription ($3), and the subscriptions of a caller.
+// ($1, $2) of a subscription ($3), each by its whole key, however the statement was planned while
+// the table was empty; and the subscriptions of a caller.
 inline constexpr char kPostgresHeadsOfSessions[] =
-    " FROM unnest($1::bytea[], $2::bytea[]) AS k (merchant_id, session_id) JOIN "
-    "ipp_gateway.shared_heads h USING (merchant_id, session_id) WHERE h.subscription = $3::bigint";
+    " FROM unnest($1::bytea[], $2::bytea[]) AS k (merchant, session) CROSS JOIN LATERAL (SELECT * "
+    "FROM ipp_gateway.shared_heads WHERE subscription = $3::bigint AND merchant_id = k.merchant "
+    "AND session_id = k.session OFFSET 0) AS h";
 inline constexpr char kPostgresSharedOfCaller[] =
     " FROM ipp_gateway.shared_subscriptions WHERE caller = $1::bytea ORDER BY name";
 
