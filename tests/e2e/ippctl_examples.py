@@ -17,7 +17,7 @@ import ipp_kit as kit  # noqa: E402
 DEVICE, SESSION = "550e8400-e29b-41d4-a716-446655440000", "7c2d4f0e-54a8-4b0e-8d39-1f0d9f0f6a11"
 LOCATION, ENROLLMENT = "0b5c1d0e-8f1c-4d1a-9f0a-3f6f3a0f5d11", "9a1f5c52-0d5e-4a3e-8a55-f8ad6c0ed3f4"
 REQUEST, CURSOR = "3f1c2b7a-0a51-4b0e-9d39-1f0d9f0f6a11", "AAAB-example-cursor"
-STREAMS = re.compile(r"ippctl (events tail|webhooks listen)(?!.*--to )")
+STREAMS = re.compile(r"ippctl (events tail|events receive|webhooks listen)(?!.*--to )")
 
 
 class Taker(http.server.BaseHTTPRequestHandler):
@@ -64,6 +64,8 @@ class Examples:
             (self.home / "order.json").write_text(json.dumps({
                 "device_id": device, "order_amount": 100, "purchase_currency": "SEK", "order_items": [line]}))
         words = {DEVICE: device, SESSION: session, REQUEST: request, "localhost:3000": f"localhost:{self.port}"}
+        if re.search("subscriptions (describe|delete|parked|redrive|forget) orders|--subscription orders", example):
+            self.sh("ippctl subscriptions create orders --type finalized --type cancelled")  # maybe once more
         if LOCATION in example:
             words[LOCATION] = self.sh("ippctl locations list -o jsonpath={.locations[0].id}")
         if ENROLLMENT in example:
