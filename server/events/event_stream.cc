@@ -133,10 +133,9 @@ EventStream::Action EventStream::Step() {
   }
   while (true) {
     waiting_ = true;
-    EventPtr event =
-        source_->Next([self = shared_from_this()](absl::StatusOr<EventPtr> later) {
-          self->GotEvent(std::move(later));
-        });
+    EventPtr event = source_->Next([self = shared_from_this()](absl::StatusOr<EventPtr> later) {
+      self->GotEvent(std::move(later));
+    });
     if (event == nullptr) return {};
     waiting_ = false;
     if (ForEvent(std::move(event), &out_, &last_)) return Write(LookAhead());

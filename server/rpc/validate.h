@@ -10,8 +10,8 @@
 #include "kustom/ipp/v1/report.pb.h"
 #include "kustom/ipp/v1/session.pb.h"
 #include "kustom/ipp/v1/session_event.pb.h"
-#include "kustom/ipp/v1/shared_subscription.pb.h"
 #include "kustom/ipp/v1/session_history.pb.h"
+#include "kustom/ipp/v1/shared_subscription.pb.h"
 #include "kustom/ipp/v1/simulation.pb.h"
 
 // Rejects requests that are invalid without asking the upstream, before anything is sent:

@@ -16,9 +16,9 @@
 #include "server/base/trace_context.h"
 #include "server/store/intent.h"
 #include "server/store/log_bounds.h"
+#include "server/store/session_search.h"
 #include "server/store/shared_tables.h"
 #include "server/store/stored_event.h"
-#include "server/store/session_search.h"
 
 // Durable state behind one interface: sessions, the event log, creates (intents), and the ids of
 // received webhooks. QueuedStore implements it over a backend (backend.h); there are two, sqlite/

@@ -21,8 +21,8 @@
 #include "server/store/keepable.h"
 #include "server/store/retention.h"
 #include "server/store/store.h"
-#include "tests/support/fake_shared_tables.h"
 #include "tests/support/fake_search.h"
+#include "tests/support/fake_shared_tables.h"
 
 // A database in memory: both halves of a store's backend (server/store/backend.h). FakeStore makes
 // a Store of it.

@@ -43,8 +43,8 @@ struct SentWebhook {
   std::string session_id;
 };
 
-// A simulator in process, with two locations a merchant, and its /_sim/ pages. Every call fails the test when it is not answered
-// 2xx.
+// A simulator in process, with two locations a merchant, and its /_sim/ pages. Every call fails the
+// test when it is not answered 2xx.
 class RunningSimulator {
  public:
   explicit RunningSimulator(simulator::Simulator::Options options = {});

@@ -322,8 +322,8 @@ absl::StatusOr<WriteBackend::Trimmed> PostgresWriter::Trim(const Cutoffs& cutoff
         IPP_ASSIGN_OR_RETURN(std::vector<SessionRecord> sessions, ReadSessions(rows[2]));
         std::vector<IntentRecord> intents = ReadIntents(rows[3]);
         std::vector<PostgresCall> calls = {
-            step("trim_events", cutoffs.events), step("trim_sessions", cutoffs.tombstones),
-            step("trim_seen", cutoffs.seen), step("trim_intents", cutoffs.tombstones),
+            step("trim_events", cutoffs.events),  step("trim_sessions", cutoffs.tombstones),
+            step("trim_seen", cutoffs.seen),      step("trim_intents", cutoffs.tombstones),
             step("trim_cancels", cutoffs.events), step("shared_trim_idle", cutoffs.settled)};
         const size_t counted = calls.size();
         if (!sessions.empty()) calls.push_back({"put_sessions", Tombstones(&sessions)});

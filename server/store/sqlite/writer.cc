@@ -51,9 +51,8 @@ absl::Status SqliteWriter::Prepare() {
   const std::pair<SqliteStatement*, std::string> statements[] = {
       {&find_seen_, "SELECT 1 FROM seen WHERE key = ?"},
       {&add_seen_, "INSERT INTO seen (key, seen_at) VALUES (?, ?)"},
-      {&find_session_,
-       absl::StrCat("SELECT ", kSessionColumns,
-                    " FROM sessions WHERE merchant_id = ? AND session_id = ?")},
+      {&find_session_, absl::StrCat("SELECT ", kSessionColumns,
+                                    " FROM sessions WHERE merchant_id = ? AND session_id = ?")},
       {&put_session_,
        "INSERT INTO sessions (merchant_id, session_id, request_id, complete, open, created_at, "
        "updated_at, next_check_at, checks, session, held_event, traceparent, tracestate, trimmed, "
