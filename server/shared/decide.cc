@@ -139,7 +139,7 @@ class Claim {
 
   void Lease(SharedHead head, StoredEvent event) {
     const auto slot = Roomiest();
-    if (slot == slots_.end()) {  // an expired lease, for which nobody has room
+    if (slot == slots_.end()) {  // an expired lease, for which no stream has room
       writes_.full = true;
       return Change(std::move(head));
     }

@@ -268,6 +268,13 @@ absl::StatusOr<SettleResult> Settle(SharedTables& tables, const Target& target,
     heads.insert_or_assign(settlement.session, *writes.head);
     changed.insert_or_assign(settlement.session, *std::move(writes.head));
   }
+  // What is reported of an earlier settlement must be durable too, also on a standby: only a commit
+  // that writes waits for it.
+  if (std::any_of(result.settled.begin(), result.settled.end(), [](const Settled& settled) {
+        return settled.outcome == Outcome::kAlreadySettled;
+      })) {
+    IPP_RETURN_IF_ERROR(tables.Move(work->record()));
+  }
   std::vector<SharedHead> put;
   for (auto& [key, head] : changed) put.push_back(std::move(head));
   IPP_RETURN_IF_ERROR(work->PutHeads(std::move(put)));
