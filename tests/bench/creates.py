@@ -19,9 +19,9 @@ def counters(gateway):
             for name in ("ipp_store_commits_total", "ipp_store_commit_seconds_count")]
 
 
-def body_sent(bed):
-    """Of the last create that a gateway sent upstream."""
-    requests = bed.simulator.ask("GET", "/_sim/requests?limit=1000")["requests"]
+def body_sent(bed, seen):
+    """Of the last create that a gateway sent upstream, after the `seen` requests that the simulator had before."""
+    requests = bed.simulator.ask("GET", f"/_sim/requests?after={seen}")["requests"]
     return [r["body"] for r in requests if r["method"] == "POST" and r["target"].endswith("/sessions")][-1]
 
 
@@ -46,8 +46,9 @@ def measure(bed, size, folder):
         commits, syncs = (after - old for after, old in zip(counters(gateway), before))
         return {**taken, "commits": commits / (calls + warm_up), "syncs": syncs / (calls + warm_up)}
 
+    seen = bed.simulator.ask("GET", "/_sim/state?limit=0")["requests"]
     create(stores["disk"], 1, 1)
-    body = body_sent(bed)
+    body = body_sent(bed, seen)
     headers = "\n".join([f"authorization: Basic {API_KEY}", "accept: application/json",
                          "content-type: application/json",
                          "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
