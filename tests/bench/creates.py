@@ -35,7 +35,8 @@ def run(bed, size):
 
 def measure(bed, size, folder):
     stores = {"disk": bed.start_gateway("creates.db"),
-              "memory": bed.start_gateway("creates-memory.db", folder)}
+              "memory": bed.start_gateway("creates-memory.db", folder),
+              "memory, http2": bed.start_gateway("creates-http2.db", folder, transport="http2")}
 
     def create(gateway, in_flight, calls):
         warm_up = max(calls // 10, in_flight)
@@ -59,14 +60,14 @@ def measure(bed, size, folder):
                            target="/ipp/v1/sessions", headers=headers, body=body,
                            in_flight=in_flight, calls=calls, warm_up=max(calls // 10, in_flight))
 
-    samples = {case: {name: [] for name in [*stores, "libcurl"]} for case in size.creates}
+    samples = {case: {name: [] for name in [*stores, "bare POST"]} for case in size.creates}
     disk = []
     for turn in range(size.rounds):
         for (in_flight, calls), taken in samples.items():
             progress(f"creates: {in_flight} in flight, round {turn + 1}/{size.rounds}")
             for name, gateway in stores.items():
                 taken[name].append(create(gateway, in_flight, calls))
-            taken["libcurl"].append(post(in_flight, calls))
+            taken["bare POST"].append(post(in_flight, calls))
         disk.append(bed.measure("events_bench", "fsync", path=bed.work / "fsync", bytes=FSYNC_BYTES,
                                 events=min(50, size.creates[0][1]), per_second=100))
     progress("")
@@ -77,13 +78,13 @@ def measure(bed, size, folder):
         m = {name: medians(figures) for name, figures in taken.items()}
         for name, figures in m.items():
             rows.append([f"{in_flight} in flight, {name}", figures["per_second"],
-                         ratio(figures, m["memory"]), ratio(figures, m["libcurl"]),
+                         ratio(figures, m["memory"]), ratio(figures, m["bare POST"]),
                          *(figures.get(key, "") for key in ("p50_us", "p99_us", "cpu_us")),
                          *(f"{figures[key]:.2f}" if key in figures else ""
                            for key in ("commits", "syncs"))])
     sync = medians(disk)
-    show("Creates: CreateSession a second, latency µs, CPU µs of the server's process (libcurl: of its "
-         "thread)", ["", "creates/s", "vs memory", "vs libcurl", "p50", "p99", "CPU", "commits",
+    show("Creates: CreateSession a second, latency µs, CPU µs of the server's process (bare POST: of "
+         "its thread)", ["", "creates/s", "vs memory", "vs POST", "p50", "p99", "CPU", "commits",
                      "syncs"], rows,
          [f"One fdatasync of {FSYNC_BYTES} bytes on this disk: p50 {sync['p50_us']:.0f} µs, "
           f"p99 {sync['p99_us']:.0f} µs.",
