@@ -18,6 +18,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr char kSchemas[] = "SELECT count(*) FROM pg_namespace WHERE nspname = 'ipp_gateway'";
 
@@ -98,6 +99,53 @@ TEST(Pool, InTransactionModeIsNotCopiedInto) {
       CopySqliteToPostgres(directory.File("gateway.db"), {database.options.dsn_file, ""});
   EXPECT_THAT(std::string(status.message()), HasSubstr("pool in transaction mode"));
   EXPECT_EQ(database.Execute(kSchemas), "0");
+}
+
+TEST(PlanSchedule, IsDueAfterASecondThenTwiceAsLateAndAtLastEveryMinute) {
+  PlanSchedule::Time now{};
+  PlanSchedule plans(now);
+  for (const int seconds : {1, 2, 4, 8, 16, 32, 60, 60}) {
+    EXPECT_FALSE(plans.TakeDue(now + std::chrono::milliseconds(1000 * seconds - 1)));
+    now += std::chrono::seconds(seconds);
+    EXPECT_TRUE(plans.TakeDue(now));
+    EXPECT_FALSE(plans.TakeDue(now));
+  }
+}
+
+// What the server plans for an empty table it would keep while the table fills.
+TEST(Connection, DropsPlansThatWereMadeForAnEmptyTable) {
+  PostgresDatabase database;
+  const auto targets = ReadTargets({database.options.dsn_file, ""}, PostgresRole::kWrite).value();
+  constexpr std::chrono::seconds kLimit(60);
+  const auto plan_of = [&](PlanSchedule plans) {
+    const StopSignal never;
+    const auto connection =
+        PostgresConnection::Open(targets, std::chrono::seconds(0), &never, plans).value();
+    const auto execute = [&](const std::string& sql) {
+      return connection->Execute(sql, kLimit).value();
+    };
+    execute(
+        "CREATE TEMPORARY TABLE kept (a text, b text, c text, PRIMARY KEY (a, b));"
+        "CREATE INDEX kept_by_c ON kept (a, c, b); SET plan_cache_mode = force_generic_plan");
+    const PostgresStatement find{"find",
+                                 "SELECT c FROM unnest($1::text[], $2::text[]) AS k (a, b) "
+                                 "JOIN kept USING (a, b)"};
+    const PostgresStatement other{"other", "SELECT 1"};
+    EXPECT_TRUE(connection->Prepare({&other, 1}, kLimit).ok());
+    EXPECT_TRUE(connection->Prepare({&find, 1}, kLimit).ok());
+    execute("EXECUTE find ('{x}', '{1}')");
+    const PostgresCall call{"other"};
+    execute("INSERT INTO kept SELECT 'x', n, n FROM generate_series(1, 20000) AS n");
+    EXPECT_TRUE(connection->Run({&call, 1}, kLimit).ok());
+    std::string plan;
+    const PostgresRows rows = execute("EXPLAIN EXECUTE find ('{x}', '{1}')");
+    for (int row = 0; row < rows.size(); ++row) plan += rows.String(row, 0) + "\n";
+    return plan;
+  };
+  // Due at the run, or not for an hour.
+  EXPECT_THAT(plan_of(PlanSchedule(PlanSchedule::Time{})), HasSubstr("kept_pkey"));
+  EXPECT_THAT(plan_of(PlanSchedule(std::chrono::steady_clock::now() + std::chrono::hours(1))),
+              Not(HasSubstr("kept_pkey")));
 }
 
 // What holds from one connection to the next is what was read last.

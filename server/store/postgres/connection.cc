@@ -45,11 +45,18 @@ absl::Status ErrorOf(const PGresult* result) {
 
 }  // namespace
 
+bool PlanSchedule::TakeDue(Time now) {
+  if (now < due_) return false;
+  pause_ = std::min<std::chrono::seconds>(2 * pause_, std::chrono::minutes(1));
+  due_ = now + pause_;
+  return true;
+}
+
 void PostgresConnection::Finisher::operator()(pg_conn* connection) const { PQfinish(connection); }
 
 PostgresConnection::PostgresConnection(Handle handle, std::chrono::nanoseconds grace,
-                                       const StopSignal* stop)
-    : handle_(std::move(handle)), grace_(grace), stop_(stop) {
+                                       const StopSignal* stop, PlanSchedule plans)
+    : handle_(std::move(handle)), grace_(grace), stop_(stop), plans_(plans) {
   PQsetnonblocking(handle_.get(), 1);
   PQsetNoticeReceiver(handle_.get(), &PostgresConnection::OnNotice, this);
 }
@@ -69,13 +76,13 @@ std::string PostgresConnection::TakeWarning() { return std::exchange(warning_, "
 
 absl::StatusOr<std::unique_ptr<PostgresConnection>> PostgresConnection::Open(
     absl::Span<const PostgresTarget> targets, std::chrono::nanoseconds grace,
-    const StopSignal* stop) {
+    const StopSignal* stop, PlanSchedule plans) {
   std::vector<std::string> errors;
   for (const PostgresTarget& target : targets) {
     absl::StatusOr<Handle> handle = OpenOne(target, stop);
     if (handle.ok()) {
       return std::unique_ptr<PostgresConnection>(
-          new PostgresConnection(*std::move(handle), grace, stop));
+          new PostgresConnection(*std::move(handle), grace, stop, plans));
     }
     if (absl::IsCancelled(handle.status())) return handle.status();
     errors.emplace_back(handle.status().message());
@@ -190,8 +197,17 @@ absl::Status PostgresConnection::Prepare(absl::Span<const PostgresStatement> sta
   return Collect(statements.size(), deadline).status();
 }
 
+absl::Status PostgresConnection::MakePlansAnew(std::chrono::nanoseconds limit) {
+  if (PQtransactionStatus(handle_.get()) != PQTRANS_IDLE ||
+      !plans_.TakeDue(std::chrono::steady_clock::now())) {
+    return absl::OkStatus();
+  }
+  return Execute("DISCARD PLANS", limit).status();
+}
+
 absl::StatusOr<std::vector<PostgresRows>> PostgresConnection::Run(
     absl::Span<const PostgresCall> calls, std::chrono::nanoseconds limit) {
+  IPP_RETURN_IF_ERROR(MakePlansAnew(limit));
   Deadline deadline(limit, grace_, stop_);
   IPP_RETURN_IF_ERROR(Sent(PQenterPipelineMode(handle_.get())));
   for (const PostgresCall& call : calls) {

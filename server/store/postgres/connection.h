@@ -28,6 +28,23 @@ struct PostgresCall {
   PostgresArguments arguments = {};
 };
 
+// When a connection lets the server plan its prepared statements anew. PostgreSQL keeps a plan
+// until the statistics change, which is a minute or more after a table began to fill; one that was
+// made for an empty table reads all of it, or along an index that fits by chance. So: after a
+// second, then after twice the time, at last every minute.
+class PlanSchedule {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  explicit PlanSchedule(Time now) : due_(now + pause_) {}
+
+  // Whether it is time, and if so, when the next time is.
+  bool TakeDue(Time now);
+
+ private:
+  std::chrono::seconds pause_{1};
+  Time due_;
+};
+
 // A connection, for one thread at a time. No call blocks longer than its limit, except that host
 // names are resolved by the system's resolver, whose time libpq does not bound.
 //
@@ -40,7 +57,7 @@ class PostgresConnection {
   // once when the store is being closed.
   static absl::StatusOr<std::unique_ptr<PostgresConnection>> Open(
       absl::Span<const PostgresTarget> targets, std::chrono::nanoseconds grace,
-      const StopSignal* stop);
+      const StopSignal* stop, PlanSchedule plans = PlanSchedule(std::chrono::steady_clock::now()));
 
   // Executes statements separated by ';', without arguments; they are one transaction unless they
   // say otherwise. Returns the rows of the last one, as text.
@@ -50,7 +67,7 @@ class PostgresConnection {
                        std::chrono::nanoseconds limit);
   // Executes all calls in one round trip (a pipeline). Without BEGIN among them they are one
   // transaction. After an error the server skips the rest; the error is that of the statement that
-  // failed.
+  // failed. Outside a transaction it first has plans made anew that are due, a round trip more.
   absl::StatusOr<std::vector<PostgresRows>> Run(absl::Span<const PostgresCall> calls,
                                                 std::chrono::nanoseconds limit);
 
@@ -69,10 +86,12 @@ class PostgresConnection {
   };
   using Handle = std::unique_ptr<pg_conn, Finisher>;
 
-  PostgresConnection(Handle handle, std::chrono::nanoseconds grace, const StopSignal* stop);
+  PostgresConnection(Handle handle, std::chrono::nanoseconds grace, const StopSignal* stop,
+                     PlanSchedule plans);
   static absl::StatusOr<Handle> OpenOne(const PostgresTarget& target, const StopSignal* stop);
   static void OnNotice(void* self, const struct pg_result* result);
 
+  absl::Status MakePlansAnew(std::chrono::nanoseconds limit);
   absl::Status Sent(int accepted);
   absl::Status Flush(Deadline& deadline);
   // The next result; null at the end of a statement's results.
@@ -84,6 +103,7 @@ class PostgresConnection {
   const std::chrono::nanoseconds grace_;
   const StopSignal* const stop_;
   bool dead_ = false;
+  PlanSchedule plans_;
   std::string warning_;
 };
 
