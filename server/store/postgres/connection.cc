@@ -47,7 +47,7 @@ absl::Status ErrorOf(const PGresult* result) {
 
 bool PlanSchedule::TakeDue(Time now) {
   if (now < due_) return false;
-  pause_ = std::min<std::chrono::seconds>(2 * pause_, std::chrono::minutes(1));
+  pause_ = std::min<std::chrono::milliseconds>(2 * pause_, std::chrono::minutes(1));
   due_ = now + pause_;
   return true;
 }

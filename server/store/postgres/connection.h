@@ -30,8 +30,8 @@ struct PostgresCall {
 
 // When a connection lets the server plan its prepared statements anew. PostgreSQL keeps a plan
 // until the statistics change, which is a minute or more after a table began to fill; one that was
-// made for an empty table reads all of it, or along an index that fits by chance. So: after a
-// second, then after twice the time, at last every minute.
+// made for an empty table reads all of it, or along an index that fits by chance. So: after an
+// eighth of a second, then after twice the time, at last every minute.
 class PlanSchedule {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -41,7 +41,7 @@ class PlanSchedule {
   bool TakeDue(Time now);
 
  private:
-  std::chrono::seconds pause_{1};
+  std::chrono::milliseconds pause_{125};
   Time due_;
 };
 
