@@ -87,7 +87,10 @@ class RandomWorld : public ReconcilerBed {
   }
   void Say(Replica& replica, const std::string& id) {
     if (calm_ || Chance(70)) return replica.reads.Say(id, truth_.at(id));
-    replica.reads.Say(id, Chance(50) ? absl::NotFoundError("") : absl::UnavailableError(""));
+    // Only a session that is new is not found: one that stays so for `missing` is given up.
+    const bool is_new = Now() - made_at_.at(id) < options_.times.missing / 2;
+    replica.reads.Say(id,
+                      is_new && Chance(50) ? absl::NotFoundError("") : absl::UnavailableError(""));
   }
 
   void Disturb() {
@@ -97,6 +100,7 @@ class RandomWorld : public ReconcilerBed {
     if (Chance(5)) return Any().store.FailCommits(absl::UnavailableError(""), 3);
     if (known == truth_.end()) {
       truth_[id] = v1::SESSION_STATUS_CREATED;
+      made_at_[id] = Now();
       if (Chance(80)) Record(Answer(v1::SESSION_STATUS_CREATED), id);
     } else if (!IsFinal(known->second) && Chance(10)) {
       known->second = static_cast<v1::SessionStatus>(known->second + 1 + random_() % 2);
@@ -160,6 +164,7 @@ class RandomWorld : public ReconcilerBed {
   std::mt19937 random_;
   std::unique_ptr<Replica> replicas_[kReplicas];
   std::map<std::string, v1::SessionStatus> truth_;
+  std::map<std::string, absl::Duration> made_at_;
   std::set<std::string> heard_;
   std::map<std::string, absl::Duration> news_at_;
   bool calm_ = false;
