@@ -41,7 +41,7 @@ std::optional<store::IntentRecord> Settle(const std::optional<store::IntentRecor
   settled.updated_at = update.heard_at;
   kustom::ipp::v1::Session session = *update.session;
   session.set_session_id(update.session_id);
-  settled.answer = creates::AnswerOf(session);
+  settled.answer = creates::AnswerOf(std::move(session));
   return settled;
 }
 
@@ -116,23 +116,28 @@ store::Writes SessionRecorder::Decide(const SessionUpdate& heard, const CheckTim
                                       const store::Snapshot& snapshot) {
   Decision decision;
   if (snapshot.already_seen) return {.decided = std::move(decision)};
-  SessionUpdate update = heard;
-  update.hold = snapshot.creating;
-  // The create made another session, so this one is recorded without the request_id.
-  if (snapshot.intent && snapshot.intent->session_id != update.session_id) {
-    decision.first = snapshot.intent->session_id;
-  }
-  const bool doubled = !decision.first.empty();
-  decision.foreign = snapshot.intent && !doubled && !update.answers_create && update.session &&
-                     !creates::MayHaveMade(*snapshot.intent, *update.session);
-  const bool other = doubled || decision.foreign;
-  if (other) update.request_id.clear();
-  if (snapshot.intent && !other) update.trace = snapshot.intent->trace;
   std::optional<store::IntentRecord> settled;
-  if (!other) settled = Settle(snapshot.intent, update);
-  // The create was not known to be executed, so the end of its session was not published before.
-  if (settled) update.overheard = false;
-  Step step = Advance(snapshot.session, update, times);
+  bool other = false;  // the session is not that of the create
+  // The update with what the ledger knows; absent if that changes nothing.
+  std::optional<SessionUpdate> completed;
+  if (snapshot.intent || heard.hold != snapshot.creating) {
+    SessionUpdate& update = completed.emplace(heard);
+    update.hold = snapshot.creating;
+    // The create made another session, so this one is recorded without the request_id.
+    if (snapshot.intent && snapshot.intent->session_id != update.session_id) {
+      decision.first = snapshot.intent->session_id;
+    }
+    const bool doubled = !decision.first.empty();
+    decision.foreign = snapshot.intent && !doubled && !update.answers_create && update.session &&
+                       !creates::MayHaveMade(*snapshot.intent, *update.session);
+    other = doubled || decision.foreign;
+    if (other) update.request_id.clear();
+    if (snapshot.intent && !other) update.trace = snapshot.intent->trace;
+    if (!other) settled = Settle(snapshot.intent, update);
+    // The create was not known to be executed, so the end of its session was not published before.
+    if (settled) update.overheard = false;
+  }
+  Step step = Advance(snapshot.session, completed ? *completed : heard, times);
   if (step.record && step.record->location_id.empty() && snapshot.intent && !other) {
     step.record->location_id = creates::PlaceOf(*snapshot.intent).location_id;
   }
@@ -149,6 +154,12 @@ store::Writes SessionRecorder::Decide(const SessionUpdate& heard, const CheckTim
 void SessionRecorder::Record(SessionUpdate update,
                              absl::AnyInvocable<void(absl::StatusOr<Recorded>) &&> done) {
   if (update.heard_at == absl::Time()) update.heard_at = store_->Now();
+  Record(std::make_shared<const SessionUpdate>(std::move(update)), std::move(done));
+}
+
+void SessionRecorder::Record(std::shared_ptr<const SessionUpdate> heard,
+                             absl::AnyInvocable<void(absl::StatusOr<Recorded>) &&> done) {
+  const SessionUpdate& update = *heard;
   const SessionEventSource source = update.source;
   store::Transaction transaction;
   if (!update.event_id.empty()) {
@@ -159,7 +170,6 @@ void SessionRecorder::Record(SessionUpdate update,
   if (update.session) transaction.request_id = update.request_id;
   transaction.ask_creating =
       !update.session && update.type == kustom::ipp::v1::SESSION_EVENT_TYPE_CREATED;
-  const auto heard = std::make_shared<const SessionUpdate>(std::move(update));
   transaction.decide = [times = times_, heard](const store::Snapshot& snapshot) {
     return Decide(*heard, times, snapshot);
   };

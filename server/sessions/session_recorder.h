@@ -50,6 +50,10 @@ class SessionRecorder {
   // create of that id, in the same transaction, if that create may have made it
   // (creates/create_request.h).
   void Record(SessionUpdate update, absl::AnyInvocable<void(absl::StatusOr<Recorded>) &&> done);
+  // The same for an update that the caller keeps, to record it again if that fails. `heard_at` is
+  // set.
+  void Record(std::shared_ptr<const SessionUpdate> heard,
+              absl::AnyInvocable<void(absl::StatusOr<Recorded>) &&> done);
 
   // Writes down that `caller` asked for a cancel, for GetSessionHistory, if there is a record of
   // the session. The cancel does not wait for it; if it fails, the audit line is all that is left.

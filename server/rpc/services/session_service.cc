@@ -58,7 +58,8 @@ creates::CreateLedger::Write RecordOf(const UnaryCall& call, const std::string& 
                                       const google::protobuf::Message& answer) {
   const auto& response = static_cast<const v1::CreateSessionResponse&>(answer);
   return [recorder = call.service().backends.recorder,
-          update = UpdateOf(call, merchant_id, response.session(), call.request_id())](
+          update = std::make_shared<const sessions::SessionUpdate>(
+              UpdateOf(call, merchant_id, response.session(), call.request_id()))](
              creates::CreateLedger::Written done) {
     recorder->Record(update,
                      [done = std::move(done)](absl::StatusOr<sessions::Recorded> v) mutable {
