@@ -78,11 +78,12 @@ def run(bed, size):
         return {key: value / (calls + warm_up) for key, value in counted.items()}
 
     def refused(in_flight, connections, calls):
-        """CPU of calls that are refused, beside one that is served with the faster transport."""
-        address, process = servers["http2"]
+        """CPU of calls that are refused, beside those that are served and the echo, which no refusal can be below."""
+        asked = {f"served, {name}": (name, bed.session, TOKEN, 0) for name in TRANSPORTS}
+        asked |= {"bad field": ("http2", "not-a-uuid", TOKEN, 3), "bad token": ("http2", bed.session, "x" * len(TOKEN), 16)}
         taken = {}
-        for kind, (identifier, token, code) in {"served": (bed.session, TOKEN, 0), "bad field": ("not-a-uuid", TOKEN, 3),
-                                                "bad token": (bed.session, "x" * len(TOKEN), 16)}.items():
+        for kind, (name, identifier, token, code) in asked.items():
+            address, process = servers[name]
             figures = bed.measure("gateway_bench", "calls", target=address, server_pid=process.pid, rpc="GetSession",
                                   id=identifier, token=token, expect=code, connections=connections,
                                   in_flight=in_flight, calls=calls, warm_up=max(calls // 10, in_flight))
@@ -101,7 +102,7 @@ def run(bed, size):
     progress("")
     show_cpu(samples, servers, answers)
     show_latency(samples, servers)
-    show_refused(refusals)
+    show_refused(refusals, samples)
     show_counts(counted, size, servers)
     for _, process in servers.values():
         bed.stop(process)
@@ -141,15 +142,16 @@ def show_latency(samples, servers):
          ["curl: libcurl alone against the same upstream; its p50 is the mean."])
 
 
-def show_refused(refusals):
+def show_refused(refusals, samples):
     rows = []
-    for (in_flight, connections, _), taken in refusals.items():
+    for (in_flight, connections, calls), taken in refusals.items():
         m = medians(taken)
-        rows.append([f"{in_flight}", f"{connections}", *m.values(),
-                     *(f"{m[kind] / m['served']:.2f}" for kind in m if kind != "served")])
-    show("Unary RPCs: CPU µs of a refused call (GetSession, http2)",
-         ["in flight", "conns", "served", "bad field", "bad token", "bad field ÷", "bad token ÷"], rows,
-         ["Wanted: a bad field at most 0.5 of a served call."])
+        echo = medians(samples["GetSession", in_flight, connections, calls])["echo_cpu_us"]
+        rows.append([f"{in_flight}", f"{connections}", *m.values(), echo,
+                     *(f"{m['bad field'] / m[f'served, {name}']:.2f}" for name in TRANSPORTS)])
+    show("Unary RPCs: CPU µs of a refused call (GetSession)",
+         ["in flight", "conns", *next(iter(refusals.values()))[0], "echo", *(f"bad field ÷ {name}" for name in TRANSPORTS)],
+         rows, ["Wanted: a bad field at most 0.5 of a served call. Nothing can be below the echo."])
 
 
 def show_counts(counted, size, servers):
