@@ -89,7 +89,7 @@ Error DecodeError(const grpc::Status& status) {
 
 grpc::Status WithOutcome(const grpc::Status& status, Outcome outcome) {
   ippclient::Status details;
-  details.ParseFromString(status.error_details());
+  if (!details.ParseFromString(status.error_details())) return status;  // not from the gateway
   for (ippclient::Any& any : *details.mutable_details()) {
     ippclient::ErrorInfo info;
     if (any.type_url() != absl::StrCat(kTypes, "ErrorInfo") || !info.ParseFromString(any.value())) {

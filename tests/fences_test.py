@@ -31,9 +31,9 @@ MODULES = {
     "rpc": {"grpc_port", "upstream", "creates", "sessions", "events", "reports", "shared", "store", "auth", "routes", "base"},
 }
 
-# Include prefix → folders that may use it.
+# Include prefix → folders or files that may use it.
 THIRD_PARTIES = {
-    r"grpc(pp)?/": {"server/grpc_port", "server/rpc", "client"},
+    r"grpc(pp)?/": {"server/grpc_port", "server/rpc", "client", "server/base/library_versions.h"},
     r".*\.grpc\.pb\.h": {"server/rpc", "client"},
     r"rapidjson/": {"server/json"},
     r"curl/": {"server/http"},
@@ -59,6 +59,10 @@ MAY_SHOW = {"server/base/masked_text.cc", "client/ippctl/command.cc"}
 # What the client library's public headers may include: they are installed without the rest.
 PUBLIC = re.compile(r"(ippclient|grpcpp|absl|google/protobuf|kustom)/|[a-z_]+$")
 
+# The only file that asks which version of a library it is compiled with.
+ASKS_VERSION = re.compile(r"^\s*#\s*(el)?if.*(__has_include|VERSION|LTS)", re.M)
+MAY_ASK_VERSION = "server/base/library_versions.h"
+
 INCLUDE = re.compile(r'^\s*#\s*include\s+[<"]([^>"]+)[>"]')
 
 
@@ -82,6 +86,8 @@ def breaches(root):
             for number, line in enumerate(path.read_text().splitlines(), 1):
                 if SHOWING.search(line):
                     yield f"{relative}:{number}: shows a message that may hold secrets: use MaskedText"
+        if relative != MAY_ASK_VERSION and ASKS_VERSION.search(path.read_text()):
+            yield f"{relative}: asks for a library's version, which only {MAY_ASK_VERSION} may"
         for number, name in includes(path):
             where = f"{relative}:{number}: "
             target = re.match(r"server/(\w+)/", name)
@@ -98,7 +104,7 @@ def breaches(root):
             if module and target and target.group(1) not in MODULES[module] | {module}:
                 yield where + f"{module} may not include {target.group(1)}"
             for pattern, allowed in THIRD_PARTIES.items():
-                if re.match(pattern, name) and not any(relative.startswith(a + "/") for a in allowed):
+                if re.match(pattern, name) and not any((relative + "/").startswith(a + "/") for a in allowed):
                     yield where + f"{name} belongs behind {sorted(allowed) or 'no door of ours'}"
 
 
@@ -114,6 +120,7 @@ def self_test(tmp):
         "client/include/ippclient/a.h": '#include "client/machine.h"\n',
         "client/ippctl/a.cc": '#include "server/http/curl_loop.h"\n',
         "server/newmodule/a.cc": "",
+        "server/base/a.h": '#if __has_include("absl/log/log.h")\n',
         "server/rpc/a.cc": "LogInfo(request.ShortDebugString());\n",
     }
     for name, text in bad.items():

@@ -1,4 +1,3 @@
-#include <grpc/support/log.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "client/ippctl/app.h"
+#include "server/base/library_versions.h"
 
 namespace {
 
@@ -43,7 +43,7 @@ int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
 
   // The library's own lines say nothing that an error of ours does not say in plainer words.
-  if (std::getenv("GRPC_VERBOSITY") == nullptr) gpr_set_log_function([](gpr_log_func_args*) {});
+  if (std::getenv("GRPC_VERBOSITY") == nullptr) ipp::DropGrpcLog();
 
   // Blocked before gRPC starts its threads, which inherit it: one thread of ours waits for them.
   sigset_t signals;

@@ -22,7 +22,7 @@ class Scratch {
  public:
   template <typename Message>
   Message* New() {
-    return google::protobuf::Arena::CreateMessage<Message>(&arena_);
+    return Message::default_instance().New(&arena_);
   }
 
  private:

@@ -64,7 +64,7 @@ std::string MaskedText(const Message& message) {
   printer.SetSingleLineMode(true);
   printer.SetHideUnknownFields(true);
   std::string text;
-  printer.PrintToString(*copy, &text);
+  if (!printer.PrintToString(*copy, &text)) return "";
   if (!text.empty() && text.back() == ' ') text.pop_back();
   return text;
 }

@@ -67,7 +67,7 @@ void EmitMapping(const Message& message, YAML::Emitter* out) {
   for (int i = 0; i < type->field_count(); ++i) {
     const FieldDescriptor* field = type->field(i);
     if (field->has_presence() && !reflection->HasField(message, field)) continue;
-    *out << YAML::Key << field->name() << YAML::Value;
+    *out << YAML::Key << std::string(field->name()) << YAML::Value;
     if (!field->is_repeated()) {
       EmitValue(message, field, -1, out);
       continue;

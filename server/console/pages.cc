@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "kustom/ipp/v1/outcome.pb.h"
 #include "server/base/protobuf_time.h"
+#include "server/base/stored_message.h"
 #include "server/console/html.h"
 
 namespace ipp::console {
@@ -143,8 +144,7 @@ std::vector<Step> StepsOf(const SessionHistory& history) {
          {Time(cancel.asked_at), "cancel", Cell(absl::StrCat("asked for by ", cancel.caller))}});
   }
   for (const store::StoredEvent& row : history.events) {
-    v1::SessionEvent event;
-    event.ParseFromString(row.payload);
+    const auto event = FromStored<v1::SessionEvent>(row.payload);
     std::vector<std::string> said = {SourceName(event.source())};
     if (!event.order_id().empty()) said.push_back("order " + event.order_id());
     if (!event.failure_reason().empty()) said.push_back(event.failure_reason());

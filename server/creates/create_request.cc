@@ -5,11 +5,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/descriptor.h"
-#include "google/protobuf/io/coded_stream.h"
-#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/message.h"
 #include "server/base/error.h"
 #include "server/base/identifiers.h"
+#include "server/base/stored_message.h"
 #include "server/store/retention.h"
 
 namespace ipp::creates {
@@ -26,13 +25,7 @@ std::string WithCanonicalIds(const std::string& rpc, const std::string& request)
       google::protobuf::MessageFactory::generated_factory()->GetPrototype(type)->New());
   if (!message->ParseFromString(request)) return request;
   IdentifierFields(type).Canonicalize(message.get());
-  std::string bytes;
-  google::protobuf::io::StringOutputStream stream(&bytes);
-  google::protobuf::io::CodedOutputStream coded(&stream);
-  coded.SetSerializationDeterministic(true);
-  message->SerializeToCodedStream(&coded);
-  coded.Trim();
-  return bytes;
+  return DeterministicBytes(*message);
 }
 
 template <typename T>

@@ -4,9 +4,8 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
-#include "google/protobuf/io/coded_stream.h"
-#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/util/message_differencer.h"
+#include "server/base/stored_message.h"
 
 namespace ipp::creates {
 namespace {
@@ -59,15 +58,7 @@ class Paths final : public MessageDifferencer::Reporter {
 
 }  // namespace
 
-std::string Fingerprint(const Message& request) {
-  std::string bytes;
-  google::protobuf::io::StringOutputStream stream(&bytes);
-  google::protobuf::io::CodedOutputStream coded(&stream);
-  coded.SetSerializationDeterministic(true);
-  WithoutId(request)->SerializeToCodedStream(&coded);
-  coded.Trim();
-  return bytes;
-}
+std::string Fingerprint(const Message& request) { return DeterministicBytes(*WithoutId(request)); }
 
 std::vector<std::string> DifferingFields(const Message& request, const std::string& fingerprint) {
   std::unique_ptr<Message> known(request.New());

@@ -5,6 +5,7 @@
 
 #include "kustom/ipp/v1/session.pb.h"
 #include "server/base/error.h"
+#include "server/base/stored_message.h"
 #include "server/creates/create_request.h"
 
 namespace ipp::creates {
@@ -17,8 +18,7 @@ using store::IntentState;
 Reservation KnownBySession(IntentRecord fresh, const kustom::ipp::v1::Session& session) {
   if (!MayHaveMade(fresh, session)) {
     // Rebuild the earlier request from the session, so that the error can name what differs.
-    kustom::ipp::v1::CreateSessionRequest request;
-    request.ParseFromString(fresh.request);
+    auto request = FromStored<kustom::ipp::v1::CreateSessionRequest>(fresh.request);
     request.set_device_id(session.device_id());
     request.set_order_amount(session.order_amount());
     request.set_purchase_currency(session.purchase_currency());

@@ -4,6 +4,7 @@
 
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/wire_format_lite.h"
+#include "server/base/stored_message.h"
 #include "server/store/message_size.h"
 
 namespace ipp::events {
@@ -59,8 +60,7 @@ EventPtr LogEvent::Make(store::StoredEvent row, absl::string_view log_id, uint16
 }
 
 v1::SessionEvent LogEvent::Parse() const {
-  v1::SubscribeSessionEventsResponse response;
-  response.ParseFromString(message);
+  auto response = FromStored<v1::SubscribeSessionEventsResponse>(message);
   return std::move(*response.mutable_event());
 }
 

@@ -172,8 +172,7 @@ bool Reader::SetTimestamp(const FieldPlan& field, const MessagePlan& plan, Messa
   const TimeForm form = options_.lenient ? TimeForm::kIso8601 : TimeForm::kRfc3339;
   if (!ParseTimestamp(text, &seconds, &nanos, form)) return Refuse("not an RFC 3339 time");
   // Plans are of generated types only, so this is the generated Timestamp.
-  auto* time = google::protobuf::internal::DownCast<google::protobuf::Timestamp*>(
-      StoreTo(field, plan, message).Child());
+  auto* time = static_cast<google::protobuf::Timestamp*>(StoreTo(field, plan, message).Child());
   time->set_seconds(seconds);
   time->set_nanos(nanos);
   return true;

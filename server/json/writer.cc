@@ -169,8 +169,7 @@ bool Writer::WriteEnum(const FieldPlan& field, int number) {
 }
 
 bool Writer::WriteTimestamp(const Message& message) {
-  const auto& time =
-      google::protobuf::internal::DownCast<const google::protobuf::Timestamp&>(message);
+  const auto& time = static_cast<const google::protobuf::Timestamp&>(message);
   char text[kTimestampSize + 1];
   const size_t size = FormatTimestamp(time.seconds(), time.nanos(), text);
   if (size == 0) return Fail("a time outside the years 1 to 9999");

@@ -66,8 +66,11 @@ std::string ScalarText(const Message& message, const FieldDescriptor* field) {
       return absl::StrCat(reflection->GetInt32(message, field));
     case FieldDescriptor::CPPTYPE_INT64:
       return absl::StrCat(reflection->GetInt64(message, field));
-    case FieldDescriptor::CPPTYPE_ENUM:
-      return json::EnumWord(reflection->GetEnum(message, field));
+    case FieldDescriptor::CPPTYPE_ENUM: {
+      const int number = reflection->GetEnumValue(message, field);
+      const auto* value = field->enum_type()->FindValueByNumber(number);
+      return value != nullptr ? json::EnumWord(value) : absl::StrCat(number);
+    }
     default:
       return reflection->GetString(message, field);
   }
@@ -190,7 +193,7 @@ absl::Status Route::CompileRequestFields() {
   }
   for (int i = 0; i < request->field_count(); ++i) {
     const Field field = request->field(i);
-    if (roles_.contains(field->name())) continue;
+    if (roles_.contains(std::string(field->name()))) continue;
     if (options_.body() != "*") {
       return absl::InvalidArgumentError(
           absl::StrCat("request field '", field->name(), "' is in no path, query, body or local"));
@@ -300,7 +303,7 @@ absl::StatusOr<std::unique_ptr<RouteTable>> RouteTable::Compile(
   std::map<std::string, std::string> shapes;
   for (const google::protobuf::ServiceDescriptor* service : services) {
     for (int i = 0; i < service->method_count(); ++i) {
-      const std::string& rpc = service->method(i)->full_name();
+      const std::string rpc(service->method(i)->full_name());
       absl::StatusOr<Route> route = Route::Compile(service->method(i));
       if (!route.ok()) {
         return absl::InvalidArgumentError(absl::StrCat(rpc, ": ", route.status().message()));

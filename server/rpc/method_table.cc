@@ -45,8 +45,8 @@ MethodTable::MethodTable(const routes::RouteTable& routes, Metrics* metrics) {
     const google::protobuf::MethodDescriptor* descriptor = route.method();
     const Labels labels = {
         {"grpc_type", descriptor->server_streaming() ? "server_stream" : "unary"},
-        {"grpc_service", descriptor->service()->full_name()},
-        {"grpc_method", descriptor->name()}};
+        {"grpc_service", std::string(descriptor->service()->full_name())},
+        {"grpc_method", std::string(descriptor->name())}};
     Method& method = methods_[descriptor->input_type()];
     method.route = &route;
     method.started = &metrics->counter("grpc_server_started_total", "RPCs started.", labels);
@@ -55,7 +55,7 @@ MethodTable::MethodTable(const routes::RouteTable& routes, Metrics* metrics) {
     method.sent = &metrics->counter("grpc_server_msg_sent_total", "Messages sent.", labels);
     method.seconds = &metrics->histogram("grpc_server_handling_seconds",
                                          "From an RPC's arrival to its end.", labels);
-    method.errors = std::make_unique<ErrorCounters>(descriptor->name(), metrics);
+    method.errors = std::make_unique<ErrorCounters>(std::string(descriptor->name()), metrics);
     for (size_t code = 0; code < kCodeNames.size(); ++code) {
       Labels with_code = labels;
       with_code["grpc_code"] = kCodeNames[code];
@@ -79,7 +79,7 @@ int64_t MethodTable::InFlight() const {
 std::set<std::string> MethodTable::Services() const {
   std::set<std::string> names;
   for (const auto& [request, method] : methods_) {
-    names.insert(method.route->method()->service()->full_name());
+    names.emplace(method.route->method()->service()->full_name());
   }
   return names;
 }

@@ -4,10 +4,9 @@
 #include <memory>
 
 #include "absl/strings/escaping.h"
-#include "google/protobuf/io/coded_stream.h"
-#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "server/base/encoding.h"
 #include "server/base/error.h"
+#include "server/base/stored_message.h"
 
 namespace ipp::rpc {
 namespace {
@@ -29,15 +28,8 @@ uint64_t Digest(const google::protobuf::Message& request, absl::string_view scop
   std::unique_ptr<google::protobuf::Message> rest(request.New());
   rest->CopyFrom(request);
   rest->GetReflection()->ClearField(rest.get(), TokenField(request));
-  std::string bytes;
-  {
-    google::protobuf::io::StringOutputStream stream(&bytes);
-    google::protobuf::io::CodedOutputStream coded(&stream);
-    coded.SetSerializationDeterministic(true);  // a fixed order for maps
-    rest->SerializeToCodedStream(&coded);
-  }
   // Includes the type, since requests of two lists can have the same bytes.
-  return Fnv(scope, Fnv(bytes, Fnv(request.GetDescriptor()->full_name())));
+  return Fnv(scope, Fnv(DeterministicBytes(*rest), Fnv(request.GetDescriptor()->full_name())));
 }
 
 std::string Bytes(uint64_t digest, int64_t number, uint64_t more) {

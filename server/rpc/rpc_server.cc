@@ -1,7 +1,7 @@
 #include "server/rpc/rpc_server.h"
 
+#include <grpc/compression.h>
 #include <grpc/grpc.h>
-#include <grpc/impl/codegen/compression_types.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -29,17 +29,32 @@ namespace {
 constexpr std::chrono::milliseconds kDrainPoll{10};
 constexpr std::chrono::milliseconds kDrainIdle{200};
 
+// What the server reads from `provider`: its own certificate and, with `of_clients`, the roots of
+// its clients'. gRPC 1.51 has other names for this than later versions, which deprecate them.
+template <typename Options, typename Provider>
+Options TlsOptions(const std::shared_ptr<Provider>& provider, bool of_clients) {
+  if constexpr (requires { Options::Create(provider); }) {
+    Options tls = *Options::Create(provider);
+    if (of_clients) tls.set_root_certificate_provider(provider);
+    return tls;
+  } else {
+    Options tls(provider);
+    tls.watch_identity_key_cert_pairs();
+    if (of_clients) tls.watch_root_certs();
+    return tls;
+  }
+}
+
 std::shared_ptr<grpc::ServerCredentials> Credentials(const ServerOptions& options) {
   if (options.identity_file.empty()) return grpc::InsecureServerCredentials();
   using grpc::experimental::FileWatcherCertificateProvider;
   auto provider = std::make_shared<FileWatcherCertificateProvider>(
       options.identity_file, options.identity_file, options.client_ca_file,
       static_cast<unsigned>(absl::ToInt64Seconds(options.certificate_refresh)));
-  grpc::experimental::TlsServerCredentialsOptions tls(provider);
-  tls.watch_identity_key_cert_pairs();
+  const bool of_clients = !options.client_ca_file.empty();
+  auto tls = TlsOptions<grpc::experimental::TlsServerCredentialsOptions>(provider, of_clients);
   tls.set_cert_request_type(GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
-  if (!options.client_ca_file.empty()) {
-    tls.watch_root_certs();
+  if (of_clients) {
     tls.set_cert_request_type(options.client_certificate_required
                                   ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
                                   : GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
@@ -110,7 +125,7 @@ class RpcServerImpl final : public RpcServer {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     // Links the descriptor that reflection needs to describe the health service.
-    grpc::health::v1::HealthCheckRequest::descriptor();
+    [[maybe_unused]] const auto* const health = grpc::health::v1::HealthCheckRequest::descriptor();
     services_.push_back(NewDeviceService(&service_));
     services_.push_back(NewEnrollmentService(&service_));
     services_.push_back(NewLocationService(&service_));

@@ -75,7 +75,7 @@ void StreamCall::End(const absl::Status& status) {
   method_.errors->Count(detail.reason);
   if (absl::IsUnauthenticated(status) && service_.MayLogStranger()) {
     WriteAudit(service_, *context_,
-               {.rpc = method_.route->method()->name(),
+               {.rpc = std::string(method_.route->method()->name()),
                 .code = absl::StatusCodeToString(status.code()),
                 .reason = detail.reason,
                 .trace_id = std::string(trace_.trace_id())});
@@ -88,7 +88,7 @@ void StreamCall::End(const absl::Status& status) {
 
 void StreamCall::CutOff(absl::Duration unread_for, int64_t position) {
   streams_->CountCutOff({.caller = caller_,
-                         .rpc = method_.route->method()->name(),
+                         .rpc = std::string(method_.route->method()->name()),
                          .unread_for = unread_for,
                          .position = position,
                          .trace_id = std::string(trace_.trace_id())});

@@ -41,7 +41,7 @@ void UnaryCall::Audit(absl::StatusCode code, const ErrorDetail& detail) const {
   AuditLine line;
   // A caller that was identified but lacks the permission is named in the error.
   line.caller = caller_.name.empty() ? metadata("caller") : caller_.name;
-  line.rpc = route().method()->name();
+  line.rpc = std::string(route().method()->name());
   line.merchant = merchant_id_;
   line.request_id = request_id_;
   line.subject = subject_;

@@ -16,7 +16,7 @@ void ReadObserver::Observe(const std::string& merchant_id, const kustom::ipp::v1
   }
   std::string key = absl::StrCat(merchant_id, "/", session.session_id());
   thread_local std::string bytes;
-  session.SerializeToString(&bytes);
+  if (!session.SerializeToString(&bytes)) return;
   const size_t digest = std::hash<std::string>()(bytes);
   {
     MutexLock lock(&mutex_);

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "server/base/protobuf_time.h"
+#include "server/base/stored_message.h"
 
 namespace ipp::sessions {
 namespace {
@@ -78,9 +79,7 @@ store::NewEvent Tell(SessionEvent event, const SessionRecord& record) {
 }
 
 store::NewEvent TellHeld(const SessionRecord& known, const SessionRecord& record) {
-  SessionEvent event;
-  event.ParseFromString(known.held_event);
-  store::NewEvent sent = Tell(std::move(event), record);
+  store::NewEvent sent = Tell(FromStored<SessionEvent>(known.held_event), record);
   Session& session = *sent.event.mutable_session();
   session.set_status(StatusAfter(sent.event.type()));
   session.clear_status_raw();

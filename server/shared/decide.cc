@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "kustom/ipp/v1/session_event.pb.h"
+#include "server/base/stored_message.h"
 
 namespace ipp::shared {
 namespace {
@@ -187,9 +188,7 @@ absl::Duration RetryPause(int32_t attempt, uint64_t random) {
 }
 
 std::string EventIdOf(const StoredEvent& event) {
-  kustom::ipp::v1::SessionEvent parsed;
-  parsed.ParseFromString(event.payload);
-  return parsed.event_id();
+  return FromStored<kustom::ipp::v1::SessionEvent>(event.payload).event_id();
 }
 
 void Advance(const std::optional<NextEvent>& next, absl::Time now, SharedHead* head) {

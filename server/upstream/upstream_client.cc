@@ -293,7 +293,7 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     const auto left_out = shared_->complaints.Take();
     if (!left_out) return;
     LogInfo("the upstream did not do what was asked",
-            {{"rpc", route_.method()->name()},
+            {{"rpc", std::string(route_.method()->name())},
              {"http_status", detail.metadata["http_status"]},
              {"reason", detail.reason},
              {"correlation_id", detail.metadata["correlation_id"]},

@@ -82,7 +82,7 @@ void ReadAndSerialize(benchmark::State& state, const std::string& json) {
   for (auto _ : state) {
     T message;
     if (!ipp::json::Read(json, &message).ok()) std::abort();
-    message.SerializeToString(&bytes);
+    if (!message.SerializeToString(&bytes)) std::abort();
     benchmark::DoNotOptimize(bytes);
   }
   Bytes(state, json.size());
@@ -93,7 +93,7 @@ void ParseBinary(benchmark::State& state, const std::string& json) {
   const std::string bytes = Parsed<T>(json).SerializeAsString();
   for (auto _ : state) {
     T message;
-    message.ParseFromString(bytes);
+    if (!message.ParseFromString(bytes)) std::abort();
     benchmark::DoNotOptimize(message);
   }
 }

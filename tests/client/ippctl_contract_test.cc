@@ -79,7 +79,7 @@ void AddSetFields(const Message& message, const std::string& prefix, std::set<st
   std::vector<const FieldDescriptor*> fields;
   reflection.ListFields(message, &fields);
   for (const FieldDescriptor* field : fields) {
-    const std::string path = prefix + field->name();
+    const std::string path = absl::StrCat(prefix, field->name());
     paths->insert(path);
     if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE || field->is_map()) continue;
     if (!field->is_repeated()) {
@@ -97,10 +97,10 @@ void AddFields(const Descriptor& type, const std::string& prefix, std::set<std::
   for (int i = 0; i < type.field_count(); ++i) {
     const FieldDescriptor& field = *type.field(i);
     if (!field.options().GetExtension(v1::raw_of).empty()) continue;  // never sent
-    paths->insert(prefix + field.name());
+    paths->insert(absl::StrCat(prefix, field.name()));
     const bool ours = field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !field.is_map() &&
                       absl::StartsWith(field.message_type()->full_name(), "kustom.");
-    if (ours) AddFields(*field.message_type(), prefix + field.name() + ".", paths);
+    if (ours) AddFields(*field.message_type(), absl::StrCat(prefix, field.name(), "."), paths);
   }
 }
 
@@ -236,7 +236,7 @@ TEST_P(IppctlContract, IsReachedWithAllThatItsRequestCanSay) {
   const MethodDescriptor& method = *GetParam();
   // Settles what a stream has delivered: tests/e2e/ippctl_shared.py.
   if (method.name() == "SettleSessionEvents") return;
-  const auto lines = Lines().find(method.name());
+  const auto lines = Lines().find(std::string(method.name()));
   ASSERT_NE(lines, Lines().end()) << "no command calls " << method.full_name();
 
   std::set<std::string> said;
@@ -271,11 +271,11 @@ TEST_P(IppctlContract, IsReachedWithAllThatItsRequestCanSay) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, IppctlContract, ::testing::ValuesIn(Methods()),
-                         [](const auto& info) { return info.param->name(); });
+                         [](const auto& info) { return std::string(info.param->name()); });
 
 TEST(IppctlContractTable, HasNoRpcThatTheContractLacks) {
   std::set<std::string> names;
-  for (const MethodDescriptor* method : Methods()) names.insert(method->name());
+  for (const MethodDescriptor* method : Methods()) names.emplace(method->name());
   for (const auto& [name, lines] : Lines()) EXPECT_TRUE(names.contains(name)) << name;
 }
 

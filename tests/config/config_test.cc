@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "server/base/error.h"
 #include "server/base/host_port.h"
 #include "server/config/reader.h"
@@ -272,7 +273,7 @@ TEST(MaskedYaml, HidesUserNamesAndPasswordsInUrls) {
 void ExpectMentionsEveryKey(const google::protobuf::Descriptor* type, const std::string& yaml) {
   for (int i = 0; i < type->field_count(); ++i) {
     const google::protobuf::FieldDescriptor* field = type->field(i);
-    EXPECT_THAT(yaml, HasSubstr(field->name() + ":")) << type->full_name();
+    EXPECT_THAT(yaml, HasSubstr(absl::StrCat(field->name(), ":"))) << type->full_name();
     if (field->message_type() != nullptr && field->message_type()->file() == type->file()) {
       ExpectMentionsEveryKey(field->message_type(), yaml);
     }

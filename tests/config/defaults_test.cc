@@ -71,7 +71,7 @@ void AddKeys(const Message& message, const std::vector<std::string>& path, std::
     const FieldDescriptor* field = type->field(i);
     if (field->is_repeated()) continue;
     std::vector<std::string> below = path;
-    below.push_back(field->name());
+    below.emplace_back(field->name());
     const bool set = message.GetReflection()->HasField(message, field);
     if (field->message_type() != nullptr && field->message_type()->file() == type->file()) {
       AddKeys(message.GetReflection()->GetMessage(message, field), below, keys);

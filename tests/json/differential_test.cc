@@ -65,12 +65,13 @@ struct Dialect {
     if (!seen.insert(type).second) return;
     for (int i = 0; i < type->field_count(); ++i) {
       const FieldDescriptor* field = type->field(i);
-      if (field->has_json_name()) keys[field->json_name()] = field->name();
+      if (field->has_json_name())
+        keys[std::string(field->json_name())] = std::string(field->name());
       if (field->message_type() != nullptr) Collect(field->message_type());
       if (field->enum_type() == nullptr) continue;
       for (int v = 0; v < field->enum_type()->value_count(); ++v) {
         const auto* value = field->enum_type()->value(v);
-        words[{field->name(), EnumWord(value)}] = value->name();
+        words[{std::string(field->name()), EnumWord(value)}] = std::string(value->name());
       }
     }
   }

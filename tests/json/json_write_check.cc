@@ -3,10 +3,10 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "google/protobuf/stubs/logging.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "kustom/ipp/v1/device.pb.h"
 #include "kustom/ipp/v1/session.pb.h"
+#include "server/base/library_versions.h"
 #include "server/json/message_json.h"
 #include "tests/json/kinds.pb.h"
 #include "tests/json/plain_json.h"
@@ -20,7 +20,7 @@ template <typename T>
 void CheckAs(absl::string_view bytes) {
   T message;
   {
-    google::protobuf::LogSilencer quiet;  // about text that is not UTF-8
+    QuietProtobuf quiet;  // about text that is not UTF-8
     if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return;
   }
   message.DiscardUnknownFields();

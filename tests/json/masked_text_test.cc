@@ -115,7 +115,8 @@ TEST(MaskedText, LeavesNothingUnmarkedThatSoundsLikeASecret) {
         sounds = sounds || field->name().find(word) != std::string::npos;
       }
       if (field->cpp_type() != FieldDescriptor::CPPTYPE_STRING || !sounds) continue;
-      EXPECT_TRUE(IsMarked(field) || open.contains(field->name())) << field->full_name();
+      EXPECT_TRUE(IsMarked(field) || open.contains(std::string(field->name())))
+          << field->full_name();
     }
   }
 }

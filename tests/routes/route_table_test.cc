@@ -41,7 +41,7 @@ TEST(Routes, CoverEveryRpcOfTheContract) {
     ASSERT_NE(file, nullptr) << name << " is not in RouteTable::CompileContract";
     for (int i = 0; i < file->service_count(); ++i) {
       for (int j = 0; j < file->service(i)->method_count(); ++j, ++rpcs) {
-        const std::string& rpc = file->service(i)->method(j)->full_name();
+        const std::string rpc(file->service(i)->method(j)->full_name());
         const size_t dot = rpc.rfind('.');
         EXPECT_NE(Contract().Find(rpc.substr(0, dot) + "/" + rpc.substr(dot + 1)), nullptr)
             << rpc << ": " << name << " is not in RouteTable::CompileContract";

@@ -6,10 +6,10 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "google/protobuf/stubs/logging.h"
 #include "kustom/ipp/v1/device.pb.h"
 #include "kustom/ipp/v1/enrollment.pb.h"
 #include "server/base/error.h"
+#include "server/base/library_versions.h"
 #include "server/rpc/page_token.h"
 #include "tests/support/require.h"
 
@@ -101,7 +101,7 @@ void CheckPageToken(absl::string_view bytes) {
   const auto typed = static_cast<unsigned char>(bytes[9]);
   v1::ListDevicesRequest request;
   {
-    google::protobuf::LogSilencer quiet;  // about text that is not UTF-8
+    QuietProtobuf quiet;  // about text that is not UTF-8
     if (!request.ParseFromString(std::string(bytes.substr(10)))) return;
   }
   CheckBound(request, static_cast<int64_t>(number), which, typed);

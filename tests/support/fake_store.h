@@ -16,6 +16,7 @@
 #include "server/base/clock.h"
 #include "server/base/mutex.h"
 #include "server/base/status_macros.h"
+#include "server/base/stored_message.h"
 #include "server/store/batch.h"
 #include "server/store/keepable.h"
 #include "server/store/listener_slot.h"
@@ -126,7 +127,7 @@ class FakeStore final : public Store {
     return database_.With([](const FakeDisk& disk) {
       std::vector<kustom::ipp::v1::SessionEvent> events;
       for (const StoredEvent& row : disk.events) {
-        events.emplace_back().ParseFromString(row.payload);
+        events.push_back(FromStored<kustom::ipp::v1::SessionEvent>(row.payload));
       }
       return events;
     });

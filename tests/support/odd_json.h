@@ -59,7 +59,7 @@ inline bool IsWord(const google::protobuf::FieldDescriptor* field) {  // has a k
 }
 
 inline std::string JsonName(const google::protobuf::FieldDescriptor* field) {
-  return field->has_json_name() ? field->json_name() : field->name();
+  return std::string(field->has_json_name() ? field->json_name() : field->name());
 }
 
 // Sets every field to something that it may well have.

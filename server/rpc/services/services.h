@@ -1,6 +1,6 @@
 #pragma once
 
-#include <grpcpp/impl/codegen/service_type.h>
+#include <grpcpp/impl/service_type.h>
 
 #include <memory>
 #include <vector>

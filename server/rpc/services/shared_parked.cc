@@ -9,6 +9,7 @@
 
 #include "server/base/protobuf_time.h"
 #include "server/base/status_macros.h"
+#include "server/base/stored_message.h"
 #include "server/rpc/page_token.h"
 #include "server/shared/shared_hub.h"
 #include "server/store/store_error.h"
@@ -55,7 +56,7 @@ void Change(UnaryCall* call, const std::string& name, Work work, Then then) {
 }
 
 void DescribeParked(const store::SharedParked& parked, v1::ParkedSessionEvent* out) {
-  out->mutable_event()->ParseFromString(parked.event.payload);
+  *out->mutable_event() = FromStored<v1::SessionEvent>(parked.event.payload);
   out->set_attempts(parked.attempts);
   *out->mutable_first_delivered_at() = ToTimestamp(parked.first_at);
   *out->mutable_parked_at() = ToTimestamp(parked.parked_at);
