@@ -4,8 +4,8 @@
 #
 # Everything comes from Debian 13: the programs are built in a root file system of it (build/platforms), the image has its
 # packages. The same commit and the same packages give the same digest. From the environment:
-# * IPP_DEBIAN_SNAPSHOT=20261129T000000Z  the packages of that time, from snapshot.debian.org; else those of today, brought
-#   up to date once a day
+# * IPP_DEBIAN_SNAPSHOT=20261129T000000Z  the packages of that time, from IPP_DEBIAN_ARCHIVE (deploy/image/sources.sh); else
+#   those of today, brought up to date once a day
 # * IPP_IMAGE_SOURCE=URL  the label org.opencontainers.image.source; the repository does not know where it is published
 set -euo pipefail
 cd "$(dirname "$0")/../.."
