@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "client/create_tries.h"
 #include "client/error_status.h"
+#include "client/proto_duration.h"
+#include "client/stream_follower.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "ippclient/create.h"
 #include "ippclient/error.h"
@@ -16,14 +18,6 @@ namespace {
 
 namespace v1 = ::kustom::ipp::v1;
 
-// How long to wait for a session by its request_id before the create's outcome is read again.
-constexpr absl::Duration kLook = absl::Seconds(10);
-// The gateway receives a deadline as the time that is left, and the call takes time to reach it.
-constexpr absl::Duration kAnswerAllowance = absl::Seconds(1);
-// The heartbeat interval that is requested. A stream that has sent a heartbeat and is then silent
-// for several intervals counts as dead.
-constexpr int64_t kHeartbeatSeconds = 15;
-constexpr absl::Duration kSilence = absl::Seconds(3 * kHeartbeatSeconds);
 // How long a stream may take to end by itself after its last message.
 constexpr absl::Duration kFarewell = absl::Seconds(1);
 
@@ -87,7 +81,7 @@ CollectRun::Result CollectRun::Create() {
   const absl::Duration tries_until = clock_.Now() + options_.create_timeout;
   // The answer is needed after a stop, too: it names the session to cancel.
   const absl::Duration deadline = std::min(tries_until, At(Until::kEnd));
-  create_until_ = deadline + kAnswerAllowance;
+  create_until_ = deadline + options_.answer_allowance;
   CreateTries tries(options_.first_pause, options_.longest_pause, options_.resumed);
   bool tried = false;
   while (!Is(Until::kStop)) {
@@ -120,7 +114,7 @@ CollectRun::Result CollectRun::LookUp() {
   v1::GetCreateOutcomeRequest request;
   request.set_request_id(request_.request_id());
   v1::GetCreateOutcomeResponse response;
-  const absl::Duration deadline = std::min(clock_.Now() + kLook, At(Until::kEnd));
+  const absl::Duration deadline = std::min(clock_.Now() + options_.look, At(Until::kEnd));
   const grpc::Status status = Call(deadline, [&](grpc::ClientContext* context, auto done) {
     outcomes_->async()->GetCreateOutcome(context, &request, &response, std::move(done));
   });
@@ -146,14 +140,15 @@ std::optional<grpc::Status> CollectRun::Follow() {
   v1::WatchSessionRequest request;
   IsKnown() ? request.set_session_id(session_.session_id())
             : request.set_request_id(request_.request_id());
-  request.mutable_heartbeat_interval()->set_seconds(kHeartbeatSeconds);
+  *request.mutable_heartbeat_interval() = ToProto(options_.heartbeat);
   StreamCall<v1::WatchSessionResponse> call(&wake_);
   if (options_.prepare) options_.prepare(&call.context());
   call.Start([&](grpc::ClientContext* context, auto* reactor) {
     sessions_->async()->WatchSession(context, &request, reactor);
   });
-  absl::Duration bound = IsKnown() ? absl::InfiniteDuration() : clock_.Now() + kLook;
-  absl::Duration dead_at = absl::InfiniteDuration();  // a gateway without heartbeats is never dead
+  const absl::Duration silence = kMissedHeartbeats * options_.heartbeat;
+  absl::Duration bound = IsKnown() ? absl::InfiniteDuration() : clock_.Now() + options_.look;
+  absl::Duration dead_at = clock_.Now() + silence;
   for (int heard = 0;; ++heard) {
     bool ready = false;
     bool ended = false;
@@ -167,22 +162,20 @@ std::optional<grpc::Status> CollectRun::Follow() {
     if (!ready && clock_.Now() >= dead_at) {
       return grpc::Status(
           grpc::StatusCode::UNAVAILABLE,
-          absl::StrCat("no message and no heartbeat for ", absl::FormatDuration(kSilence)));
+          absl::StrCat("no message and no heartbeat for ", absl::FormatDuration(silence)));
     }
     if (!ready) return std::nullopt;
     if (heard > 0) backoff_.Reset();  // the first message alone does not prove a working stream
     const bool beat = call.message().heartbeat();
-    if (beat || dead_at < absl::InfiniteDuration()) dead_at = clock_.Now() + kSilence;
     if (!beat) {
       Heard(call.message());
     } else if (IsKnown() && call.message().has_session()) {
       session_ = call.message().session();  // it may know more by now
     }
-    if (!IsKnown()) {
-      call.ReadNext();
-      continue;
+    if (IsKnown()) {
+      bound = IsFinal(session_.status()) ? clock_.Now() + kFarewell : absl::InfiniteDuration();
     }
-    bound = IsFinal(session_.status()) ? clock_.Now() + kFarewell : absl::InfiniteDuration();
+    dead_at = clock_.Now() + silence;  // from here: a slow `on_step` is no silence
     call.ReadNext();
   }
 }

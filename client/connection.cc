@@ -21,6 +21,7 @@
 #include "kustom/ipp/v1/outcome.pb.h"
 #include "kustom/ipp/v1/session.pb.h"
 #include "kustom/ipp/v1/session_event.pb.h"
+#include "kustom/ipp/v1/shared_subscription.pb.h"
 #include "kustom/ipp/v1/simulation.pb.h"
 
 namespace ipp::client {
@@ -113,8 +114,12 @@ int Milliseconds(absl::Duration duration) {
   return static_cast<int>(absl::ToInt64Milliseconds(duration));
 }
 
+// Whether gRPC may repeat it. Not what this library repeats by rules of its own: EventSubscription,
+// EventReader and Consumer do.
 bool IsRepeatable(const google::protobuf::MethodDescriptor& method) {
-  return method.full_name() != "kustom.ipp.v1.SessionEventService.SubscribeSessionEvents" &&
+  const absl::string_view name(method.name().data(), method.name().size());
+  return name != "SubscribeSessionEvents" && name != "ReceiveSessionEvents" &&
+         name != "SettleSessionEvents" &&
          method.options().GetExtension(v1::route).repeat() != v1::REPEAT_NEVER;
 }
 
@@ -126,6 +131,7 @@ std::string RetryServiceConfig() {
        {v1::Device::descriptor()->file(), v1::Enrollment::descriptor()->file(),
         v1::Location::descriptor()->file(), v1::CreateOutcome::descriptor()->file(),
         v1::Session::descriptor()->file(), v1::SessionEvent::descriptor()->file(),
+        v1::SharedSubscription::descriptor()->file(),
         v1::SimulateCardTapRequest::descriptor()->file()}) {
     for (int s = 0; s < file->service_count(); ++s) {
       const google::protobuf::ServiceDescriptor& service = *file->service(s);
@@ -172,6 +178,8 @@ absl::StatusOr<std::shared_ptr<Connection>> Connection::Create(const ConnectionO
   args.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(options.keepalive_time));
   args.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(options.keepalive_timeout));
+  // Newer releases of gRPC wait this long instead, by default a minute.
+  args.SetInt("grpc.http2.ping_timeout_ms", Milliseconds(options.keepalive_timeout));
   args.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // the default, 2, ends long silences
   args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
   args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5'000);  // time that one attempt may take

@@ -10,14 +10,11 @@ namespace {
 namespace v1 = ::kustom::ipp::v1;
 using Message = v1::SubscribeSessionEventsResponse;
 
-// Passes the message to the handler; returns its cursor.
-const std::string& Deliver(const Message& message, EventHandler* handler) {
+const std::string& CursorOf(const Message& message) {
   switch (message.message_case()) {
     case Message::kStarted:
-      handler->OnStarted(message.started());
       return message.started().cursor();
     case Message::kEvent:
-      handler->OnEvent(message.event());
       return message.event().cursor();
     case Message::kHeartbeat:
       return message.heartbeat().cursor();
@@ -26,6 +23,14 @@ const std::string& Deliver(const Message& message, EventHandler* handler) {
       break;
   }
   return message.goodbye().cursor();
+}
+
+// Passes the message to the handler; an error is the handler's.
+grpc::Status Deliver(const Message& message, EventHandler* handler) {
+  if (message.has_event()) return handler->TakeEvent(message.event());
+  if (message.has_started()) handler->OnStarted(message.started());
+  const std::string& cursor = CursorOf(message);
+  return cursor.empty() ? grpc::Status::OK : handler->TakePlace(cursor);
 }
 
 }  // namespace
@@ -43,7 +48,8 @@ grpc::Status EventSubscription::Run(EventHandler* handler) {
     const EventFollower::Step step = follower_->Next(absl::InfiniteDuration());
     switch (step.kind) {
       case EventFollower::Step::Kind::kMessage:
-        if (const std::string& cursor = Deliver(*step.message, handler); !cursor.empty()) {
+        if (grpc::Status failed = Deliver(*step.message, handler); !failed.ok()) return failed;
+        if (const std::string& cursor = CursorOf(*step.message); !cursor.empty()) {
           follower_->MoveTo(cursor);
           handler->OnCursor(cursor);
         }

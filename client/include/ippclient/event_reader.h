@@ -45,8 +45,9 @@ class EventReader {
   // Ends the reader, including a Next that waits. Any thread, any number of times.
   void Cancel();
 
-  // Where to continue: after the last event that Next returned; empty until the first stream has
-  // started. An event carries the same cursor; heartbeats advance it. Any thread.
+  // Where to continue: after the last event that Next returned; until the first stream has started
+  // that is the request's `after_cursor`. An event carries the same cursor; heartbeats advance it.
+  // Any thread.
   std::string cursor() const;
 
  private:

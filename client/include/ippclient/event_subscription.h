@@ -22,14 +22,22 @@ class EventHandler {
  public:
   virtual ~EventHandler() = default;
 
-  virtual void OnEvent(const kustom::ipp::v1::SessionEvent& event) = 0;
+  // Override one of the two. TakeEvent is for a handler that can fail: anything but OK ends the
+  // subscription with that status, and the cursor stays before the event.
+  virtual void OnEvent(const kustom::ipp::v1::SessionEvent& /*event*/) {}
+  virtual grpc::Status TakeEvent(const kustom::ipp::v1::SessionEvent& event) {
+    OnEvent(event);
+    return grpc::Status::OK;
+  }
+  // The position has advanced without an event, at a heartbeat for example. As TakeEvent.
+  virtual grpc::Status TakePlace(absl::string_view /*cursor*/) { return grpc::Status::OK; }
 
   // A stream has started: the first one, or one after a reconnect. With `skipped`, events were lost
   // to retention (only if the request says SKIP_TO_OLDEST).
   virtual void OnStarted(const kustom::ipp::v1::SubscriptionStarted& /*started*/) {}
 
   // The position has advanced: OnEvent has returned for everything before `cursor`. Store the
-  // cursor durably here.
+  // cursor durably here; place.h stores it in the transaction of what the event has changed.
   virtual void OnCursor(absl::string_view /*cursor*/) {}
 
   // The stream broke; a new one follows after `retry_in`.
@@ -67,7 +75,7 @@ class EventSubscription {
   // Runs on the calling thread. Blocks until Cancel() (then OK) or an error that a retry cannot
   // resolve: INVALID_ARGUMENT, PERMISSION_DENIED, UNAUTHENTICATED, NOT_FOUND, UNIMPLEMENTED, and
   // OUT_OF_RANGE (retention has removed events after the cursor) unless the request says
-  // SKIP_TO_OLDEST.
+  // SKIP_TO_OLDEST. What the handler ends it with is returned as it is.
   //
   // Call either Run or Start, once.
   grpc::Status Run(EventHandler* handler);
@@ -81,7 +89,8 @@ class EventSubscription {
   // Ends the subscription, also before it has begun. Any thread, any number of times.
   void Cancel();
 
-  // Where to continue; empty until the first stream started. Any thread.
+  // Where to continue; until the first stream has started that is the request's `after_cursor`. Any
+  // thread.
   std::string cursor() const;
 
  private:

@@ -78,6 +78,14 @@ struct PaymentOptions {
   absl::Duration first_pause = absl::Milliseconds(100);
   absl::Duration longest_pause = absl::Seconds(5);
 
+  // What the watch asks of the gateway; a stream that is silent for three of them counts as dead.
+  absl::Duration heartbeat = absl::Seconds(15);
+  // How long a session is waited for by its request_id before the create's outcome is read again.
+  absl::Duration look = absl::Seconds(10);
+  // After the last create: how long it may still be on its way. The gateway receives a deadline as
+  // the time that is left.
+  absl::Duration answer_allowance = absl::Seconds(1);
+
   // Clock and random numbers, for this library's own tests. nullptr: the real ones.
   ClockAndRandom* clock = nullptr;
 };
