@@ -9,4 +9,5 @@
 #include "ippclient/event_subscription.h"  // IWYU pragma: export
 #include "ippclient/payment.h"             // IWYU pragma: export
 #include "ippclient/place.h"               // IWYU pragma: export
+#include "ippclient/stop_on_signals.h"     // IWYU pragma: export
 #include "ippclient/version.h"             // IWYU pragma: export
