@@ -247,7 +247,14 @@ def main():
             rules.put(row)
     if rules.empty():
         say("FAILED  no row to play", True)
-    threads = [threading.Thread(target=play_all, args=(flags.command, flags.patience, rules, say)) for _ in range(flags.at_once)]
+
+    def player():
+        try:
+            play_all(flags.command, flags.patience, rules, say)
+        except Exception as error:  # pylint: disable=broad-except  # for example: there is no such program
+            say(f"FAILED  {error!r}", True)
+
+    threads = [threading.Thread(target=player) for _ in range(flags.at_once)]
     for thread in threads:
         thread.start()
     for thread in threads:

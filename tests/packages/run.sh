@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run.sh BUILD_DIR python|go|typescript|java: builds that language's client package, and plays the rules of docs/client-rules.md
+# run.sh BUILD_DIR python|go|typescript|java|cpp: builds that language's client package, and plays the rules of docs/client-rules.md
 # against it, as it would be installed; then runs the page's program for the events. run.sh BUILD_DIR teeth: that the test finds clients that break a rule.
 # The packages are made in build/packages, where `./dev packages` makes them; the driver in BUILD_DIR/packages/LANGUAGE.
 set -euo pipefail
@@ -65,6 +65,19 @@ java_driver() {
   javac --release 17 -Xlint:all,-processing -Werror -cp "$path" -d classes "$HERE"/java/*.java Books.java
   DRIVER=(java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$WORK/classes:$path" Driver)
   BOOKS=(java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$WORK/classes:$path" Books)
+}
+
+# The library of BUILD_DIR, so that it is played under its sanitizers, too; the page's program with what is installed of it.
+cpp_driver() {
+  DRIVER=("$BUILD/tests/packages/packages_cpp_driver")
+  [ -x "${DRIVER[0]}" ] || { echo "packages: there is no ${DRIVER[0]}: build packages_cpp_driver" >&2; exit 1; }
+  rm -rf shop
+  local file
+  for file in CMakeLists.txt books.cc pay.cc; do books "shop/$file" "$file"; done
+  cmake -S shop -B shop/build -G Ninja -DCMAKE_PREFIX_PATH="$OUT/cpp/dist/ippclient" -DCMAKE_BUILD_TYPE=Debug \
+    -DCMAKE_CXX_FLAGS="-Wall -Wextra -Werror" >configure.log 2>&1 || { cat configure.log >&2; exit 1; }
+  ninja -C shop/build >&2
+  BOOKS=("$WORK/shop/build/books")
 }
 
 mkdir -p "$WORK"
