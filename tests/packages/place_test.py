@@ -1,6 +1,12 @@
 #!/usr/bin/env python3
-"""place_test.py: client/python/examples/postgres_place.py on a real PostgreSQL. The connection breaks, the handler fails in
-its transaction, the program begins anew: every event is in the table once, and the cursor is that of the last one."""
+"""place_test.py [-- COMMAND]: a language's example of a place on a real PostgreSQL: client/python/examples/postgres_place.py,
+or that of COMMAND, a program of which each run is one life. The connection breaks, the handler fails in its transaction, the
+program begins anew: every event is in the table once, and the cursor is that of the last one.
+
+COMMAND follows the gateway at $GATEWAY into the database at $DATABASE (a URL), in the place `books`, and writes each event_id
+into the table `books` in the place's transaction. It ends with 0 after e4; at the event $FAIL_AT its handler fails when it has
+written, and the program ends with 3.
+"""
 import os
 import pathlib
 import shutil
@@ -58,12 +64,26 @@ class Postgres:
     def __exit__(self, *_):
         self.do("pg_ctl", "-D", self.data, "-m", "immediate", "stop")
 
+    @property
+    def url(self):
+        return f"postgres://postgres@127.0.0.1:{self.port}/postgres?sslmode=disable"
+
     def connect(self):
-        return psycopg.connect(f"host=127.0.0.1 port={self.port} user=postgres dbname=postgres")
+        return psycopg.connect(self.url)
+
+
+def run(command, gateway, postgres, fail_at=""):
+    """One life of another language's program."""
+    ended = subprocess.run(command, timeout=PATIENCE, check=False, env={
+        **os.environ, "GATEWAY": gateway.address, "DATABASE": postgres.url, "FAIL_AT": fail_at})
+    if ended.returncode == 3:
+        raise Broken
+    if ended.returncode != 0:
+        sys.exit(f"FAILED  the program ended with {ended.returncode}")
 
 
 def follow(gateway, postgres, fail_at=None):
-    """One life of the program: until e4, or until it fails."""
+    """One life of the program in Python: until e4, or until it fails."""
     stop = ippclient.Stop()
 
     def keep(connection, taken):
@@ -80,6 +100,14 @@ def follow(gateway, postgres, fail_at=None):
 
 
 def main():
+    command = sys.argv[2:]  # behind --
+
+    def live(*arguments):
+        if command:
+            run(command, *arguments)
+        else:
+            follow(*arguments)
+
     with tempfile.TemporaryDirectory() as folder, Postgres(folder) as postgres, \
             scripted_gateway.playing(rules_test.METHODS) as gateway:
         with postgres.connect() as connection:
@@ -89,11 +117,11 @@ def main():
             [started("beat"), event("e2"), event("e3"), SILENT],
             [started("after-e2"), event("e3"), event("e4"), SILENT]]})
         try:
-            follow(gateway, postgres, fail_at="e3")
+            live(gateway, postgres, "e3")
             sys.exit("FAILED  what the handler raises does not reach the program")
         except Broken:
             pass
-        follow(gateway, postgres)
+        live(gateway, postgres)
         with postgres.connect() as connection:
             books = [row[0] for row in connection.execute("SELECT event_id FROM books ORDER BY event_id")]
             place = connection.execute("SELECT cursor FROM ipp_place").fetchall()

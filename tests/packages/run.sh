@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # run.sh BUILD_DIR python|go|typescript|java|cpp: builds that language's client package, and plays the rules of docs/client-rules.md
-# against it, as it would be installed; then runs the page's program for the events. run.sh BUILD_DIR teeth: that the test finds clients that break a rule.
+# against it, as it would be installed; then runs the page's program for the events, and the example of a place on a real PostgreSQL. run.sh BUILD_DIR teeth: that the test finds clients that break a rule.
 # The packages are made in build/packages, where `./dev packages` makes them; the driver in BUILD_DIR/packages/LANGUAGE.
 set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -21,6 +21,7 @@ python_driver() {
   MYPYPATH=$WORK/site "$OUT/python/venv/bin/mypy" --strict --cache-dir mypy books.py >&2
   DRIVER=("$OUT/python/venv/bin/python" "$HERE/python/driver.py")
   BOOKS=("$OUT/python/venv/bin/python" books.py)
+  PLACE=() # in place_test.py
 }
 
 go_driver() {
@@ -33,13 +34,15 @@ go_driver() {
   mkdir module
   cp "$HERE/go/main.go" module/
   sed -e 's|^module .*|module driver|' "$OUT/go/module/go.mod" >module/go.mod
-  cp "$OUT/go/module/go.sum" module/
-  (cd module && go mod edit -require="kustom.co/ipp@$version" -replace="kustom.co/ipp=$OUT/go/module" &&
-    go vet . && go build -o driver .)
+  cp -r "$HERE/go/place" module/
+  cat "$OUT/go/module/go.sum" "$HERE/go/place/go.sum" >module/go.sum
+  (cd module && go mod edit -require="kustom.co/ipp@$version" -replace="kustom.co/ipp=$OUT/go/module" \
+    -require=github.com/lib/pq@v1.10.9 && go vet . ./place && go build -o driver . && go build -o place-on-postgres ./place)
   books module/books/main.go books/main.go
   (cd module && go build -o books-of-the-page ./books)
   DRIVER=("$WORK/module/driver")
   BOOKS=("$WORK/module/books-of-the-page")
+  PLACE=("$WORK/module/place-on-postgres")
 }
 
 typescript_driver() {
@@ -52,8 +55,19 @@ typescript_driver() {
   (cd module && "$OUT/typescript/package/node_modules/.bin/tsc" --strict --noUncheckedIndexedAccess --target ES2022 \
     --types node --module NodeNext --moduleResolution NodeNext driver.ts)
   books module/books.js books.js
+  mkdir -p place
+  if ! cmp -s "$HERE/typescript/place/package-lock.json" place/package-lock.json; then
+    cp "$HERE"/typescript/place/package*.json place/
+    (cd place && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2) || { rm place/package-lock.json; exit 1; }
+  fi
+  cp "$HERE/typescript/place/place.mjs" place/
+  (cd module && cp "$OUT/typescript/package/examples/postgres-place.ts" . &&
+    "$OUT/typescript/package/node_modules/.bin/tsc" --strict --target ES2022 --module NodeNext --moduleResolution NodeNext \
+      --skipLibCheck --outDir ../place postgres-place.ts)
+  ln -sfn "$WORK/module/node_modules/ippclient" place/node_modules/ippclient
   DRIVER=(node "$WORK/module/driver.js")
   BOOKS=(node "$WORK/module/books.js")
+  PLACE=(node "$WORK/place/place.mjs")
 }
 
 java_driver() {
@@ -94,4 +108,4 @@ fi
 "${LANGUAGE}_driver"
 "$OUT/python/venv/bin/python" "$HERE/rules_test.py" -- "${DRIVER[@]}"
 "$OUT/python/venv/bin/python" "$HERE/books_test.py" -- "${BOOKS[@]}"
-[ "$LANGUAGE" != python ] || "$OUT/python/venv/bin/python" "$HERE/place_test.py"
+! declare -p PLACE >/dev/null 2>&1 || "$OUT/python/venv/bin/python" "$HERE/place_test.py" -- "${PLACE[@]}"

@@ -125,7 +125,8 @@ func streamEnded(err error, policy ippv1.CursorExpiredPolicy) (asked time.Durati
 }
 
 // FollowInto follows with the cursor kept in the handler's own transaction. `request` says where the first start is. What
-// the handler returns rolls its transaction back and ends the call; the next one begins with that event.
+// the handler returns rolls its transaction back and ends the call; the next one begins with that event. The end of the
+// context does not cut a transaction off: one that has begun may finish.
 func FollowInto[Tx any](ctx context.Context, client *Client, place Place[Tx], request *ippv1.SubscribeSessionEventsRequest,
 	handler func(ctx context.Context, tx Tx, event *ippv1.SessionEvent) error) error {
 	cursor, err := place.Load(ctx)
@@ -133,6 +134,7 @@ func FollowInto[Tx any](ctx context.Context, client *Client, place Place[Tx], re
 		return err
 	}
 	follower := client.Follow(request, func(ctx context.Context, event *ippv1.SessionEvent) error {
+		ctx = detached(ctx)
 		return place.InTransaction(ctx, func(tx Tx) error {
 			if err := handler(ctx, tx, event); err != nil {
 				return err
@@ -144,6 +146,7 @@ func FollowInto[Tx any](ctx context.Context, client *Client, place Place[Tx], re
 		follower.cursor = cursor
 	}
 	follower.OnCursor = func(ctx context.Context, cursor string) error {
+		ctx = detached(ctx)
 		return place.InTransaction(ctx, func(tx Tx) error { return place.Store(ctx, tx, cursor) })
 	}
 	return follower.Run(ctx)
