@@ -90,17 +90,6 @@ class Invocation {
     return (stub.get()->*method)(&context, request, response);
   }
 
-  // The same, and Ctrl-C does not cancel it: for what must still be said at the end.
-  template <typename Service, typename Request, typename Response>
-  grpc::Status Last(grpc::Status (Service::Stub::*method)(grpc::ClientContext*, const Request&,
-                                                          Response*),
-                    const Request& request, Response* response) {
-    grpc::ClientContext context;
-    connection_->Prepare(&context);
-    const auto stub = Service::NewStub(channel());
-    return (stub.get()->*method)(&context, request, response);
-  }
-
   // The answer on stdout, as --output asks for. Secrets are masked.
   int Show(const Answer& answer);
   // A list: `response` is the contract's, with its one repeated field of messages. People get the

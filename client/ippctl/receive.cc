@@ -1,17 +1,16 @@
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "client/ippctl/event_log.h"
 #include "client/ippctl/fields.h"
 #include "client/ippctl/handler_process.h"
 #include "client/ippctl/history_commands.h"
 #include "client/ippctl/pause.h"
-#include "kustom/ipp/v1/shared_subscription.grpc.pb.h"
-#include "server/base/protobuf_time.h"
+#include "ippclient/consumer.h"
+#include "kustom/ipp/v1/shared_subscription.pb.h"
 
 // `events receive`: the events of a shared subscription, one after another, to the screen or to a
 // command, whose exit code decides.
@@ -19,176 +18,112 @@ namespace ipp::ippctl {
 namespace {
 
 namespace v1 = ::kustom::ipp::v1;
-using Service = v1::SharedSubscriptionService;
 
 // Source: sysexits.h, EX_DATAERR: the input was wrong.
 constexpr int kParkExitCode = 65;
 
 // How often it is looked whether the user wants to end.
 constexpr absl::Duration kLook = absl::Milliseconds(200);
+// What was handled when the user ends it is settled within this time, or comes again.
+constexpr absl::Duration kLastWords = absl::Seconds(5);
 
 // Receives until the user ends it, the limit is reached, or an error is final.
 class Receive {
  public:
   explicit Receive(Invocation* invocation)
       : invocation_(*invocation),
-        name_(invocation->flags().Text("subscription")),
-        left_(invocation->flags().Has("limit") ? invocation->flags().Integer("limit") : -1) {}
+        left_(invocation->flags().Has("limit") ? invocation->flags().Integer("limit") : -1),
+        consumer_(invocation->channel(), Options()) {}
 
   int Run() {
-    const OnInterrupt stop(invocation_.interrupt(), [this] { Stop(); });
-    Backoff backoff(absl::Milliseconds(250), absl::Seconds(10));
-    while (true) {
-      const grpc::Status status = OneStream(&backoff);
-      if (result_) return *result_;
-      if (pause_.stopped()) return kExitOk;
-      const bool passing = status.ok() || status.error_code() == grpc::StatusCode::UNAVAILABLE ||
-                           status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
-      if (!passing) return invocation_.Fail(status);
-      const absl::Duration again = backoff.Next();
-      invocation_.err() << DescribeReconnect(invocation_, status, again);
-      if (!pause_.For(again)) return kExitOk;
-    }
+    const OnInterrupt stop(invocation_.interrupt(), [this] {
+      pause_.Stop();
+      consumer_.Cancel();
+    });
+    const grpc::Status status =
+        consumer_.Run([this](client::Delivery& delivery) { return Handle(delivery); });
+    if (result_) return *result_;
+    return status.ok() ? kExitOk : invocation_.Fail(status);
   }
 
  private:
-  void Stop() {
-    pause_.Stop();
-    MutexLock lock(&mutex_);
-    if (context_ != nullptr) context_->TryCancel();
+  client::ConsumerOptions Options() {
+    client::ConsumerOptions options;
+    options.subscription.set_name(invocation_.flags().Text("subscription"));
+    options.max_in_flight = 1;
+    options.consumer = invocation_.flags().Text("consumer");
+    options.skip_expired = invocation_.flags().Has("skip-expired");
+    options.stop_timeout = kLastWords;
+    options.max_backoff = absl::Seconds(10);
+    options.on_started = [this](const v1::ReceiveStarted& started) { Started(started); };
+    options.on_disconnected = [this](const grpc::Status& status, absl::Duration retry_in) {
+      MutexLock lock(&speaking_);
+      invocation_.err() << DescribeReconnect(invocation_, status, retry_in);
+    };
+    options.on_lease_lost = [this](const client::Delivery&) {
+      Note("the lease was lost: another consumer has the event, or had it");
+    };
+    return options;
   }
 
-  grpc::Status OneStream(Backoff* backoff) {
-    v1::ReceiveSessionEventsRequest request;
-    request.set_subscription(name_);
-    request.set_max_in_flight(1);
-    request.set_consumer(invocation_.flags().Text("consumer"));
-    if (invocation_.flags().Has("skip-expired")) {
-      request.set_on_cursor_expired(v1::CURSOR_EXPIRED_POLICY_SKIP_TO_OLDEST);
-    }
-    grpc::ClientContext context;
-    {
-      MutexLock lock(&mutex_);
-      context_ = &context;
-    }
-    const auto stub = Service::NewStub(invocation_.channel());
-    const auto reader = stub->ReceiveSessionEvents(&context, request);
-    v1::ReceiveSessionEventsResponse message;
-    while (!pause_.stopped() && !result_ && reader->Read(&message)) {
-      if (message.has_started()) Started(message.started(), backoff);
-      if (message.has_leased()) Handle(message.leased());
-    }
-    if (pause_.stopped() || result_) context.TryCancel();
-    grpc::Status status = reader->Finish();
-    MutexLock lock(&mutex_);
-    context_ = nullptr;
-    return status;
+  void Started(const v1::ReceiveStarted& started) {
+    if (started.skipped()) Note("events were removed before they were delivered");
+    if (!std::exchange(said_ready_, true)) Note("ready, waiting for events; Ctrl-C ends it");
   }
 
-  void Started(const v1::ReceiveStarted& started, Backoff* backoff) {
-    backoff->Reset();
-    lease_ = FromDuration(started.subscription().lease());
-    if (started.skipped()) invocation_.Note("events were removed before they were delivered");
-    if (!std::exchange(said_ready_, true)) {
-      invocation_.Note("ready, waiting for events; Ctrl-C ends it");
-    }
+  client::Handled Handle(client::Delivery& delivery) {
+    client::Handled handled =
+        invocation_.flags().Has("exec") ? Execute(delivery) : Print(delivery.event());
+    if (left_ > 0 && --left_ == 0) consumer_.Cancel();
+    return handled;
   }
 
-  void Handle(const v1::LeasedSessionEvent& leased) {
-    v1::Settlement settlement;
-    settlement.set_lease(leased.lease());
-    if (!invocation_.flags().Has("exec")) {
-      invocation_.ShowNext(
-          leased.event(),
-          RenderLine(EventColumns(), leased.event(), invocation_.wide(), invocation_.look()),
-          leased.event().event_id());
-      // What could not be printed was not handled.
-      if (!invocation_.out()) {
-        settlement.mutable_release();
-        result_ = kExitOther;
-      } else {
-        settlement.mutable_acknowledge();
-      }
-    } else if (!Execute(leased, &settlement)) {
-      settlement.mutable_release();
-    }
-    Settle(settlement);
-    if (left_ > 0 && --left_ == 0 && !result_) result_ = kExitOk;
+  client::Handled Print(const v1::SessionEvent& event) {
+    MutexLock lock(&speaking_);
+    invocation_.ShowNext(event,
+                         RenderLine(EventColumns(), event, invocation_.wide(), invocation_.look()),
+                         event.event_id());
+    if (invocation_.out()) return client::Handled::Acknowledge();
+    // What could not be printed was not handled.
+    result_ = kExitOther;
+    consumer_.Cancel();
+    return client::Handled::Release();
   }
 
-  // False: the user ends it before the command has ended.
-  bool Execute(const v1::LeasedSessionEvent& leased, v1::Settlement* settlement) {
-    const v1::SessionEvent& event = leased.event();
+  client::Handled Execute(const client::Delivery& delivery) {
+    const v1::SessionEvent& event = delivery.event();
     absl::StatusOr<HandlerProcess> process = HandlerProcess::Start(
         invocation_.flags().Text("exec"), invocation_.Masked(event) + "\n",
         {{"IPP_EVENT_ID", event.event_id()},
          {"IPP_EVENT_TYPE", EnumText(v1::SessionEventType_descriptor(), event.type())},
          {"IPP_SESSION_ID", event.session_id()},
-         {"IPP_ATTEMPT", absl::StrCat(leased.attempt())}});
+         {"IPP_ATTEMPT", absl::StrCat(delivery.attempt())}});
     if (!process.ok()) {
-      invocation_.Note(process.status().message());
-      settlement->mutable_retry()->set_reason(std::string(process.status().message()));
-      return true;
+      Note(process.status().message());
+      return client::Handled::Retry(process.status().message());
     }
-    absl::Time extend_at = absl::Now() + lease_ / 2;
     while (!process->WaitFor(kLook)) {
-      if (pause_.stopped()) return false;
-      if (absl::Now() < extend_at) continue;
-      v1::Settlement more;
-      more.set_lease(leased.lease());
-      *more.mutable_extend()->mutable_by() = ToDuration(lease_);
-      Settle(more);
-      extend_at = absl::Now() + lease_ / 2;
+      if (pause_.stopped()) return client::Handled::Release();  // and ends the command
     }
     const int code = process->exit_code();
     const std::string reason = absl::StrCat("exit code ", code);
-    if (code == 0) {
-      settlement->mutable_acknowledge();
-    } else if (code == kParkExitCode) {
-      settlement->mutable_park()->set_reason(reason);
-    } else {
-      settlement->mutable_retry()->set_reason(reason);
-    }
-    return true;
+    if (code == 0) return client::Handled::Acknowledge();
+    return code == kParkExitCode ? client::Handled::Park(reason) : client::Handled::Retry(reason);
   }
 
-  // Tried again while the gateway cannot be reached: settling twice is the same as once. The lease
-  // expires when it never can.
-  void Settle(const v1::Settlement& settlement) {
-    v1::SettleSessionEventsRequest request;
-    request.set_subscription(name_);
-    *request.add_settlements() = settlement;
-    Backoff backoff(absl::Milliseconds(250), absl::Seconds(5));
-    for (int tries = 0; tries < 5; ++tries) {
-      v1::SettleSessionEventsResponse response;
-      const grpc::Status status =
-          invocation_.Last<Service>(&Service::Stub::SettleSessionEvents, request, &response);
-      if (status.ok()) {
-        if (response.results_size() == 1 &&
-            response.results(0).outcome() == v1::SETTLEMENT_OUTCOME_LEASE_LOST) {
-          invocation_.Note("the lease was lost: another consumer has the event, or had it");
-        }
-        return;
-      }
-      if (status.error_code() != grpc::StatusCode::UNAVAILABLE &&
-          status.error_code() != grpc::StatusCode::DEADLINE_EXCEEDED) {
-        result_ = invocation_.Fail(status);
-        return;
-      }
-      if (!pause_.For(backoff.Next())) return;
-    }
-    invocation_.Note("an event could not be settled; it comes again when its lease has expired");
+  // Events, reconnects and lost leases come on threads of their own.
+  void Note(absl::string_view message) {
+    MutexLock lock(&speaking_);
+    invocation_.Note(message);
   }
 
   Invocation& invocation_;
-  const std::string name_;
+  Mutex speaking_;
   int64_t left_;  // less than 0: no limit
-  absl::Duration lease_ = absl::Seconds(30);
   bool said_ready_ = false;
   std::optional<int> result_;  // set: the command ends with this
   Pause pause_;
-  Mutex mutex_;
-  grpc::ClientContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  client::Consumer consumer_;
 };
 
 }  // namespace
