@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# build.sh OUT python|go|typescript|java: builds that language's client package into OUT/LANGUAGE, of the project's version,
+# build.sh OUT python|go|typescript|java|cpp: builds that language's client package into OUT/LANGUAGE, of the project's version,
 # with the stubs of proto/ in it. What was built of the same sources is left as it is.
 #
 #   python       OUT/python/dist/*.whl; OUT/python/venv is what it was checked with (mypy --strict)
 #   go           OUT/go/module, the module as source; OUT/go/proxy, the same as GOPROXY serves it
 #   typescript   OUT/typescript/dist/*.tgz (tsc, strict)
 #   java         OUT/java/dist/*.jar and *.pom; OUT/java/repository, the same as a Maven repository
+#   cpp          OUT/cpp/dist/ippclient, the CMake package as it is installed (preset release)
 #
 # Nothing is uploaded. Libraries come by pip, npm, Go and Maven, in the versions that the folders of client/ pin.
 set -euo pipefail
@@ -30,7 +31,11 @@ toolchain() {
 
 # One line that changes with everything that the package is made of.
 fingerprint() {
-  (cd "$ROOT" && find "client/$LANGUAGE" client/packages/build.sh proto server/base/error_details.proto CMakeLists.txt \
+  local own=client/$LANGUAGE
+  # The C++ library is all of client/ that is no other language's.
+  [ "$LANGUAGE" != cpp ] || own="client/include client/package client/CMakeLists.txt client/*.cc client/*.h server/base/mutex.h"
+  # shellcheck disable=SC2086
+  (cd "$ROOT" && find $own client/packages/build.sh proto server/base/error_details.proto CMakeLists.txt \
     -type f ! -path '*/node_modules/*' | LC_ALL=C sort | xargs sha256sum | sha256sum)
 }
 
@@ -113,10 +118,20 @@ build_java() {
   cp dist/* "$folder/"
 }
 
+build_cpp() {
+  toolchain cmake cmake command -v cmake
+  toolchain ninja-build ninja command -v ninja
+  cmake --preset release -S "$ROOT" -B "$WORK/build" -DBUILD_TESTING=OFF >configure.log 2>&1 ||
+    { cat configure.log >&2; exit 1; }
+  ninja -C build ipp_client
+  rm -rf dist
+  cmake --install build --prefix "$WORK/dist/ippclient" --component client >install.log
+}
+
 case $LANGUAGE in
-  python | go | typescript | java) ;;
+  python | go | typescript | java | cpp) ;;
   *)
-    echo "packages: no such language: $LANGUAGE. There are python, go, typescript, java" >&2
+    echo "packages: no such language: $LANGUAGE. There are python, go, typescript, java, cpp" >&2
     exit 2
     ;;
 esac

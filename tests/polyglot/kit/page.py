@@ -18,7 +18,7 @@ import bed as beds
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs" / "your-language-in-five-minutes.md"
-TITLES = {"python": "Python", "node": "Node", "go": "Go", "java": "Java"}
+TITLES = {"python": "Python", "node": "Node", "go": "Go", "java": "Java", "cpp": "C++"}
 SECONDS = 300  # for one block, downloads included
 STEP = r"step (?:SESSION_STATUS_)?(\w+)"
 BLOCK = r"^```(\w+)\n(.*?)^```$"
@@ -30,7 +30,7 @@ class Failed(Exception):
 
 def part_of(page, title):
     """The text about the language: all but TLS, and that."""
-    part = re.search(rf"^## {title}$(.*?)^\*\*Over TLS\*\*(.*?)(?=^## |\Z)", page, re.M | re.S)
+    part = re.search(rf"^## {re.escape(title)}$(.*?)^\*\*Over TLS\*\*(.*?)(?=^## |\Z)", page, re.M | re.S)
     if not part:
         raise Failed(f"no part about {title} with its TLS")
     return part.groups()
