@@ -33,8 +33,9 @@ build_shop() {
   local sanitize
   sanitize=$(cached IPP_SANITIZE)
   cp -r "$HERE/client_package" "$WORK/shop"
-  page cpp 1 2 >"$WORK/shop/pay.cc"
-  page cpp 2 2 >"$WORK/shop/follow.h"
+  page cpp 1 3 >"$WORK/shop/pay.cc"
+  page cpp 2 3 >"$WORK/shop/consume.h"
+  page cpp 3 3 >"$WORK/shop/follow.h"
   { page cmake && cat "$WORK/shop/shop.cmake"; } >"$WORK/shop/CMakeLists.txt"
   cmake -S "$WORK/shop" -B "$WORK/shop/build" -G Ninja -DCMAKE_PREFIX_PATH="$PREFIX" -DCMAKE_BUILD_TYPE=Debug \
     -DCMAKE_CXX_COMPILER="$(cached CMAKE_CXX_COMPILER)" \
@@ -100,6 +101,7 @@ shop_survives() {
   for way in called pulled; do
     grep -qx "$way: CREATED ACTIVATED FINALIZED" "$WORK/shop.out" || fail "$way: $(cat "$WORK/shop.out")"
   done
+  grep -qx "consumed: FINALIZED" "$WORK/shop.out" || fail "consumed: $(cat "$WORK/shop.out")"
   grep -q '^paid, order .' "$WORK/shop.out" || fail "$(cat "$WORK/shop.out")"
 }
 

@@ -1,13 +1,16 @@
 // shop ADDRESS DEVICE: a consumer of the installed library. Pays while a subscription and a reader
-// follow the log, with the code of client/README.md, and says how it went.
+// follow the log, and a shared subscription is consumed, with the code of client/README.md, and
+// says how it went.
 #include "follow.h"  // the page's code
 
 #include <grpcpp/support/error_details.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <thread>
 #include <utility>
 
+#include "consume.h"  // the page's code
 #include "google/rpc/status.pb.h"
 #include "kustom/ipp/v1/session.grpc.pb.h"
 
@@ -105,6 +108,15 @@ int main(int argc, char** argv) {
         **gateway, "", [&](const v1::SessionEvent& event) { return pulled.Add(event); }, [] {});
   });
 
+  Heard consumed(payment.request_id());
+  grpc::Status consumer_ended;
+  std::thread consumer([&] {
+    consumer_ended = Consume(**gateway, [&](const v1::SessionEvent& event) {
+      if (!consumed.Add(event)) std::raise(SIGTERM);
+      return absl::OkStatus();
+    });
+  });
+
   const ipp::client::PaymentResult result = payment.Collect();
   if (result.money != ipp::client::Money::kPaid) {
     std::cerr << "not paid: " << result.status.error_message() << "\n";
@@ -113,5 +125,7 @@ int main(int argc, char** argv) {
   std::cout << (subscription.Wait().ok() ? "called: " : "broken: ") << books.heard.types() << "\n";
   puller.join();
   std::cout << "pulled: " << pulled.types() << "\n";
+  consumer.join();
+  std::cout << (consumer_ended.ok() ? "consumed: " : "broken: ") << consumed.types() << "\n";
   std::cout << "paid, order " << result.session.order_id() << std::endl;
 }
