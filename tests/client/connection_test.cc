@@ -120,7 +120,11 @@ TEST(ConnectionRetry, LeavesTheSubscriptionToItsOwnReconnect) {
   const std::string config = RetryServiceConfig();
   EXPECT_THAT(config, HasSubstr("\"method\":\"WatchSession\""));
   EXPECT_THAT(config, HasSubstr("\"method\":\"ListSessionEvents\""));
-  EXPECT_THAT(config, Not(HasSubstr("SubscribeSessionEvents")));
+  EXPECT_THAT(config, HasSubstr("\"method\":\"CreateSharedSubscription\""));
+  for (const char* own :
+       {"SubscribeSessionEvents", "ReceiveSessionEvents", "SettleSessionEvents"}) {
+    EXPECT_THAT(config, Not(HasSubstr(own)));
+  }
 }
 
 struct BadOptions {

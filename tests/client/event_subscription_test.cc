@@ -96,6 +96,33 @@ TEST_F(EventSubscriptionTest, DeliversEachEventOnceOverBrokenStreams) {
   EXPECT_THAT(recorder_.cursors, ElementsAre("c-0", "c-1", "c-2", "c-2", "c-3", "c-3", "c-4"));
 }
 
+// Takes events, and places without one, until it fails.
+class Failing final : public EventHandler {
+ public:
+  explicit Failing(std::string at) : at_(std::move(at)) {}
+  grpc::Status TakeEvent(const v1::SessionEvent& event) override { return Take(event.cursor()); }
+  grpc::Status TakePlace(absl::string_view cursor) override { return Take(std::string(cursor)); }
+  std::vector<std::string> taken;
+
+ private:
+  grpc::Status Take(const std::string& cursor) {
+    taken.push_back(cursor);
+    return cursor == at_ ? grpc::Status(grpc::StatusCode::ABORTED, "broken") : grpc::Status::OK;
+  }
+  const std::string at_;
+};
+
+TEST_F(EventSubscriptionTest, EndsBeforeWhatTheHandlerDidNotTake) {
+  for (const char* at : {"c-2", "beat"}) {
+    events_.Add({{StartedAt("c-0"), EventOf("1"), EventOf("2"), HeartbeatAt("beat")}, {}, true});
+    Failing handler(at);
+    EventSubscription subscription(channel_, Options());
+    EXPECT_EQ(subscription.Run(&handler).error_message(), "broken");
+    EXPECT_EQ(handler.taken.back(), at);
+    EXPECT_EQ(subscription.cursor(), handler.taken[handler.taken.size() - 2]);
+  }
+}
+
 TEST_F(EventSubscriptionTest, ContinuesAfterTheCursorOfEveryKindOfMessage) {
   events_.Add({{StartedAt("started")}, Unavailable()});
   events_.Add({{StartedAt("s"), HeartbeatAt("heartbeat")}, Unavailable()});

@@ -2,6 +2,9 @@
 
 #include "ippclient/payment.h"
 
+#include <semaphore>
+#include <thread>
+
 #include "tests/client/payment_bed.h"
 #include "tests/support/http_relay.h"
 
@@ -84,14 +87,43 @@ TEST_F(PaymentBed, AsksForABrokenWatchAgainAndTellsNoStepTwice) {
   EXPECT_GE(clock_.Now(), absl::Milliseconds(600));
 }
 
+// Also when it never had a heartbeat: a silent connection is not assumed to live.
+TEST_F(PaymentBed, AsksAnewWhenAStreamIsSilentForThreeHeartbeats) {
+  options_.heartbeat = absl::Seconds(20);
+  gateway_.creates.left = {Created()};
+  gateway_.watches.left = {{.messages = {StepTo(kActive)}, .silent = true},
+                           {.messages = {StepTo(kActive), StepTo(kFinalized)}}};
+  std::counting_semaphore<2> active{0};
+  on_step_ = [&](v1::SessionStatus status) {
+    if (status == kActive) active.release();
+  };
+  std::thread time([&] {
+    active.acquire();  // before, the silence would be that of the network
+    clock_.PassNextWait(absl::Seconds(60));
+  });
+  EXPECT_EQ(Collect().end, PaymentEnd::kPaid);
+  active.release();
+  clock_.Release();
+  time.join();
+  EXPECT_THAT(gateway_.calls(), ElementsAre("create r-1", "watch s-1", "watch s-1"));
+}
+
 TEST_F(PaymentBed, AsksAnewWhenAStreamWithHeartbeatsFallsSilent) {
   v1::WatchSessionResponse beat = StepTo(kActive);
   beat.set_heartbeat(true);
   gateway_.creates.left = {Created()};
   gateway_.watches.left = {{.messages = {StepTo(kActive), beat, beat}, .silent = true},
                            {.messages = {StepTo(kActive), StepTo(kFinalized)}}};
-  std::thread time([this] { clock_.PassNextWait(absl::Seconds(45)); });
+  std::counting_semaphore<2> active{0};
+  on_step_ = [&](v1::SessionStatus status) {
+    if (status == kActive) active.release();
+  };
+  std::thread time([&] {
+    active.acquire();  // before, the silence would be that of the network
+    clock_.PassNextWait(absl::Seconds(45));
+  });
   EXPECT_EQ(Collect().end, PaymentEnd::kPaid);
+  active.release();
   clock_.Release();
   time.join();
   EXPECT_THAT(steps_, ElementsAre("CREATED", "ACTIVE", "FINALIZED")) << "a heartbeat is no step";
@@ -193,8 +225,13 @@ TEST_F(PaymentBed, LooksAgainForASessionThatIsNotThereYet) {
   gateway_.outcomes.left = {OutcomeIs(v1::CREATE_STATE_UNKNOWN),
                             OutcomeIs(v1::CREATE_STATE_EXECUTED)};
   gateway_.watches.left = {{.silent = true}, {.messages = {StepTo(kFinalized)}}};
-  const PassingLooks time(&clock_);
+  // The look is over once the gateway has got it, not while it is on its way.
+  std::thread time([this] {
+    while (gateway_.calls().size() < 3) std::this_thread::yield();
+    clock_.PassNextWait(kLook);
+  });
   EXPECT_EQ(Collect().end, PaymentEnd::kPaid);
+  time.join();
   EXPECT_THAT(gateway_.calls(),
               ElementsAre("create r-1", "outcome r-1", "watch r-1", "outcome r-1", "watch s-1"));
 }
