@@ -85,7 +85,13 @@ const char* SetScalar(const std::string& text, const FieldDescriptor* field, Mes
       if (std::any_of(text.begin(), text.end(), absl::ascii_iscntrl)) {
         return "must not contain control characters";
       }
-      return put(&R::SetString, &R::AddString, text);
+      // Not by `put`: later versions of Protobuf have several functions of these names.
+      if (field->is_repeated()) {
+        reflection->AddString(message, field, text);
+      } else {
+        reflection->SetString(message, field, text);
+      }
+      return nullptr;
     case FieldDescriptor::CPPTYPE_BOOL:
       if (text != "true" && text != "false") return "must be true or false";
       return put(&R::SetBool, &R::AddBool, text == "true");

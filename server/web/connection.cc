@@ -33,7 +33,7 @@ std::string PeerName(const tcp::socket& socket) {
   error_code error;
   const tcp::endpoint peer = socket.remote_endpoint(error);
   if (error) return "";
-  const std::string address = peer.address().to_string(error);
+  const std::string address = peer.address().to_string();
   return peer.address().is_v6() ? absl::StrCat("[", address, "]:", peer.port())
                                 : absl::StrCat(address, ":", peer.port());
 }
