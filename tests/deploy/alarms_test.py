@@ -41,6 +41,16 @@ ONLY_WITH_TLS = {"ipp_tls_certificate_expiry_seconds": [{"certificate": "grpc"}]
                  "ipp_tls_certificate_begin_seconds": [{"certificate": "grpc"}]}
 
 
+def recorded():
+    """What the rules record, as `metrics` has what a gateway shows."""
+    levels = [rule["labels"] for rule in RECORDED if rule["record"] == "ipp:slo_objective:ratio"]
+    found = {}
+    for rule in RECORDED:  # without labels of its own it has those of what it is made of
+        own = [rule["labels"]] if "labels" in rule else levels if ":slo_" in rule["record"] else [{}]
+        found.setdefault(rule["record"], []).extend(own)
+    return found
+
+
 def promtool(*arguments):
     return bed.run(bed.tool("bin/promtool"), *arguments)
 
@@ -180,7 +190,35 @@ class Dashboard(unittest.TestCase):
 
     def test_goes_by_metrics_that_the_gateway_has(self):
         for expression in dashboard_expressions():
-            self.assertEqual([], list(expressions.complaints(expression, metrics())), expression)
+            self.assertEqual([], list(expressions.complaints(expression, {**metrics(), **recorded()})), expression)
+
+    def test_shows_service_levels_as_they_are(self):
+        """An hour in which one read of a hundred fails, and every create succeeds; a subscriber is late all the time."""
+        calls = 'grpc_server_handled_total{job="ipp-gateway",grpc_method="%s",grpc_code="%s",instance="a"}'
+        series = [{"series": calls % method, "values": f"0+{each}x120"} for method, each in (
+            (("GetSession", "OK"), 990), (("GetSession", "Internal"), 10), (("CreateSession", "OK"), 100),
+            (("CreateSession", "Unknown"), 0))]
+        series.append({"series": 'ipp_events_slowest_lag_seconds{job="ipp-gateway",instance="a"}', "values": "45x120"})
+        burn = {"reads": 10, "creates": 0, "delivery": 100}
+        expected = {
+            "Reads and creates that succeed": [{"reads": 0.99, "creates": 1}, {"reads": 0.999, "creates": 0.999}],
+            "Delivery lag, against the promise": [{"": 45}],
+            "Burn rate of the error budgets": [burn, burn, burn],
+            "Error budget left, of 30 days": [{slo: 1 - rate for slo, rate in burn.items()}]}
+        by_title = {panel["title"]: panel for panel in panels()}
+        tests = []
+        for title, values in expected.items():
+            targets = by_title[title]["targets"]
+            self.assertEqual(len(values), len(targets), title)
+            for target, samples in zip(targets, values):
+                tests.append({"expr": f"round({target['expr']}, 0.0001)", "eval_time": "90m", "exp_samples": [
+                    {"labels": f'{{slo="{slo}"}}' if slo else "{}", "value": value} for slo, value in samples.items()]})
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "panels.yaml")
+            path.write_text(json.dumps({"rule_files": [str(OBSERVABILITY / "slo.yaml")], "evaluation_interval": "1m",
+                                        "tests": [{"interval": "1m", "input_series": series, "promql_expr_test": tests}]}))
+            done = promtool("test", "rules", path)
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
 
     def test_has_panels_that_do_not_overlap(self):
         taken = {}
@@ -208,7 +246,7 @@ class Teeth(unittest.TestCase):
     """The check of names says no to what the gateway does not have."""
 
     def refused(self, expression, words):
-        found = list(expressions.complaints(expression, metrics()))
+        found = list(expressions.complaints(expression, {**metrics(), **recorded()}))
         self.assertTrue(any(words in line for line in found), found)
 
     def test_a_misspelt_metric_label_or_value_is_refused(self):
@@ -217,6 +255,8 @@ class Teeth(unittest.TestCase):
         self.refused('rate(ipp_webhooks_total{result=~"accepted|badsignature"}[5m])', "never result=badsignature")
         self.refused("sum by (queues) (ipp_store_queue_depth)", "label queues")
         self.refused("vector(1)", "asks for nothing")
+        self.refused("ipp:slo_errors:ratio_rate7d", "ipp:slo_errors:ratio_rate7d is no metric")
+        self.refused('ipp:slo_objective:ratio{slo="writes"}', "never slo=writes")
 
     def test_a_rule_with_an_unknown_field_is_refused(self):
         text = (OBSERVABILITY / "alerts.yaml").read_text()

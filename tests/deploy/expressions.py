@@ -1,7 +1,7 @@
 """Which series a PromQL expression asks for. No parser: promtool has checked that the expressions are right."""
 import re
 
-SELECTOR = re.compile(r"\b(up|ALERTS|(?:ipp|grpc|process)_\w+)\b(?!\s*\()(?:\{([^}]*)\})?")
+SELECTOR = re.compile(r"\b(up|ALERTS|ipp(?::\w+)+|(?:ipp|grpc|process)_\w+)\b(?!\s*\()(?:\{([^}]*)\})?")
 GROUPING = re.compile(r"\bby \(([^)]*)\)")
 MATCHER = re.compile(r"(\w+)\s*(=~|!~|!=|=)\s*\"([^\"]*)\"")
 SERIES = re.compile(r"^(\w+)(?:\{(.*)\})? \S+$")
@@ -40,7 +40,7 @@ def complaints(expression, known):
         if metric in ("up", "ALERTS"):
             continue
         if metric not in known:
-            yield f"{metric} is no metric of the gateway"
+            yield f"{metric} is no metric of the gateway, and no rule records it"
             continue
         for labels in known[metric]:
             labels_of_all |= set(labels)
