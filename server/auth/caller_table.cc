@@ -38,9 +38,9 @@ absl::Status InvalidConfig(FieldViolation violation) {
                    {.reason = "INVALID_CONFIG", .violations = {violation}});
 }
 
-absl::Status MerchantNotAllowed() {
+absl::Status MerchantNotAllowed(const Caller& caller) {
   return Refuse(absl::StatusCode::kPermissionDenied, "MERCHANT_NOT_ALLOWED",
-                "the merchant is not one of this caller's");
+                "the merchant is not one of this caller's", {{"caller", caller.name}});
 }
 
 absl::Status Unknown(std::string reason, absl::string_view message) {
@@ -234,7 +234,7 @@ absl::Status ValidateTokenDigests(const std::vector<std::string>& lines) {
 absl::StatusOr<std::string> ChooseMerchant(const Caller& caller, absl::string_view asked) {
   if (!asked.empty()) {
     if (!std::binary_search(caller.merchants.begin(), caller.merchants.end(), asked)) {
-      return MerchantNotAllowed();
+      return MerchantNotAllowed(caller);
     }
     return std::string(asked);
   }
@@ -251,7 +251,7 @@ absl::StatusOr<std::vector<std::string>> NarrowMerchants(const Caller& caller,
   narrowed.erase(std::unique(narrowed.begin(), narrowed.end()), narrowed.end());
   if (!std::includes(caller.merchants.begin(), caller.merchants.end(), narrowed.begin(),
                      narrowed.end())) {
-    return MerchantNotAllowed();
+    return MerchantNotAllowed(caller);
   }
   return narrowed;
 }

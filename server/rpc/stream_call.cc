@@ -73,9 +73,12 @@ void StreamCall::End(const absl::Status& status) {
   if (status.ok()) return Finish(grpc::Status::OK);
   ErrorDetail detail = GetErrorDetail(status);
   method_.errors->Count(detail.reason);
-  if (absl::IsUnauthenticated(status) && service_.MayLogStranger()) {
+  if ((absl::IsUnauthenticated(status) && service_.MayLogStranger()) ||
+      (absl::IsPermissionDenied(status) && service_.MayLogDeniedRead())) {
+    const auto caller = detail.metadata.find("caller");
     WriteAudit(service_, *context_,
-               {.rpc = std::string(method_.route->method()->name()),
+               {.caller = caller == detail.metadata.end() ? "" : caller->second,
+                .rpc = std::string(method_.route->method()->name()),
                 .code = absl::StatusCodeToString(status.code()),
                 .reason = detail.reason,
                 .trace_id = std::string(trace_.trace_id())});

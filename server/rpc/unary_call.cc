@@ -30,9 +30,11 @@ absl::Status UnaryCall::Admit(auth::Caller caller) {
 }
 
 void UnaryCall::Audit(absl::StatusCode code, const ErrorDetail& detail) const {
-  const bool stranger = code == absl::StatusCode::kUnauthenticated;
-  if (!route().is_change() && !stranger) return;
-  if (stranger && !service_->MayLogStranger()) return;
+  if (code == absl::StatusCode::kUnauthenticated) {
+    if (!service_->MayLogStranger()) return;
+  } else if (!route().is_change()) {
+    if (code != absl::StatusCode::kPermissionDenied || !service_->MayLogDeniedRead()) return;
+  }
   const auto metadata = [&detail](const char* key) {
     const auto found = detail.metadata.find(key);
     return found == detail.metadata.end() ? std::string() : found->second;

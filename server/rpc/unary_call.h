@@ -97,8 +97,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public creates::CreateC
   // by validation: they may come from a stranger and contain anything, such as a token in place of
   // an id.
   void Show(const absl::Status& status) const;
-  // Writes one audit line per requested change, and per read of an unauthenticated client.
-  // Rate-limited if the client is not authenticated.
+  // Writes one audit line per requested change, and per read of an unauthenticated client or of a
+  // caller without the permission. Rate-limited, except for changes that a known caller requests.
   void Audit(absl::StatusCode code, const ErrorDetail& detail) const;
   void OnCancel() override;
   void OnDone() override;

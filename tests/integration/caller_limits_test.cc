@@ -1,5 +1,6 @@
 // What one caller may use, and what is written down of what callers change.
 
+#include <algorithm>
 #include <thread>
 
 #include "absl/strings/match.h"
@@ -213,7 +214,7 @@ TEST(Audit, HasWhatWasRefusedAndByWhom) {
           "code=INVALID_ARGUMENT reason=INVALID_REQUEST"));
 }
 
-TEST(Audit, HasReadsOfStrangersButNotWhatACallerMayNotRead) {
+TEST(Audit, HasReadsOfStrangersAndWhatACallerMayNotRead) {
   const auto lines = AuditOf([](GatewayBed& bed) {
     v1::GetSessionRequest get;
     get.set_session_id(kNobody);
@@ -222,14 +223,30 @@ TEST(Audit, HasReadsOfStrangersButNotWhatACallerMayNotRead) {
     EXPECT_EQ(List(bed, "reader").code, StatusCode::PERMISSION_DENIED);
     EventFeed feed(bed.gateway.channel(), kFromNow, AsCaller("stranger"));
     EXPECT_EQ(feed.End().code, StatusCode::UNAUTHENTICATED);
+    bed.Call(&Sessions::GetSession, get, AsCaller("reader", "PM9"));
+    EventFeed denied(bed.gateway.channel(), kFromNow, AsCaller("reader"));
+    EXPECT_EQ(denied.End().code, StatusCode::PERMISSION_DENIED);
+    EventFeed narrowed(bed.gateway.channel(),
+                       absl::StrCat(kFromNow, " filter { merchant_ids: 'PM9' }"), AsCaller("shop"));
+    EXPECT_EQ(narrowed.End().code, StatusCode::PERMISSION_DENIED);
   });
   EXPECT_THAT(
       lines,
-      ElementsAre(absl::StrCat("caller=- rpc=GetSession merchant=- request_id=- subject=", kNobody,
-                               " created=- outcome=NOT_SENT code=UNAUTHENTICATED "
-                               "reason=TOKEN_UNKNOWN"),
-                  "caller=- rpc=SubscribeSessionEvents merchant=- request_id=- subject=- "
-                  "created=- outcome=- code=UNAUTHENTICATED reason=TOKEN_UNKNOWN"));
+      ElementsAre(
+          absl::StrCat("caller=- rpc=GetSession merchant=- request_id=- subject=", kNobody,
+                       " created=- outcome=NOT_SENT code=UNAUTHENTICATED "
+                       "reason=TOKEN_UNKNOWN"),
+          "caller=reader rpc=ListLocations merchant=- request_id=- subject=- "
+          "created=- outcome=NOT_SENT code=PERMISSION_DENIED reason=PERMISSION_MISSING",
+          "caller=- rpc=SubscribeSessionEvents merchant=- request_id=- subject=- "
+          "created=- outcome=- code=UNAUTHENTICATED reason=TOKEN_UNKNOWN",
+          absl::StrCat("caller=reader rpc=GetSession merchant=- request_id=- subject=", kNobody,
+                       " created=- outcome=NOT_SENT code=PERMISSION_DENIED "
+                       "reason=MERCHANT_NOT_ALLOWED"),
+          "caller=reader rpc=SubscribeSessionEvents merchant=- request_id=- subject=- "
+          "created=- outcome=- code=PERMISSION_DENIED reason=PERMISSION_MISSING",
+          "caller=shop rpc=SubscribeSessionEvents merchant=- request_id=- subject=- "
+          "created=- outcome=- code=PERMISSION_DENIED reason=MERCHANT_NOT_ALLOWED"));
 }
 
 // A flood of strangers must not fill the disk: fifty lines at once, then ten a second.
@@ -242,6 +259,29 @@ TEST(Audit, LimitsTheReadsOfStrangers) {
   });
   EXPECT_GE(lines.size(), 50u);
   EXPECT_LT(lines.size(), kCalls);
+}
+
+// The same for a caller; a flood of strangers before it hides nothing of what the caller tries, and
+// changes have a line each.
+TEST(Audit, LimitsTheReadsThatACallerMayNotDoForThemselves) {
+  constexpr int kCalls = 200;
+  const auto lines = AuditOf([](GatewayBed& bed) {
+    v1::GetSessionRequest get;
+    get.set_session_id(kNobody);
+    for (int i = 0; i < kCalls; ++i) bed.Call(&Sessions::GetSession, get, AsCaller("stranger"));
+    for (int i = 0; i < kCalls; ++i) List(bed, "reader");
+    v1::CancelSessionRequest cancel;
+    cancel.set_session_id(kNobody);
+    for (int i = 0; i < kCalls; ++i) bed.Call(&Sessions::CancelSession, cancel, AsCaller("reader"));
+  });
+  const auto count = [&lines](const std::string& beginning) {
+    return std::count_if(lines.begin(), lines.end(), [&](const std::string& line) {
+      return absl::StartsWith(line, beginning);
+    });
+  };
+  EXPECT_GE(count("caller=reader rpc=ListLocations"), 50);
+  EXPECT_LT(count("caller=reader rpc=ListLocations"), kCalls);
+  EXPECT_EQ(count("caller=reader rpc=CancelSession"), kCalls);
 }
 
 TEST(Audit, AndTheDebugLogHoldNoSecret) {
