@@ -27,6 +27,7 @@ MODULES = {
     "admin": {"web", "base"},
     "auth": {"base"},
     "config": {"base"},
+    "tracing": {"base"},
     "grpc_port": {"base"},
     "rpc": {"grpc_port", "upstream", "creates", "sessions", "events", "reports", "shared", "store", "auth", "routes", "base"},
 }
@@ -44,6 +45,7 @@ THIRD_PARTIES = {
     r"zlib\.h": {"server/http"},
     r"yaml-cpp/": {"server/config", "client/ippctl"},
     r"(spdlog|prometheus)/": {"server/base"},
+    r"opentelemetry/": {"server/tracing"},
     r"google/protobuf/util/json_util": {"client"},
 }
 

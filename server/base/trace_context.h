@@ -9,8 +9,8 @@ namespace ipp {
 // The place of a call in a distributed trace: W3C Trace Context, Recommendation of 23 November 2021
 // (https://www.w3.org/TR/trace-context-1/), as its two headers.
 //
-// The gateway records no spans, so it forwards the context that it received. If it made a parent id
-// of its own, that id would name a span that does not exist.
+// Forwarded as it was received, except where the gateway records a span (base/tracer.h): then under
+// that span's id. Any other parent id of its own would name a span that does not exist.
 struct TraceContext {
   // "00-<trace id>-<parent id>-<flags>"; empty: no trace.
   std::string traceparent = {};
