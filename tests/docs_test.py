@@ -16,6 +16,7 @@ OTHER_WORDS = {
     "SQL and PostgreSQL": {"COMMIT", "ROLLBACK", "WARNING", "UTF8"},
     "environment": {"IPP_", "IPP_LISTEN", "IPP_LOG_FORMAT", "IPP_LOG_LEVEL"},
     "values in metadata": {"FINALIZED"},
+    "verdicts in spans": {"ANSWERED"},
     "prefixes of enums": {"SESSION_EVENT_SOURCE_", "SESSION_EVENT_TYPE_"},
     "protocols and algorithms": {"SCTP", "SHA256"},
 }

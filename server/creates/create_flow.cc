@@ -89,6 +89,23 @@ bool IsFinalRefusal(const absl::Status& status) {
          absl::IsFailedPrecondition(status);
 }
 
+// What the ledger said, as an attribute of a span.
+absl::string_view NameOf(Reservation::What what) {
+  switch (what) {
+    case Reservation::kSend:
+      return "send";
+    case Reservation::kReplay:
+      return "replay";
+    case Reservation::kRefuse:
+      return "refuse";
+    case Reservation::kDiffers:
+      return "differs";
+    case Reservation::kUnsettled:
+      break;
+  }
+  return "unsettled";
+}
+
 class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
  public:
   CreateFlow(const CreateTools& tools, Creation creation, CreateShape shape)
@@ -104,6 +121,7 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
         send_until_(std::min(answer_by_, Now() + tools.send_for)) {}
 
   void Begin() {
+    BeginWait("ledger.reserve");
     ledger().Reserve({.merchant_id = context_.merchant_id,
                       .request_id = creation_.id.request_id,
                       .rpc = rpc_,
@@ -124,7 +142,24 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
     return [self = shared_from_this()] { return !self->call_->cancelled(); };
   }
 
+  // A flow waits for one thing at a time.
+  void BeginWait(absl::string_view name) {
+    if (tools_.tracer == nullptr) return;
+    wait_ = StartSpan(tools_.tracer, {.name = name, .parent = call_->trace()});
+  }
+  void EndWait(const absl::StatusOr<Reservation>& reservation) {
+    if (wait_ != nullptr && reservation.ok())
+      wait_->Set("ipp.ledger.answer", NameOf(reservation->what));
+    EndWait(reservation.status());
+  }
+  void EndWait(const absl::Status& status) {
+    if (wait_ == nullptr) return;
+    if (!status.ok()) wait_->Fail(absl::StatusCodeToString(status.code()));
+    wait_ = nullptr;
+  }
+
   void GotReservation(absl::StatusOr<Reservation> reservation) {
+    EndWait(reservation);
     if (!reservation.ok()) return FinishWithoutLedger(reservation.status());
     // A different request is another create: the error reports what is known of that one only.
     if (reservation->what != Reservation::kDiffers) call_->set_ledger_asked();
@@ -241,8 +276,10 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
   }
 
   void Complete(CreateLedger::Write write, absl::AnyInvocable<void() &&> then) {
+    BeginWait("ledger.complete");
     ledger().Complete(std::move(write), [self = shared_from_this(), then = std::move(then)](
                                             const absl::Status& status) mutable {
+      self->EndWait(status);
       self->LogUnlessWritten(status);
       std::move(then)();
     });
@@ -251,9 +288,11 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
   void AwaitSettled(absl::Status status) {
     const absl::Time until = std::min(answer_by_, Now() + shape_.settle_wait);
     if (until <= Now()) return call_->Finish(status);
+    BeginWait("ledger.await");
     ledger().AwaitOutcome(context_.merchant_id, creation_.id.request_id, until, Wanted(),
                           [self = shared_from_this(),
                            status = std::move(status)](absl::StatusOr<Reservation> reservation) {
+                            self->EndWait(reservation);
                             if (!reservation.ok() || reservation->what != Reservation::kReplay) {
                               return self->call_->Finish(status);
                             }
@@ -299,6 +338,7 @@ class CreateFlow final : public std::enable_shared_from_this<CreateFlow> {
   const absl::Time send_until_;
   store::IntentRecord begun_;
   std::unique_ptr<Message> outgoing_;
+  std::unique_ptr<Span> wait_;  // for the ledger; null in most calls
   Backoff backoff_{kFirstPause, kLongestPause};
 };
 

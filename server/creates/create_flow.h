@@ -9,6 +9,7 @@
 #include "google/protobuf/message.h"
 #include "server/base/clock.h"
 #include "server/base/scheduler.h"
+#include "server/base/tracer.h"
 #include "server/creates/create_ledger.h"
 #include "server/creates/restore_hold.h"
 #include "server/routes/route_table.h"
@@ -49,6 +50,9 @@ struct CreateTools {
   Clock* clock = nullptr;
   Scheduler* scheduler = nullptr;
   absl::Duration send_for = absl::Seconds(30);  // how long a create that cannot leave is tried
+  // Records what a create waits for the ledger: spans `ledger.reserve`, `ledger.complete` and
+  // `ledger.await`. Null: none.
+  Tracer* tracer = nullptr;
 };
 
 // Identifies the create of a call.

@@ -34,9 +34,14 @@ class StreamMessage {
   // The event whose bytes these are; null: they are its own. The bytes live as long as the event.
   EventPtr TakeEvent() { return std::move(event_); }
 
+  // The trace of the session that this is about; empty: not known, or not asked for.
+  void set_traceparent(std::string traceparent) { traceparent_ = std::move(traceparent); }
+  std::string TakeTraceparent() { return std::move(traceparent_); }
+
  private:
   std::string own_;
   EventPtr event_;
+  std::string traceparent_;
 };
 
 // One stream of events to a caller: what is sent when, and how it ends. The transport (gRPC) and

@@ -5,6 +5,7 @@
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
 #include "server/base/scheduler.h"
+#include "server/base/tracer.h"
 #include "server/creates/create_ledger.h"
 #include "server/creates/create_waits.h"
 #include "server/creates/restore_hold.h"
@@ -57,6 +58,7 @@ struct Backends {
   Metrics* metrics;
   RpcOptions options;
   creates::RestoreHold* restore_hold = nullptr;  // null: no create is ever held
+  Tracer* tracer = nullptr;                      // null: no spans
 };
 
 }  // namespace ipp::rpc

@@ -7,6 +7,7 @@
 #include "server/base/protobuf_time.h"
 #include "server/base/status_macros.h"
 #include "server/events/cursor.h"
+#include "server/events/event_trace.h"
 #include "server/shared/shared_hub.h"
 #include "server/store/store_error.h"
 
@@ -88,7 +89,15 @@ class ReceiveStream final : public StreamCall {
   }
 
   bool ForEvent(events::EventPtr event, events::StreamMessage* out, bool* /*last*/) override {
+    std::string trace;
+    if (traces()) {
+      trace =
+          events::FindField(event->message, {v1::ReceiveSessionEventsResponse::kLeasedFieldNumber,
+                                             v1::LeasedSessionEvent::kEventFieldNumber,
+                                             v1::SessionEvent::kTraceparentFieldNumber});
+    }
     *out = events::StreamMessage(std::move(event));
+    out->set_traceparent(std::move(trace));
     return true;
   }
 

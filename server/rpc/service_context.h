@@ -45,7 +45,8 @@ struct ServiceContext {
             .store = backends.store,
             .clock = backends.clock,
             .scheduler = backends.scheduler,
-            .send_for = backends.options.create_send_for};
+            .send_for = backends.options.create_send_for,
+            .tracer = backends.tracer};
   }
 
  private:

@@ -65,8 +65,28 @@ absl::Status StreamCall::AdmitCaller(const auth::Caller& caller) {
 
 void StreamCall::StartSending(events::StreamMessage message, bool more) {
   method_.sent->Add();
+  if (traces()) BeginDelivery(message.TakeTraceparent());
   Fill(std::move(message), &out_);
   StartWrite(&out_, more ? grpc::WriteOptions().set_buffer_hint() : grpc::WriteOptions());
+}
+
+void StreamCall::BeginDelivery(std::string traceparent) {
+  const TraceContext about{.traceparent = std::move(traceparent)};
+  delivery_ =
+      StartSpan(service_.backends.tracer,
+                {.name = "deliver", .kind = SpanKind::kProducer, .parent = about, .linked = true});
+  if (delivery_ == nullptr) return;
+  delivery_->Set("rpc.system", "grpc");
+  delivery_->Set("rpc.service", method_.route->method()->service()->full_name());
+  delivery_->Set("rpc.method", method_.route->method()->name());
+}
+
+void StreamCall::OnWriteDone(bool ok) {
+  if (delivery_ != nullptr) {
+    if (!ok) delivery_->Fail("caller_gone");
+    delivery_ = nullptr;
+  }
+  Written(ok);
 }
 
 void StreamCall::End(const absl::Status& status) {

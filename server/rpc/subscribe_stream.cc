@@ -8,6 +8,7 @@
 #include "server/base/protobuf_time.h"
 #include "server/base/status_macros.h"
 #include "server/events/cursor.h"
+#include "server/events/event_trace.h"
 #include "server/store/store_error.h"
 
 namespace ipp::rpc {
@@ -122,7 +123,14 @@ class SubscribeStream final : public StreamCall {
   }
 
   bool ForEvent(events::EventPtr event, events::StreamMessage* out, bool* /*last*/) override {
+    std::string trace;
+    if (traces()) {
+      trace =
+          events::FindField(event->message, {v1::SubscribeSessionEventsResponse::kEventFieldNumber,
+                                             v1::SessionEvent::kTraceparentFieldNumber});
+    }
     *out = events::StreamMessage(std::move(event));
+    out->set_traceparent(std::move(trace));
     return true;
   }
 

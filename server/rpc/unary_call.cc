@@ -6,6 +6,26 @@
 #include "server/rpc/grpc_status.h"
 
 namespace ipp::rpc {
+namespace {
+
+// Which codes make a server's span a failed one:
+// https://opentelemetry.io/docs/specs/semconv/rpc/grpc/, "gRPC Status". The others are the
+// caller's.
+bool IsServersFault(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kUnknown:
+    case absl::StatusCode::kDeadlineExceeded:
+    case absl::StatusCode::kUnimplemented:
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDataLoss:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
 
 UnaryCall::UnaryCall(const ServiceContext* service, const Method& method,
                      grpc::CallbackServerContext* context, const google::protobuf::Message& request,
@@ -17,8 +37,29 @@ UnaryCall::UnaryCall(const ServiceContext* service, const Method& method,
       response_(response),
       started_(service->backends.clock->Now()),
       trace_(TraceOf(*context)) {
+  if (service->backends.tracer != nullptr) BeginSpan();
   method_.started->Add();
   method_.received->Add();
+}
+
+// What the call causes from here on is under its span: upstream requests, the create that the
+// ledger keeps, the events of its session.
+void UnaryCall::BeginSpan() {
+  span_ = StartSpan(service_->backends.tracer,
+                    {.name = route().name(), .kind = SpanKind::kServer, .parent = trace_});
+  if (span_ == nullptr) return;
+  trace_ = span_->context();
+  span_->Set("rpc.system", "grpc");
+  span_->Set("rpc.service", route().method()->service()->full_name());
+  span_->Set("rpc.method", route().method()->name());
+}
+
+void UnaryCall::EndSpan() {
+  if (span_ == nullptr) return;
+  span_->Set("rpc.grpc.status_code", int64_t{code_});
+  const auto code = static_cast<absl::StatusCode>(code_);
+  if (IsServersFault(code)) span_->Fail(absl::StatusCodeToString(code));
+  span_ = nullptr;
 }
 
 absl::Status UnaryCall::Admit(auth::Caller caller) {
@@ -146,6 +187,7 @@ void UnaryCall::OnCancel() {
 void UnaryCall::OnDone() {
   method_.handled[static_cast<size_t>(code_)]->Add();
   method_.seconds->Observe(absl::ToDoubleSeconds(service_->backends.clock->Now() - started_));
+  EndSpan();
   if (admitted_) caller_.use->EndCall();
   Unref();
 }

@@ -13,6 +13,7 @@
 #include "server/base/identifiers.h"
 #include "server/base/pending_call.h"
 #include "server/base/trace_context.h"
+#include "server/base/tracer.h"
 #include "server/creates/create_flow.h"
 #include "server/rpc/audit.h"
 #include "server/rpc/service_context.h"
@@ -34,7 +35,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public creates::CreateC
   const auth::Caller& caller() const { return caller_; }
   // The merchant, once it was chosen (by Upstream); empty before.
   const std::string& merchant_id() const { return merchant_id_; }
-  // The trace of the call; always has a trace id.
+  // The trace of the call, under the call's own span if it has one; always has a trace id.
   const TraceContext& trace() const override { return trace_; }
   // Sets the caller and counts the call. Returns the errors of CallerUse::BeginCall.
   absl::Status Admit(auth::Caller caller);
@@ -100,6 +101,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public creates::CreateC
   // Writes one audit line per requested change, and per read of an unauthenticated client or of a
   // caller without the permission. Rate-limited, except for changes that a known caller requests.
   void Audit(absl::StatusCode code, const ErrorDetail& detail) const;
+  void BeginSpan();
+  void EndSpan();
   void OnCancel() override;
   void OnDone() override;
   // Lets gRPC run OnCancel and OnDone on the thread that noticed the event, as for its own default
@@ -114,7 +117,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public creates::CreateC
   const google::protobuf::Message& request_;
   const google::protobuf::Message& response_;
   const absl::Time started_;
-  const TraceContext trace_;
+  TraceContext trace_;          // does not change after the constructor
+  std::unique_ptr<Span> span_;  // null in most calls
   auth::Caller caller_;
   bool admitted_ = false;
   bool valid_ = false;

@@ -189,6 +189,7 @@ class WatchStream final : public StreamCall {
     v1::WatchSessionResponse step = State();
     step.set_failure_reason(update.failure_reason());
     *out = events::StreamMessage(step);
+    if (traces()) out->set_traceparent(update.traceparent());
     return true;
   }
 

@@ -16,68 +16,18 @@
 #include "server/base/mutex.h"
 #include "server/base/pending_call.h"
 #include "server/base/uuid.h"
+#include "server/upstream/attempt_span.h"
 #include "server/upstream/correlation.h"
 #include "server/upstream/http_status.h"
+#include "server/upstream/route_row.h"
 
 namespace ipp::upstream {
 namespace {
 
 namespace v1 = kustom::ipp::v1;
-using google::protobuf::FieldDescriptor;
 
 constexpr char kUnreadableHelp[] =
     "Values of the upstream that could not be read and were left out.";
-
-// The end of an attempt, as a label of the metric.
-enum class Ending {
-  kOk,
-  kRejected,
-  kRateLimited,
-  kFailed,
-  kNoAnswer,
-  kNotSent,
-  kMalformed,
-  kCount
-};
-constexpr std::array<const char*, static_cast<size_t>(Ending::kCount)> kEndingNames = {
-    "ok", "rejected", "rate_limited", "failed", "no_answer", "not_sent", "malformed"};
-
-// The fields with the id of the requested and of the returned resource, for a route whose path
-// names one resource and whose answer is one. All null for other routes.
-struct Subject {
-  const FieldDescriptor* asked = nullptr;     // of the request
-  const FieldDescriptor* resource = nullptr;  // of the response
-  const FieldDescriptor* id = nullptr;        // of the resource
-};
-
-Subject SubjectOf(const routes::Route& route) {
-  const google::protobuf::Descriptor& request = *route.method()->input_type();
-  const FieldDescriptor* const resource =
-      route.method()->output_type()->FindFieldByName(route.options().response());
-  if (resource == nullptr || resource->is_repeated()) return {};
-  for (int i = 0; i < request.field_count(); ++i) {
-    const FieldDescriptor* const asked = request.field(i);
-    if (!IsIdentifier(*asked) ||
-        !absl::StrContains(route.options().path(), absl::StrCat("{", asked->name(), "}"))) {
-      continue;
-    }
-    for (const std::string& name : {std::string(asked->name()), std::string("id")}) {
-      const FieldDescriptor* const id = resource->message_type()->FindFieldByName(name);
-      if (id != nullptr && IsIdentifier(*id)) return {asked, resource, id};
-    }
-  }
-  return {};
-}
-
-// The data of a route that is created once.
-struct RouteRow {
-  RouteRow(const routes::Route& route, Metrics* metrics);
-  std::array<Counter*, kEndingNames.size()> endings;
-  Histogram* seconds;
-  Counter* retries;
-  Subject subject;
-  IdentifierFields identifiers;  // of the response
-};
 
 http::Repeatable ToRepeatable(v1::Repeat repeat) {
   switch (repeat) {
@@ -88,26 +38,6 @@ http::Repeatable ToRepeatable(v1::Repeat repeat) {
     default:
       return http::Repeatable::kNo;
   }
-}
-
-Ending EndingOf(int http_code) {
-  if (http_code == 429) return Ending::kRateLimited;
-  return http_code >= 400 && http_code < 500 ? Ending::kRejected : Ending::kFailed;
-}
-
-RouteRow::RouteRow(const routes::Route& route, Metrics* metrics)
-    : subject(SubjectOf(route)), identifiers(route.method()->output_type()) {
-  const std::string operation(route.method()->name());
-  for (size_t i = 0; i < kEndingNames.size(); ++i) {
-    endings[i] = &metrics->counter("ipp_upstream_requests_total",
-                                   "Requests to the upstream, each attempt counted.",
-                                   {{"operation", operation}, {"result", kEndingNames[i]}});
-  }
-  seconds = &metrics->histogram("ipp_upstream_request_seconds",
-                                "From handing a request to the transport to its end.",
-                                {{"operation", operation}});
-  retries = &metrics->counter("ipp_upstream_retries_total", "Retries of reads.",
-                              {{"operation", operation}});
 }
 
 // Removes the correlation marker from the answer of any RPC, so that no other code sees it.
@@ -187,6 +117,7 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     if (call_.cancelled()) return FinishCancelled();
     ++attempt_;
     started_ = shared_->clock->Now();
+    span_ = StartAttemptSpan(shared_->options.tracer, route_, row_, context_.trace, attempt_);
     const bool last = !route_.is_read() || attempt_ >= shared_->options.retry.attempts;
     // The answer, and with it the next attempt, may arrive before Send returns.
     const auto self = shared_from_this();
@@ -213,27 +144,27 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     if (route_.options().merchant_header()) {
       request.headers.emplace_back("x-merchant-id", context_.merchant_id);
     }
-    request.headers.emplace_back("traceparent", context_.trace.traceparent);
-    if (!context_.trace.tracestate.empty()) {
-      request.headers.emplace_back("tracestate", context_.trace.tracestate);
-    }
+    const TraceContext& trace = HandedOn(span_, context_.trace);
+    request.headers.emplace_back("traceparent", trace.traceparent);
+    if (!trace.tracestate.empty()) request.headers.emplace_back("tracestate", trace.tracestate);
     return request;
   }
 
   void Answered(http::HttpResult result) {
     const absl::Time now = shared_->clock->Now();
     row_.seconds->Observe(absl::ToDoubleSeconds(now - started_));
+    EndAttemptSpan(std::move(span_), route_, result);
     const bool not_sent = !result.status.ok() && result.fate == http::RequestFate::kNotSent;
     if (!not_sent) left_ = true;
     if (!result.status.ok()) {
-      Count(not_sent ? Ending::kNotSent : Ending::kNoAnswer);
+      row_.Count(not_sent ? Ending::kNotSent : Ending::kNoAnswer);
       Failure failure = FromTransport(result, route_.options().repeat());
       // The attempt's own timeout passed, not necessarily the caller's deadline.
       if (absl::IsDeadlineExceeded(result.status)) failure.retriable = now < context_.deadline;
       return RetryOrFinish(std::move(failure), now);
     }
     if (!route_.Succeeded(result.response.code)) {
-      Count(EndingOf(result.response.code));
+      row_.Count(EndingOf(result.response.code));
       Failure failure = FromResponse(result.response, route_.options().repeat(),
                                      route_.options().body(), key_->secrets, now);
       LogTrouble(failure.status);
@@ -252,7 +183,7 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
       read = absl::InvalidArgumentError(result.response.body_trouble);
     }
     if (!read.ok()) {
-      Count(Ending::kMalformed);
+      row_.Count(Ending::kMalformed);
       Failure failure = FromMalformedAnswer(result.response, route_.options().repeat(),
                                             read.message(), key_->secrets);
       LogTrouble(failure.status);
@@ -260,11 +191,11 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
     }
     row_.identifiers.Canonicalize(response_);
     if (IsAboutAnother()) {
-      Count(Ending::kMalformed);
+      row_.Count(Ending::kMalformed);
       Failure failure = FromForeignAnswer(result.response.code, route_.options().repeat());
       return Finish(std::move(failure.status), failure.outcome);
     }
-    Count(Ending::kOk);
+    row_.Count(Ending::kOk);
     if (route_.is_read()) shared_->budget.Succeeded();
     done.request_id = TakeCorrelationFrom(response_);
     done.outcome = Outcome::kExecuted;
@@ -319,8 +250,6 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
                                           [self = shared_from_this()] { self->Send(); });
   }
 
-  void Count(Ending ending) { row_.endings[static_cast<size_t>(ending)]->Add(); }
-
   void FinishCancelled() {
     http::HttpResult result;
     result.status = absl::CancelledError("cancelled");
@@ -358,6 +287,7 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
   int attempt_ = 0;
   bool left_ = false;  // an attempt, or a part of it, may have reached the upstream
   absl::Time started_;
+  std::unique_ptr<Span> span_;  // of the attempt under way; null in most calls
   PendingCall<http::HttpTransport::Call> call_;
 
   Mutex mutex_;

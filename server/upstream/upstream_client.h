@@ -12,6 +12,7 @@
 #include "server/base/metrics.h"
 #include "server/base/scheduler.h"
 #include "server/base/trace_context.h"
+#include "server/base/tracer.h"
 #include "server/http/http_transport.h"
 #include "server/routes/route_table.h"
 #include "server/upstream/credentials.h"
@@ -38,6 +39,7 @@ struct CallResult {
 struct UpstreamOptions {
   absl::Duration timeout = absl::Seconds(10);  // of one attempt
   RetryPolicy retry;
+  Tracer* tracer = nullptr;  // borrowed; null: attempts have no spans
 };
 
 // Typed calls to the REST API: converts the request, sends it, retries reads, converts the answer.

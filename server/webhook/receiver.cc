@@ -62,12 +62,13 @@ absl::StatusOr<std::set<std::string>> Signers(const Delivery& delivery,
 
 Receiver::Receiver(std::function<SigningKeys()> keys, absl::Duration tolerance,
                    sessions::SessionRecorder* recorder, FindOwner find_owner, Clock* clock,
-                   Metrics* metrics)
+                   Metrics* metrics, Tracer* tracer)
     : keys_(std::move(keys)),
       tolerance_(tolerance),
       recorder_(recorder),
       find_owner_(std::move(find_owner)),
       clock_(clock),
+      tracer_(tracer),
       unreadable_fields_(metrics, "ipp_upstream_unreadable_fields_total",
                          "Values of the upstream that could not be read and were left out.",
                          LogLevel::kWarning, "a webhook has a field that cannot be read") {
@@ -80,6 +81,7 @@ Receiver::Receiver(std::function<SigningKeys()> keys, absl::Duration tolerance,
 
 void Receiver::Take(Delivery delivery, absl::AnyInvocable<void(Answer) &&> done) {
   const absl::Time now = clock_->Now();
+  const absl::Duration arrived = tracer_ == nullptr ? absl::ZeroDuration() : clock_->Monotonic();
   const auto answer = [this, &done](Result result, std::string text) {
     counters_[result]->Add();
     std::move(done)(Say(result, std::move(text)));
@@ -125,20 +127,20 @@ void Receiver::Take(Delivery delivery, absl::AnyInvocable<void(Answer) &&> done)
   }
 
   sessions::SessionUpdate& update = std::get<sessions::SessionUpdate>(read);
-  if (!update.merchant_id.empty()) return Record(std::move(update), std::move(done));
-  FindMerchant(std::move(update), {signers->begin(), signers->end()}, std::move(done));
+  if (!update.merchant_id.empty()) return Record(std::move(update), arrived, std::move(done));
+  FindMerchant(std::move(update), {signers->begin(), signers->end()}, arrived, std::move(done));
 }
 
 void Receiver::FindMerchant(sessions::SessionUpdate update, std::vector<std::string> signers,
-                            Done done) {
+                            absl::Duration arrived, Done done) {
   std::string session_id = update.session_id;
   find_owner_(
       std::move(signers), std::move(session_id),
-      [this, update = std::move(update),
+      [this, arrived, update = std::move(update),
        done = std::move(done)](absl::StatusOr<std::string> owner) mutable {
         if (owner.ok()) {
           update.merchant_id = *std::move(owner);
-          return Record(std::move(update), std::move(done));
+          return Record(std::move(update), arrived, std::move(done));
         }
         const bool none = absl::IsNotFound(owner.status());
         LogWarning("webhook names no merchant, and several have its key",
@@ -154,39 +156,55 @@ void Receiver::FindMerchant(sessions::SessionUpdate update, std::vector<std::str
       });
 }
 
-void Receiver::Record(sessions::SessionUpdate update, Done done) {
+void Receiver::Record(sessions::SessionUpdate update, absl::Duration arrived, Done done) {
   const std::string merchant_id = update.merchant_id;
   const std::string session_id = update.session_id;
   const std::string event_id = update.event_id;
   const std::string type = update.upstream_type;
-  recorder_->Record(
-      std::move(update), [this, merchant_id, session_id, event_id, type, done = std::move(done)](
-                             absl::StatusOr<sessions::Recorded> recorded) mutable {
-        Result result = kAccepted;
-        std::string text = "accepted";
-        if (absl::IsInvalidArgument(recorded.status())) {
-          // It exceeds a limit of the store, so every further delivery would fail too.
-          result = kMalformed;
-          text = std::string(recorded.status().message());
-          LogWarning("webhook cannot be kept", {{"type", type.substr(0, 100)}, {"reason", text}});
-        } else if (!recorded.ok()) {
-          LogError("webhook could not be stored",
-                   {{"event_id", event_id},
-                    {"type", type},
-                    {"error", std::string(recorded.status().message())}});
-          result = kStoreFailed;
-          text = "not stored, deliver it again";
-        } else {
-          if (recorded->effect == sessions::UpdateEffect::kRepeated) {
-            result = kDuplicate;
-            text = "known already";
-          }
-          LogTaken(merchant_id, session_id, event_id, type,
-                   sessions::UpdateEffectName(recorded->effect), recorded->trace);
-        }
-        counters_[result]->Add();
-        std::move(done)(Say(result, std::move(text)));
-      });
+  recorder_->Record(std::move(update), [this, merchant_id, session_id, event_id, type, arrived,
+                                        done = std::move(done)](
+                                           absl::StatusOr<sessions::Recorded> recorded) mutable {
+    Result result = kAccepted;
+    std::string text = "accepted";
+    if (absl::IsInvalidArgument(recorded.status())) {
+      // It exceeds a limit of the store, so every further delivery would fail too.
+      result = kMalformed;
+      text = std::string(recorded.status().message());
+      LogWarning("webhook cannot be kept", {{"type", type.substr(0, 100)}, {"reason", text}});
+    } else if (!recorded.ok()) {
+      LogError("webhook could not be stored",
+               {{"event_id", event_id},
+                {"type", type},
+                {"error", std::string(recorded.status().message())}});
+      result = kStoreFailed;
+      text = "not stored, deliver it again";
+    } else {
+      if (recorded->effect == sessions::UpdateEffect::kRepeated) {
+        result = kDuplicate;
+        text = "known already";
+      }
+      LogTaken(merchant_id, session_id, event_id, type,
+               sessions::UpdateEffectName(recorded->effect), recorded->trace);
+      Trace(*recorded, kTable[result].label, kTable[result].http_code, arrived);
+    }
+    counters_[result]->Add();
+    std::move(done)(Say(result, std::move(text)));
+  });
+}
+
+void Receiver::Trace(const sessions::Recorded& recorded, absl::string_view result, int http_code,
+                     absl::Duration arrived) {
+  if (tracer_ == nullptr) return;
+  const auto span = StartSpan(tracer_, {.name = "webhook",
+                                        .kind = SpanKind::kServer,
+                                        .parent = recorded.trace,
+                                        .ago = clock_->Monotonic() - arrived,
+                                        .linked = true});
+  if (span == nullptr) return;
+  span->Set("http.request.method", "POST");
+  span->Set("http.response.status_code", int64_t{http_code});
+  span->Set("ipp.webhook.result", result);
+  span->Set("ipp.session.effect", sessions::UpdateEffectName(recorded.effect));
 }
 
 void Receiver::LogTaken(const std::string& merchant_id, const std::string& session_id,

@@ -13,6 +13,7 @@
 #include "server/base/field_counter.h"
 #include "server/base/log_rate_limiter.h"
 #include "server/base/metrics.h"
+#include "server/base/tracer.h"
 #include "server/sessions/session_recorder.h"
 #include "server/webhook/mac_key.h"
 
@@ -63,6 +64,9 @@ using FindOwner =
 // Each webhook that is answered 200 has a line in the log at level info; each that is refused has
 // one at level warning. Both are rate-limited.
 //
+// A webhook of a session whose trace is recorded has a span in it, from its arrival to its answer.
+// The trace is known when the event is recorded, so a webhook that is refused has none.
+//
 // Metrics: ipp_upstream_unreadable_fields_total{field = webhook.…} and ipp_webhooks_total{result =
 // accepted, duplicate, ignored, bad_signature, malformed, wrong_merchant, store_failed}.
 class Receiver {
@@ -70,7 +74,7 @@ class Receiver {
   // `keys` is called for each delivery, since secrets are read again when their file changes.
   Receiver(std::function<SigningKeys()> keys, absl::Duration tolerance,
            sessions::SessionRecorder* recorder, FindOwner find_owner, Clock* clock,
-           Metrics* metrics);
+           Metrics* metrics, Tracer* tracer = nullptr);
 
   // `done` runs once, on the calling thread or on a thread of the store or of `find_owner`.
   void Take(Delivery delivery, absl::AnyInvocable<void(Answer) &&> done);
@@ -79,14 +83,20 @@ class Receiver {
   static constexpr size_t kResults = 7;
   using Done = absl::AnyInvocable<void(Answer) &&>;
 
-  void FindMerchant(sessions::SessionUpdate update, std::vector<std::string> signers, Done done);
-  void Record(sessions::SessionUpdate update, Done done);
+  // `arrived`: Clock::Monotonic(); only of use with a tracer.
+  void FindMerchant(sessions::SessionUpdate update, std::vector<std::string> signers,
+                    absl::Duration arrived, Done done);
+  void Record(sessions::SessionUpdate update, absl::Duration arrived, Done done);
+  // Records the span of a webhook that is about to be answered.
+  void Trace(const sessions::Recorded& recorded, absl::string_view result, int http_code,
+             absl::Duration arrived);
 
   const std::function<SigningKeys()> keys_;
   const absl::Duration tolerance_;
   sessions::SessionRecorder* const recorder_;
   const FindOwner find_owner_;
   Clock* const clock_;
+  Tracer* const tracer_;
   // Logs a webhook that was answered 200. Rate-limited.
   void LogTaken(const std::string& merchant_id, const std::string& session_id,
                 const std::string& event_id, const std::string& type, absl::string_view verdict,

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -15,6 +16,7 @@
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_served_call.h"
 #include "tests/support/fake_store.h"
+#include "tests/support/fake_tracer.h"
 
 // The life of a create over a fake transport, store and clock.
 namespace ipp::creates {
@@ -108,6 +110,45 @@ TEST_F(CreateFlowTest, AnswersASecondCallFromTheLedger) {
   EXPECT_THAT(second->call.sent(), SizeIs(0));
   EXPECT_TRUE(second->response.replayed());
   EXPECT_EQ(second->response.enrollment().enrollment_id(), "e1");
+}
+
+// The waits for the ledger have spans under the call's.
+TEST_F(CreateFlowTest, RecordsWhatItWaitsForTheLedger) {
+  FakeTracer tracer;
+  tools_.tracer = &tracer;
+  const std::string trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  for (const char* answer : {"send", "replay"}) {
+    const auto one = NewTry();
+    one->call.set_trace({.traceparent = trace});
+    v1::CreateEnrollmentResponse response;
+    response.mutable_enrollment()->set_enrollment_id("e1");
+    one->call.Answer(Result(Outcome::kExecuted), &response);
+    Run(*one);
+    ASSERT_EQ(one->call.end(), absl::OkStatus());
+    const auto first = tracer.ended().at(answer == std::string("send") ? 0 : 2);
+    EXPECT_EQ(first.name, "ledger.reserve");
+    EXPECT_EQ(first.attributes,
+              (std::map<std::string, std::string>{{"ipp.ledger.answer", answer}}));
+  }
+  ASSERT_THAT(tracer.ended(), SizeIs(3)) << "what is replayed is not completed again";
+  EXPECT_EQ(tracer.ended()[1].name, "ledger.complete");
+  EXPECT_EQ(tracer.open(), 0);
+  for (const auto& span : tracer.ended()) {
+    EXPECT_EQ(span.parent, trace);
+    EXPECT_EQ(span.failed, "");
+  }
+}
+
+TEST_F(CreateFlowTest, RecordsAWaitThatFails) {
+  FakeTracer tracer;
+  tools_.tracer = &tracer;
+  store_.FailCommits(absl::UnavailableError("no disk"), 100);
+  const auto one = NewTry();
+  one->call.set_trace({.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"});
+  Run(*one);
+  Pass(absl::Seconds(11));
+  ASSERT_THAT(tracer.ended(), SizeIs(1));
+  EXPECT_EQ(tracer.ended()[0].failed, "UNAVAILABLE");
 }
 
 // It is durable before a byte of it leaves.

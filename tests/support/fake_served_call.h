@@ -33,6 +33,7 @@ class FakeServedCall final : public creates::CreateCall {
     script_.push_back(std::move(scripted));
   }
   void Go() { cancelled_ = true; }
+  void set_trace(TraceContext trace) { trace_ = std::move(trace); }
 
   const std::vector<Sent>& sent() const { return sent_; }
   // Empty: not finished.
@@ -67,7 +68,7 @@ class FakeServedCall final : public creates::CreateCall {
     std::unique_ptr<google::protobuf::Message> response;
   };
 
-  const TraceContext trace_ = {};
+  TraceContext trace_ = {};
   bool cancelled_ = false;
   bool ledger_asked_ = false;
   std::deque<Scripted> script_;
