@@ -13,8 +13,10 @@
 #include "server/admin/process_metrics.h"
 #include "server/app_files.h"
 #include "server/app_limits.h"
+#include "server/app_options.h"
 #include "server/app_secrets.h"
 #include "server/app_store.h"
+#include "server/app_tracing.h"
 #include "server/base/guarded_clock.h"
 #include "server/base/log.h"
 #include "server/base/log_thread.h"
@@ -64,6 +66,8 @@ class AppImpl final : public App {
     shared_.reset();
     hub_.reset();
     store_.reset();
+    // Every span has ended by now.
+    tracer_.reset();
   }
 
   absl::Status Start() {
@@ -117,6 +121,7 @@ class AppImpl final : public App {
       LogWarning("the configuration needs attention", {{"warning", warning}});
     }
     webhook_keys_ = std::make_unique<WebhookKeys>(&files_->secrets());
+    IPP_ASSIGN_OR_RETURN(tracer_, OpenTracer(config_, *files_, &metrics_));
     return absl::OkStatus();
   }
 
@@ -165,6 +170,7 @@ class AppImpl final : public App {
     upstream::UpstreamOptions client;
     client.timeout = config::ToDuration(upstream.timeout());
     client.retry.attempts = upstream.read_attempts();
+    client.tracer = tracer_.get();
     upstream_ = std::make_unique<upstream::UpstreamClient>(
         transport_.get(), &files_->secrets().credentials, routes_.get(), &clock_, &scheduler_,
         &metrics_, client);
@@ -227,14 +233,6 @@ class AppImpl final : public App {
     create_waits_ = std::make_unique<creates::CreateWaits>(store_.get(), &scheduler_);
   }
 
-  upstream::CorrelationField Correlation() const {
-    const std::string& field = config_.creates().correlation();
-    if (field == "merchant_data") return upstream::CorrelationField::kMerchantData;
-    if (field == "merchant_reference2") return upstream::CorrelationField::kMerchantReference2;
-    if (field == "off") return upstream::CorrelationField::kNone;
-    return upstream::CorrelationField::kFirstEmpty;
-  }
-
   absl::Status StartRpc() {
     const config::Events& events = config_.events();
     rpc::Backends gateway{.routes = routes_.get(),
@@ -253,11 +251,12 @@ class AppImpl final : public App {
                           .scheduler = &scheduler_,
                           .metrics = &metrics_,
                           .options = {},
-                          .restore_hold = restore_hold_.get()};
+                          .restore_hold = restore_hold_.get(),
+                          .tracer = tracer_.get()};
     gateway.options.heartbeat_interval = config::ToDuration(events.heartbeat_interval());
     gateway.options.max_write_stall = config::ToDuration(events.max_write_stall());
     gateway.options.max_stream_age = config::ToDuration(events.max_stream_age());
-    gateway.options.correlation = Correlation();
+    gateway.options.correlation = CorrelationOf(config_.creates());
     gateway.options.create_send_for = config::ToDuration(config_.creates().send_for());
     gateway.options.client_certificates = !config_.tls().client_ca_file().empty();
     gateway.options.max_subscribers = events.max_subscribers();
@@ -277,18 +276,6 @@ class AppImpl final : public App {
                            config::ToDuration(config_.upstream().timeout());
     IPP_ASSIGN_OR_RETURN(rpc_, rpc::RpcServer::Start(options, gateway));
     return absl::OkStatus();
-  }
-
-  static void SetLimits(const config::Connections& connections, rpc::ServerOptions* options) {
-    options->max_connections = connections.max();
-    options->max_per_peer = connections.max_per_peer();
-    options->max_calls = connections.max_calls();
-    options->memory_bytes = connections.memory_bytes();
-    options->handshake_timeout = config::ToDuration(connections.handshake_timeout());
-    options->keepalive_time = config::ToDuration(connections.keepalive_time());
-    options->keepalive_timeout = config::ToDuration(connections.keepalive_timeout());
-    options->max_idle = config::ToDuration(connections.max_idle());
-    options->max_age = config::ToDuration(connections.max_age());
   }
 
   // Settings that the two HTTP ports share. `name` appears in metrics and logs.
@@ -313,7 +300,7 @@ class AppImpl final : public App {
         [owner = owner_.get()](auto merchants, auto session_id, auto done) {
           owner->Find(std::move(merchants), std::move(session_id), std::move(done));
         },
-        &clock_, &metrics_);
+        &clock_, &metrics_, tracer_.get());
     web::WebOptions options = WebOptionsOf("webhooks", config_.webhooks());
     options.max_body_bytes = static_cast<size_t>(config_.webhooks().max_body_bytes());
     IPP_ASSIGN_OR_RETURN(
@@ -371,6 +358,7 @@ class AppImpl final : public App {
   std::unique_ptr<routes::RouteTable> routes_;
   std::unique_ptr<AppFiles> files_;
   std::unique_ptr<WebhookKeys> webhook_keys_;
+  std::unique_ptr<Tracer> tracer_;  // null: no spans
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<creates::RestoreHold> restore_hold_;
   std::unique_ptr<sessions::SessionRecorder> recorder_;
@@ -404,6 +392,7 @@ absl::StatusOr<std::unique_ptr<App>> App::Start(const config::Config& config,
 }
 
 absl::Status App::Check(const config::Config& config, std::vector<std::string>* warnings) {
+  IPP_RETURN_IF_ERROR(CheckTracing(config));
   IPP_ASSIGN_OR_RETURN(const auto routes, routes::RouteTable::CompileContract());
   Metrics metrics;
   return AppFiles::Open(config, routes->Permissions(), Clock::Real(), &metrics, warnings).status();

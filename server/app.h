@@ -48,7 +48,8 @@ class App {
   virtual void RereadFiles() = 0;
 
   // Makes the gateway not ready, sends streams a goodbye, and lets calls in progress finish within
-  // drain_timeout. Call it once, then destroy the App.
+  // drain_timeout. Call it once, then destroy the App, which also exports the last spans (bounded:
+  // tracing/otlp_tracer.h).
   virtual void Drain() = 0;
 };
 

@@ -34,7 +34,7 @@ class AppFilesImpl final : public AppFiles {
  public:
   AppFilesImpl(const config::Config& config, Clock* clock, Metrics* metrics)
       : config_(config), clock_(clock), metrics_(metrics) {
-    for (const char* kind : {"tls", "client_ca", "upstream_ca", "postgres"}) {
+    for (const char* kind : {"tls", "client_ca", "upstream_ca", "tracing_ca", "postgres"}) {
       RefusedFiles(metrics, kind);
     }
   }
@@ -62,6 +62,12 @@ class AppFilesImpl final : public AppFiles {
       };
       Take("upstream_ca", {upstream_ca}, read, &upstream_ca_, &problems, warnings);
     }
+    if (const std::string& path = config_.tracing().ca_file(); !path.empty()) {
+      const auto read = [this, path] {
+        return ReadAuthorities("tracing.ca_file", "tracing_ca", path);
+      };
+      Take("tracing_ca", {path}, read, &tracing_ca_, &problems, warnings);
+    }
     if (config_.store().has_postgres()) {
       const config::Postgres& postgres = config_.store().postgres();
       std::vector<std::string> paths = {postgres.dsn_file()};
@@ -79,6 +85,7 @@ class AppFilesImpl final : public AppFiles {
   std::string identity_file() const override { return PathOf(identity_); }
   std::string client_ca_file() const override { return PathOf(client_ca_); }
   std::string upstream_ca_file() const override { return PathOf(upstream_ca_); }
+  std::string tracing_ca_file() const override { return PathOf(tracing_ca_); }
 
   int LookAgain() override {
     MutexLock lock(&looking_);
@@ -222,7 +229,7 @@ class AppFilesImpl final : public AppFiles {
   Clock* const clock_;
   Metrics* const metrics_;
   Secrets secrets_;
-  Copy identity_, client_ca_, upstream_ca_;
+  Copy identity_, client_ca_, upstream_ca_, tracing_ca_;
   std::vector<files::WatchedFiles> watched_;
   Mutex looking_;                            // one thread at a time looks at the files
   std::unique_ptr<files::FileWatch> watch_;  // last: it uses the others

@@ -20,7 +20,7 @@ namespace ipp {
 //
 // Metrics: ipp_secret_file_refused by kind; ipp_tls_certificate_expiry_seconds and
 // ipp_tls_certificate_begin_seconds (seconds since 1970) by certificate: grpc, client_ca,
-// upstream_ca, postgres_ca, postgres_client; of those that are configured.
+// upstream_ca, tracing_ca, postgres_ca, postgres_client; of those that are configured.
 class AppFiles {
  public:
   virtual ~AppFiles() = default;
@@ -40,6 +40,7 @@ class AppFiles {
   virtual std::string identity_file() const = 0;  // of the gRPC port: the chain and the key
   virtual std::string client_ca_file() const = 0;
   virtual std::string upstream_ca_file() const = 0;
+  virtual std::string tracing_ca_file() const = 0;
 
   // Looks at every file now. Returns how many cannot be used; files that are used together count
   // once. Thread-safe.

@@ -74,6 +74,10 @@ Config Defaults() {
   admin.mutable_request_timeout()->set_seconds(10);
   admin.mutable_idle_timeout()->set_seconds(75);
   admin.set_page(true);
+
+  Tracing& tracing = *config.mutable_tracing();
+  tracing.set_max_queued(2048);
+  tracing.mutable_export_interval()->set_seconds(5);
   return config;
 }
 

@@ -51,6 +51,7 @@ class Validator {
     CheckConnections(config.connections());
     CheckWebhooks(config.webhooks());
     CheckWeb("admin.", config.admin());
+    CheckTracing(config.tracing());
     Between("drain_timeout", config.drain_timeout(), absl::ZeroDuration(), absl::Hours(1));
     return std::move(violations_);
   }
@@ -329,6 +330,37 @@ class Validator {
     Between("webhooks.tolerance", webhooks.tolerance(), absl::Seconds(1), absl::Hours(24));
     Between("webhooks.max_body_bytes", webhooks.max_body_bytes(), 1024, 16 * 1024 * 1024);
     CheckWeb("webhooks.", webhooks);
+  }
+
+  // The value is never quoted: it could contain a password.
+  void CheckEndpoint(absl::string_view url) {
+    const std::string field = "tracing.otlp_endpoint";
+    if (!absl::ConsumePrefix(&url, "https://") && !absl::ConsumePrefix(&url, "http://")) {
+      return Add(field, "must begin with https:// or http://");
+    }
+    if (!AllVisibleAscii(url) || url.find_first_of("@?#") != absl::string_view::npos) {
+      return Add(field, "must not contain a user name, a password, a query, a fragment or a space");
+    }
+    const absl::string_view host = url.substr(0, url.find('/'));
+    const absl::string_view brackets_end = host.substr(host.rfind(']') + 1);  // npos + 1 is 0
+    const bool has_port = brackets_end.find(':') != absl::string_view::npos;
+    const auto address = ParseHostPort(has_port ? std::string(host) : absl::StrCat(host, ":1"));
+    if (!address || address->port == 0) {
+      return Add(field, "must name a host, with a port or without");
+    }
+    if (absl::EndsWith(absl::StripSuffix(url, "/"), "/v1/traces")) {
+      Add(field, "must end before /v1/traces, which is put behind it");
+    }
+  }
+
+  void CheckTracing(const Tracing& tracing) {
+    if (!tracing.otlp_endpoint().empty()) CheckEndpoint(tracing.otlp_endpoint());
+    if (!tracing.ca_file().empty() && !absl::StartsWith(tracing.otlp_endpoint(), "https://")) {
+      Add("tracing.ca_file", "needs a tracing.otlp_endpoint that begins with https://");
+    }
+    Between("tracing.max_queued", tracing.max_queued(), 1, 1'000'000);
+    Between("tracing.export_interval", tracing.export_interval(), absl::Milliseconds(10),
+            absl::Minutes(1));
   }
 
   std::vector<FieldViolation> violations_;

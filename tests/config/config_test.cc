@@ -106,6 +106,11 @@ creates:
   send_for: 30s
   memory: 720h
 insecure: false
+tracing:
+  otlp_endpoint: ""
+  ca_file: ""
+  max_queued: 2048
+  export_interval: 5s
 drain_timeout: 20s
 )");
 }
