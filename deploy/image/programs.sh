@@ -4,7 +4,7 @@
 # as NAME=VERSION.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-./dev shipped
+./dev shipped -DIPP_OTEL=ON
 rm -rf build/shipped
 mkdir -p build/shipped/programs
 for program in server/ipp-gateway client/ippctl; do
