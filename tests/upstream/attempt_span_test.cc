@@ -38,7 +38,7 @@ class AttemptSpanTest : public ClientBed {
     return context;
   }
   std::string SentHeader(size_t request, const std::string& name) {
-    const auto& headers = transport_.requests().at(request).headers;
+    const auto headers = transport_.requests().at(request).headers;
     for (const auto& [key, value] : headers) {
       if (key == name) return value;
     }
