@@ -122,11 +122,7 @@ class Search {
            q.created_before = shop_.TimeOf(i) + absl::Hours(24);
          }},
         {"status expired", [](Query& q, int) { q.statuses = {v1::SESSION_STATUS_EXPIRED}; }},
-        {"updated, hour",
-         [this](Query& q, int i) {
-           q.updated_from = shop_.TimeOf(i);
-           q.updated_before = shop_.TimeOf(i) + absl::Hours(1);
-         }},
+        {"updated, the last hundred", [](Query& q, int) { q.updated_from = kFirst; }},
         {"device and status that never meet: every session of the device is looked at",
          [](Query& q, int i) {
            q.device_id = Shop::Device(1 + i % 9);
@@ -154,9 +150,9 @@ class Search {
         found += page->sessions.size();
       }
       std::sort(took.begin(), took.end());
-      std::printf("%s found=%.1f first_ms=%.2f p50_ms=%.2f p99_ms=%.2f by=%s\n", name_.c_str(),
-                  static_cast<double>(found) / kAsked, took.back(), took[took.size() / 2],
-                  took[took.size() * 99 / 100], what);
+      std::printf("%s found=%.1f p50_ms=%.2f p99_ms=%.2f worst_ms=%.2f by=%s\n", name_.c_str(),
+                  static_cast<double>(found) / kAsked, took[took.size() / 2],
+                  took[took.size() * 99 / 100], took.back(), what);
       std::fflush(stdout);
     }
   }
