@@ -9,6 +9,7 @@
 #include "client/error_status.h"
 #include "client/proto_duration.h"
 #include "client/stream_follower.h"
+#include "client/utf8.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "ippclient/create.h"
 #include "ippclient/error.h"
@@ -78,6 +79,11 @@ PaymentResult CollectRun::Collect() {
 }
 
 CollectRun::Result CollectRun::Create() {
+  if (const auto field = FieldNotUtf8(request_)) {
+    trouble_ = NotUtf8Status(*field, options_.resumed ? Outcome::kUnknown : Outcome::kNotSent);
+    if (!options_.resumed) return NotCreated(trouble_);
+    return std::nullopt;  // an earlier create with this id may have any outcome: it is looked up
+  }
   const absl::Duration tries_until = clock_.Now() + options_.create_timeout;
   // The answer is needed after a stop, too: it names the session to cancel.
   const absl::Duration deadline = std::min(tries_until, At(Until::kEnd));

@@ -25,9 +25,7 @@ grpc::Status Repeat(Request* request, const CreateOptions& options,
   if (new_id) request->set_request_id(NewRequestId());
   if (const auto field = FieldNotUtf8(*request)) {
     // An earlier create with the caller's id may have any outcome.
-    return ErrorStatus(grpc::StatusCode::INVALID_ARGUMENT,
-                       absl::StrCat(*field, ": is not UTF-8 text; this request was not sent"),
-                       "INVALID_REQUEST", new_id ? Outcome::kNotSent : Outcome::kUnknown);
+    return NotUtf8Status(*field, new_id ? Outcome::kNotSent : Outcome::kUnknown);
   }
   const auto now = [&options] { return options.now ? options.now() : absl::Now(); };
   absl::BitGen random;

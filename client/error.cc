@@ -138,4 +138,10 @@ std::string CodeName(grpc::StatusCode code) {
   return index < kNames.size() ? kNames[index] : absl::StrCat("CODE_", static_cast<int>(code));
 }
 
+grpc::Status NotUtf8Status(absl::string_view field, Outcome outcome) {
+  return ErrorStatus(grpc::StatusCode::INVALID_ARGUMENT,
+                     absl::StrCat(field, ": is not UTF-8 text; this request was not sent"),
+                     "INVALID_REQUEST", outcome);
+}
+
 }  // namespace ipp::client

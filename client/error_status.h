@@ -15,4 +15,7 @@ grpc::Status WithOutcome(const grpc::Status& status, Outcome outcome);
 grpc::Status ErrorStatus(grpc::StatusCode code, absl::string_view message, absl::string_view reason,
                          Outcome outcome);
 
+// The error of a request with a text that is not UTF-8 (client/utf8.h), which was not sent.
+grpc::Status NotUtf8Status(absl::string_view field, Outcome outcome);
+
 }  // namespace ipp::client

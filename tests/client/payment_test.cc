@@ -46,6 +46,25 @@ TEST_F(PaymentBed, MakesAnIdBeforeTheFirstTry) {
   EXPECT_THAT(gateway_.calls(), ElementsAre(create, create, "watch s-1"));
 }
 
+TEST_F(PaymentBed, SendsNoTextThatIsNotUtf8) {
+  request_.set_merchant_reference1("Caf\xe9");
+  const PaymentResult result = Collect();
+  EXPECT_EQ(result.end, PaymentEnd::kNotCreated);
+  EXPECT_EQ(result.money, Money::kNotPaid);
+  EXPECT_EQ(result.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(result.status.error_message(), ::testing::StartsWith("merchant_reference1: "));
+  EXPECT_THAT(gateway_.calls(), IsEmpty());
+}
+
+TEST_F(PaymentBed, LooksUpAnEarlierCreateWhenItsTextIsNotUtf8Now) {
+  request_.set_merchant_reference1("Caf\xe9");
+  options_.resumed = true;
+  gateway_.outcomes.left = {OutcomeIs(v1::CREATE_STATE_EXECUTED)};
+  gateway_.watches.left = {{.messages = {StepTo(kFinalized)}}};
+  EXPECT_EQ(Collect().end, PaymentEnd::kPaid);
+  EXPECT_THAT(gateway_.calls(), ElementsAre("outcome r-1", "watch s-1"));
+}
+
 struct LastStep {
   const char* name;
   v1::SessionStatus status;

@@ -74,6 +74,15 @@ func (r *collecting) create() *Payment {
 	if r.ctx.Err() != nil && !r.options.Resumed {
 		return r.result(EndNotCreated, r.whyStopped())
 	}
+	// A text that is not UTF-8 cannot be sent, however often. Go's error names the field.
+	if _, cannot := proto.Marshal(r.request); cannot != nil {
+		r.trouble = &Error{Code: codes.InvalidArgument, Message: cannot.Error(), Reason: "INVALID_REQUEST", Outcome: NotSent}
+		if !r.options.Resumed {
+			return r.result(EndNotCreated, r.trouble)
+		}
+		r.createUntil = time.Now()
+		return nil // an earlier create with this id may have any outcome: it is looked up
+	}
 	err := create(r.ctx, r.client.timing, r.options.Resumed, func(ctx context.Context) error {
 		response, err := r.client.Sessions.CreateSession(ctx, r.request)
 		if err == nil {
