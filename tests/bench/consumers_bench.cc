@@ -1,5 +1,5 @@
-// consumers_bench --build DIR --events N: shared subscriptions beside the plain stream and beside a
-// PostgreSQL queue with one row a message, on one PostgreSQL server, in one run.
+// consumers_bench BUILD_DIR EVENTS [sizes]: shared subscriptions beside the plain stream and beside
+// a PostgreSQL queue with one row a message, on one PostgreSQL server, in one run.
 // docs/benchmarks.md.
 #include <grpcpp/grpcpp.h>
 #include <libpq-fe.h>
@@ -79,6 +79,15 @@ class Bench {
     Check(control_->SetReceivers({gateway_->webhook_url()}));
     postmaster_ = Number("SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)");
     Seed();
+  }
+
+  // What the tables come to after one subscription has read the log, beside the log itself.
+  void RunSizes() {
+    Show("shared, 4 consumers", Shared(4));
+    Show("queue, 4 consumers", Queue(4));
+    for (const char* table : {"ipp_gateway.events", "ipp_gateway.shared_heads", "queue"}) {
+      std::printf("%s: %lld KiB\n", table, Size(table));
+    }
   }
 
   void Run() {
@@ -358,10 +367,12 @@ class Bench {
 
 int main(int argc, char** argv) {
   int events = 0;
-  if (argc != 3 || !absl::SimpleAtoi(argv[2], &events) || events < 100) {
-    std::fprintf(stderr, "usage: consumers_bench BUILD_DIR EVENTS\n");
+  const bool sizes = argc == 4 && std::string(argv[3]) == "sizes";
+  if ((argc != 3 && !sizes) || !absl::SimpleAtoi(argv[2], &events) || events < 100) {
+    std::fprintf(stderr, "usage: consumers_bench BUILD_DIR EVENTS [sizes]\n");
     return 2;
   }
-  ipp::bench::Bench(argv[1], events).Run();
+  ipp::bench::Bench bench(argv[1], events);
+  sizes ? bench.RunSizes() : bench.Run();
   return 0;
 }
