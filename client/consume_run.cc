@@ -82,13 +82,13 @@ bool ConsumeRun::Cancelled() {
 
 grpc::Status ConsumeRun::Run(const Consumer::Handler& handler) {
   if (options_.subscription.has_start()) {
-    const grpc::Status made = Make();
+    grpc::Status made = Make();
     if (!made.ok()) return made;
   }
   settler_.Start();
   HandlerPool pool(static_cast<size_t>(options_.parallel), &clock_,
                    [&](const std::shared_ptr<Lease>& lease) { Handle(handler, lease); });
-  const grpc::Status status =
+  grpc::Status status =
       Receive([&](std::shared_ptr<Lease> lease) { pool.Add(std::move(lease)); });
   settler_.ReleaseWaiting();
   // What a handler uses is the caller's: it is waited for, however long it takes.
@@ -143,7 +143,7 @@ grpc::Status ConsumeRun::Make() {
   const absl::Duration until = clock_.Now() + options_.make_timeout;
   CreateTries tries(options_.first_pause, options_.longest_pause);
   while (true) {
-    const grpc::Status status = TryToMake();
+    grpc::Status status = TryToMake();
     if (status.ok() || Cancelled()) return grpc::Status::OK;
     const absl::Duration left = until - clock_.Now();
     // Made again with the same settings it is the same: what was late may be sent again.

@@ -215,7 +215,7 @@ class Bench {
 
   std::string NewSubscription(v1::StartPosition from) {
     v1::CreateSharedSubscriptionRequest request;
-    const std::string name = absl::StrCat("bench-", ++subscriptions_);
+    std::string name = absl::StrCat("bench-", ++subscriptions_);
     request.mutable_subscription()->set_name(name);
     request.mutable_subscription()->mutable_start()->set_position(from);
     grpc::ClientContext context;
