@@ -97,10 +97,13 @@ shop_survives() {
   GRPC_PORT=${GRPC##*:} WEBHOOK_PORT=${WEBHOOKS##*:} ADMIN_PORT=${ADMIN##*:} start_gateway
   tap
   end_payer shop
-  local way
-  for way in called pulled; do
-    grep -qx "$way: CREATED ACTIVATED FINALIZED" "$WORK/shop.out" || fail "$way: $(cat "$WORK/shop.out")"
-  done
+  # ACTIVATED is only announced: a gateway that starts just now may read from the upstream that the session is over
+  # before that webhook comes, which then is late. What one subscriber hears, the other hears.
+  local called pulled
+  called=$(sed -n 's/^called: //p' "$WORK/shop.out")
+  pulled=$(sed -n 's/^pulled: //p' "$WORK/shop.out")
+  [[ "$called" =~ ^CREATED\ (ACTIVATED\ )?FINALIZED$ ]] || fail "called: $(cat "$WORK/shop.out")"
+  [ "$pulled" = "$called" ] || fail "pulled: $(cat "$WORK/shop.out")"
   grep -qx "consumed: FINALIZED" "$WORK/shop.out" || fail "consumed: $(cat "$WORK/shop.out")"
   grep -q '^paid, order .' "$WORK/shop.out" || fail "$(cat "$WORK/shop.out")"
 }
