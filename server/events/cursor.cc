@@ -38,10 +38,36 @@ char* WriteBigEndian(uint64_t value, size_t bytes, char* out) {
 
 // FNV-1a detects cursors that were mistyped or cut. A cursor grants no access, so it needs no
 // protection against forgery.
-uint32_t Checksum(absl::string_view bytes) {
-  uint32_t hash = 2166136261u;
+constexpr uint32_t kChecksumBasis = 2166136261u;
+
+uint32_t Continue(uint32_t hash, absl::string_view bytes) {
   for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
   return hash;
+}
+uint32_t Checksum(absl::string_view bytes) { return Continue(kChecksumBasis, bytes); }
+
+// Each step of one checksum waits for the step before it, for several cycles. The steps of others
+// fill them.
+constexpr size_t kLanes = 4;
+std::array<uint32_t, kLanes> Checksums(const std::array<absl::string_view, kLanes>& bytes) {
+  size_t common = bytes[0].size();
+  for (const absl::string_view lane : bytes) common = std::min(common, lane.size());
+  std::array<uint32_t, kLanes> hashes;
+  hashes.fill(kChecksumBasis);
+  for (size_t i = 0; i < common; ++i) {
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      hashes[lane] = (hashes[lane] ^ static_cast<unsigned char>(bytes[lane][i])) * 16777619u;
+    }
+  }
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    hashes[lane] = Continue(hashes[lane], bytes[lane].substr(common));
+  }
+  return hashes;
+}
+
+uint32_t ContentOfHash(uint32_t hash) {
+  const uint32_t bits = (hash ^ hash >> 24) & 0xffffff;
+  return bits == 0 ? 1 : bits;
 }
 
 absl::Status Invalid(absl::string_view reason, absl::string_view field, absl::string_view what) {
@@ -64,9 +90,21 @@ std::string Body(absl::string_view cursor) {
 }  // namespace
 
 uint32_t ContentOf(const store::StoredEvent& event) {
-  const uint32_t hash = Checksum(event.payload);
-  const uint32_t bits = (hash ^ hash >> 24) & 0xffffff;
-  return bits == 0 ? 1 : bits;
+  return ContentOfHash(Checksum(event.payload));
+}
+
+std::vector<uint32_t> ContentsOf(absl::Span<const store::StoredEvent> events) {
+  std::vector<uint32_t> contents;
+  contents.reserve(events.size());
+  while (events.size() - contents.size() >= kLanes) {
+    std::array<absl::string_view, kLanes> payloads;
+    for (absl::string_view& payload : payloads) {
+      payload = events[contents.size() + static_cast<size_t>(&payload - payloads.data())].payload;
+    }
+    for (const uint32_t hash : Checksums(payloads)) contents.push_back(ContentOfHash(hash));
+  }
+  while (contents.size() < events.size()) contents.push_back(ContentOf(events[contents.size()]));
+  return contents;
 }
 
 // For each event that is read from the log, so without a string that grows byte by byte.

@@ -3,11 +3,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "server/store/store.h"
 
 namespace ipp::events {
@@ -25,6 +27,8 @@ struct LogPlace {
 // A 24-bit hash of a stored event, never 0. Cursors that clients keep contain it, so neither the
 // hash nor the stored bytes of an event may ever change.
 uint32_t ContentOf(const store::StoredEvent& event);
+// Of many events, in their order; several times faster than one after another.
+std::vector<uint32_t> ContentsOf(absl::Span<const store::StoredEvent> events);
 
 // The length of every cursor that is given out, in characters. It is fixed so that an event can be
 // serialized before it is known who reads it.

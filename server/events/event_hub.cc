@@ -261,8 +261,10 @@ std::vector<EventPtr> EventHub::MakePage(std::vector<store::StoredEvent> rows) {
   }
   std::vector<EventPtr> page;
   page.reserve(rows.size());
-  for (store::StoredEvent& row : rows) {
-    page.push_back(LogEvent::Make(std::move(row), store_->log_id(), epoch, memory_));
+  const std::vector<uint32_t> contents = ContentsOf(rows);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const LogPlace place{rows[i].position, epoch, contents[i]};
+    page.push_back(LogEvent::Make(std::move(rows[i]), store_->log_id(), place, memory_));
   }
   return page;
 }

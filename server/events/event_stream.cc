@@ -91,7 +91,8 @@ void EventStream::Fail(const absl::Status& status) {
 
 EventStream::Action EventStream::Write(bool more) {
   writing_ = true;
-  last_write_ = clock_->Monotonic();
+  // One reading of the clock for what leaves together.
+  if (kept_back_ == 0) last_write_ = clock_->Monotonic();
   kept_back_ = more ? kept_back_ + out_.bytes().size() : 0;
   if (kept_back_ >= kMostKeptBack) kept_back_ = 0;
   return {Action::kWrite, absl::OkStatus(), kept_back_ > 0};

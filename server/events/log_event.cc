@@ -25,9 +25,8 @@ void AppendLengthDelimited(int field, size_t size, std::string* out) {
 
 }  // namespace
 
-EventPtr LogEvent::Make(store::StoredEvent row, absl::string_view log_id, uint16_t epoch,
+EventPtr LogEvent::Make(store::StoredEvent row, absl::string_view log_id, const LogPlace& place,
                         std::shared_ptr<EventMemory> memory) {
-  const LogPlace place{row.position, epoch, ContentOf(row)};  // of the row as it is stored
   // Only a row of an earlier release can be too large.
   if (row.payload.size() > store::kMaxEventBytes) {
     v1::SessionEvent large;

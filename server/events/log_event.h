@@ -28,10 +28,11 @@ struct LogEvent {
   }
 
   // Built from bytes: no message is parsed between the store and the wire, except an event of an
-  // earlier release that is too large for its readers (store/message_size.h). `epoch`: the label of
-  // the epoch in which the row was read. The event counts in `memory` as long as it lives.
+  // earlier release that is too large for its readers (store/message_size.h). `place`: of the row,
+  // with the epoch in which it was read and its content as it is stored. The event counts in
+  // `memory` as long as it lives.
   static std::shared_ptr<const LogEvent> Make(store::StoredEvent row, absl::string_view log_id,
-                                              uint16_t epoch,
+                                              const LogPlace& place,
                                               std::shared_ptr<EventMemory> memory = nullptr);
 
   // The event itself, with its cursor.

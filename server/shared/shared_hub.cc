@@ -369,8 +369,9 @@ void SharedHub::Release(const SpecPtr& spec, std::vector<Settlement> settlements
 
 events::EventPtr SharedHub::MakeEvent(const Spec& spec, const Leased& leased) const {
   const SharedHead& head = leased.head;
-  const events::EventPtr in_log =
-      events::LogEvent::Make(leased.event, store_->log_id(), store_->bounds().epoch().label);
+  const events::LogPlace place{leased.event.position, store_->bounds().epoch().label,
+                               events::ContentOf(leased.event)};
+  const events::EventPtr in_log = events::LogEvent::Make(leased.event, store_->log_id(), place);
   kustom::ipp::v1::ReceiveSessionEventsResponse message;
   kustom::ipp::v1::LeasedSessionEvent& out = *message.mutable_leased();
   *out.mutable_event() = in_log->Parse();

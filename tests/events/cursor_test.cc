@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <ostream>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -227,6 +228,20 @@ TEST(Cursor, DiffersForAnotherEventAtTheSamePosition) {
   // Clients hold it.
   event.payload = "";
   EXPECT_EQ(ContentOf(event), 0x1c9d44u);
+}
+
+TEST(Cursor, HasTheSameContentForManyEventsAsForEachAlone) {
+  std::mt19937 random(7);
+  for (size_t count = 0; count < 14; ++count) {
+    std::vector<store::StoredEvent> events(count);
+    std::vector<uint32_t> each;
+    for (store::StoredEvent& event : events) {
+      event.payload.resize(random() % 700);  // also empty
+      for (char& c : event.payload) c = static_cast<char>(random());
+      each.push_back(ContentOf(event));
+    }
+    EXPECT_EQ(ContentsOf(events), each);
+  }
 }
 
 TEST(Cursor, IsTakenOnlyUpToWhereALaterEpochBegan) {

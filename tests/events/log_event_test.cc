@@ -35,12 +35,17 @@ v1::SessionEvent EventWithDataOf(size_t bytes) {
   return event;
 }
 
+EventPtr MadeIn(uint16_t epoch, store::StoredEvent row) {
+  const LogPlace place{row.position, epoch, ContentOf(row)};
+  return LogEvent::Make(std::move(row), kLog, place);
+}
+
 // The sizes lie on both sides of where a varint of the length gets longer.
 class LogEventOfSize : public testing::TestWithParam<size_t> {};
 
 TEST_P(LogEventOfSize, HasTheBytesThatProtobufWrites) {
   const v1::SessionEvent event = EventWithDataOf(GetParam());
-  const EventPtr made = LogEvent::Make(store::MakeRow(event, 4711, kRecordedAt), kLog, 3);
+  const EventPtr made = MadeIn(3, store::MakeRow(event, 4711, kRecordedAt));
 
   v1::SubscribeSessionEventsResponse expected;
   *expected.mutable_event() = event;
@@ -61,7 +66,7 @@ TEST(LogEvent, CutsARowThatIsTooLargeForItsReaders) {
   v1::SessionEvent large = EventWithDataOf(5 << 20);
   row.payload = large.SerializeAsString();
   const LogPlace place{4711, 3, ContentOf(row)};  // of the row as it is kept
-  const EventPtr made = LogEvent::Make(std::move(row), kLog, 3);
+  const EventPtr made = MadeIn(3, std::move(row));
   EXPECT_LT(made->message.size(), size_t{300 << 10});
   EXPECT_TRUE(made->Parse().session_truncated());
   EXPECT_EQ(made->Parse().session().device_id(), "d1");
@@ -69,8 +74,7 @@ TEST(LogEvent, CutsARowThatIsTooLargeForItsReaders) {
 }
 
 TEST(LogEvent, KeepsWhatFiltersLookAtAndTheBytesOnce) {
-  const EventPtr made =
-      LogEvent::Make(store::MakeRow(EventWithDataOf(10), 4711, kRecordedAt), kLog, 3);
+  const EventPtr made = MadeIn(3, store::MakeRow(EventWithDataOf(10), 4711, kRecordedAt));
   EXPECT_EQ(made->row.position, 4711);
   EXPECT_EQ(made->row.recorded_at, kRecordedAt);
   EXPECT_EQ(made->row.merchant_id, "PM1");
@@ -85,7 +89,7 @@ TEST(LogEvent, PassesOnFieldsOfALaterContract) {
   store::StoredEvent row = store::MakeRow(EventWithDataOf(0), 1, kRecordedAt);
   row.payload += "\xfa\x3f\x03new";  // field 1023
   const uint32_t content = ContentOf(row);
-  const v1::SessionEvent event = LogEvent::Make(std::move(row), kLog, 3)->Parse();
+  const v1::SessionEvent event = MadeIn(3, std::move(row))->Parse();
   EXPECT_EQ(event.GetReflection()->GetUnknownFields(event).field_count(), 1);
   EXPECT_EQ(event.cursor(), EncodeCursor(kLog, {1, 3, content}));
 }

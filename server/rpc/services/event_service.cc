@@ -135,7 +135,7 @@ class EventPage : public std::enable_shared_from_this<EventPage> {
       place_.content = events::ContentOf(row);
       if (!filter_.Matches(row)) continue;
       const events::EventPtr event =
-          events::LogEvent::Make(std::move(row), store()->log_id(), place_.epoch);
+          events::LogEvent::Make(std::move(row), store()->log_id(), place_);
       bytes_ += event->message.size();
       *response_->add_events() = event->Parse();
     }
