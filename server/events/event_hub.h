@@ -52,7 +52,8 @@ class Subscription;
 // not a queue: the hub buffers nothing for it, so a slow subscriber costs no memory beyond one
 // page, and delays no other one. If its next event is in the tail, Next() returns it at once. At
 // the end of the tail it waits, and the hub's thread delivers the next matching event. Behind the
-// tail it reads pages of `page_events` rows of its own through the store, until it has caught up.
+// tail it reads pages of `page_events` rows of its own through the store, until it has caught up;
+// the next page is read while the second half of one is delivered (hub_read_ahead.cc).
 // Its position may also be ahead of the tail, because another replica may have given it out; it
 // then waits for the hub to reach it. If retention removes events that a subscriber has not passed,
 // it gets CURSOR_EXPIRED. Events are delivered in the order of the log, each once, and none that is
@@ -163,7 +164,8 @@ class EventHub {
   // Memory: hub_memory.cc.
   void TrimTail() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasRoomForPage() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Marks the reader as reading. True: its page may be read now, after `after`. False: it waits.
+  // Marks the reader as reading. True: its page may be read now, after `after`. False: it waits,
+  // for memory or for the page that is already being read ahead.
   bool AdmitRead(const std::shared_ptr<Reader>& reader, LogPlace* after)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReadForThoseWhoWait(bool in_any_case = false) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -191,7 +193,21 @@ class EventHub {
   // pending.
   void EndRead(const std::shared_ptr<Reader>& reader, absl::StatusOr<std::vector<EventPtr>> page,
                int64_t position) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Only the destructor waits for reads.
+  void EndOneRead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    --reads_in_flight_;
+    if (stopping_) changed_.SignalAll();
+  }
   std::vector<EventPtr> MakePage(std::vector<store::StoredEvent> rows) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Reading ahead: hub_read_ahead.cc.
+  struct ReadAhead;
+  // True: the reader's page shall be continued; pass `ahead` to Continue(), without the lock.
+  bool BeginReadAhead(const std::shared_ptr<Reader>& reader, ReadAhead* ahead)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Continue(ReadAhead ahead) ABSL_LOCKS_EXCLUDED(mutex_);
+  void GotAhead(ReadAhead ahead, Rows rows) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool FitsAfter(const ReadAhead& ahead) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The error of a reader whose place the log has lost.
   static absl::Status Lost() { return CursorForeign("after_cursor"); }
 

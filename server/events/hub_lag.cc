@@ -45,8 +45,7 @@ void EventHub::MeasureLag() {
     if (rows.ok() && !rows->empty()) SetLag(lag, rows->front().recorded_at);
     MutexLock lock(&mutex_);
     measuring_ = false;
-    --reads_in_flight_;
-    changed_.SignalAll();
+    EndOneRead();
   });
 }
 

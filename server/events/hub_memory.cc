@@ -39,6 +39,10 @@ bool EventHub::HasRoomForPage() const {
 
 bool EventHub::AdmitRead(const std::shared_ptr<Reader>& reader, LogPlace* after) {
   reader->reading = true;
+  if (reader->reads_ahead) {
+    reader->needs_ahead = true;
+    return false;
+  }
   if (!wanting_page_.empty() || !HasRoomForPage()) {
     wanting_page_.push_back(reader);
     changed_.SignalAll();  // the hub's thread looks again
@@ -67,8 +71,7 @@ void EventHub::ReadForThoseWhoWait(bool in_any_case) {
       wanting_page_.pop_front();
       if (reader->later == nullptr && reader->started == nullptr) {  // withdrawn meanwhile
         reader->reading = false;
-        --reads_in_flight_;
-        changed_.SignalAll();
+        EndOneRead();
         continue;
       }
       after = BeginRead(reader.get());

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -34,8 +35,19 @@ struct EventHub::Reader {
   size_t page_next = 0;
   bool page_read = false;  // since unread pages were last dropped
   bool reading = false;    // a page is being read for it, or it waits for memory
-  int64_t read_in = 0;     // the hub's epochs_taken_ when the read began
-  absl::Status failure;    // the error of a read whose Next was withdrawn
+  // The page is being continued, beside its delivery; or the reader has come to its end meanwhile,
+  // and that read is now the one it waits for (`reading` is set, too).
+  bool reads_ahead = false;
+  bool needs_ahead = false;
+  int64_t read_in = 0;   // the hub's epochs_taken_ when the read began
+  absl::Status failure;  // the error of a read whose Next was withdrawn
+};
+
+// A read that continues a reader's page.
+struct EventHub::ReadAhead {
+  std::shared_ptr<Reader> reader;
+  LogPlace after;            // of the page's last event
+  int64_t epochs_taken = 0;  // when the read began
 };
 
 }  // namespace ipp::events

@@ -176,8 +176,7 @@ void EventHub::EndRead(const std::shared_ptr<Reader>& reader,
   if (read_now) return ReadPage(reader, next);
   ReadForThoseWhoWait();  // the page was smaller than what was set aside for it
   MutexLock lock(&mutex_);
-  --reads_in_flight_;
-  changed_.SignalAll();
+  EndOneRead();
 }
 
 std::unique_ptr<Subscription> EventHub::Subscribe(EventFilter filter, const LogPlace& place) {
@@ -223,28 +222,43 @@ bool Subscription::StartWithKept(Started started) {
 }
 
 EventPtr Subscription::Next(Later later) {
+  EventPtr event;
   LogPlace after;
+  EventHub::ReadAhead ahead;
   {
     MutexLock lock(&hub_->mutex_);
     EventHub::Reader& reader = *reader_;
-    if (!reader.reading && reader.failure.ok()) {
-      if (EventPtr event = hub_->FindOrWait(&reader)) return event;
+    if (!reader.reading && reader.failure.ok()) event = hub_->FindOrWait(&reader);
+    if (event != nullptr) {
+      if (!hub_->BeginReadAhead(reader_, &ahead)) return event;
+    } else {
+      reader.later = std::move(later);
+      if (reader.waits || reader.reading) return nullptr;
+      // After a failure the read is tried again too; a further failure is reported through `later`.
+      reader.failure = absl::OkStatus();
+      ++hub_->reads_in_flight_;
+      if (!hub_->AdmitRead(reader_, &after)) return nullptr;
     }
-    reader.later = std::move(later);
-    if (reader.waits || reader.reading) return nullptr;
-    // After a failure the read is tried again too; a further failure is reported through `later`.
-    reader.failure = absl::OkStatus();
-    ++hub_->reads_in_flight_;
-    if (!hub_->AdmitRead(reader_, &after)) return nullptr;
   }
-  hub_->ReadPage(reader_, after);
-  return nullptr;
+  if (event != nullptr) {
+    hub_->Continue(std::move(ahead));
+  } else {
+    hub_->ReadPage(reader_, after);
+  }
+  return event;
 }
 
 EventPtr Subscription::NextAtHand() {
-  MutexLock lock(&hub_->mutex_);
-  if (reader_->reading || !reader_->failure.ok()) return nullptr;
-  return hub_->FindAtHand(reader_.get());
+  EventPtr event;
+  EventHub::ReadAhead ahead;
+  {
+    MutexLock lock(&hub_->mutex_);
+    if (reader_->reading || !reader_->failure.ok()) return nullptr;
+    event = hub_->FindAtHand(reader_.get());
+    if (!hub_->BeginReadAhead(reader_, &ahead)) return event;
+  }
+  hub_->Continue(std::move(ahead));
+  return event;
 }
 
 bool Subscription::Withdraw() {

@@ -58,6 +58,11 @@ class AlteredStore : public Store {
     MutexLock lock(&mutex_);
     reads_held_ = true;
   }
+  // What waits still waits, until ReleaseReads(); further reads do not.
+  void HoldNoMoreReads() {
+    MutexLock lock(&mutex_);
+    reads_held_ = false;
+  }
   void ReleaseReads() {
     std::vector<absl::AnyInvocable<void() &&>> reads;
     {
