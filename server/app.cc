@@ -339,12 +339,12 @@ class AppImpl final : public App {
             {"store", [this] { return store_->health(); }, [this] { return HoldNote(); }},
             {"log", [] { return absl::OkStatus(); },
              [this] { return log_check_.Note(LogState()); }}},
-        [this] { return config::MaskedYaml(config_); }, [this] { process_metrics_.Update(); });
+        [this] { return config::MaskedYaml(config_); }, [this] { process_metrics_.Update(); },
+        /*exemplars=*/tracer_ != nullptr);
     web::WebOptions options = WebOptionsOf("admin", config_.admin());
     options.may_use_held_back = true;
-    IPP_ASSIGN_OR_RETURN(
-        admin_,
-        web::WebListener::Start(std::move(options), admin::Front(pages_.get(), ConsoleRoutes())));
+    web::Router router = admin::Front(pages_.get(), ConsoleRoutes());
+    IPP_ASSIGN_OR_RETURN(admin_, web::WebListener::Start(std::move(options), std::move(router)));
     return absl::OkStatus();
   }
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 
@@ -37,17 +38,18 @@ Page Readiness(const std::vector<AdminPages::Check>& checks) {
 
 AdminPages::AdminPages(Metrics* metrics, std::vector<Check> checks,
                        std::function<std::string()> config_text,
-                       std::function<void()> before_metrics)
+                       std::function<void()> before_metrics, bool exemplars)
     : metrics_(metrics),
       checks_(std::move(checks)),
       config_text_(std::move(config_text)),
-      before_metrics_(std::move(before_metrics)) {}
+      before_metrics_(std::move(before_metrics)),
+      exemplars_(exemplars) {}
 
 std::vector<std::string> AdminPages::Paths() {
   return {"/", "/livez", "/readyz", "/metrics", "/configz"};
 }
 
-Page AdminPages::Get(absl::string_view path) const {
+Page AdminPages::Get(absl::string_view path, absl::string_view accept) const {
   if (path == "/livez") return {.body = "ok\n"};
   if (path == "/readyz") return Readiness(checks_);
   if (path == "/metrics") {
@@ -55,6 +57,10 @@ Page AdminPages::Get(absl::string_view path) const {
       if (check.note) check.note();
     }
     if (before_metrics_) before_metrics_();
+    if (exemplars_ && absl::StrContains(accept, "application/openmetrics-text")) {
+      return {.content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8",
+              .body = metrics_->OpenMetrics()};
+    }
     return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics_->Text()};
   }
   if (path == "/configz") {

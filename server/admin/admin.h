@@ -29,22 +29,25 @@ class AdminPages {
   };
 
   // `config_text`: the configuration in force as YAML, secrets masked.
-  // `before_metrics` is called before /metrics is written.
+  // `before_metrics` is called before /metrics is written. `exemplars`: the histograms have some,
+  // so /metrics is in the OpenMetrics format for a reader that accepts it. It is not otherwise: the
+  // bounds of buckets are written differently there, 1.0 for 1.
   AdminPages(Metrics* metrics, std::vector<Check> checks, std::function<std::string()> config_text,
-             std::function<void()> before_metrics = nullptr);
+             std::function<void()> before_metrics = nullptr, bool exemplars = false);
 
   // The paths of all pages.
   static std::vector<std::string> Paths();
 
   // 404 for an unknown path. /readyz is 200 if every check passes, else 503; it lists each check on
-  // a line of its own ("store: ok"), with its note.
-  Page Get(absl::string_view path) const;
+  // a line of its own ("store: ok"), with its note. `accept`: the request's header.
+  Page Get(absl::string_view path, absl::string_view accept = "") const;
 
  private:
   Metrics* metrics_;
   std::vector<Check> checks_;
   std::function<std::string()> config_text_;
   std::function<void()> before_metrics_;
+  bool exemplars_;
 };
 
 }  // namespace ipp::admin

@@ -8,7 +8,7 @@ namespace ipp::admin {
 
 web::Router Front(const AdminPages* pages, std::vector<web::Router::Route> more) {
   const auto show = [pages](web::WebRequest request, web::WebReply reply) {
-    Page page = pages->Get(request.path);
+    Page page = pages->Get(request.path, request.header("accept"));
     web::WebResponse response;
     response.code = page.code;
     response.content_type = std::move(page.content_type);

@@ -7,10 +7,13 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/time/clock.h"
 #include "server/base/mutex.h"
+#include "server/base/open_metrics.h"
 
 namespace ipp {
 namespace {
@@ -54,10 +57,24 @@ class HistogramSeries final : public Histogram {
   using Kind = prometheus::Histogram;
   HistogramSeries(prometheus::Family<Kind>& family, const Labels& labels)
       : series_(family.Add(labels, Buckets())) {}
-  void Observe(double value) override { series_.Observe(value); }
+  void Observe(double value, absl::string_view trace_id) override {
+    series_.Observe(value);
+    if (trace_id.empty()) return;
+    const auto bucket = std::lower_bound(Buckets().begin(), Buckets().end(), value);
+    MutexLock lock(&mutex_);
+    exemplars_.resize(Buckets().size() + 1);
+    exemplars_[static_cast<size_t>(bucket - Buckets().begin())] = {std::string(trace_id), value,
+                                                                   absl::Now()};
+  }
+  std::vector<Exemplar> exemplars() const {
+    MutexLock lock(&mutex_);
+    return exemplars_;
+  }
 
  private:
   Kind& series_;
+  mutable Mutex mutex_;
+  std::vector<Exemplar> exemplars_ ABSL_GUARDED_BY(mutex_);  // empty until there is one
 };
 
 // All families of one kind. Families are found by name alone: for a second help text prometheus-cpp
@@ -81,6 +98,15 @@ class Families {
     auto& one = series[labels];
     if (one == nullptr) one = std::make_unique<Series>(*family, labels);
     return *one;
+  }
+
+  // nullptr: there is none.
+  const Series* Find(const std::string& name, const Labels& labels) {
+    MutexLock lock(&mutex_);
+    const auto family = families_.find(name);
+    if (family == families_.end()) return nullptr;
+    const auto series = family->second.series.find(labels);
+    return series == family->second.series.end() ? nullptr : series->second.get();
   }
 
  private:
@@ -139,6 +165,14 @@ Histogram& Metrics::histogram(absl::string_view name, absl::string_view help,
 
 std::string Metrics::Text() const {
   return prometheus::TextSerializer().Serialize(impl_->registry.Collect());
+}
+
+std::string Metrics::OpenMetrics() const {
+  return WriteOpenMetrics(
+      impl_->registry.Collect(), [this](const std::string& family, const Labels& labels) {
+        const HistogramSeries* series = impl_->histograms.Find(family, labels);
+        return series == nullptr ? std::vector<Exemplar>() : series->exemplars();
+      });
 }
 
 }  // namespace ipp

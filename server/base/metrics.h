@@ -31,7 +31,10 @@ class Gauge {
 class Histogram {
  public:
   virtual ~Histogram() = default;
-  virtual void Observe(double value) = 0;
+  // `trace_id`: of the trace that this observation belongs to, if it is recorded; else empty. The
+  // last one of each bucket is its exemplar.
+  virtual void Observe(double value, absl::string_view trace_id) = 0;
+  void Observe(double value) { Observe(value, {}); }
 };
 
 using Labels = std::map<std::string, std::string>;
@@ -50,6 +53,8 @@ class Metrics {
 
   // The page for Prometheus (text format 0.0.4).
   std::string Text() const;
+  // The same in the OpenMetrics text format 1.0.0, with exemplars.
+  std::string OpenMetrics() const;
 
  private:
   struct Impl;

@@ -186,7 +186,8 @@ void UnaryCall::OnCancel() {
 
 void UnaryCall::OnDone() {
   method_.handled[static_cast<size_t>(code_)]->Add();
-  method_.seconds->Observe(absl::ToDoubleSeconds(service_->backends.clock->Now() - started_));
+  method_.seconds->Observe(absl::ToDoubleSeconds(service_->backends.clock->Now() - started_),
+                           span_ == nullptr ? "" : trace_.trace_id());
   EndSpan();
   if (admitted_) caller_.use->EndCall();
   Unref();

@@ -152,7 +152,8 @@ class UpstreamClient::Attempts final : public http::HttpTransport::Call,
 
   void Answered(http::HttpResult result) {
     const absl::Time now = shared_->clock->Now();
-    row_.seconds->Observe(absl::ToDoubleSeconds(now - started_));
+    row_.seconds->Observe(absl::ToDoubleSeconds(now - started_),
+                          span_ == nullptr ? "" : context_.trace.trace_id());
     EndAttemptSpan(std::move(span_), route_, result);
     const bool not_sent = !result.status.ok() && result.fate == http::RequestFate::kNotSent;
     if (!not_sent) left_ = true;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 
 namespace ipp::admin {
 namespace {
@@ -79,6 +80,25 @@ TEST(AdminPages, MetricsAreInPrometheusFormat) {
   const Page page = Pages(&metrics).Get("/metrics");
   EXPECT_THAT(page.content_type, StartsWith("text/plain; version=0.0.4"));
   EXPECT_THAT(page.body, HasSubstr("ipp_things_total{kind=\"a\"} 3"));
+}
+
+// As Prometheus asks.
+constexpr char kAccept[] =
+    "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+
+TEST(AdminPages, MetricsAreInTheOpenMetricsFormatWhereThereAreExemplars) {
+  Metrics metrics;
+  metrics.histogram("seconds", "Seconds.").Observe(1, "4bf92f3577b34da6a3ce929d0e0e4736");
+  for (const bool exemplars : {false, true}) {
+    const AdminPages pages(&metrics, {}, nullptr, nullptr, exemplars);
+    for (const std::string accept : {"", "text/plain", "*/*", kAccept}) {
+      const bool open = exemplars && accept == kAccept;
+      const Page page = pages.Get("/metrics", accept);
+      EXPECT_THAT(page.content_type, StartsWith(open ? "application/openmetrics-text; version=1.0.0"
+                                                     : "text/plain; version=0.0.4"));
+      EXPECT_EQ(absl::StrContains(page.body, "trace_id"), open) << page.body;
+    }
+  }
 }
 
 TEST(AdminPages, ConfigzIsTheConfiguration) {

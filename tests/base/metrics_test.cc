@@ -3,13 +3,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
 #include <thread>
 #include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 
 namespace ipp {
 namespace {
 
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 
 TEST(Metrics, CountAndMeasure) {
@@ -45,6 +53,71 @@ TEST(Metrics, ArePrintedAsPrometheusReadsThem) {
             "# HELP ipp_calls_total Calls.\n"
             "# TYPE ipp_calls_total counter\n"
             "ipp_calls_total{reason=\"a \\\"b\\\"\\n\"} 1\n");
+}
+
+TEST(Metrics, AreOpenMetricsForThoseWhoAskForIt) {
+  Metrics metrics;
+  metrics.counter("ipp_calls_total", "Calls \\ \"all\".", {{"reason", "a \"b\"\n"}}).Add(3);
+  metrics.gauge("ipp_streams", "Streams.").Set(0.25);
+  metrics.histogram("h", "H.", {{"rpc", "x"}}).Observe(1.5);
+  std::string text = metrics.OpenMetrics();
+  EXPECT_THAT(text, HasSubstr("# TYPE ipp_calls counter\n"
+                              "# HELP ipp_calls Calls \\\\ \\\"all\\\".\n"
+                              "ipp_calls_total{reason=\"a \\\"b\\\"\\n\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("# TYPE ipp_streams gauge\n"
+                              "# HELP ipp_streams Streams.\n"
+                              "ipp_streams 0.25\n"));
+  EXPECT_THAT(text, HasSubstr("# TYPE h histogram\n"
+                              "# HELP h H.\n"
+                              "h_bucket{rpc=\"x\",le=\"0.0001\"} 0\n"
+                              "h_bucket{rpc=\"x\",le=\"0.00025\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("h_bucket{rpc=\"x\",le=\"1.0\"} 0\n"
+                              "h_bucket{rpc=\"x\",le=\"2.5\"} 1\n"
+                              "h_bucket{rpc=\"x\",le=\"5.0\"} 1\n"
+                              "h_bucket{rpc=\"x\",le=\"10.0\"} 1\n"
+                              "h_bucket{rpc=\"x\",le=\"+Inf\"} 1\n"
+                              "h_count{rpc=\"x\"} 1\n"
+                              "h_sum{rpc=\"x\"} 1.5\n"));
+  EXPECT_THAT(text, EndsWith("# EOF\n"));
+}
+
+TEST(Metrics, HaveNoTypeInOpenMetricsWhereTheNameOfACounterDoesNotAllowOne) {
+  Metrics metrics;
+  metrics.counter("parked_total", "Parked so far.").Add();
+  metrics.gauge("parked", "Parked now.").Set(1);
+  metrics.counter("odd", "No suffix.").Add();
+  const std::string text = metrics.OpenMetrics();
+  EXPECT_THAT(text, HasSubstr("# TYPE parked_total unknown\n"
+                              "# HELP parked_total Parked so far.\n"
+                              "parked_total 1\n"));
+  EXPECT_THAT(text, HasSubstr("# TYPE parked gauge\n"));
+  EXPECT_THAT(text, HasSubstr("# TYPE odd unknown\n"));
+}
+
+// The lines of the histogram that have an exemplar, without the time.
+std::vector<std::string> WithExemplar(const Metrics& metrics) {
+  std::vector<std::string> lines;
+  for (const absl::string_view line : absl::StrSplit(metrics.OpenMetrics(), '\n')) {
+    const size_t time = line.rfind(' ');
+    if (absl::StrContains(line, " # ")) lines.emplace_back(line.substr(0, time));
+  }
+  return lines;
+}
+
+TEST(Metrics, HaveTheLastRecordedTraceOfEachBucketAsItsExemplar) {
+  Metrics metrics;
+  Histogram& histogram = metrics.histogram("h", "H.", {{"rpc", "x"}});
+  metrics.histogram("h", "H.", {{"rpc", "y"}}).Observe(0.003);
+  histogram.Observe(0.003);
+  EXPECT_THAT(WithExemplar(metrics), IsEmpty());
+  histogram.Observe(0.005, "aaaa");  // a bound belongs to its bucket
+  histogram.Observe(0.004, "bbbb");
+  histogram.Observe(0.0041);
+  histogram.Observe(11, "cccc");
+  EXPECT_THAT(WithExemplar(metrics),
+              ElementsAre("h_bucket{rpc=\"x\",le=\"0.005\"} 4 # {trace_id=\"bbbb\"} 0.004",
+                          "h_bucket{rpc=\"x\",le=\"+Inf\"} 5 # {trace_id=\"cccc\"} 11"));
+  EXPECT_THAT(metrics.Text(), Not(HasSubstr("aaaa")));
 }
 
 TEST(Metrics, HistogramsReachFromAHundredMicrosecondsToTenSeconds) {

@@ -238,6 +238,16 @@ def check_tls(bed, messages):
         assert re.search(r"Z warning the exporter of spans error=", said), said
 
 
+def check_exemplars(gateway, trace):
+    """The histograms lead to the trace."""
+    page = gateway.open_metrics()
+    assert page.endswith("\n# EOF\n"), page[-200:]
+    for series in (r'grpc_server_handling_seconds_bucket{[^}]*grpc_method="CreateSession"[^}]*}',
+                   r'ipp_upstream_request_seconds_bucket{[^}]*operation="CreateSession"[^}]*}'):
+        assert re.search(rf'^{series} \d+ # {{trace_id="{trace}"}} [\d.e-]+ [\d.]+$', page, re.M), (series, page)
+    assert "trace_id" not in gateway.metrics()
+
+
 def with_spans(build):
     from otlp_collector import Collector
     messages = contract()
@@ -247,6 +257,7 @@ def with_spans(build):
         bed.webhooks_to(gateway)
         bed.device = shop.device(new_trace())
         session, trace, call = check_create(bed, collector, shop)
+        check_exemplars(gateway, trace)
         check_story(bed, collector, shop, session, trace, call)
         check_flags_and_errors(bed, collector, shop)
         check_no_secrets(bed, collector, shop, session)
@@ -280,7 +291,8 @@ def without_spans(build):
             assert "tracing.otlp_endpoint" in done.stderr and "IPP_OTEL" in done.stderr, done
         # The other keys do no harm.
         gateway = bed.start_gateway("quiet", tracing={"max_queued": 10})
-        assert "ipp_spans_total" not in gateway.metrics()
+        assert "ipp_spans_total" not in gateway.metrics() and gateway.open_metrics().startswith("# HELP ")
+        assert "# EOF" not in gateway.open_metrics()
         assert bed.stop(gateway) == 0
 
 

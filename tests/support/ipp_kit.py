@@ -148,12 +148,17 @@ class Gateway(Process):
         super().__init__(*arguments, ready=LISTENING, **options)
         self.grpc, self.webhooks, self.admin = (f"127.0.0.1:{port}" for port in self.ready.groups())
 
-    def page(self, name):
+    def page(self, name, headers=None):
         """Status and text of a page at the admin port."""
-        return fetch(f"http://{self.admin}/{name}")
+        return fetch(f"http://{self.admin}/{name}", headers=headers)
 
     def metrics(self):
         return self.page("metrics")[1]
+
+    def open_metrics(self):
+        """The page for one that asks as Prometheus does."""
+        return self.page("metrics", {"Accept": "application/openmetrics-text;version=1.0.0;q=0.5,"
+                                               "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"})[1]
 
     def is_ready(self):
         return self.page("readyz")[0] == 200

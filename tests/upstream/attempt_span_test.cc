@@ -16,6 +16,7 @@ namespace {
 
 using namespace fixtures;  // NOLINT: the words of these tests
 using http::FakeTransport;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
@@ -64,6 +65,22 @@ TEST_F(AttemptSpanTest, IsTheParentThatTheUpstreamSees) {
   EXPECT_EQ(span.kind, SpanKind::kClient);
   EXPECT_EQ(SentHeader(0, "traceparent"), kFirst);
   EXPECT_EQ(SentHeader(0, "tracestate"), "vendor=1");
+}
+
+constexpr char kExemplar[] = "trace_id=\"4bf92f3577b34da6a3ce929d0e0e4736\"";
+
+TEST_F(AttemptSpanTest, HasItsTraceAsTheExemplarOfItsDuration) {
+  transport_.Answer(200, kSession);
+  GetSession(Traced());
+  transport_.RunAll();
+  EXPECT_THAT(metrics_.OpenMetrics(), HasSubstr(kExemplar));
+}
+
+TEST_F(AttemptSpanTest, IsNoExemplarIfTheTraceIsNotRecorded) {
+  transport_.Answer(200, kSession);
+  GetSession(Traced("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"));
+  transport_.RunAll();
+  EXPECT_THAT(metrics_.OpenMetrics(), Not(HasSubstr(kExemplar)));
 }
 
 TEST_F(AttemptSpanTest, NamesTheTemplateAndNoId) {
