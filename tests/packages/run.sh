@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# run.sh BUILD_DIR python|go|typescript|java|cpp: builds that language's client package, and plays the rules of docs/client-rules.md
-# against it, as it would be installed; then runs the page's program for the events, and the example of a place on a real PostgreSQL. run.sh BUILD_DIR teeth: that the test finds clients that break a rule.
+# run.sh BUILD_DIR python|go|typescript|java|cpp: builds that language's client package, and plays the rules of
+# docs/client-rules.md against it, as it would be installed; then runs the page's program for the events, and the example of a
+# place on a real PostgreSQL (C++ has none). run.sh BUILD_DIR teeth: that the test finds clients that break a rule.
 # The packages are made in build/packages, where `./dev packages` makes them; the driver in BUILD_DIR/packages/LANGUAGE.
 set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -79,6 +80,16 @@ java_driver() {
   javac --release 17 -Xlint:all,-processing -Werror -cp "$path" -d classes "$HERE"/java/*.java Books.java
   DRIVER=(java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$WORK/classes:$path" Driver)
   BOOKS=(java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$WORK/classes:$path" Books)
+  mkdir -p place
+  if ! cmp -s "$HERE/java/place/pom.xml" place/pom.xml; then
+    cp "$HERE/java/place/pom.xml" place/
+    (cd place && mvn -B -q org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath \
+      -Dmdep.outputFile=classpath >&2) || { rm place/pom.xml; exit 1; }
+  fi
+  path+=:$(cat place/classpath)
+  javac --release 17 -Xlint:all,-processing -Werror -cp "$path" -d place/classes "$HERE"/java/place/*.java \
+    "$ROOT"/client/java/examples/PostgresPlace.java
+  PLACE=(java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$WORK/place/classes:$path" PlaceOnPostgres)
 }
 
 # The library of BUILD_DIR, so that it is played under its sanitizers, too; the page's program with what is installed of it.
