@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 import bed as beds
 
@@ -20,6 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs" / "your-language-in-five-minutes.md"
 TITLES = {"python": "Python", "node": "Node", "go": "Go", "java": "Java", "cpp": "C++"}
 SECONDS = 300  # for one block, downloads included
+PATIENCE = 150  # seconds: a frozen connection is noticed, and what was leased over it is free again
 STEP = r"step (?:SESSION_STATUS_)?(\w+)"
 BLOCK = r"^```(\w+)\n(.*?)^```$"
 
@@ -124,56 +126,93 @@ def troubles(bed, shop, start, say):
     say("ok      Kustom refuses the order: it says so and fails")
 
 
-def pods(bed, shop, part, start):
-    """The program for the events, in two pods: every order is in the books of one of them, although the connections break
-    and a pod is killed."""
-    line = re.search("^Run it in each pod: `([^`]+)`", part, re.M)
-    if not line:
-        raise Failed("it does not say how to run the events in each pod")
-    books, orders, running = [shop.folder / f"books-{number}.log" for number in (1, 2)], [], []
+def buy(shop, start, at_line=lambda line: None):
+    """The order that was paid."""
+    code, said = shop.run(start, at_line)
+    paid(code, said)
+    return re.search(r"^PAID, order (\S+)", said, re.M)[1]
 
-    def booked():
-        return set(re.findall(r"^event (?:\w+_)?FINALIZED \S+ (\S+)$", "".join(map(pathlib.Path.read_text, books)), re.M))
 
-    def buy():
-        code, said = shop.run(start)
-        paid(code, said)
-        orders.append(re.search(r"^PAID, order (\S+)", said, re.M)[1])
+class Pods:
+    """The program for the events, in so many pods, until the block ends."""
 
-    try:
-        for book in books:
+    def __init__(self, shop, part, count):
+        line = re.search("^Run it in each pod: `([^`]+)`", part, re.M)
+        if not line:
+            raise Failed("it does not say how to run the events in each pod")
+        self.command, self.shop, self.running = line[1], shop, []
+        self.books = [shop.folder / f"books-{number}.log" for number in range(count)]
+
+    def __enter__(self):
+        for book in self.books:
             with book.open("w", encoding="utf-8") as log:
-                running.append(subprocess.Popen(["bash", "-c", line[1]], cwd=shop.folder, env=shop.environment, stdout=log,
-                                                stderr=subprocess.STDOUT, start_new_session=True))
-        buy()
-        beds.ipp_kit.until("the first order is booked", lambda: set(orders) <= booked())
-        bed.road.cut()
-        buy()
-        os.killpg(running[0].pid, signal.SIGKILL)
-        buy()
-        beds.ipp_kit.until("every order is booked", lambda: set(orders) <= booked())
-        os.killpg(running[1].pid, signal.SIGTERM)
-        running[1].wait(30)
-    finally:
-        for pod in running:
+                self.running.append(subprocess.Popen(
+                    ["bash", "-c", self.command], cwd=self.shop.folder, env=self.shop.environment, stdout=log,
+                    stderr=subprocess.STDOUT, start_new_session=True))
+        return self
+
+    def __exit__(self, *_):
+        for pod in self.running:
             if pod.poll() is None:
                 os.killpg(pod.pid, signal.SIGKILL)
             pod.wait()
 
+    def kill(self, number):
+        os.killpg(self.running[number].pid, signal.SIGKILL)
 
-def frozen(bed, shop, start):
-    """The connection freezes while the session is watched: it takes as long as the package's own keepalive."""
-    bed.simulator.ask("PUT", "/_sim/faults", {"faults": [
-        {"on": "webhook", "type": "ipp.session.finalized", "do": "late", "delay_ms": 1500}]})
+    def stop(self, number):
+        """As Kubernetes does it."""
+        if self.running[number].poll() is not None:
+            raise Failed(f"a pod has ended:\n{self.books[number].read_text()}")
+        os.killpg(self.running[number].pid, signal.SIGTERM)
+        try:
+            self.running[number].wait(PATIENCE)
+        except subprocess.TimeoutExpired as late:
+            raise Failed(f"a pod does not end at SIGTERM:\n{self.books[number].read_text()}") from late
+
+    def await_booked(self, orders):
+        """Until each of the orders is in the books of a pod."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            said = "".join(map(pathlib.Path.read_text, self.books))
+            if set(orders) <= set(re.findall(r"^event (?:\w+_)?FINALIZED \S+ (\S+)$", said, re.M)):
+                return
+            if time.monotonic() > end:
+                raise Failed(f"not booked, of {orders}:\n{said}")
+            time.sleep(0.05)
+
+
+def events(bed, shop, part, start):
+    """Every order is in the books of one of two pods, although the connections break and a pod is killed."""
+    with Pods(shop, part, 2) as pods:
+        orders = [buy(shop, start)]
+        pods.await_booked(orders)
+        bed.road.cut()
+        orders.append(buy(shop, start))
+        pods.kill(0)
+        orders.append(buy(shop, start))
+        pods.await_booked(orders)
+        pods.stop(1)
+
+
+def frozen(bed, shop, part, start):
+    """The connections of both programs freeze while the session is watched: it takes as long as the package's own keepalive
+    and heartbeats, and the lease of what was sent on the frozen connection."""
     froze = []
 
     def freeze(line):
-        if line.startswith("step SESSION_STATUS_CREATED"):
+        if re.match(STEP, line) and "CREATED" in line:
             froze.append(bed.road.freeze())
 
-    paid(*shop.run(start, freeze))
-    if len(froze) != 1:
-        raise Failed("the connection was not frozen while it followed")
+    with Pods(shop, part, 1) as pods:
+        pods.await_booked([buy(shop, start)])
+        bed.simulator.ask("PUT", "/_sim/faults", {"faults": [
+            {"on": "webhook", "type": "ipp.session.finalized", "do": "late", "delay_ms": 1500}]})
+        order = buy(shop, start, freeze)
+        if len(froze) != 1:
+            raise Failed("the connections were not frozen while it followed")
+        pods.await_booked([order])
+        pods.stop(0)
 
 
 def over_tls(bed, shop, part, name, start):
@@ -216,11 +255,10 @@ def main():
             paid(*shop.run(steps[-1][1]))
             print(f"ok      {PAGE.name}, as it stands there: paid", flush=True)
             troubles(bed, shop, steps[-1][1], lambda line: print(line, flush=True))
-            pods(bed, shop, plain, steps[-1][1])
+            events(bed, shop, plain, steps[-1][1])
             print("ok      the events in two pods, a cut and a pod that is killed: every order is booked", flush=True)
-            if flags.language == "python":  # the packages do the same; it takes most of a minute
-                frozen(bed, shop, steps[-1][1])
-                print("ok      the connection freezes while it follows: paid", flush=True)
+            frozen(bed, shop, plain, steps[-1][1])
+            print("ok      the connections of both programs freeze: paid, and booked", flush=True)
             program = max(index for index, (name, _) in enumerate(steps) if name)
             again = "".join(text for _, text in steps[program + 1:])
             over_tls(bed, shop, tls, steps[program][0], again)
