@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run.sh BUILD_DIR python|go|typescript|java|cpp: builds that language's client package, and plays the rules of
-# docs/client-rules.md against it, as it would be installed; then runs the page's program for the events, and the example of a
-# place on a real PostgreSQL (C++ has none). run.sh BUILD_DIR teeth: that the test finds clients that break a rule.
+# docs/client-rules.md against it, as it would be installed; then runs the page's program for the events, that of the package's
+# README.md (C++'s is for e2e.client_package), and the example of a place on a real PostgreSQL (C++ has none). run.sh BUILD_DIR teeth: that the test finds clients that break a rule.
 # The packages are made in build/packages, where `./dev packages` makes them; the driver in BUILD_DIR/packages/LANGUAGE.
 set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -16,12 +16,18 @@ export PYTHONDONTWRITEBYTECODE=1
 books() {
   python3 "$HERE/books_test.py" --save "$1" "$2"
 }
+# readme FILE: that of the package's README.md.
+readme() {
+  python3 "$HERE/books_test.py" --save-readme "$1" "$LANGUAGE"
+}
 
 python_driver() {
   books books.py books.py
-  MYPYPATH=$WORK/site "$OUT/python/venv/bin/mypy" --strict --cache-dir mypy books.py >&2
+  readme readme.py
+  MYPYPATH=$WORK/site "$OUT/python/venv/bin/mypy" --strict --cache-dir mypy books.py readme.py >&2
   DRIVER=("$OUT/python/venv/bin/python" "$HERE/python/driver.py")
   BOOKS=("$OUT/python/venv/bin/python" books.py)
+  README=("$OUT/python/venv/bin/python" -u readme.py)
   PLACE=() # in place_test.py
 }
 
@@ -40,9 +46,11 @@ go_driver() {
   (cd module && go mod edit -require="kustom.co/ipp@$version" -replace="kustom.co/ipp=$OUT/go/module" \
     -require=github.com/lib/pq@v1.10.9 && go vet . ./place && go build -o driver . && go build -o place-on-postgres ./place)
   books module/books/main.go books/main.go
-  (cd module && go build -o books-of-the-page ./books)
+  readme module/readme/main.go
+  (cd module && go vet ./readme && go build -o books-of-the-page ./books && go build -o books-of-the-readme ./readme)
   DRIVER=("$WORK/module/driver")
   BOOKS=("$WORK/module/books-of-the-page")
+  README=("$WORK/module/books-of-the-readme")
   PLACE=("$WORK/module/place-on-postgres")
 }
 
@@ -52,9 +60,10 @@ typescript_driver() {
   tar -xzf "$OUT"/typescript/dist/*.tgz --strip-components=1 -C module/node_modules/ippclient
   ln -sfn "$OUT/typescript/package/node_modules" node_modules # what it depends on, one folder up
   cp "$HERE/typescript/driver.ts" module/
+  readme module/readme.ts
   echo '{"type": "module"}' >module/package.json
   (cd module && "$OUT/typescript/package/node_modules/.bin/tsc" --strict --noUncheckedIndexedAccess --target ES2022 \
-    --types node --module NodeNext --moduleResolution NodeNext driver.ts)
+    --types node --module NodeNext --moduleResolution NodeNext driver.ts readme.ts)
   books module/books.js books.js
   mkdir -p place
   if ! cmp -s "$HERE/typescript/place/package-lock.json" place/package-lock.json; then
@@ -68,6 +77,7 @@ typescript_driver() {
   ln -sfn "$WORK/module/node_modules/ippclient" place/node_modules/ippclient
   DRIVER=(node "$WORK/module/driver.js")
   BOOKS=(node "$WORK/module/books.js")
+  README=(node "$WORK/module/readme.js")
   PLACE=(node "$WORK/place/place.mjs")
 }
 
@@ -77,9 +87,11 @@ java_driver() {
   local path
   path=$(echo "$OUT"/java/dist/*.jar):$(cat "$OUT/java/package/target/classpath")
   books Books.java src/main/java/Books.java
-  javac --release 17 -Xlint:all,-processing -Werror -cp "$path" -d classes "$HERE"/java/*.java Books.java
+  readme Readme.java
+  javac --release 17 -Xlint:all,-processing -Werror -cp "$path" -d classes "$HERE"/java/*.java Books.java Readme.java
   DRIVER=(java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$WORK/classes:$path" Driver)
   BOOKS=(java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$WORK/classes:$path" Books)
+  README=(java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$WORK/classes:$path" Readme)
   mkdir -p place
   if ! cmp -s "$HERE/java/place/pom.xml" place/pom.xml; then
     cp "$HERE/java/place/pom.xml" place/
@@ -119,4 +131,5 @@ fi
 "${LANGUAGE}_driver"
 "$OUT/python/venv/bin/python" "$HERE/rules_test.py" -- "${DRIVER[@]}"
 "$OUT/python/venv/bin/python" "$HERE/books_test.py" -- "${BOOKS[@]}"
+[ "$LANGUAGE" = cpp ] || "$OUT/python/venv/bin/python" "$HERE/books_test.py" --readme -- "${README[@]}"
 ! declare -p PLACE >/dev/null 2>&1 || "$OUT/python/venv/bin/python" "$HERE/place_test.py" -- "${PLACE[@]}"
