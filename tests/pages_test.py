@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The repository's pages: links inside it lead somewhere, every decision record is in the index, the changelog
-has a section for the version, and the reference pages are what their sources say."""
+has a section for the version, a test does what each page for users says, and the reference pages are what their
+sources say."""
 import pathlib
 import re
 import shutil
@@ -15,6 +16,27 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 LINK = re.compile(r"(?<!\\)\]\(([^)\s]+)\)")
 CODE = re.compile(r"^```.*?^```$|`[^`\n]*`", re.M | re.S)
+
+
+# Pages for users that have commands or programs, and the tests that do what they say.
+PLAYED = {
+    "README.md": "e2e.walk",
+    "client/README.md": "e2e.client_package, packages.cpp",
+    "client/go/README.md": "packages.go",
+    "client/java/README.md": "packages.java",
+    "client/packages/README.md": "polyglot.*, which type ./dev packages",
+    "client/python/README.md": "packages.python",
+    "client/typescript/README.md": "packages.typescript",
+    "deploy/README.md": "deploy.readme",
+    "docs/benchmarks.md": "by hand: they measure for minutes",
+    "docs/ippctl.md": "e2e.ippctl_page, e2e.ippctl_examples",
+    "docs/when-a-call-fails.md": "e2e.when_a_call_fails",
+    "docs/your-language-in-five-minutes.md": "polyglot.*, packages.*, e2e.walk",
+    "simulator/README.md": "e2e.simulator_page",
+}
+FOR_USERS = re.compile(r"README\.md|(client|deploy|simulator)/(\w+/)?README\.md|docs/[\w-]+\.md")
+PROGRAM = re.compile(r"^```(?:sh|bash|python|js|ts|go|java|cpp)$", re.M)
+COMMAND = re.compile(r"(?<=\n\n)    (?:\./|[a-z/-]+[ \n])")  # an indented block's first line
 
 
 def anchors(text):
@@ -52,6 +74,15 @@ def records_without_a_row(root):
             yield f"docs/adr/README.md: no row '[{title}]({record.name})'"
 
 
+def pages_that_no_test_plays(root, pages):
+    for page in filter(FOR_USERS.fullmatch, pages):
+        text = (root / page).read_text()
+        to_be_played = bool(PROGRAM.search(text) or COMMAND.search(text))
+        if to_be_played != (page in PLAYED):
+            yield f"{page}: PLAYED in tests/pages_test.py " + (
+                "names no test that does what it says" if to_be_played else "names a test, and there is nothing to do")
+
+
 def version_without_a_section(root):
     version = re.search(r"^project\(\w+ VERSION ([\d.]+)", (root / "CMakeLists.txt").read_text(), re.M)[1]
     if f"\n## [{version}] - " not in (root / "CHANGELOG.md").read_text():
@@ -68,7 +99,8 @@ def stale_references(root):
 
 
 def complaints(root, pages):
-    return [*dead_links(root, pages), *records_without_a_row(root), *version_without_a_section(root)]
+    return [*dead_links(root, pages), *records_without_a_row(root), *version_without_a_section(root),
+            *pages_that_no_test_plays(root, pages)]
 
 
 def self_test():
@@ -83,10 +115,14 @@ def self_test():
         }.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(text)
-        found = complaints(root, ["page.md"])
+        (root / "docs/new.md").write_text("Type\n\n    ipp-gateway --all\n\nand more.\n")
+        (root / "docs/ippctl.md").write_text("Nothing.\n\n    1 error\n")
+        found = complaints(root, ["page.md", "docs/new.md", "docs/ippctl.md"])
         assert found == ["page.md: #d: there is no such heading", "page.md: gone.md leads nowhere",
                          "docs/adr/README.md: no row '[A](0001-a.md)'",
-                         "CHANGELOG.md: no section [1.2.3]"], found
+                         "CHANGELOG.md: no section [1.2.3]",
+                         "docs/new.md: PLAYED in tests/pages_test.py names no test that does what it says",
+                         "docs/ippctl.md: PLAYED in tests/pages_test.py names a test, and there is nothing to do"], found
 
 
 STALE = "docs/{}.md: is not what its sources say: ./dev golden writes it"
