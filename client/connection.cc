@@ -119,7 +119,7 @@ int Milliseconds(absl::Duration duration) {
 bool IsRepeatable(const google::protobuf::MethodDescriptor& method) {
   const absl::string_view name(method.name().data(), method.name().size());
   return name != "SubscribeSessionEvents" && name != "ReceiveSessionEvents" &&
-         name != "SettleSessionEvents" &&
+         name != "SettleSessionEvents" && name != "CreateSharedSubscription" &&
          method.options().GetExtension(v1::route).repeat() != v1::REPEAT_NEVER;
 }
 

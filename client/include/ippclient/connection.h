@@ -73,9 +73,9 @@ class Connection {
 // gRPC's service config (JSON), made from the `route` options of the contract: UNAVAILABLE is
 // retried for all calls except those that must be executed at most once (creates, simulated taps)
 // and those that this library repeats by itself: SubscribeSessionEvents (EventSubscription and
-// EventReader), ReceiveSessionEvents and SettleSessionEvents (Consumer). Creates are excluded
-// although the gateway answers them UNAVAILABLE only when a retry is safe, because a connection to
-// the gateway that breaks in the middle of a call is UNAVAILABLE too.
+// EventReader), CreateSharedSubscription, ReceiveSessionEvents and SettleSessionEvents (Consumer).
+// Creates are excluded although the gateway answers them UNAVAILABLE only when a retry is safe,
+// because a connection to the gateway that breaks in the middle of a call is UNAVAILABLE too.
 std::string RetryServiceConfig();
 
 }  // namespace ipp::client
