@@ -52,4 +52,9 @@ grpc::Status ToGrpcStatus(absl::StatusCode code, absl::string_view message,
                       packed.SerializeAsString());
 }
 
+void ForbidBlindRetries(const ErrorDetail& detail, grpc::CallbackServerContext* context) {
+  // Not the delay: gRPC would sit it out, past the call's deadline, and this error would be lost.
+  if (detail.retry_after) context->AddTrailingMetadata("grpc-retry-pushback-ms", "-1");
+}
+
 }  // namespace ipp::rpc

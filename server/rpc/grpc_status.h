@@ -1,6 +1,6 @@
 #pragma once
 
-#include <grpcpp/support/status.h>
+#include <grpcpp/grpcpp.h>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -14,5 +14,10 @@ namespace ipp::rpc {
 // is logged and becomes INTERNAL / INTERNAL without its message, which could contain anything.
 grpc::Status ToGrpcStatus(absl::StatusCode code, absl::string_view message,
                           const ErrorDetail& detail);
+
+// Keeps gRPC's own retries away from an error that says when to come back: they know nothing of
+// RetryInfo, and would be too early. Those who read the detail may repeat the call. Call it before
+// the call's end. Source: gRFC A6, "Pushback".
+void ForbidBlindRetries(const ErrorDetail& detail, grpc::CallbackServerContext* context);
 
 }  // namespace ipp::rpc

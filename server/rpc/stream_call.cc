@@ -106,6 +106,7 @@ void StreamCall::End(const absl::Status& status) {
   detail.metadata.emplace("trace_id", trace_.trace_id());
   const grpc::Status sent = ToGrpcStatus(status.code(), status.message(), detail);
   code_ = sent.error_code();
+  ForbidBlindRetries(detail, context_);
   Finish(sent);
 }
 

@@ -176,6 +176,7 @@ void UnaryCall::Finish(const absl::Status& status) {
   if (!request_id_.empty()) detail.metadata.emplace("request_id", request_id_);
   const grpc::Status out = ToGrpcStatus(status.code(), status.message(), detail);
   code_ = out.error_code();
+  ForbidBlindRetries(detail, context_);
   ServerUnaryReactor::Finish(out);
 }
 

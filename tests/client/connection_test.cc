@@ -5,11 +5,16 @@
 
 #include <atomic>
 
+#include "absl/strings/str_cat.h"
+#include "ippclient/create.h"
+#include "ippclient/error.h"
 #include "tests/client/fake_gateway.h"
+#include "tests/support/http_relay.h"
 
 namespace ipp::client {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -76,53 +81,114 @@ TEST(Connection, PrepareGivesTheDefaultDeadline) {
   EXPECT_LE(context.deadline() - after, std::chrono::hours(1));
 }
 
-// How often a method is tried when it answers UNAVAILABLE every time.
+// How often a method is tried when it answers this every time.
 template <typename Call>
-int Attempts(Call call) {
+int Attempts(Call call, const grpc::Status& answer = {grpc::StatusCode::UNAVAILABLE, "try again"}) {
   FakeGateway gateway;
   std::atomic<int> attempts = 0;
-  const auto unavailable = [&](grpc::ServerContext*, const auto&, auto*) {
+  const auto refuse = [&](grpc::ServerContext* context, const auto&, auto*) {
     ++attempts;
-    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "try again");
+    // As the gateway does.
+    if (DecodeError(answer).retry_delay) {
+      context->AddTrailingMetadata("grpc-retry-pushback-ms", "-1");
+    }
+    return answer;
   };
-  gateway.sessions.get = unavailable;
-  gateway.sessions.create = unavailable;
-  gateway.simulation.tap = unavailable;
+  gateway.sessions.get = refuse;
+  gateway.sessions.create = refuse;
+  gateway.enrollments.create = refuse;
+  gateway.simulation.device = refuse;
+  gateway.simulation.tap = refuse;
   ConnectionOptions options;
   options.address = gateway.address();
   const auto connection = Connect(options);
   grpc::ClientContext context;
   const grpc::Status status = call(connection->channel(), &context);
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(status.error_code(), answer.error_code());
+  EXPECT_EQ(status.error_details(), answer.error_details());
   return attempts;
 }
 
-grpc::Status Get(const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context) {
-  v1::GetSessionResponse response;
-  return v1::SessionService::NewStub(channel)->GetSession(context, {}, &response);
+// One call of a stub, without the library's own retries.
+template <typename Service, typename Request, typename Response>
+auto Once(grpc::Status (Service::StubInterface::*method)(grpc::ClientContext*, const Request&,
+                                                         Response*)) {
+  return [method](const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context) {
+    Response response;
+    return (Service::NewStub(channel).get()->*method)(context, {}, &response);
+  };
 }
 
-grpc::Status Create(const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context) {
+const auto kGet = Once<v1::SessionService>(&v1::SessionService::StubInterface::GetSession);
+
+grpc::Status ComeBackLater() {
+  return GatewayError(MakeError(absl::StatusCode::kUnavailable, "closed",
+                                {.reason = "UPSTREAM_UNAVAILABLE",
+                                 .metadata = {{"outcome", "NOT_SENT"}, {"retry_safe", "true"}},
+                                 .retry_after = absl::Seconds(7)}));
+}
+
+TEST(ConnectionRetry, RepeatsReads) { EXPECT_EQ(Attempts(kGet), 4); }
+
+TEST(ConnectionRetry, LeavesAnErrorThatSaysWhenToComeBackToTheCaller) {
+  EXPECT_EQ(Attempts(kGet, ComeBackLater()), 1);
+}
+
+TEST(ConnectionRetry, NeverRepeatsACreateOrATap) {
+  using Sessions = v1::SessionService;
+  using Enrollments = v1::EnrollmentService;
+  using Simulation = v1::SimulationService;
+  EXPECT_EQ(Attempts(Once<Sessions>(&Sessions::StubInterface::CreateSession)), 1);
+  EXPECT_EQ(Attempts(Once<Enrollments>(&Enrollments::StubInterface::CreateEnrollment)), 1);
+  EXPECT_EQ(Attempts(Once<Simulation>(&Simulation::StubInterface::CreateSimulatedDevice)), 1);
+  EXPECT_EQ(Attempts(Once<Simulation>(&Simulation::StubInterface::SimulateCardTap)), 1);
+}
+
+TEST(ConnectionRetry, DoesNotSendACreateAgainWhenTheConnectionBreaks) {
+  FakeGateway gateway;
+  http::HttpRelay relay(std::stoi(gateway.address().substr(gateway.address().rfind(':') + 1)));
+  std::atomic<int> attempts = 0;
+  gateway.sessions.create = [&](auto*, const auto&, auto*) {
+    ++attempts;
+    relay.CutAll(http::HttpRelay::Cut::kReset);
+    return grpc::Status::OK;
+  };
+  ConnectionOptions options;
+  options.address = absl::StrCat("127.0.0.1:", relay.port());
+  const auto connection = Connect(options);
+  const auto create = Once<v1::SessionService>(&v1::SessionService::StubInterface::CreateSession);
+  grpc::ClientContext context;
+  EXPECT_EQ(create(connection->channel(), &context).error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(attempts, 1);
+}
+
+// The library's own retries over a channel with gRPC's: each try is one call.
+TEST(ConnectionRetry, LeavesACreateToTheRulesOfCreates) {
+  FakeGateway gateway;
+  std::vector<std::string> ids;
+  gateway.sessions.create = [&](auto*, const v1::CreateSessionRequest& request, auto*) {
+    ids.push_back(request.request_id());
+    return ids.size() < 3 ? ComeBackLater() : grpc::Status::OK;
+  };
+  ConnectionOptions options;
+  options.address = gateway.address();
+  const auto connection = Connect(options);
+  std::vector<absl::Duration> pauses;
+  CreateOptions tries;
+  tries.sleep = [&](absl::Duration pause) { pauses.push_back(pause); };
+  v1::CreateSessionRequest request;
   v1::CreateSessionResponse response;
-  return v1::SessionService::NewStub(channel)->CreateSession(context, {}, &response);
+  EXPECT_TRUE(CreateSession(connection->channel(), &request, &response, tries).ok());
+  EXPECT_THAT(pauses, ElementsAre(absl::Seconds(7), absl::Seconds(7)));
+  EXPECT_THAT(ids, ElementsAre(request.request_id(), request.request_id(), request.request_id()));
 }
 
-grpc::Status Tap(const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context) {
-  v1::SimulateCardTapResponse response;
-  return v1::SimulationService::NewStub(channel)->SimulateCardTap(context, {}, &response);
-}
-
-TEST(ConnectionRetry, RepeatsReads) { EXPECT_EQ(Attempts(Get), 4); }
-TEST(ConnectionRetry, NeverRepeatsACreate) { EXPECT_EQ(Attempts(Create), 1); }
-TEST(ConnectionRetry, NeverRepeatsATap) { EXPECT_EQ(Attempts(Tap), 1); }
-
-TEST(ConnectionRetry, LeavesTheSubscriptionToItsOwnReconnect) {
+TEST(ConnectionRetry, LeavesWhatTheLibraryRepeatsByItselfToIt) {
   const std::string config = RetryServiceConfig();
   EXPECT_THAT(config, HasSubstr("\"method\":\"WatchSession\""));
   EXPECT_THAT(config, HasSubstr("\"method\":\"ListSessionEvents\""));
-  EXPECT_THAT(config, HasSubstr("\"method\":\"CreateSharedSubscription\""));
-  for (const char* own :
-       {"SubscribeSessionEvents", "ReceiveSessionEvents", "SettleSessionEvents"}) {
+  for (const char* own : {"SubscribeSessionEvents", "CreateSharedSubscription",
+                          "ReceiveSessionEvents", "SettleSessionEvents"}) {
     EXPECT_THAT(config, Not(HasSubstr(own)));
   }
 }

@@ -191,6 +191,23 @@ TEST(Upstream, ThatLimitsTheRateSaysWhenToComeBack) {
   EXPECT_EQ(end.detail.retry_after, absl::Seconds(7));
 }
 
+// gRPC's own retries know nothing of RetryInfo.
+TEST(Upstream, ThatSaysWhenToComeBackIsNotAskedAgainByGrpc) {
+  for (const bool says : {true, false}) {
+    GatedGateway world([says](const GateRequest&, GatePeer& peer) {
+      peer.Respond(503, "{}", says ? "Retry-After: 3600\r\n" : "");
+    });
+    for (const RpcRow& row : Reads()) {
+      const RpcEnd end = row.rpc(world.gateway->channel(), row.request, {});
+      EXPECT_TRUE(Refused(end, StatusCode::UNAVAILABLE, "UPSTREAM_UNAVAILABLE")) << row.name;
+      EXPECT_EQ(end.detail.retry_after.has_value(), says) << row.name;
+      const auto pushback = end.trailers.find("grpc-retry-pushback-ms");
+      EXPECT_EQ(pushback == end.trailers.end() ? "" : pushback->second, says ? "-1" : "")
+          << row.name;
+    }
+  }
+}
+
 // An upstream that reads and does not answer until it is let go.
 class SilentUpstream : public testing::Test {
  protected:

@@ -49,7 +49,8 @@ struct ConnectionOptions {
 // Thread-safe; stubs made from channel() keep working after the Connection is destroyed.
 //
 // Calls that end with UNAVAILABLE are retried (4 attempts, 0.1 s to 2 s apart, within the deadline)
-// if a retry can never execute anything twice; see RetryServiceConfig.
+// if a retry can never execute anything twice; see RetryServiceConfig. Not when the gateway says in
+// RetryInfo when to come back: that error is returned at once.
 class Connection {
  public:
   // INVALID_ARGUMENT: the options contradict each other, or the token or merchant cannot be sent.
