@@ -22,6 +22,8 @@ struct Column {
   bool wide = false;
   // Free text, which is cut when the table is too wide for the terminal.
   bool shrinks = false;
+  // A TableTime: lines of a stream are padded to what that takes.
+  bool time = false;
   // When that is not enough, the columns with the highest number are left out; 0 stays.
   int drop = 0;
   // Lines of a stream are padded to it, since later ones are not known yet.
@@ -31,6 +33,9 @@ struct Column {
   // The row's id, for -o name, when that is not the first column.
   bool id = false;
 };
+
+// What a note of a stream's line usually takes: "order " and a UUID.
+constexpr size_t kOrderNote = 42;
 
 // A column for rows of type Row; `cell` takes the row, and if it likes the Look.
 //   ColumnOf<v1::Device>("NAME", [](const v1::Device& d) { return d.name(); }, {.shrinks = true})
@@ -49,13 +54,14 @@ Column ColumnOf(std::string header, Cell cell, Column how = {}) {
   return how;
 }
 
-// The table of `rows`, with the columns' headers. It fits `look.width`, as far as columns may be
-// cut or left out.
+// The table of `rows`, with the columns' headers. It fits `look.width`, as far as times may be
+// shortened and columns be cut or left out; `wide` takes the width that it needs.
 std::string RenderTable(const std::vector<Column>& columns,
                         const std::vector<const google::protobuf::Message*>& rows, bool wide,
                         const Look& look);
 
-// One line of a stream: the columns padded to their widths, without a header.
+// One line of a stream: the columns padded to their widths, without a header. What does not fit
+// `look.width` is treated alike, but for columns that are no free text: those are printed.
 std::string RenderLine(const std::vector<Column>& columns, const google::protobuf::Message& row,
                        bool wide, const Look& look);
 

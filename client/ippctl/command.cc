@@ -4,6 +4,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "client/ippctl/document.h"
 #include "client/ippctl/json_text.h"
 #include "client/ippctl/text.h"
@@ -35,6 +37,16 @@ bool WantsJsonErrors(const FlagValues& flags) {
     default:
       return true;
   }
+}
+
+// The lines in at most so many columns, broken at spaces; as they are when that is 0.
+std::string Broken(const std::string& text, int width) {
+  if (width <= 0) return text;
+  std::vector<std::string> lines = absl::StrSplit(text, '\n');
+  for (std::string& line : lines) {
+    if (!line.empty()) line = Wrapped(line, static_cast<size_t>(width), /*indent=*/2);
+  }
+  return absl::StrJoin(lines, "\n");
 }
 
 Look LookOf(const Environment& environment, const FlagValues& flags) {
@@ -168,8 +180,10 @@ void Invocation::Emit(const std::string& json, bool next) {
 
 int Invocation::Fail(const grpc::Status& status, const Attempt& attempt) {
   const client::Error error = WithVerdict(client::DecodeError(status), attempt);
-  err() << (WantsJsonErrors(flags_) ? ErrorAsJson(error, attempt, way())
-                                    : DescribeError(error, attempt, way(), environment_.err_color));
+  err() << (WantsJsonErrors(flags_)
+                ? ErrorAsJson(error, attempt, way())
+                : Broken(DescribeError(error, attempt, way(), environment_.err_color),
+                         environment_.err_width));
   return ExitCodeOf(error);
 }
 

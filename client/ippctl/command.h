@@ -33,6 +33,7 @@ struct Environment {
   // Of standard output; `zone` is the user's. Colour also obeys NO_COLOR and TERM.
   Look look = {};
   bool err_color = false;  // standard error is a terminal
+  int err_width = 0;       // its columns; 0: it is none, so no line is broken to fit
 };
 
 // --output.

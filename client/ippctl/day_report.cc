@@ -1,8 +1,10 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -87,21 +89,40 @@ void PrintCsv(const v1::GetDayReportResponse& report, const std::string& day, st
   }
 }
 
-std::string TextOf(const v1::GetDayReportResponse& report, const Look& look) {
+// On a narrow terminal a column without a figure goes before one that has some, and the last before
+// the first. Who is paid how much stays.
+std::vector<Table::Heading> Headings(const std::vector<std::vector<std::string>>& rows) {
+  constexpr size_t kStay = 4;
+  std::vector<Table::Heading> headings;
+  for (const char* text :
+       {"DEVICE", "CURRENCY", "PAID", "AMOUNT", "NO AMOUNT", "CANCELLED", "EXPIRED", "FAILED",
+        "OPEN", "CORRECTED", "CORRECTED PAID", "WEBHOOK LOST"}) {
+    const size_t at = headings.size();
+    const bool empty = std::none_of(rows.begin(), rows.end(), [&](const auto& row) {
+      return row[at].find_first_of("123456789") != std::string::npos;
+    });
+    headings.push_back({.text = text, .drop = at < kStay ? 0 : empty ? 2 : 1});
+  }
+  return headings;
+}
+
+std::string TextOf(const v1::GetDayReportResponse& report, bool wide, const Look& look) {
   Properties properties;
   properties.Add("Merchant", report.merchant_id());
   properties.Add("From", FormatTimestamp(report.starts_at(), look.zone));
   properties.Add("Before", FormatTimestamp(report.ends_at(), look.zone));
   properties.Add("As of", FormatTimestamp(report.as_of(), look.zone));
   properties.Add("Creates unknown", absl::StrCat(report.creates_unknown()));
-  Table table({"DEVICE", "CURRENCY", "PAID", "AMOUNT", "NO AMOUNT", "CANCELLED", "EXPIRED",
-               "FAILED", "OPEN", "CORRECTED", "CORRECTED PAID", "WEBHOOK LOST"});
+  std::vector<std::vector<std::string>> rows;
   for (const v1::DeviceDayTotal& device : report.devices()) {
     const std::string name = device.device_id().empty() ? "not known" : device.device_id();
-    for (const v1::DayTotal& total : device.totals()) table.Add(Row(name, total, false));
+    for (const v1::DayTotal& total : device.totals()) rows.push_back(Row(name, total, false));
   }
-  for (const v1::DayTotal& total : report.totals()) table.Add(Row("all", total, false));
-  return absl::StrCat(properties.Render(look), "\n", table.Render(look));
+  for (const v1::DayTotal& total : report.totals()) rows.push_back(Row("all", total, false));
+  Table table(Headings(rows));
+  for (auto& row : rows) table.Add(std::move(row));
+  return absl::StrCat(properties.Render(look), "\n",
+                      RenderInRoom([&](const Look&) { return table; }, wide, look));
 }
 
 // The phones that are at the location now.
@@ -149,8 +170,9 @@ int Day(Invocation& invocation) {
   if (flags.Has("csv")) {
     PrintCsv(report, request.day(), invocation.out());
   } else {
-    code = invocation.Show(
-        {.message = report, .text = TextOf(report, invocation.look()), .id = request.day()});
+    code = invocation.Show({.message = report,
+                            .text = TextOf(report, invocation.wide(), invocation.look()),
+                            .id = request.day()});
   }
   if (report.partial()) {
     invocation.Note(absl::StrCat(

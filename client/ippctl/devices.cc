@@ -110,11 +110,10 @@ std::vector<Column> DeviceColumns() {
                                  : "none";
                     },
                     {.drop = 2}),
-      ColumnOf<Row>("CREATED",
-                    [](const Row& row, const Look& look) {
-                      return FormatTimestamp(row.created_at(), look.zone);
-                    },
-                    {.drop = 1}),
+      ColumnOf<Row>(
+          "CREATED",
+          [](const Row& row, const Look& look) { return TableTime(row.created_at(), look); },
+          {.drop = 1}),
       ColumnOf<Row>("METADATA", [](const Row& row) { return MapText(row.metadata()); },
                     {.wide = true, .shrinks = true}),
   };

@@ -90,10 +90,8 @@ std::vector<Column> EnrollmentColumns() {
   return {
       ColumnOf<Row>("ID", [](const Row& row) { return row.enrollment_id(); }),
       ColumnOf<Row>("STATUS", StatusText, {.painted = true}),
-      ColumnOf<Row>("EXPIRES",
-                    [](const Row& row, const Look& look) {
-                      return FormatTimestamp(row.expires_at(), look.zone);
-                    }),
+      ColumnOf<Row>("EXPIRES", [](const Row& row,
+                                  const Look& look) { return TableTime(row.expires_at(), look); }),
       ColumnOf<Row>("METADATA", [](const Row& row) { return MapText(row.metadata()); },
                     {.shrinks = true, .drop = 1}),
   };

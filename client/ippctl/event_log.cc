@@ -69,11 +69,10 @@ std::vector<Column> EventColumns() {
     return absl::StrJoin(parts, "  ");
   };
   return {
-      ColumnOf<Row>("TIME",
-                    [](const Row& row, const Look& look) {
-                      return FormatTimestamp(row.occurred_at(), look.zone);
-                    },
-                    {.width = 20}),
+      ColumnOf<Row>(
+          "TIME",
+          [](const Row& row, const Look& look) { return TableTime(row.occurred_at(), look); },
+          {.time = true}),
       ColumnOf<Row>("TYPE",
                     [](const Row& row) {
                       return EnumText(v1::SessionEventType_descriptor(), row.type(),
@@ -90,7 +89,7 @@ std::vector<Column> EventColumns() {
                                  : FormatMoney(session.order_amount(), session.purchase_currency());
                     },
                     {.drop = 1, .width = 12}),
-      ColumnOf<Row>("NOTE", note, {.shrinks = true, .drop = 2}),
+      ColumnOf<Row>("NOTE", note, {.shrinks = true, .drop = 2, .width = kOrderNote}),
       ColumnOf<Row>("REFERENCE", [](const Row& row) { return row.session().merchant_reference1(); },
                     {.wide = true, .width = 12}),
       ColumnOf<Row>("DEVICE", [](const Row& row) { return row.session().device_id(); },

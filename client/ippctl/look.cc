@@ -23,7 +23,7 @@ std::string Painted(absl::string_view text, Paint paint, bool color) {
       sequence = "31";
       break;
     case Paint::kOpen:
-      sequence = "33";
+      sequence = "35";  // not yellow, which is hard to read on a light ground
       break;
   }
   return absl::StrCat("\x1b[", sequence, "m", text, "\x1b[0m");
@@ -50,6 +50,18 @@ std::string FormatTimestamp(const google::protobuf::Timestamp& time, absl::TimeZ
   const absl::Time at = absl::FromUnixSeconds(time.seconds());
   return absl::FormatTime(zone.At(at).offset == 0 ? "%Y-%m-%dT%H:%M:%SZ" : "%Y-%m-%dT%H:%M:%S%Ez",
                           at, zone);
+}
+
+std::string TableTime(const google::protobuf::Timestamp& time, const Look& look) {
+  const bool set = time.seconds() != 0 || time.nanos() != 0;
+  if (!look.short_times || !set) return FormatTimestamp(time, look.zone);
+  return absl::FormatTime("%m-%d %H:%M", absl::FromUnixSeconds(time.seconds()), look.zone);
+}
+
+size_t TableTimeWidth(const Look& look) {
+  google::protobuf::Timestamp some;
+  some.set_seconds(1);
+  return TableTime(some, look).size();
 }
 
 }  // namespace ipp::ippctl

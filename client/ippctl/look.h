@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -13,6 +14,7 @@ struct Look {
   absl::TimeZone zone = absl::UTCTimeZone();
   bool color = false;
   int width = 0;  // columns of the terminal; 0: standard output is none, so nothing is cut to fit
+  bool short_times = false;  // in tables: "01-31 08:00"
 };
 
 enum class Paint { kNone, kBold, kDim, kGood, kBad, kOpen };
@@ -27,5 +29,10 @@ Paint PaintOf(absl::string_view word);
 // a time that is not set.
 std::string FormatTimestamp(const google::protobuf::Timestamp& time,
                             absl::TimeZone zone = absl::UTCTimeZone());
+
+// A time in a table: that, or short of room "01-31 08:00", in the same zone.
+std::string TableTime(const google::protobuf::Timestamp& time, const Look& look);
+// The columns that it takes.
+size_t TableTimeWidth(const Look& look);
 
 }  // namespace ipp::ippctl

@@ -21,11 +21,11 @@ bool ReaderGone() {
   return poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP)) != 0;
 }
 
-// Columns of the terminal that standard output is; 0: it is none.
-int TerminalWidth() {
-  if (isatty(STDOUT_FILENO) == 0) return 0;
+// Columns of the terminal that it is; 0: it is none.
+int TerminalWidth(int fd) {
+  if (isatty(fd) == 0) return 0;
   winsize size = {};
-  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+  return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
 bool WantsColor(int fd) {
@@ -75,7 +75,8 @@ int main(int argc, char** argv) {
                                                 .reader_gone = ReaderGone,
                                                 .look = {.zone = absl::LocalTimeZone(),
                                                          .color = WantsColor(STDOUT_FILENO),
-                                                         .width = TerminalWidth()},
-                                                .err_color = WantsColor(STDERR_FILENO)};
+                                                         .width = TerminalWidth(STDOUT_FILENO)},
+                                                .err_color = WantsColor(STDERR_FILENO),
+                                                .err_width = TerminalWidth(STDERR_FILENO)};
   return ipp::ippctl::RunIppctl(std::vector<std::string>(argv + 1, argv + argc), environment);
 }

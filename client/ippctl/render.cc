@@ -111,9 +111,9 @@ std::string RenderStep(const v1::WatchSessionResponse& step, bool attempt, absl:
                         s.failure_reason());
   };
   const std::vector<Column> columns = {
-      ColumnOf<Step>("TIME",
-                     [&](const Step&) { return FormatTimestamp(ToTimestamp(heard_at), look.zone); },
-                     {.width = 20}),
+      ColumnOf<Step>(
+          "TIME", [&](const Step&, const Look& as) { return TableTime(ToTimestamp(heard_at), as); },
+          {.time = true}),
       ColumnOf<Step>("STATUS", [](const Step& s) { return StatusText(s.session()); },
                      {.width = 9, .painted = true}),
       ColumnOf<Step>("AMOUNT",
@@ -122,7 +122,7 @@ std::string RenderStep(const v1::WatchSessionResponse& step, bool attempt, absl:
                                           s.session().purchase_currency());
                      },
                      {.width = 12}),
-      ColumnOf<Step>("NOTE", note)};
+      ColumnOf<Step>("NOTE", note, {.width = kOrderNote})};
   return RenderLine(columns, step, false, look);
 }
 

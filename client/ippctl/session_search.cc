@@ -69,10 +69,10 @@ int List(Invocation& invocation) {
 std::vector<Column> SessionColumns() {
   using Row = v1::KnownSession;
   return {
-      ColumnOf<Row>("CREATED",
-                    [](const Row& row, const Look& look) {
-                      return FormatTimestamp(row.created_at(), look.zone);
-                    }),
+      ColumnOf<Row>(
+          "CREATED",
+          [](const Row& row, const Look& look) { return TableTime(row.created_at(), look); },
+          {.drop = 1}),
       ColumnOf<Row>("SESSION", [](const Row& row) { return row.session().session_id(); },
                     {.id = true}),
       ColumnOf<Row>("STATUS", [](const Row& row) { return StatusText(row.session()); },
@@ -95,7 +95,7 @@ std::string Outcome(const v1::CreateOutcome& create) {
 }
 
 void AddEntry(const v1::SessionHistoryEntry& entry, const Look& look, Table* table) {
-  const std::string at = FormatTimestamp(entry.at(), look.zone);
+  const std::string at = TableTime(entry.at(), look);
   switch (entry.entry_case()) {
     case v1::SessionHistoryEntry::kCreateAsked:
       return table->Add({at, "create asked for", "by " + entry.create_asked().caller(),
@@ -121,7 +121,7 @@ void AddEntry(const v1::SessionHistoryEntry& entry, const Look& look, Table* tab
   }
 }
 
-std::string TextOf(const v1::GetSessionHistoryResponse& history, const Look& look) {
+std::string TextOf(const v1::GetSessionHistoryResponse& history, bool wide, const Look& look) {
   Properties properties;
   const v1::KnownSession& known = history.session();
   const v1::Session& session = known.session();
@@ -140,9 +140,15 @@ std::string TextOf(const v1::GetSessionHistoryResponse& history, const Look& loo
     properties.Add("Request id", history.create().request_id());
   }
   properties.Add("Not found upstream since", FormatTimestamp(known.missing_since(), look.zone));
-  Table table({"WHEN", "WHAT", "HOW", "DETAILS"});
-  for (const v1::SessionHistoryEntry& entry : history.entries()) AddEntry(entry, look, &table);
-  return absl::StrCat(properties.Render(look), "\n", table.Render(look));
+  const auto table_in = [&](const Look& as) {
+    Table table(std::vector<Table::Heading>{{.text = "WHEN"},
+                                            {.text = "WHAT"},
+                                            {.text = "HOW", .shrinks = true},
+                                            {.text = "DETAILS", .shrinks = true}});
+    for (const v1::SessionHistoryEntry& entry : history.entries()) AddEntry(entry, as, &table);
+    return table;
+  };
+  return absl::StrCat(properties.Render(look), "\n", RenderInRoom(table_in, wide, look));
 }
 
 int Explain(Invocation& invocation) {
@@ -162,7 +168,7 @@ int Explain(Invocation& invocation) {
       invocation.Unary<Service>(&Service::Stub::GetSessionHistory, request, &history);
   if (!status.ok()) return invocation.Fail(status);
   const int code = invocation.Show({.message = history,
-                                    .text = TextOf(history, invocation.look()),
+                                    .text = TextOf(history, invocation.wide(), invocation.look()),
                                     .id = history.session().session().session_id()});
   if (history.older_events_gone()) {
     invocation.Note("events before these are no longer kept");

@@ -172,13 +172,12 @@ std::vector<Column> SubscriptionColumns() {
       ColumnOf<Row>("PARKED", [](const Row& row) { return absl::StrCat(row.counts().parked()); }),
       ColumnOf<Row>("OLDEST UNSETTLED",
                     [](const Row& row, const Look& look) {
-                      return FormatTimestamp(row.counts().oldest_unsettled_at(), look.zone);
+                      return TableTime(row.counts().oldest_unsettled_at(), look);
                     }),
-      ColumnOf<Row>("LAST USED",
-                    [](const Row& row, const Look& look) {
-                      return FormatTimestamp(row.last_used_at(), look.zone);
-                    },
-                    {.drop = 1}),
+      ColumnOf<Row>(
+          "LAST USED",
+          [](const Row& row, const Look& look) { return TableTime(row.last_used_at(), look); },
+          {.drop = 1}),
       ColumnOf<Row>("LEASE", [](const Row& row) { return DurationText(row.lease()); },
                     {.wide = true}),
       ColumnOf<Row>("ATTEMPTS", [](const Row& row) { return absl::StrCat(row.max_attempts()); },
@@ -189,18 +188,20 @@ std::vector<Column> SubscriptionColumns() {
 std::vector<Column> ParkedColumns() {
   using Row = v1::ParkedSessionEvent;
   return {
-      ColumnOf<Row>("PARKED",
-                    [](const Row& row, const Look& look) {
-                      return FormatTimestamp(row.parked_at(), look.zone);
-                    }),
+      ColumnOf<Row>(
+          "PARKED",
+          [](const Row& row, const Look& look) { return TableTime(row.parked_at(), look); },
+          {.drop = 1}),
       ColumnOf<Row>("EVENT", [](const Row& row) { return row.event().event_id(); }, {.id = true}),
       ColumnOf<Row>("TYPE",
                     [](const Row& row) {
                       return EnumText(v1::SessionEventType_descriptor(), row.event().type());
-                    }),
+                    },
+                    {.drop = 4}),
       ColumnOf<Row>("SESSION", [](const Row& row) { return row.event().session_id(); },
-                    {.drop = 1}),
-      ColumnOf<Row>("ATTEMPTS", [](const Row& row) { return absl::StrCat(row.attempts()); }),
+                    {.drop = 5}),
+      ColumnOf<Row>("ATTEMPTS", [](const Row& row) { return absl::StrCat(row.attempts()); },
+                    {.drop = 3}),
       ColumnOf<Row>("REASON", [](const Row& row) { return row.reason(); },
                     {.shrinks = true, .drop = 2}),
       ColumnOf<Row>("CONSUMER", [](const Row& row) { return row.consumer(); }, {.wide = true}),

@@ -65,12 +65,22 @@ void Table::Add(std::vector<std::string> row) {
   rows_.push_back(std::move(row));
 }
 
-std::string Table::Render(const Look& look) const {
+std::vector<size_t> Table::Widths() const {
   std::vector<size_t> widths;
   for (const Heading& heading : headings_) widths.push_back(DisplayWidth(heading.text));
   for (const auto& row : rows_) {
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], DisplayWidth(row[i]));
   }
+  return widths;
+}
+
+size_t Table::Width() const {
+  const std::vector<size_t> widths = Widths();
+  return std::accumulate(widths.begin(), widths.end(), kGap * widths.size()) - kGap;
+}
+
+std::string Table::Render(const Look& look) const {
+  std::vector<size_t> widths = Widths();
   std::vector<size_t> shown(headings_.size());
   std::iota(shown.begin(), shown.end(), 0);
   if (look.width > 0) Fit(headings_, static_cast<size_t>(look.width), &widths, &shown);
@@ -100,6 +110,16 @@ std::string Table::Render(const Look& look) const {
   return text;
 }
 
+std::string RenderInRoom(const std::function<Table(const Look&)>& make, bool wide, Look look) {
+  if (wide) look.width = 0;
+  const Table table = make(look);
+  if (look.width == 0 || table.Width() <= static_cast<size_t>(look.width)) {
+    return table.Render(look);
+  }
+  look.short_times = true;
+  return make(look).Render(look);
+}
+
 std::string AlignedLine(const std::vector<std::string>& cells, const std::vector<size_t>& widths) {
   std::string line;
   for (size_t i = 0; i < cells.size(); ++i) {
@@ -126,42 +146,84 @@ std::string Properties::Render(const Look& look) const {
   return text;
 }
 
-std::string RenderTable(const std::vector<Column>& columns,
-                        const std::vector<const google::protobuf::Message*>& rows, bool wide,
-                        const Look& look) {
-  std::vector<Table::Heading> headings;
+namespace {
+
+// The columns that are printed.
+std::vector<const Column*> Shown(const std::vector<Column>& columns, bool wide) {
+  std::vector<const Column*> shown;
   for (const Column& column : columns) {
-    if (column.wide && !wide) continue;
-    headings.push_back({.text = column.header,
-                        .shrinks = column.shrinks,
-                        .drop = wide ? 0 : column.drop,
-                        .painted = column.painted});
+    if (wide || !column.wide) shown.push_back(&column);
+  }
+  return shown;
+}
+
+Table TableOf(const std::vector<const Column*>& columns,
+              const std::vector<const google::protobuf::Message*>& rows, const Look& look) {
+  std::vector<Table::Heading> headings;
+  for (const Column* column : columns) {
+    headings.push_back({.text = column->header,
+                        .shrinks = column->shrinks,
+                        .drop = column->drop,
+                        .painted = column->painted});
   }
   Table table(std::move(headings));
   for (const google::protobuf::Message* row : rows) {
     std::vector<std::string> cells;
-    for (const Column& column : columns) {
-      if (!column.wide || wide) cells.push_back(column.cell(*row, look));
-    }
+    for (const Column* column : columns) cells.push_back(column->cell(*row, look));
     table.Add(std::move(cells));
   }
-  return table.Render(look);
+  return table;
+}
+
+// What the columns of a stream's lines are padded to.
+std::vector<size_t> StreamWidths(const std::vector<const Column*>& columns, const Look& look) {
+  std::vector<size_t> widths;
+  for (const Column* column : columns) {
+    widths.push_back(column->time ? TableTimeWidth(look) : column->width);
+  }
+  return widths;
+}
+
+size_t SumWithGaps(const std::vector<size_t>& widths) {
+  return std::accumulate(widths.begin(), widths.end(), kGap * widths.size()) - kGap;
+}
+
+}  // namespace
+
+std::string RenderTable(const std::vector<Column>& columns,
+                        const std::vector<const google::protobuf::Message*>& rows, bool wide,
+                        const Look& look) {
+  const std::vector<const Column*> shown = Shown(columns, wide);
+  return RenderInRoom([&](const Look& as) { return TableOf(shown, rows, as); }, wide, look);
 }
 
 std::string RenderLine(const std::vector<Column>& columns, const google::protobuf::Message& row,
                        bool wide, const Look& look) {
+  const std::vector<const Column*> shown = Shown(columns, wide);
+  Look as = look;
+  if (wide) as.width = 0;
+  std::vector<size_t> widths = StreamWidths(shown, as);
+  if (as.width > 0 && SumWithGaps(widths) > static_cast<size_t>(as.width)) {
+    as.short_times = true;
+    widths = StreamWidths(shown, as);
+  }
   std::string line;
-  size_t gap = 0;
-  for (const Column& column : columns) {
-    if (column.wide && !wide) continue;
-    const std::string cell = Printable(column.cell(row, look));
+  size_t used = 0;  // columns, without the gap before the next cell
+  size_t at = 0;    // where the next cell begins
+  for (size_t i = 0; i < shown.size(); ++i) {
+    std::string cell = Printable(shown[i]->cell(row, as));
+    if (shown[i]->shrinks && as.width > 0) {
+      const size_t limit = static_cast<size_t>(as.width);
+      const size_t room = limit > at ? limit - at : 0;
+      if (DisplayWidth(cell) > room) cell = room < kLeast ? "" : Shortened(cell, room);
+    }
     const size_t width = DisplayWidth(cell);
     if (width > 0) {
-      absl::StrAppend(&line, std::string(gap, ' '),
-                      Painted(cell, column.painted ? PaintOf(cell) : Paint::kNone, look.color));
-      gap = 0;
+      absl::StrAppend(&line, std::string(at - used, ' '),
+                      Painted(cell, shown[i]->painted ? PaintOf(cell) : Paint::kNone, as.color));
+      used = at + width;
     }
-    gap += std::max(width, column.width) - width + kGap;
+    at += std::max(width, widths[i]) + kGap;
   }
   return line + "\n";
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,13 +24,21 @@ class Table {
   explicit Table(std::vector<Heading> headings) : headings_(std::move(headings)) {}
 
   void Add(std::vector<std::string> row);
+  // What it takes when nothing is cut.
+  size_t Width() const;
   // Fits `look.width`, as far as columns may be cut or left out.
   std::string Render(const Look& look = {}) const;
 
  private:
+  std::vector<size_t> Widths() const;
+
   std::vector<Heading> headings_;
   std::vector<std::vector<std::string>> rows_;
 };
+
+// The table that `make` makes for a Look, with short times if it does not fit otherwise. `wide`
+// takes the width that it needs.
+std::string RenderInRoom(const std::function<Table(const Look&)>& make, bool wide, Look look);
 
 // The cells, made printable and padded to `widths`, two spaces apart, and a newline.
 std::string AlignedLine(const std::vector<std::string>& cells, const std::vector<size_t>& widths);

@@ -12,8 +12,28 @@
 namespace ipp::ippctl {
 namespace {
 
-// Time, type, session, status, how long it took, the answer.
-const std::vector<size_t> kWidths = {20, 21, 36, 3, 6, 0};
+// Type, session, status, how long it took, the answer; and the columns of a line with a long time.
+const std::vector<size_t> kWidths = {21, 36, 3, 6, 0};
+constexpr int kLineWidth = 103;
+constexpr size_t kAlwaysShown = 3;
+
+// The cells behind the time, in the terminal's width: the time is shortened, then the last cells
+// are left out.
+std::string LineOf(const google::protobuf::Timestamp& at, std::vector<std::string> cells,
+                   const Invocation& invocation) {
+  Look look = invocation.look();
+  if (invocation.wide()) look.width = 0;
+  look.short_times = look.width > 0 && look.width < kLineWidth;
+  std::vector<size_t> widths = {TableTimeWidth(look)};
+  widths.insert(widths.end(), kWidths.begin(), kWidths.end());
+  cells.insert(cells.begin(), TableTime(at, look));
+  while (true) {
+    std::string line = AlignedLine(cells, widths);
+    const bool fits = look.width == 0 || DisplayWidth(line) <= static_cast<size_t>(look.width) + 1;
+    if (fits || cells.size() <= 1 + kAlwaysShown) return line;
+    cells.pop_back();
+  }
+}
 
 }  // namespace
 
@@ -52,9 +72,7 @@ void WebhookForwarder::Complain(const Webhook& webhook, const WebhookSender::Att
 
 void WebhookForwarder::PrintUnsent(const Webhook& webhook,
                                    const kustom::ipp::v1::SessionEvent& event) {
-  std::string text = AlignedLine({FormatTimestamp(event.occurred_at(), invocation_.look().zone),
-                                  webhook.type, webhook.session_id},
-                                 kWidths);
+  std::string text = LineOf(event.occurred_at(), {webhook.type, webhook.session_id}, invocation_);
   if (invocation_.wide()) absl::StrAppend(&text, "    ", Printable(webhook.body), "\n");
   invocation_.ShowJson(webhook.body, text, webhook.id);
 }
@@ -72,11 +90,11 @@ void WebhookForwarder::Print(const Webhook& webhook, const WebhookSender::Attemp
       .Add("attempts", attempt.number);
   if (!attempt.answer.empty()) line.Add("answer", attempt.answer);
   if (!attempt.status.ok()) line.Add("error", Printable(attempt.status.message()));
-  std::string text = AlignedLine(
-      {FormatTimestamp(ToTimestamp(attempt.sent_at), invocation_.look().zone), webhook.type,
-       webhook.session_id, attempt.code == 0 ? "---" : absl::StrCat(attempt.code),
+  std::string text = LineOf(
+      ToTimestamp(attempt.sent_at),
+      {webhook.type, webhook.session_id, attempt.code == 0 ? "---" : absl::StrCat(attempt.code),
        absl::StrCat(milliseconds, " ms"), attempt.answer},
-      kWidths);
+      invocation_);
   if (invocation_.wide()) absl::StrAppend(&text, "    ", Printable(webhook.body), "\n");
   invocation_.ShowJson(line.text(), text, webhook.id);
 }
