@@ -203,7 +203,7 @@ std::vector<Column> ParkedColumns() {
       ColumnOf<Row>("ATTEMPTS", [](const Row& row) { return absl::StrCat(row.attempts()); },
                     {.drop = 3}),
       ColumnOf<Row>("REASON", [](const Row& row) { return row.reason(); },
-                    {.shrinks = true, .drop = 2}),
+                    {.shrinks = true}),
       ColumnOf<Row>("CONSUMER", [](const Row& row) { return row.consumer(); }, {.wide = true}),
   };
 }
