@@ -28,6 +28,13 @@ if [ ! -e "$root/made" ]; then
   touch "$root/made"
 fi
 cp /etc/resolv.conf "$root/etc/"
+# A network that looks into TLS needs its authority there too: npm, Go, pip and Maven fetch what only tests use.
+authorities=(/usr/local/share/ca-certificates/*.crt)
+if [ -e "${authorities[0]}" ]; then
+  cp "${authorities[@]}" "$root/usr/local/share/ca-certificates/"
+else
+  authorities=()
+fi
 [ -d "$root/src/.git" ] || git init -q "$root/src"
 git -C "$root/src" fetch -q "$PWD" HEAD
 git -C "$root/src" reset -q --hard FETCH_HEAD
@@ -41,8 +48,10 @@ within() {
     mount -t proc proc "$root/proc"
     mount -t sysfs sysfs "$root/sys"
     exec env -i HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+      NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt \
       chroot "$root" bash -c "cd /src && exec \"\$@\"" bash "$@"' bash "$root" "$@"
 }
+[ ${#authorities[@]} -eq 0 ] || within update-ca-certificates >"$root.log" 2>&1 || { cat "$root.log" >&2; exit 1; }
 if [ -n "$(find "$root/made" -mtime +0)" ]; then
   within bash -euc 'export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq && apt-get -y -qq dist-upgrade' >"$root.log" 2>&1 || { cat "$root.log" >&2; exit 1; }
