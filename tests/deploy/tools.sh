@@ -15,14 +15,15 @@ export GOTOOLCHAIN=local CGO_ENABLED=0
 quietly() { "$@" >"$out/log" 2>&1 || { cat "$out/log" >&2; exit 1; }; }
 GOBIN=$out/bin quietly go install sigs.k8s.io/kustomize/kustomize/v5@v5.0.3
 (cd monitoring_types && quietly go build -buildvcs=false -o "$out/bin/" .)
-# crds GROUP MODULE VERSION FOLDER: into OUT/crds/GROUP/VERSION. Only data, so that any Go will do. Go checks the module
-# against its checksum database.
+# crds GROUP MODULE VERSION FOLDER: into OUT/crds/GROUP/VERSION. Only data, so that any Go will do: one that is older than the
+# module wants says so, after it has fetched it and checked it against Go's checksum database. Then it names the sum.
 crds() {
-  local dir
-  dir=$(go mod download -json "$2@$3" | /usr/bin/python3 -c 'import json, sys
+  local zip
+  zip=$({ go mod download -json "$2@$3" || true; } | /usr/bin/python3 -c 'import json, sys
 found = json.load(sys.stdin)
-sys.exit(found["Error"]) if "Error" in found else print(found["Dir"])')
-  install -D -m 644 -t "$out/crds/$1/$3" "$dir/$4/$1"_*.yaml
+sys.exit(found.get("Error", "no module")) if not found.get("Sum") else print(found["Zip"])')
+  mkdir -p "$out/crds/$1/$3"
+  unzip -q -j "$zip" "$2@$3/$4/$1_*.yaml" -d "$out/crds/$1/$3"
 }
 # The oldest version with BackendTLSPolicy as v1, and the newest that is at hand.
 for version in v1.4.1 v1.5.0; do
