@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # tools.sh OUT: what the tests of deploy/ need beside Debian's packages. kustomize, the Prometheus operator's types and
 # the CRDs of the Gateway API from Go modules, the schemas of the Kubernetes API and of CycloneDX from Python packages,
-# promtool out of Debian's package prometheus, which is not installed: it would start a server. `./dev tools` runs it.
+# promtool out of Debian's package, which on Debian 12 would start a server, so that it is not installed. `./dev tools` runs it.
 set -euo pipefail
 out=$(realpath -m "$1")
 cd "$(dirname "$0")"
@@ -35,8 +35,10 @@ quietly /usr/bin/python3 -m pip download -q --disable-pip-version-check --no-dep
 for wheel in "$out"/wheels/*.whl; do unzip -q "$wheel" -d "$out/schemas"; done
 [ "$(id -u)" -ne 0 ] || quietly apt-get update -qq
 cd "$out"
-quietly apt-get -o APT::Sandbox::User=root download -qq prometheus
-dpkg -x prometheus_*.deb prometheus
-mv prometheus/usr/bin/promtool bin/
-rm -rf prometheus prometheus_*.deb wheels log
+# A package of its own since Debian 13.
+[ -n "$(apt-cache search --names-only '^promtool$')" ] && package=promtool || package=prometheus
+quietly apt-get -o APT::Sandbox::User=root download -qq "$package"
+dpkg -x "$package"_*.deb unpacked
+mv unpacked/usr/bin/promtool bin/
+rm -rf unpacked "$package"_*.deb wheels log
 touch .made
