@@ -2,7 +2,8 @@
 # run.sh SUITE [COMMAND...]: makes a root file system of a Debian suite (trixie, sid) in build/platforms/SUITE, puts what is
 # committed here into it, and runs COMMAND there (./dev shipped). Packages come as this machine's apt gets them; those of a
 # root that is older than a day are brought up to date first. As root. What COMMAND starts ends with it. Remove the folder to
-# begin anew. sid takes gRPC, Protobuf and Abseil from experimental. IPP_DEBIAN_SNAPSHOT: deploy/image/sources.sh; such a root is in build/platforms/SUITE-SNAPSHOT.
+# begin anew. sid takes gRPC and Protobuf from experimental, and the Abseil that those were built with from sid:
+# experimental's own is newer, and the linker finds nothing of it in them. IPP_DEBIAN_SNAPSHOT: deploy/image/sources.sh; such a root is in build/platforms/SUITE-SNAPSHOT.
 set -euo pipefail
 suite=$1
 shift
@@ -22,7 +23,7 @@ if [ ! -e "$root/made" ]; then
     { cat "$root.log" >&2; exit 1; }
   cp -r /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
   if [ "$suite" = sid ]; then
-    printf '%s\n' 'Package: src:grpc src:protobuf src:abseil' 'Pin: release a=experimental' 'Pin-Priority: 990' \
+    printf '%s\n' 'Package: src:grpc src:protobuf' 'Pin: release a=experimental' 'Pin-Priority: 990' \
       >"$root/etc/apt/preferences.d/experimental"
   fi
   touch "$root/made"
