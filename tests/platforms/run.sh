@@ -22,6 +22,8 @@ if [ ! -e "$root/made" ]; then
   mmdebstrap --quiet --variant=apt --include=ca-certificates,git "${options[@]}" "$suite" "$root" "$sources" 2>"$root.log" ||
     { cat "$root.log" >&2; exit 1; }
   cp -r /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
+  # Minutes for hundreds of packages; after a power cut the root is made anew.
+  echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/unsafe-io"
   if [ "$suite" = sid ]; then
     printf '%s\n' 'Package: src:grpc src:protobuf' 'Pin: release a=experimental' 'Pin-Priority: 990' \
       >"$root/etc/apt/preferences.d/experimental"
