@@ -65,6 +65,10 @@ PUBLIC = re.compile(r"(ippclient|grpcpp|absl|google/protobuf|kustom)/|[a-z_]+$")
 ASKS_VERSION = re.compile(r"^\s*#\s*(el)?if.*(__has_include|VERSION|LTS)", re.M)
 MAY_ASK_VERSION = "server/base/library_versions.h"
 
+# It comes with other headers of Abseil in some versions, and does not in others.
+JOINS_TEXT = re.compile(r"^[^/\n]*\babsl::(StrCat|StrAppend)\(", re.M)
+JOINING = "absl/strings/str_cat.h"
+
 INCLUDE = re.compile(r'^\s*#\s*include\s+[<"]([^>"]+)[>"]')
 
 
@@ -110,6 +114,16 @@ def breaches(root):
                     yield where + f"{name} belongs behind {sorted(allowed) or 'no door of ours'}"
 
 
+    for path in sorted(p for top in ("server", "client", "simulator", "tests") for p in (root / top).rglob("*.[ch]*")):
+        # node_modules and the like are not files of ours.
+        if path.suffix not in (".h", ".cc") or not path.is_file():
+            continue
+        text = path.read_text()
+        own = path.with_suffix(".h")
+        if JOINS_TEXT.search(text) and JOINING not in text and not (own.exists() and JOINING in own.read_text()):
+            yield f"{path.relative_to(root).as_posix()}: joins text without {JOINING}"
+
+
 def self_test(tmp):
     """The check finds what it is for."""
     bad = {
@@ -123,6 +137,7 @@ def self_test(tmp):
         "client/ippctl/a.cc": '#include "server/http/curl_loop.h"\n',
         "server/newmodule/a.cc": "",
         "server/base/a.h": '#if __has_include("absl/log/log.h")\n',
+        "tests/store/a.cc": 'auto text = absl::StrCat(1);\n',
         "server/rpc/a.cc": "LogInfo(request.ShortDebugString());\n",
     }
     for name, text in bad.items():

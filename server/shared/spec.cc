@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "server/base/encoding.h"
 #include "server/base/error.h"

@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "ippclient/connection.h"
 #include "tests/client/fake_gateway.h"
 #include "tests/client/manual_clock.h"

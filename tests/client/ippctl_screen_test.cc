@@ -4,6 +4,7 @@
 #include <sstream>
 #include <tuple>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "client/ippctl/look.h"
 #include "client/ippctl/text.h"

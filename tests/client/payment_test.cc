@@ -5,6 +5,7 @@
 #include <semaphore>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "tests/client/payment_bed.h"
 #include "tests/support/http_relay.h"
 

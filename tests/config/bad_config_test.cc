@@ -5,6 +5,7 @@
 #include <ostream>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "server/base/error.h"
 #include "server/config/config.h"

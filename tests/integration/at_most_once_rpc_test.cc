@@ -5,6 +5,8 @@
 #include <memory>
 #include <tuple>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "kustom/ipp/v1/device.grpc.pb.h"
 #include "kustom/ipp/v1/enrollment.grpc.pb.h"

@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "ippclient/connection.h"
 #include "kustom/ipp/v1/location.grpc.pb.h"

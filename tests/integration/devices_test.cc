@@ -1,6 +1,7 @@
 // Devices, locations, enrollments and the playground's operations: what the caller gets, and what
 // the upstream was asked.
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "kustom/ipp/v1/device.grpc.pb.h"
 #include "kustom/ipp/v1/enrollment.grpc.pb.h"

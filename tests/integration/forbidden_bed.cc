@@ -2,6 +2,7 @@
 
 #include <grpcpp/generic/generic_stub.h>
 
+#include "absl/strings/str_cat.h"
 #include "kustom/ipp/v1/device.grpc.pb.h"
 #include "kustom/ipp/v1/outcome.grpc.pb.h"
 #include "kustom/ipp/v1/session_history.grpc.pb.h"

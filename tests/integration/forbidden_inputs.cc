@@ -1,5 +1,6 @@
 // Forbidden by what is sent.
 
+#include "absl/strings/str_cat.h"
 #include "kustom/ipp/v1/device.pb.h"
 #include "kustom/ipp/v1/enrollment.pb.h"
 #include "kustom/ipp/v1/location.pb.h"

@@ -3,6 +3,7 @@
 
 #include <ostream>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "tests/integration/forbidden_rows.h"
 

@@ -1,5 +1,6 @@
 // A sale from the first call to the last event, as its subscribers see it.
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "kustom/ipp/v1/simulation.grpc.pb.h"

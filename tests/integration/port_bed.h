@@ -6,6 +6,7 @@
 #include <string>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "kustom/ipp/v1/location.grpc.pb.h"
 #include "tests/support/gateway_streams.h"
 #include "tests/support/gateway_under_test.h"

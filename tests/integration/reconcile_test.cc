@@ -1,5 +1,6 @@
 // What no webhook tells of: the gateway reads it.
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/util/time_util.h"

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "kustom/ipp/v1/device.grpc.pb.h"
 #include "kustom/ipp/v1/enrollment.grpc.pb.h"

@@ -1,5 +1,6 @@
 // The webhook port as the upstream sees it.
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "tests/support/gateway_streams.h"

@@ -1,6 +1,7 @@
 // What an error says became of the money, where the order of the upstream's answers decides it.
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "kustom/ipp/v1/outcome.grpc.pb.h"
 #include "kustom/ipp/v1/session.grpc.pb.h"

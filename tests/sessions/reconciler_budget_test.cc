@@ -1,5 +1,6 @@
 // How much the reconciler reads, and what it does when store or upstream cannot keep up.
 
+#include "absl/strings/str_cat.h"
 #include "tests/sessions/reconciler_bed.h"
 
 namespace ipp::sessions {

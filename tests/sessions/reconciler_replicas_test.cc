@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "tests/sessions/reconciler_bed.h"
 
 namespace ipp::sessions {

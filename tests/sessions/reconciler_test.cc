@@ -1,6 +1,8 @@
 // When the reconciler reads, and what comes of it.
 
 #include "server/sessions/reconciler.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 
 #include "tests/sessions/reconciler_bed.h"
 

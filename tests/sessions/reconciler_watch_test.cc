@@ -1,5 +1,6 @@
 // Sessions that somebody watches.
 
+#include "absl/strings/str_cat.h"
 #include "tests/sessions/reconciler_bed.h"
 
 namespace ipp::sessions {

@@ -2,6 +2,7 @@
 #include <set>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "server/base/log.h"
 #include "tests/store/postgres_bed.h"

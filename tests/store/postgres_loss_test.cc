@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "tests/store/postgres_bed.h"
 
 // A database that goes back to an earlier state behind replicas that run: what a failover to a

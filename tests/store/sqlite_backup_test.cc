@@ -8,6 +8,7 @@
 #include <fstream>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "server/store/sqlite/database.h"
 #include "server/store/sqlite/store.h"
 #include "tests/store/store_contract.h"

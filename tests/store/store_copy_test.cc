@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "absl/strings/str_cat.h"
 #include "server/store/postgres/store.h"
 #include "server/store/sqlite/database.h"
 #include "server/store/sqlite/store.h"

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "kustom/ipp/v1/device.pb.h"
 #include "tests/support/odd_json.h"
