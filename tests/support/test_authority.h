@@ -50,19 +50,25 @@ class TestAuthority {
     Openssl(absl::StrCat("req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '",
                          request.subject, "'"),
             "-keyout key.pem -out request.pem");
-    Openssl(absl::StrCat("x509 -req -in request.pem -days ", request.days, " -extfile names ",
-                         request.self_signed ? "-signkey key.pem"
-                                             : "-CA ca.pem -CAkey ca.key -CAcreateserial"),
-            "-out cert.pem");
+    // OpenSSL 3.5 signs nothing that ends before it begins: what has expired is signed in the past.
+    const bool expired = request.days < 0;
+    Openssl(
+        absl::StrCat(
+            "x509 -req -in request.pem -days ", expired ? 1 : request.days, " -extfile names ",
+            request.self_signed ? "-signkey key.pem" : "-CA ca.pem -CAkey ca.key -CAcreateserial"),
+        "-out cert.pem",
+        expired ? absl::StrCat("faketime -f ", request.days - 1, "d ") : std::string());
     return {FileText(files_.path("key.pem")), FileText(files_.path("cert.pem"))};
   }
 
  private:
-  void Openssl(const std::string& what, const std::string& files) const {
-    const std::string command = absl::StrCat("cd ", files_.path(""), " && openssl ", what, " ",
-                                             files, " >openssl.log 2>&1");
+  // `before`: a program that starts it.
+  void Openssl(const std::string& what, const std::string& files,
+               const std::string& before = std::string()) const {
+    const std::string command = absl::StrCat("cd ", files_.path(""), " && ", before, "openssl ",
+                                             what, " ", files, " >openssl.log 2>&1");
     EXPECT_EQ(std::system(command.c_str()), 0)
-        << "the openssl program is needed: " << command << "\n"
+        << "openssl and faketime are needed: " << command << "\n"
         << FileText(files_.path("openssl.log"));
   }
 
