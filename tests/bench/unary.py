@@ -1,5 +1,6 @@
 """Server CPU of a unary RPC through the gateway, beside a bare gRPC server, bare HTTP clients, and a Go gateway."""
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -14,9 +15,19 @@ WANTED = {1: {"libcurl": 1.3, "http2": 1.1}, 32: {"libcurl": 1.2, "http2": 0.85}
           128: {"libcurl": 1.2, "http2": 0.85}}
 
 
-def build_go_gateway(bed):
-    """The peer, or None where there is no Go."""
+def go_is_new_enough():
+    """Debian's own may be older than the peer's libraries ask for."""
     if shutil.which("go") is None:
+        return False
+    version = re.compile(r"^go ?(\d+)\.(\d+)", re.M)
+    have = subprocess.run(["go", "env", "GOVERSION"], check=True, capture_output=True, text=True).stdout
+    wanted = (HERE / "go_gateway/go.mod").read_text()
+    return tuple(map(int, version.search(have).groups())) >= tuple(map(int, version.search(wanted).groups()))
+
+
+def build_go_gateway(bed):
+    """The peer, or None where there is no Go for it."""
+    if not go_is_new_enough():
         return None
     module = bed.build / "bench/go_gateway"
     shutil.rmtree(module, ignore_errors=True)
@@ -123,7 +134,7 @@ def show_cpu(samples, servers, answers):
          ["RPC", "in flight", "conns", "gateway", "http2", "Go", "echo", "curl", "nghttp2", "÷ floor", "http2 ÷ floor",
           "Go ÷ gateway", "Go ÷ http2"], rows,
          ["gateway, http2: this gateway with each upstream.transport. Go: a gateway over grpc-go and net/http, without "
-          "callers and metrics." + ("" if "go" in servers else " NOT MEASURED: there is no go on this machine."),
+          "callers and metrics." + ("" if "go" in servers else " NOT MEASURED: there is no go, or an older one than go_gateway/go.mod names."),
           f"floor: echo + curl. Wanted: {wanted}; Go ÷ http2 at least 1.4.",
           f"Upstream: TLS, HTTP/2. Callers and metrics on. Answers: {answers}."])
 
