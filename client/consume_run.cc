@@ -88,8 +88,7 @@ grpc::Status ConsumeRun::Run(const Consumer::Handler& handler) {
   settler_.Start();
   HandlerPool pool(static_cast<size_t>(options_.parallel), &clock_,
                    [&](const std::shared_ptr<Lease>& lease) { Handle(handler, lease); });
-  grpc::Status status =
-      Receive([&](std::shared_ptr<Lease> lease) { pool.Add(std::move(lease)); });
+  grpc::Status status = Receive([&](std::shared_ptr<Lease> lease) { pool.Add(std::move(lease)); });
   settler_.ReleaseWaiting();
   // What a handler uses is the caller's: it is waited for, however long it takes.
   if (!pool.WaitIdle(options_.stop_timeout)) settler_.StopExtending();

@@ -202,8 +202,7 @@ std::vector<Column> ParkedColumns() {
                     {.drop = 5}),
       ColumnOf<Row>("ATTEMPTS", [](const Row& row) { return absl::StrCat(row.attempts()); },
                     {.drop = 3}),
-      ColumnOf<Row>("REASON", [](const Row& row) { return row.reason(); },
-                    {.shrinks = true}),
+      ColumnOf<Row>("REASON", [](const Row& row) { return row.reason(); }, {.shrinks = true}),
       ColumnOf<Row>("CONSUMER", [](const Row& row) { return row.consumer(); }, {.wide = true}),
   };
 }
