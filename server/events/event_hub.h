@@ -49,11 +49,11 @@ class Subscription;
 // `memory_bytes`: all events with tail_after_ < position <= tail_last_. All subscribers share them.
 //
 // Subscribers. A subscriber is a filter, a position and at most one pending Next(). It is a cursor,
-// not a queue: the hub buffers nothing for it, so a slow subscriber costs no memory beyond one
-// page, and delays no other one. If its next event is in the tail, Next() returns it at once. At
+// not a queue: the hub buffers nothing for it, so a slow subscriber costs no memory beyond two
+// pages, and delays no other one. If its next event is in the tail, Next() returns it at once. At
 // the end of the tail it waits, and the hub's thread delivers the next matching event. Behind the
 // tail it reads pages of `page_events` rows of its own through the store, until it has caught up;
-// the next page is read while the second half of one is delivered (hub_read_ahead.cc).
+// the next page is read while one is delivered (hub_read_ahead.cc).
 // Its position may also be ahead of the tail, because another replica may have given it out; it
 // then waits for the hub to reach it. If retention removes events that a subscriber has not passed,
 // it gets CURSOR_EXPIRED. Events are delivered in the order of the log, each once, and none that is

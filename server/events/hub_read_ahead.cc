@@ -4,11 +4,11 @@
 #include "server/events/event_hub.h"
 #include "server/events/hub_reader.h"
 
-// Reads the next page of a subscriber behind the tail while it is sent the second half of the one
-// before, so that neither the store nor the connection waits for the other. What was read ahead is
-// used only if nothing has happened meanwhile: it continues the very event after which it was read,
-// in the same epoch. Otherwise it is dropped, and the subscriber reads as if there were no reading
-// ahead; so errors, holes and lost events are all handled there (subscription.cc).
+// Reads the next page of a subscriber behind the tail while it is sent the one before, so that
+// neither the store nor the connection waits for the other. What was read ahead is used only if
+// nothing has happened meanwhile: it continues the very event after which it was read, in the same
+// epoch. Otherwise it is dropped, and the subscriber reads as if there were no reading ahead; so
+// errors, holes and lost events are all handled there (subscription.cc).
 namespace ipp::events {
 
 bool EventHub::BeginReadAhead(const std::shared_ptr<Reader>& reader, ReadAhead* ahead) {

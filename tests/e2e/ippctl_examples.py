@@ -20,18 +20,6 @@ REQUEST, CURSOR = "3f1c2b7a-0a51-4b0e-9d39-1f0d9f0f6a11", "AAAB-example-cursor"
 STREAMS = re.compile(r"ippctl (events tail|events receive|webhooks listen)(?!.*--to )")
 
 
-class Taker(http.server.BaseHTTPRequestHandler):
-    """A server that takes every webhook."""
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers["content-length"]))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
 class Examples:
     def __init__(self, bed, gateway, port):
         self.port, self.home = port, bed.work / "home"
@@ -93,7 +81,7 @@ def examples_of(help_text):
 
 
 def main(build):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Taker)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), kit.Taker)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with kit.Bed(build) as bed:
         bed.start_simulator()

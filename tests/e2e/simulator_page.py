@@ -32,18 +32,6 @@ BLOCKS = [
 ]
 
 
-class Taker(http.server.BaseHTTPRequestHandler):
-    """A shop that takes every webhook."""
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers["content-length"]))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as free:
         return free.getsockname()[1]
@@ -76,7 +64,7 @@ def main():
     blocks = re.findall(r"^```sh\n(.*?)^```$", page, re.M | re.S)
     if len(blocks) != len(BLOCKS) or not all(known in block for (known, _), block in zip(BLOCKS, blocks)):
         sys.exit(f"FAILED  {PAGE.name}: its {len(blocks)} blocks are not those that this test knows")
-    shop = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Taker)
+    shop = http.server.ThreadingHTTPServer(("127.0.0.1", 0), kit.Taker)
     threading.Thread(target=shop.serve_forever, daemon=True).start()
     ports = {"8080": shop.server_address[1], **{port: free_port() for port in ("9080", "9081", "9443")}}
     with kit.Bed(sys.argv[1]) as bed:

@@ -8,6 +8,7 @@
 The module needs nothing but Python's standard library.
 """
 import hashlib
+import http.server
 import json
 import os
 import pathlib
@@ -139,6 +140,18 @@ class Simulator(Process):
         if status >= 300:
             raise BedError(f"{method} {path}: the simulator answers {status} {text}")
         return json.loads(text or "null")
+
+
+class Taker(http.server.BaseHTTPRequestHandler):
+    """A server that takes every webhook."""
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
 
 
 class Gateway(Process):
