@@ -1,26 +1,31 @@
 #!/usr/bin/env bash
-# base.sh OUT.tar [ARCHITECTURE]: the image's root file system but for the gateway, from the packages of Debian 13 with its
-# security updates; on any Debian. As root. The packages are unpacked and no more: no shell, no package manager, nothing
-# that could run but the gateway and ippctl. To look into a running one: kubectl debug. ARCHITECTURE is Debian's name
-# (amd64, arm64); nothing of it is run. OUT.releases names the archive's states that the packages are of.
+# base.sh OUT.tar [ARCHITECTURE [SUITE PACKAGES]]: the image's root file system but for the gateway, from the packages of
+# Debian 13 with its security updates; on any Debian. As root. The packages are unpacked and no more: no shell, no package
+# manager, nothing that could run but the gateway and ippctl. To look into a running one: kubectl debug. ARCHITECTURE is
+# Debian's name (amd64, arm64); nothing of it is run. With SUITE sid: the packages that the file PACKAGES lists, of sid, with
+# gRPC and Protobuf of experimental. OUT.releases names the archive's states that the packages are of.
 # The same packages give the same files; pack.py takes the times away.
 set -euo pipefail
 export LC_ALL=C
 out=$(realpath -m "$1")
 architecture=${2:-$(dpkg --print-architecture)}
-suite=trixie
 here=$(cd "$(dirname "$0")" && pwd)
+suite=${3:-trixie}
+packages=$(realpath "${4:-$here/packages}")
 [ "$(id -u)" -eq 0 ] || { echo "base.sh: needs root, to make files that belong to root" >&2; exit 1; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 sources=$("$here/sources.sh" "$suite" "$work/apt")
 # Its files tell scanners which Debian this is.
-include=base-files,$(grep -v '^#' "$here/packages" | paste -sd,)
+include=base-files,$(grep -v '^#' "$packages" | paste -sd,)
+options=()
+# Of a day in the past, as a list of experimental may be.
+[ -z "${IPP_DEBIAN_SNAPSHOT:-}" ] && [ "$suite" != sid ] || options+=(--aptopt='Acquire::Check-Valid-Until "false"')
+[ "$suite" != sid ] || options+=(--setup-hook="install -D -m 644 $here/experimental.preferences \"\$1/etc/apt/preferences.d/experimental\"")
 # The caches are kept for the list of packages below, the lists for OUT.releases.
 mmdebstrap --quiet --variant=extract --architectures="$architecture" --skip=cleanup/apt --include="$include" \
-  ${IPP_DEBIAN_SNAPSHOT:+--aptopt='Acquire::Check-Valid-Until "false"'} \
-  "$suite" "$work/all" "$sources" 2>"$work/log" || { cat "$work/log" >&2; exit 1; }
+  "${options[@]}" "$suite" "$work/all" "$sources" 2>"$work/log" || { cat "$work/log" >&2; exit 1; }
 cd "$work/all"
 mkdir -p "$work/root"
 keep() { for path; do [ ! -e "$path" ] && [ ! -L "$path" ] || cp -a --parents "$path" "$work/root/"; done; }

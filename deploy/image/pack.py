@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""pack.py BASE.tar BIN_DIR OUT [--architecture A] [--version V] [--revision R] [--source URL] [--licenses L]: an OCI image
-layout (a folder) and OUT.tar of it, from base.sh's root file system and the programs in BIN_DIR. The same input gives the
+"""pack.py BASE.tar BIN_DIR OUT [--architecture A] [--name N] [--description D] [--version V] [--revision R] [--source URL] [--licenses L]:
+an OCI image layout (a folder) and OUT.tar of it, from base.sh's root file system and the programs in BIN_DIR. The same input gives the
 same bytes, so an image's digest can be told from its parts. As root or not: nothing is unpacked. All times are
 SOURCE_DATE_EPOCH. What the options say is in the manifest's annotations and the same in the labels; what is not given is
 left out. The last line of the output is the digest.
@@ -71,6 +71,8 @@ def arguments():
     parser.add_argument("programs")
     parser.add_argument("out")
     parser.add_argument("--architecture", default=ARCHITECTURES.get(platform.machine()), choices=ARCHITECTURES.values())
+    parser.add_argument("--name", default="ipp-gateway")
+    parser.add_argument("--description", default="A gRPC gateway to Kustom's In-Person Payments API")
     for name in ("version", "revision", "source", "licenses"):
         parser.add_argument(f"--{name}", default="")
     return parser.parse_args()
@@ -79,8 +81,8 @@ def arguments():
 def annotations(options, made):
     said = {
         "created": made,
-        "title": "ipp-gateway",
-        "description": "A gRPC gateway to Kustom's In-Person Payments API",
+        "title": options.name,
+        "description": options.description,
         "version": options.version,
         "revision": options.revision,
         "source": options.source,

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""sbom.py BASE.tar BIN_DIR --digest sha256:… --version V [--architecture A] [--revision R] [--releases FILE]
-[--compiled-in NAME=VERSION …]: the software bill of materials of the image that pack.py made of BASE.tar and BIN_DIR,
+"""sbom.py BASE.tar BIN_DIR --digest sha256:… --version V [--name N] [--architecture A] [--revision R]
+[--releases FILE] [--compiled-in NAME=VERSION …]: the software bill of materials of the image that pack.py made of BASE.tar and BIN_DIR,
 on stdout, as CycloneDX 1.6. It has each package of the image's own database (/var/lib/dpkg/status.d) with its licences
 as far as its copyright file names them, each program with its SHA-256, and within the programs the packages of Debian that
 were compiled into them (headers only). --releases is base.sh's OUT.releases. The same input gives the same text; its time
@@ -107,6 +107,7 @@ def arguments():
     parser.add_argument("programs", type=pathlib.Path)
     parser.add_argument("--digest", required=True)
     parser.add_argument("--version", required=True)
+    parser.add_argument("--name", default="ipp-gateway")
     parser.add_argument("--architecture", default="amd64")
     parser.add_argument("--revision", default="")
     parser.add_argument("--releases", type=pathlib.Path)
@@ -119,7 +120,9 @@ def main():
     read = read_base(options.base)
     system = {key: value.strip('"') for key, value in
               (line.split("=", 1) for line in read["usr/lib/os-release"].splitlines() if "=" in line)}
-    distro = f"{system['ID']}-{system['VERSION_ID']}"
+    # sid has a name and no number.
+    release = system.get("VERSION_ID") or system["VERSION_CODENAME"]
+    distro = f"{system['ID']}-{release}"
     packages = [package(fields(text), read.get(f"usr/share/doc/{name.rpartition('/')[2]}/copyright", ""), distro)
                 for name, text in sorted(read.items()) if name.startswith("var/lib/dpkg/status.d/")]
     headers = [package({"Package": name, "Version": version, "Architecture": options.architecture}, "", distro)
@@ -127,12 +130,12 @@ def main():
     programs = [program(path, options, headers) for path in sorted(options.programs.iterdir())]
     states = [line.split() for line in options.releases.read_text().splitlines()] if options.releases else []
     debian = {
-        "type": "operating-system", "bom-ref": "debian", "name": system["ID"], "version": system["VERSION_ID"],
+        "type": "operating-system", "bom-ref": "debian", "name": system["ID"], "version": release,
         "description": system.get("PRETTY_NAME", ""),
         "properties": [{"name": f"debian:archive:{suite}:{key}", "value": value}
                        for suite, date, digest in states for key, value in (("date", date), ("inrelease-sha256", digest))],
     }
-    image = f"pkg:oci/ipp-gateway@{urllib.parse.quote(options.digest, safe='')}?arch={options.architecture}"
+    image = f"pkg:oci/{options.name}@{urllib.parse.quote(options.digest, safe='')}?arch={options.architecture}"
     components = [debian, *programs, *packages]
     said = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
@@ -143,7 +146,7 @@ def main():
             "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(TIME)),
             "tools": {"components": [{"type": "application", "name": "ipp-gateway deploy/image/sbom.py"}]},
             "component": {
-                "type": "container", "bom-ref": image, "name": "ipp-gateway", "version": options.version, "purl": image,
+                "type": "container", "bom-ref": image, "name": options.name, "version": options.version, "purl": image,
                 "properties": [{"name": "revision", "value": options.revision}] if options.revision else [],
             },
         },

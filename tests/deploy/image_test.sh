@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# image_test.sh IMAGE: what deploy/image/build.sh made in the folder IMAGE. Another program unpacks the image, and what is
+# image_test.sh IMAGE [FLAVOUR]: what deploy/image/build.sh made in the folder IMAGE. Another program unpacks the image, and what is
 # inside is started as the pods of both overlays would: their configuration, user 10001, no privileges, a read-only root,
 # and for `replicated` a real PostgreSQL. In namespaces of its own, for mounts and for the network: the ports are the real
 # ones. Then its bill of materials is held against it, and its parts are made again. `./dev image` runs this, as root.
 set -euo pipefail
 IMAGE=$(realpath "$1")
+FLAVOUR=${2:-}
+NAME=ipp-gateway${FLAVOUR:+-$FLAVOUR}
 HERE=$(cd "$(dirname "$0")" && pwd)
 fail() {
   echo "FAILED: $*" >&2
@@ -12,14 +14,14 @@ fail() {
   exit 1
 }
 [ "$(id -u)" -eq 0 ] || fail "needs root"
-[ -f "$IMAGE/ipp-gateway/index.json" ] || fail "$IMAGE/ipp-gateway is missing: \`./dev image\` makes it"
+[ -f "$IMAGE/$NAME/index.json" ] || fail "$IMAGE/$NAME is missing: \`./dev image $FLAVOUR\` makes it"
 
 outside() {
   WORK=$(mktemp -d)
   trap 'rm -rf "$WORK"' EXIT
   mkdir -p "$WORK"/{single,replicated,data,secrets/{kustom,callers,tls,database}}
-  umoci unpack --image "$IMAGE/ipp-gateway:latest" "$WORK/bundle" >/dev/null || fail "umoci cannot unpack the image"
-  /usr/bin/python3 "$HERE/sbom_check.py" "$IMAGE" "$WORK/bundle/rootfs" || fail "the bill of materials"
+  umoci unpack --image "$IMAGE/$NAME:latest" "$WORK/bundle" >/dev/null || fail "umoci cannot unpack the image"
+  /usr/bin/python3 "$HERE/sbom_check.py" "$IMAGE" "$WORK/bundle/rootfs" "$NAME" || fail "the bill of materials"
 
   for overlay in single replicated; do
     cp "$HERE/../../deploy/kubernetes/overlays/$overlay/gateway.yaml" "$WORK/$overlay/"
@@ -38,20 +40,21 @@ outside() {
   # mktemp's folder is root's alone; the gateway's user must get through.
   chmod 0755 "$WORK" "$WORK/bundle"
   export WORK
-  unshare --mount --net --pid --fork --kill-child --propagation private "$0" "$IMAGE" inside
+  unshare --mount --net --pid --fork --kill-child --propagation private "$0" "$IMAGE" "$FLAVOUR" inside
   ! grep -F -e kco_test_api_image -e c2lnbmluZyBrZXkgb2YgdGhlIHRlc3Q -e token-of-image -e password-of-image \
     "$WORK"/{single,replicated}.log || fail "a secret is in the log"
-  echo "the image starts ($(du -h "$IMAGE/ipp-gateway.tar" | cut -f1))"
+  echo "the image starts ($(du -h "$IMAGE/$NAME.tar" | cut -f1))"
   made_again
   echo "the same packages give the same base"
 }
 
 # What is not of the compiler: the base of the same packages, twice. pack_test.py has the rest.
 made_again() {
-  local tries
+  local tries of=()
+  [ "$FLAVOUR" != experimental ] || of=("$(dpkg --print-architecture)" sid "$IMAGE/packages-sid")
   for tries in 1 2 3; do
-    "$HERE/../../deploy/image/base.sh" "$WORK/one.tar"
-    "$HERE/../../deploy/image/base.sh" "$WORK/two.tar"
+    "$HERE/../../deploy/image/base.sh" "$WORK/one.tar" "${of[@]}"
+    "$HERE/../../deploy/image/base.sh" "$WORK/two.tar" "${of[@]}"
     # The archive may have changed between.
     ! cmp -s "$WORK/one.releases" "$WORK/two.releases" || break
     [ "$tries" -lt 3 ] || fail "the archive changes all the time"
@@ -116,7 +119,7 @@ check_one() {  # OVERLAY
   umount "$ROOT/etc/ipp-gateway"
 }
 
-if [ "${2:-}" != inside ]; then
+if [ "${3:-}" != inside ]; then
   outside
   exit
 fi

@@ -53,11 +53,12 @@ class Pack(unittest.TestCase):
             self.assertEqual(("1970-01-01T00:00:00Z", "1.2.3", "abc"), (said["created"], said["version"], said["revision"]))
             self.assertEqual(manifest["annotations"], config["config"]["Labels"])
             self.assertEqual("arm64", config["architecture"])
-            pack(folder, b"content", 1, "--source", "https://example.com/x", "--licenses", "MIT")
+            pack(folder, b"content", 1, "--source", "https://example.com/x", "--licenses", "MIT", "--name", "ipp-gateway-x")
             [listed] = json.loads((layout / "index.json").read_text())["manifests"]
             manifest = json.loads((layout / "blobs" / listed["digest"].replace(":", "/")).read_text())
             self.assertEqual("https://example.com/x", manifest["annotations"]["org.opencontainers.image.source"])
             self.assertEqual("MIT", manifest["annotations"]["org.opencontainers.image.licenses"])
+            self.assertEqual("ipp-gateway-x", manifest["annotations"]["org.opencontainers.image.title"])
 
     def test_names_every_part_by_its_digest_and_size(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -95,8 +96,8 @@ class Pack(unittest.TestCase):
         self.assertEqual(listed, installs[1].replace("\\", " ").split())
 
     def test_is_of_the_debian_of_the_dockerfile(self):
-        [suite] = re.findall(r"^suite=(\w+)$", (IMAGE / "base.sh").read_text(), re.M)
-        self.assertIn(f"run.sh {suite} ", (IMAGE / "build.sh").read_text())
+        [suite] = re.findall(r"^suite=\$\{3:-(\w+)\}$", (IMAGE / "base.sh").read_text(), re.M)
+        self.assertIn(f"'') suite={suite} name=ipp-gateway ", (IMAGE / "build.sh").read_text())
         [debian] = re.findall(r"^ARG DEBIAN=debian:(\d+)-slim$", DOCKERFILE, re.M)
         self.assertEqual({"trixie": "13"}[suite], debian)
         [version] = re.findall(r"^project\(ipp_gateway VERSION ([\d.]+)", (bed.ROOT / "CMakeLists.txt").read_text(), re.M)

@@ -32,10 +32,11 @@ def dev_image(_, block):
     dev_command(command)
     script = (bed.DEPLOY / "image/build.sh").read_text()
     [path] = re.findall(r"build/image/\S+\.tar", comment)
-    need("out=build/image\n" in script and path.rpartition("/")[2] in script, path)
-    for name in re.findall(r"\S+\.json", comment):
-        need(f"$out/{name}" in script, name)
-    need(second in (bed.ROOT / "dev").read_text(), second)
+    name = path.rpartition("/")[2].removesuffix(".tar")
+    need("out=build/image\n" in script and f"name={name} " in script and ' "$out/$name" ' in script, path)
+    for file in re.findall(r"\S+\.json", comment):
+        need(file.replace(name, ">\"$out/$name", 1) in script, file)
+    need(second.replace(path, "$archive") in (bed.ROOT / "dev").read_text(), second)
 
 
 def mmdebstrap(_, block):

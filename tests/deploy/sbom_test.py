@@ -19,7 +19,7 @@ def control(name, more=""):
     return f"Package: {name}\nVersion: 1:2.0+b1~x-3\nArchitecture: amd64\nMaintainer: Some One <x@example.com>\n{more}"
 
 
-def bill(packages, *options):
+def bill(packages, *options, release=RELEASE):
     """The bill of an image of packages: {name: (control, copyright)}."""
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(f"{folder}/base.tar", "w") as base:
@@ -27,7 +27,7 @@ def bill(packages, *options):
                 entry = tarfile.TarInfo(f"./{name}")
                 entry.size = len(text.encode())
                 base.addfile(entry, io.BytesIO(text.encode()))
-            put("usr/lib/os-release", RELEASE)
+            put("usr/lib/os-release", release)
             put("usr/share/doc/stray/copyright", DEP5 + "MIT\n")
             for name, (said, copyright_text) in packages.items():
                 put(f"var/lib/dpkg/status.d/{name}", said)
@@ -62,6 +62,15 @@ class Bill(unittest.TestCase):
                          one("", "Source: x\n")["purl"])
         self.assertEqual("pkg:deb/debian/libx@1%3A2.0%2Bb1~x-3?arch=amd64&distro=debian-13&upstream=x%401.9-1",
                          one("", "Source: x (1.9-1)\n")["purl"])
+
+    def test_names_a_debian_without_a_number(self):
+        bom = bill({"libx": (control("libx"), "")}, "--name", "ipp-gateway-experimental",
+                   release='PRETTY_NAME="Debian GNU/Linux duke/sid"\nID=debian\nVERSION_CODENAME=duke\n')
+        self.assertEqual([], sboms.complaints(bom))
+        self.assertIn("pkg:deb/debian/libx@1%3A2.0%2Bb1~x-3?arch=amd64&distro=debian-duke", [one["bom-ref"] for one in bom["components"]])
+        self.assertEqual(["duke"], [one["version"] for one in bom["components"] if one["type"] == "operating-system"])
+        self.assertEqual("ipp-gateway-experimental", bom["metadata"]["component"]["name"])
+        self.assertIn("pkg:oci/ipp-gateway-experimental@sha256", bom["metadata"]["component"]["purl"])
 
     def test_says_licences_as_far_as_they_are_known(self):
         for text, expected in (

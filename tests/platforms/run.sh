@@ -2,8 +2,8 @@
 # run.sh SUITE [COMMAND...]: makes a root file system of a Debian suite (trixie, sid) in build/platforms/SUITE, puts what is
 # committed here into it, and runs COMMAND there (./dev shipped). Packages come as this machine's apt gets them; those of a
 # root that is older than a day are brought up to date first. As root. What COMMAND starts ends with it. Remove the folder to
-# begin anew. sid takes gRPC and Protobuf from experimental, and the Abseil that those were built with from sid:
-# experimental's own is newer, and the linker finds nothing of it in them. IPP_DEBIAN_SNAPSHOT: deploy/image/sources.sh; such a root is in build/platforms/SUITE-SNAPSHOT.
+# begin anew. sid takes gRPC and Protobuf from experimental (deploy/image/experimental.preferences). IPP_DEBIAN_SNAPSHOT:
+# deploy/image/sources.sh; such a root is in build/platforms/SUITE-SNAPSHOT.
 set -euo pipefail
 suite=$1
 shift
@@ -24,10 +24,7 @@ if [ ! -e "$root/made" ]; then
   cp -r /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
   # Minutes for hundreds of packages; after a power cut the root is made anew.
   echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/unsafe-io"
-  if [ "$suite" = sid ]; then
-    printf '%s\n' 'Package: src:grpc src:protobuf' 'Pin: release a=experimental' 'Pin-Priority: 990' \
-      >"$root/etc/apt/preferences.d/experimental"
-  fi
+  [ "$suite" != sid ] || cp deploy/image/experimental.preferences "$root/etc/apt/preferences.d/experimental"
   touch "$root/made"
 fi
 cp /etc/resolv.conf "$root/etc/"
