@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
+#include <boost/system/error_code.hpp>
 #include <cctype>
 #include <cstdint>
 #include <ctime>
@@ -200,7 +201,7 @@ void HugeNumbers(json::value& body, Speech) {
 void MerchantDataAsObject(json::value& body, Speech) {
   ForEachMember(body, "merchant_data", [](json::value& data) {
     if (!data.is_string()) return;
-    json::error_code error;
+    boost::system::error_code error;
     json::value parsed = json::parse(Text(data), error);
     if (error || !parsed.is_object()) parsed = json::object{{"value", data}};
     data = std::move(parsed);

@@ -4,6 +4,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
+#include <boost/system/error_code.hpp>
 #include <utility>
 
 #include "simulator/json_writer.h"
@@ -48,7 +49,7 @@ void Dialects::WordHeader(WebhookRequest* request) const {
 
 std::string Dialects::WordBody(std::string body, Speech speech) const {
   if (body.empty()) return body;
-  boost::json::error_code error;
+  boost::system::error_code error;
   boost::json::value value = boost::json::parse(body, error);
   if (error) return body;
   for (const Dialect* dialect : active_) {

@@ -4,6 +4,7 @@
 #include <boost/json/monotonic_resource.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
+#include <boost/system/error_code.hpp>
 
 namespace ipp::simulator {
 namespace {
@@ -83,7 +84,7 @@ std::optional<int64_t> Fields::Integer(std::string_view name, bool required) {
 std::optional<double> Fields::Number(std::string_view name) {
   const json::value* value = Find(name, kOptional);
   if (value == nullptr) return std::nullopt;
-  json::error_code error;
+  boost::system::error_code error;
   const auto number = value->to_number<double>(error);
   if (!error) return number;
   Error(name, "must be a number");
@@ -180,7 +181,7 @@ std::unique_ptr<Body> Body::Parse(std::string_view text) {
   std::unique_ptr<Body> body(new Body);
   json::parse_options options;
   options.max_depth = kMaxDepth;
-  json::error_code error;
+  boost::system::error_code error;
   body->document_->root =
       json::parse(Key(text), error, json::storage_ptr(&body->document_->memory), options);
   if (error || !body->document_->root.is_object()) return nullptr;

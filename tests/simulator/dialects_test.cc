@@ -5,6 +5,7 @@
 #include <boost/beast/zlib/inflate_stream.hpp>
 #include <boost/crc.hpp>
 #include <boost/json/parse.hpp>
+#include <boost/system/error_code.hpp>
 #include <fstream>
 
 #include "simulator/flags.h"
@@ -66,7 +67,7 @@ std::string Plain(const Reply& reply) {
 }
 
 boost::json::value Parsed(const std::string& text) {
-  boost::json::error_code error;
+  boost::system::error_code error;
   boost::json::value value = boost::json::parse(text, error);
   EXPECT_FALSE(error) << text;
   return value;
