@@ -178,7 +178,7 @@ TEST_P(JsonDifferential, WhatProtobufWritesWeRead) {
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryMessage, JsonDifferential, ::testing::ValuesIn(Types()),
-                         [](const auto& info) { return info.param->name(); });
+                         [](const auto& info) { return std::string(info.param->name()); });
 
 }  // namespace
 }  // namespace ipp::json

@@ -67,7 +67,7 @@ std::string Text(std::mt19937* random) {
 }
 
 void FillTime(std::mt19937* random, Message* message) {
-  auto* time = google::protobuf::DynamicCastToGenerated<Timestamp>(message);
+  auto* time = dynamic_cast<Timestamp*>(message);
   time->set_seconds(std::uniform_int_distribution<int64_t>(-62135596800, 253402300799)(*random));
   static constexpr int32_t kUnits[] = {1, 1000, 1000000};
   if (Pick(random, 3) > 0) {

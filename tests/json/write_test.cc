@@ -204,7 +204,9 @@ INSTANTIATE_TEST_SUITE_P(
         WordRow{test::Colour_descriptor(), test::COLOUR_DARK_BLUE, "DARK_BLUE"},
         WordRow{test::Colour_descriptor(), test::GREEN, "GREEN"},
         WordRow{test::PaperSize_descriptor(), test::PAPER_SIZE_US_LETTER, "us_letter"}),
-    [](const auto& info) { return info.param.type->FindValueByNumber(info.param.number)->name(); });
+    [](const auto& info) {
+      return std::string(info.param.type->FindValueByNumber(info.param.number)->name());
+    });
 
 TEST(JsonPlan, IsSharedByThreadsThatNeedItAtOnce) {
   std::vector<std::thread> threads;
