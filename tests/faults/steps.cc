@@ -44,7 +44,9 @@ v1::SessionStatus StatusAfter(v1::SessionEventType type) {
 
 v1::SessionStatus StatusOf(const std::string& word) {
   v1::SessionStatus status = v1::SESSION_STATUS_UNSPECIFIED;
-  return v1::SessionStatus_Parse(absl::StrCat("SESSION_STATUS_", word), &status) ? status : v1::SESSION_STATUS_UNSPECIFIED;
+  return v1::SessionStatus_Parse(absl::StrCat("SESSION_STATUS_", word), &status)
+             ? status
+             : v1::SESSION_STATUS_UNSPECIFIED;
 }
 
 v1::SessionEventType TypeOf(const std::string& webhook_type) {

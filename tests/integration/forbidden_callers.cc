@@ -45,10 +45,10 @@ void AddPermissionRows(std::vector<Row>* rows) {
     };
     const bool audits =
         absl::StartsWith(rpc->options().GetExtension(v1::route).permission(), "outcomes.");
-    rows->push_back({rpc->name() + "WithoutToken", with({}), "16 TOKEN_MISSING"});
-    rows->push_back(
-        {rpc->name() + "WithWrongToken", with(Token("token-of-nobody")), "16 TOKEN_UNKNOWN"});
-    rows->push_back({rpc->name() + "WithoutPermission",
+    rows->push_back({absl::StrCat(rpc->name(), "WithoutToken"), with({}), "16 TOKEN_MISSING"});
+    rows->push_back({absl::StrCat(rpc->name(), "WithWrongToken"), with(Token("token-of-nobody")),
+                     "16 TOKEN_UNKNOWN"});
+    rows->push_back({absl::StrCat(rpc->name(), "WithoutPermission"),
                      with(Token(audits ? "token-of-placer" : "token-of-auditor")),
                      "7 PERMISSION_MISSING"});
   }

@@ -158,7 +158,7 @@ std::vector<std::string> Fields(const std::string& from, int number) {
   std::vector<std::string> found;
   const auto& fields = message.GetReflection()->GetUnknownFields(message);
   for (int i = 0; i < fields.field_count(); ++i) {
-    if (fields.field(i).number() == number) found.push_back(fields.field(i).length_delimited());
+    if (fields.field(i).number() == number) found.emplace_back(fields.field(i).length_delimited());
   }
   return found;
 }

@@ -207,7 +207,7 @@ std::string NoonZone(absl::TimeZone* zone) {
 
 TEST_F(Seen, ADayIsAddedUpAlikeAfterARestart) {
   const v1::Session paid = Sell("1");
-  const v1::Session open = Sell("2");
+  Sell("2");
   Pay(paid.session_id());
   absl::TimeZone zone;
   v1::GetDayReportRequest request;
