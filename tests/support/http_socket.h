@@ -49,12 +49,20 @@ inline sockaddr_in Loopback(int port) {
 
 // A listening socket on a port that the kernel chooses.
 struct Listener {
-  Listener() : fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  enum class Use {
+    kListen,
+    kReserve,  // the port, for another process that listens with SO_REUSEPORT
+  };
+  explicit Listener(Use use = Use::kListen) : fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address = Loopback(0);
     socklen_t size = sizeof(address);
     auto* generic = reinterpret_cast<sockaddr*>(&address);
+    const int on = 1;
+    if (use == Use::kReserve) setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
     EXPECT_EQ(bind(fd.get(), generic, size), 0);
-    EXPECT_EQ(listen(fd.get(), 1024), 0);
+    if (use == Use::kListen) {
+      EXPECT_EQ(listen(fd.get(), 1024), 0);
+    }
     EXPECT_EQ(getsockname(fd.get(), generic, &size), 0);
     port = ntohs(address.sin_port);
   }

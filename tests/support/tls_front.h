@@ -1,10 +1,12 @@
 #pragma once
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -57,8 +59,9 @@ class TlsFront {
   };
 
   TlsFront(const Options& options, const TestCertificate& certificate) {
-    // nghttpx takes no port 0, but a socket that listens already, as if it took over from an older
-    // self; so the port is ours before it starts, and no test has to wait until it is up.
+    // nghttpx takes no port 0; so the port is ours before it starts. Up to 1.65 it takes a socket
+    // that listens already, as if it took over from an older self; later ones listen by themselves,
+    // with SO_REUSEPORT (nghttp2's pull request 2377), and are waited for.
     const std::string address = absl::StrCat("127.0.0.1,", listener_.port);
     std::vector<std::string> args = {
         "nghttpx",
@@ -75,6 +78,8 @@ class TlsFront {
     args.push_back(certificate.key_file());
     args.push_back(certificate.cert_file());
     Spawn(args);
+    if (ListensItself() && pid_ > 0) WaitUntilItListens();
+    listener_.fd.reset();  // nghttpx has its own
   }
 
   ~TlsFront() {
@@ -91,6 +96,25 @@ class TlsFront {
   std::string base_url() const { return absl::StrCat("https://127.0.0.1:", port()); }
 
  private:
+  static bool ListensItself() {
+    static const bool itself = [] {
+      int major = 0;
+      int minor = 0;
+      FILE* const said = popen("PATH=$PATH:/usr/sbin:/usr/local/bin nghttpx --version", "r");
+      EXPECT_EQ(fscanf(said, "nghttpx nghttp2/%d.%d", &major, &minor), 2) << "nghttpx --version";
+      pclose(said);
+      return major > 1 || minor >= 66;
+    }();
+    return itself;
+  }
+
+  void WaitUntilItListens() const {
+    while (Connect(port()).get() < 0) {
+      ASSERT_EQ(waitpid(pid_, nullptr, WNOHANG), 0) << "nghttpx ended early";
+      poll(nullptr, 0, 1);
+    }
+  }
+
   void Spawn(const std::vector<std::string>& args) {
     const std::string inherited = absl::StrCat("NGHTTPX_ACCEPT_1=tcp,", listener_.fd.get());
     std::vector<char*> argv;
@@ -120,10 +144,9 @@ class TlsFront {
       pid_ = -1;
       FAIL() << "nghttpx does not start (Debian package nghttp2-proxy): error " << error;
     }
-    listener_.fd.reset();  // nghttpx has its own
   }
 
-  Listener listener_;
+  Listener listener_{ListensItself() ? Listener::Use::kReserve : Listener::Use::kListen};
   pid_t pid_ = -1;
 };
 
