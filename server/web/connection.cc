@@ -26,7 +26,8 @@ constexpr size_t kReadSize = 16 * 1024;
 constexpr absl::Duration kLingerTime = absl::Seconds(1);
 constexpr char kContinue[] = "HTTP/1.1 100 Continue\r\n\r\n";
 // The shortest end of a chunked body, "0\r\n\r\n". Beast's parser asserts that it is given at least
-// so many bytes at a time, and any unfinished chunked body has at least so many to come.
+// so many bytes at a time, and any unfinished chunked body has at least so many to come, until the
+// last chunk's head is read: Beast 1.92 takes that alone, earlier ones with all that follows.
 constexpr size_t kChunkedTail = 5;
 
 std::string PeerName(const tcp::socket& socket) {
@@ -159,6 +160,8 @@ void Connection::Begin() {
 
 void Connection::NewParser() {
   parser_.emplace();
+  in_trailer_ = false;
+  parser_->on_chunk_header(on_chunk_);
   // One byte more than allowed: the parser counts the request line and the fields separately, so
   // Parse() enforces the limit itself.
   parser_->header_limit(static_cast<uint32_t>(owner_->options().max_header_bytes + 1));
@@ -167,11 +170,13 @@ void Connection::NewParser() {
 
 void Connection::Read() {
   const size_t room = buffer_.max_size() - buffer_.size();
-  if (room == 0) return Refuse({400, "a chunk's head or the trailer is too large"});
+  if (room == 0) return RefuseTrailer();
   socket_.async_read_some(
       buffer_.prepare(std::min(room, kReadSize)),
       [self = shared_from_this()](const error_code& error, size_t n) { self->OnRead(error, n); });
 }
+
+void Connection::RefuseTrailer() { Refuse({400, "a chunk's head or the trailer is too large"}); }
 
 void Connection::OnRead(const error_code& error, size_t bytes) {
   if (phase_ > Phase::kBody) return;  // the deadline passed first
@@ -191,7 +196,8 @@ void Connection::OnRead(const error_code& error, size_t bytes) {
 
 void Connection::Parse() {
   while (!parser_->is_done()) {
-    const size_t least = phase_ == Phase::kBody && parser_->chunked() ? kChunkedTail : 1;
+    const bool in_chunks = phase_ == Phase::kBody && parser_->chunked() && !in_trailer_;
+    const size_t least = in_chunks ? kChunkedTail : 1;
     if (buffer_.size() < least) return Read();
     error_code error;
     const size_t used = parser_->put(buffer_.data(), error);
@@ -205,6 +211,12 @@ void Connection::Parse() {
     }
     if (error == http::error::need_more) return Read();
     if (error == http::error::bad_version && ReadAsHttp11()) continue;
+    if (error == http::error::header_limit && phase_ == Phase::kBody) return RefuseTrailer();
+    if (error == http::error::bad_transfer_encoding) {
+      if (const std::optional<Refusal> refusal = CheckCoding(parser_->get())) {
+        return Refuse(*refusal);
+      }
+    }
     if (error) {
       const bool no_request_line = phase_ == Phase::kHead && parser_->get().target().empty();
       return Refuse(RefusalFor(error, no_request_line ? Unread() : ""));

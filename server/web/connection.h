@@ -3,12 +3,16 @@
 #include <array>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/error.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/string_type.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -76,6 +80,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Continue();
   void Dispatch();
   void Refuse(const Refusal& refusal);
+  void RefuseTrailer();
   void Write(WebResponse response, bool keep_alive);
   void OnWritten(const boost::system::error_code& error);
   void Linger();
@@ -97,6 +102,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   boost::beast::flat_buffer buffer_;
   std::optional<boost::beast::http::request_parser<boost::beast::http::string_body>> parser_;
   WebRequest request_;
+  // The last chunk's head is read. Beast calls on_chunk_ with the size of each chunk.
+  bool in_trailer_ = false;
+  std::function<void(uint64_t, boost::beast::string_view, boost::beast::error_code&)> on_chunk_ =
+      [this](uint64_t size, auto, auto&) { in_trailer_ = size == 0; };
   size_t head_bytes_ = 0;
   unsigned version_ = 11;
   bool head_only_ = false;

@@ -83,24 +83,28 @@ size_t EmptyLines(absl::string_view start) {
   return bytes;
 }
 
+std::optional<Refusal> CheckCoding(const RequestHead& head) {
+  if (head.count(http::field::transfer_encoding) == 0) return std::nullopt;
+  if (head.version() == 10) return Refusal{400, "HTTP/1.0 has no Transfer-Encoding"};
+  if (head.count(http::field::content_length) > 0) {
+    return Refusal{400, "Transfer-Encoding and Content-Length exclude each other"};
+  }
+  const std::vector<absl::string_view> codings = ListOf(head, http::field::transfer_encoding);
+  if (codings.size() != 1 || !absl::EqualsIgnoreCase(codings[0], "chunked")) {
+    return Refusal{501, "no transfer coding but chunked"};
+  }
+  return std::nullopt;
+}
+
 std::optional<Refusal> CheckHead(const RequestHead& head) {
   const auto hosts = head.count(http::field::host);
   if (hosts > 1 || (hosts == 0 && head.version() == 11)) {
     return Refusal{400, "one Host header is needed"};
   }
   if (!IsHost(View(head[http::field::host]))) return Refusal{400, "Host is not a host"};
-  // Beast treats a coding that it does not know as an absent one, so the body would be read as the
-  // next request (request smuggling).
-  if (head.count(http::field::transfer_encoding) > 0) {
-    if (head.version() == 10) return Refusal{400, "HTTP/1.0 has no Transfer-Encoding"};
-    if (head.count(http::field::content_length) > 0) {
-      return Refusal{400, "Transfer-Encoding and Content-Length exclude each other"};
-    }
-    const std::vector<absl::string_view> codings = ListOf(head, http::field::transfer_encoding);
-    if (codings.size() != 1 || !absl::EqualsIgnoreCase(codings[0], "chunked")) {
-      return Refusal{501, "no transfer coding but chunked"};
-    }
-  }
+  // Beast before 1.92 treats a coding that it does not know as an absent one, so the body would be
+  // read as the next request (request smuggling).
+  if (std::optional<Refusal> refusal = CheckCoding(head)) return refusal;
   if (!PathOf(View(head.method_string()), View(head.target()))) {
     return Refusal{400, "the request's target is neither a path nor an http URI"};
   }

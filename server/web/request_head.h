@@ -34,6 +34,10 @@ size_t LaterMinorVersion(absl::string_view start);
 // 2.2).
 size_t EmptyLines(absl::string_view start);
 
+// Nothing if the head's Transfer-Encoding, if there is one, is understood. A part of CheckHead(),
+// for a head that Beast does not take as a whole (1.92 refuses what earlier ones left to us).
+std::optional<Refusal> CheckCoding(const RequestHead& head);
+
 // Nothing if the head can be served. Sources: RFC 9112 section 3.2 (target, Host), section 6.1
 // (Transfer-Encoding), RFC 9110 section 10.1.1 (Expect).
 std::optional<Refusal> CheckHead(const RequestHead& head);

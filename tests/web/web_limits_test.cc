@@ -57,6 +57,18 @@ TEST_P(WebListenerBadRequest, IsRefusedAndEndsTheConnection) {
   EXPECT_EQ(handled, 0);
 }
 
+// RFC 9110 section 6.5.1: a trailer cannot say how the message ends. Beast refuses such a request,
+// or, from 1.92 on, leaves the field out.
+TEST(WebListener, TakesNoLengthFromATrailer) {
+  const auto listener = StartListener(Echo);
+  WebClient client(listener->port());
+  client.Send(Chunks("2\r\nhi\r\n0\r\nContent-Length: 7\r\n\r\n"));
+  const RawResponse response = client.Receive();
+  if (response.code == 400) return;
+  EXPECT_EQ(response.body, "POST /a [hi]");
+  EXPECT_EQ(client.Call("GET /next HTTP/1.1\r\nHost: x\r\n\r\n").body, "GET /next []");
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Table, WebListenerBadRequest,
     testing::Values(
@@ -124,7 +136,6 @@ INSTANTIATE_TEST_SUITE_P(
         BadRequest{"ChunkLongerThanSaid", Chunks("1\r\nab\r\n0\r\n\r\n"), 400},
         BadRequest{"ChunkWithBareLineFeed", Chunks("1\na\n0\n\n"), 400},
         BadRequest{"TrailerBroken", Chunks("0\r\nnonsense\r\n\r\n"), 400},
-        BadRequest{"TrailerWithLength", Chunks("0\r\nContent-Length: 7\r\n\r\n"), 400},
         BadRequest{"TrailerTooLarge",
                    Chunks(absl::StrCat("0\r\nX: ", std::string(40'000, 'x'), "\r\n\r\n")), 400},
         BadRequest{"TargetTooLarge",
