@@ -13,6 +13,7 @@
 #include "tests/client/fake_gateway.h"
 #include "tests/client/manual_clock.h"
 #include "tests/client/scripted_subscriptions.h"
+#include "tests/support/text_of.h"
 
 namespace ipp::client {
 namespace {
@@ -150,9 +151,8 @@ TEST_P(ConsumerSays, WhatTheHandlerSaysAndNoMore) {
   ASSERT_THAT(settled, SizeIs(1));
   EXPECT_EQ(settled[0].settlement.lease(), "lease-e1");
   settled[0].settlement.clear_lease();
-  EXPECT_THAT(settled[0].settlement.ShortDebugString(),
-              ::testing::StartsWith(GetParam().settlement));
-  EXPECT_THAT(settled[0].settlement.ShortDebugString(), Not(HasSubstr("hunter2")));
+  EXPECT_THAT(TextOf(settled[0].settlement), ::testing::StartsWith(GetParam().settlement));
+  EXPECT_THAT(TextOf(settled[0].settlement), Not(HasSubstr("hunter2")));
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -5,8 +5,11 @@
 #include <ostream>
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "server/base/error.h"
 #include "server/config/config.h"
 
@@ -26,7 +29,7 @@ struct BadRow {
   std::string yaml;  // "+" in front: after kGood
   std::map<std::string, std::string> environment;
   std::string field;    // of the first violation
-  std::string message;  // all of it
+  std::string message;  // all of it, or what it begins with and "..."
 };
 
 void PrintTo(const BadRow& row, std::ostream* out) { *out << row.name; }
@@ -41,7 +44,13 @@ TEST_P(BadConfig, IsRefusedNamingKeyAndPlace) {
   const BadRow& row = GetParam();
   const absl::Status status = Parse(TextOf(row), "g.yaml", row.environment).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(std::string(status.message()), row.message);
+  // yaml-cpp's own words differ by its version.
+  absl::string_view beginning = row.message;
+  if (absl::ConsumeSuffix(&beginning, "...")) {
+    EXPECT_TRUE(absl::StartsWith(status.message(), beginning)) << status;
+  } else {
+    EXPECT_EQ(std::string(status.message()), row.message);
+  }
   const ErrorDetail detail = GetErrorDetail(status);
   EXPECT_EQ(detail.reason, "INVALID_CONFIG");
   ASSERT_FALSE(detail.violations.empty());
@@ -72,7 +81,7 @@ const BadRow kRead[] = {
      {},
      "",
      "g.yaml:1: not valid YAML: bad YAML version"},
-    {"BeginsWithComma", ", a", {}, "", "g.yaml:1: not valid YAML: unexpected character"},
+    {"BeginsWithComma", ", a", {}, "", "g.yaml:1: not valid YAML: ..."},
     {"NestedTooDeep", std::string(5000, '['), {}, "", "g.yaml:1: not valid YAML: bad file"},
     {"RootIsText", "hello", {}, "", "g.yaml:1: must be a mapping of keys"},
     {"KeyIsList", "[a, b]: c", {}, "", "g.yaml:1: a key must be a word"},

@@ -2,7 +2,14 @@
 
 #include "server/http/curl_transport.h"
 
+#include <openssl/ssl.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <memory>
 #include <string>
+#include <thread>
 #include <tuple>
 
 #include "absl/strings/match.h"
@@ -164,20 +171,64 @@ TEST_P(Tls, RefusesACertificateOfAnotherHost) {
   EXPECT_TRUE(gate.requests().empty());
 }
 
+// Shakes hands as TLS 1.1 and no more, which nghttpx from 1.70 on does not.
+class OldTlsServer {
+ public:
+  explicit OldTlsServer(const TestCertificate& certificate)
+      : context_(SSL_CTX_new(TLS_server_method()), &SSL_CTX_free) {
+    SSL_CTX* const context = context_.get();
+    EXPECT_EQ(SSL_CTX_set_cipher_list(context, "ALL:@SECLEVEL=0"), 1);
+    EXPECT_EQ(SSL_CTX_set_min_proto_version(context, TLS1_VERSION), 1);
+    EXPECT_EQ(SSL_CTX_set_max_proto_version(context, TLS1_1_VERSION), 1);
+    const std::string file = certificate.cert_file();
+    EXPECT_EQ(SSL_CTX_use_certificate_file(context, file.c_str(), SSL_FILETYPE_PEM), 1);
+    const std::string key = certificate.key_file();
+    EXPECT_EQ(SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM), 1);
+    thread_ = std::thread([this] { Serve(); });
+  }
+  ~OldTlsServer() {
+    shutdown(listener_.fd.get(), SHUT_RDWR);
+    thread_.join();
+  }
+  OldTlsServer(const OldTlsServer&) = delete;
+  OldTlsServer& operator=(const OldTlsServer&) = delete;
+
+  std::string base_url() const { return absl::StrCat("https://127.0.0.1:", listener_.port); }
+  int tried() const { return tried_; }
+
+ private:
+  void Serve() {
+    // OpenSSL writes without MSG_NOSIGNAL.
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
+    while (true) {
+      const Fd fd(accept4(listener_.fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      if (!fd.valid()) return;
+      ++tried_;
+      const std::unique_ptr<SSL, decltype(&SSL_free)> ssl(SSL_new(context_.get()), &SSL_free);
+      SSL_set_fd(ssl.get(), fd.get());
+      EXPECT_NE(SSL_accept(ssl.get()), 1);
+    }
+  }
+
+  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context_;
+  Listener listener_;
+  std::atomic<int> tried_ = 0;
+  std::thread thread_;
+};
+
 TEST_P(Tls, RefusesAnOldVersion) {
-  HttpGate gate(&SayOk);
   const TestCertificate certificate;
-  const TlsFront front({.backend_port = gate.port(),
-                        .http2 = SpeaksHttp2(GetParam()),
-                        .flags = {"--tls-min-proto-version=TLSv1.0",
-                                  "--tls-max-proto-version=TLSv1.1", "--ciphers=ALL:@SECLEVEL=0"}},
-                       certificate);
+  const OldTlsServer server(certificate);
   CurlOptions options;
-  options.base_url = front.base_url();
+  options.base_url = server.base_url();
   options.ca_file = certificate.cert_file();
   const HttpResult result = CallOnce(options, Post("/p", "{}"), GetParam());
   EXPECT_EQ(result.status.code(), absl::StatusCode::kUnavailable) << result.status;
   EXPECT_EQ(result.fate, RequestFate::kNotSent);
+  EXPECT_GE(server.tried(), 1);
 }
 
 // nghttpx tells the upstream in Via what it spoke in front.

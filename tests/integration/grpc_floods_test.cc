@@ -40,6 +40,7 @@ struct Flood {
   size_t rounds;
   bool ended;           // by the server
   const char* refused;  // counted with this reason; empty: not
+  bool maybe = false;   // or not: as the version of gRPC ends it by itself
 };
 
 void PrintTo(const Flood& row, std::ostream* out) { *out << row.name; }
@@ -68,7 +69,9 @@ TEST_P(Floods, EndOrAreBorneAndHarmNobody) {
   }
   bed.WaitForConnections(1);
   for (const char* reason : {"too_many", "no_descriptors", "unanswered"}) {
-    EXPECT_EQ(bed.Refused(reason), std::string(row.refused) == reason ? 1 : 0) << reason;
+    const bool named = std::string(row.refused) == reason;
+    const double refused = bed.Refused(reason);
+    EXPECT_TRUE(refused == (named ? 1 : 0) || (named && row.maybe && refused == 0)) << reason;
   }
   bystander.ExpectUnharmed();
 }
@@ -121,8 +124,9 @@ INSTANTIATE_TEST_SUITE_P(
             Flood{"OfMalformedBinaryFields",
                   [](uint32_t round) { return Begin(Stream(round), Field("a-bin", "!")); }, kMost,
                   true, ""},
+            // gRPC 1.51 ends the connection by itself, gRPC 1.83 bears it for as long as we do.
             Flood{"OfCallsMoreThanAllowed", [](uint32_t round) { return Begin(Stream(round)); },
-                  kMost, true, ""})),
+                  kMost, true, "unanswered", /*maybe=*/true})),
     [](const auto& info) {
       return absl::StrCat(std::get<1>(info.param).name, std::get<0>(info.param) ? "Tls" : "");
     });
@@ -197,8 +201,8 @@ TEST_P(LargeHeads, AreRefusedAndHarmNobody) {
     // gRPC 1.51 counts what it has read at once: of a head that comes in pieces it may let more
     // pass, and then there is no such method. RESOURCE_EXHAUSTED or UNIMPLEMENTED.
     EXPECT_THAT(peer.WaitForEnd(1),
-                AnyOf(HasSubstr("metadata size exceeds limit"), HasSubstr("grpc-status\x02"
-                                                                          "12")));
+                AnyOf(HasSubstr("metadata size exceeds"), HasSubstr("grpc-status\x02"
+                                                                    "12")));
   }
   bed.WaitForConnections(1);
   bystander.ExpectUnharmed();

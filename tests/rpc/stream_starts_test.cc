@@ -10,6 +10,7 @@
 #include "server/base/protobuf_time.h"
 #include "server/rpc/page_token.h"
 #include "tests/rpc/stream_bed.h"
+#include "tests/support/text_of.h"
 
 namespace ipp::rpc {
 namespace {
@@ -122,7 +123,7 @@ TEST_F(StreamStarts, FromATimeRacedByATrimBeginWithWhatIsKept) {
   *request.mutable_start_time() = ToTimestamp(clock_.Now());
   Append(30);
   Open();
-  const auto feed = StartWhile(request.ShortDebugString(), [this] { store_.TrimBefore(25); });
+  const auto feed = StartWhile(TextOf(request), [this] { store_.TrimBefore(25); });
   EXPECT_EQ(feed->started().cursor(), Cursor(24));
   EXPECT_FALSE(feed->started().skipped());
   EXPECT_EQ(Positions(*feed, 16), Range(25, 40));

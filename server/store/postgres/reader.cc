@@ -44,12 +44,14 @@ constexpr char kNewestIntents[] =
     "ORDER BY id DESC LIMIT $4::bigint";
 
 // State 3: refused.
+// Without EXISTS, for which PostgreSQL 18 reads both tables whole, into hashes, whatever the
+// connection's settings are.
 constexpr char kSettled[] =
-    "SELECT EXISTS (SELECT FROM ipp_gateway.sessions WHERE merchant_id = k.merchant AND request_id "
-    "= "
-    "k.request) OR EXISTS (SELECT FROM ipp_gateway.intents WHERE merchant_id = k.merchant AND "
-    "request_id = k.request AND (state = 3 OR session_id <> '')) FROM unnest($1::bytea[], "
-    "$2::bytea[]) WITH ORDINALITY AS k (merchant, request, place) ORDER BY place";
+    "SELECT (SELECT true FROM ipp_gateway.sessions WHERE merchant_id = k.merchant AND request_id = "
+    "k.request LIMIT 1) IS NOT NULL OR (SELECT true FROM ipp_gateway.intents WHERE merchant_id = "
+    "k.merchant AND request_id = k.request AND (state = 3 OR session_id <> '') LIMIT 1) IS NOT "
+    "NULL FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS k (merchant, request, place) "
+    "ORDER BY place";
 
 }  // namespace
 
