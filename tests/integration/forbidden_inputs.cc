@@ -6,6 +6,7 @@
 #include "kustom/ipp/v1/location.pb.h"
 #include "kustom/ipp/v1/simulation.pb.h"
 #include "tests/integration/forbidden_rows.h"
+#include "tests/support/grpc_version.h"
 
 namespace ipp {
 namespace {
@@ -70,7 +71,7 @@ void AddSizeRows(std::vector<Row>* rows) {
                      return CallRaw(b.channel(), absl::StrCat(kSessions, "GetSession"),
                                     std::string(100, '\xff'), Thief());
                    },
-                   "12"});
+                   absl::StrCat(CodeOfRequestThatIsNone())});
   rows->push_back({"StreamRequestThatIsNone",
                    [](const ForbiddenBed& b) {
                      return CallRaw(b.channel(), absl::StrCat(kSessions, "WatchSession"),
