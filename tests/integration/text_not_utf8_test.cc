@@ -6,6 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/descriptor.h"
 #include "kustom/ipp/v1/outcome.pb.h"
@@ -112,7 +114,10 @@ TEST(TextThatIsNotUtf8, WouldBeTakenAsUtf8) {
 
 // No ErrorInfo, no text, no trace; nobody is asked who calls, nothing is counted or in the audit.
 TEST(TextThatIsNotUtf8, EndsAsThePageSays) {
+  const auto names_the_field =
+      testing::ContainsRegex("Protobuf says .*CreateSessionRequest\\.merchant_reference1");
   testing::internal::CaptureStderr();
+  std::string log;
   {
     GatewayBed bed({.configure = [](const TestDirectory& directory, config::Config& config) {
       AddCaller(directory, "shop", {kMerchant}, {"*"}, &config);
@@ -141,10 +146,16 @@ TEST(TextThatIsNotUtf8, EndsAsThePageSays) {
     const RpcEnd end = EndOf(reader->Finish(), context);
     EXPECT_TRUE(Refused(end, grpc::StatusCode::INVALID_ARGUMENT, "INVALID_REQUEST"));
     EXPECT_THAT(end.fields(), testing::ElementsAre("request"));
+    log = testing::internal::GetCapturedStderr();
+    // One line a second, if tests before this one have used up the five.
+    const absl::Time late = absl::Now() + absl::Seconds(60);
+    while (!testing::Matches(names_the_field)(log) && absl::Now() < late) {
+      testing::internal::CaptureStderr();
+      bed.Call(&v1::SessionService::Stub::CreateSession, order, AsCaller("shop"));
+      log += testing::internal::GetCapturedStderr();
+    }
   }
-  const std::string log = testing::internal::GetCapturedStderr();
-  EXPECT_THAT(log,
-              testing::ContainsRegex("Protobuf says .*CreateSessionRequest\\.merchant_reference1"));
+  EXPECT_THAT(log, names_the_field);
   EXPECT_THAT(log, Not(testing::HasSubstr("audit")));
 }
 
