@@ -297,7 +297,7 @@ void ErrorStrings(json::value& body, Speech speech) {
   RewordProblem(body, speech, [](json::object& error, const Problem& problem) {
     json::array errors;
     for (const auto& [field, what] : problem.fields) {
-      errors.push_back(json::value(field + ": " + what));
+      errors.push_back(json::value(std::string(field).append(": ").append(what)));
     }
     if (errors.empty()) errors.push_back(json::value(problem.detail));
     error = json::object{{"errors", std::move(errors)}};
@@ -308,7 +308,7 @@ void ErrorsOfTheOtherApis(json::value& body, Speech speech) {
   RewordProblem(body, speech, [](json::object& error, const Problem& problem) {
     json::array messages;
     for (const auto& [field, what] : problem.fields) {
-      messages.push_back(json::value(field + ": " + what));
+      messages.push_back(json::value(std::string(field).append(": ").append(what)));
     }
     if (messages.empty()) messages.push_back(json::value(problem.detail));
     error = json::object{{"error_code", "BAD_VALUE"},

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # programs.sh [CMAKE_OPTION...]: builds what is shipped, on the Debian that it is for (build.sh runs it in a root file system),
-# pays once with it, and leaves in build/shipped:
+# pays once with it, strikes it with every fault of a create, and leaves in build/shipped:
 # * programs/, without their debugging symbols
 # * compiled-in: the packages of which headers alone are used, as NAME=VERSION
 # * packages: those that the programs need to run, by what they are linked with
@@ -19,3 +19,4 @@ mapfile -t libraries < <(ldd build/shipped/programs/* | sed -n 's,.* => \(/[^ ]*
   printf '%s\n' ca-certificates tzdata
   dpkg-query -S "${libraries[@]}" | cut -d: -f1
 } | sort -u >build/shipped/packages
+./dev faults --shipped --rounds 2 --beds 4 --seed 1 --dialect random
