@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""pack.py BASE.tar BIN_DIR OUT [--architecture A] [--name N] [--description D] [--version V] [--revision R] [--source URL] [--licenses L]:
-an OCI image layout (a folder) and OUT.tar of it, from base.sh's root file system and the programs in BIN_DIR. The same input gives the
-same bytes, so an image's digest can be told from its parts. As root or not: nothing is unpacked. All times are
+"""pack.py BASE.tar BIN_DIR OUT [--architecture A] [--name N] [--description D] [--version V] [--revision R] [--source URL]
+[--licenses L]: an OCI image layout (a folder) and OUT.tar of it, from base.sh's root file system and the programs in BIN_DIR.
+The same input gives the same bytes, so an image's digest can be told from its parts. As root or not: nothing is unpacked. All times are
 SOURCE_DATE_EPOCH. What the options say is in the manifest's annotations and the same in the labels; what is not given is
 left out. The last line of the output is the digest.
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """sbom.py BASE.tar BIN_DIR --digest sha256:… --version V [--name N] [--architecture A] [--revision R]
-[--releases FILE] [--compiled-in NAME=VERSION …]: the software bill of materials of the image that pack.py made of BASE.tar and BIN_DIR,
-on stdout, as CycloneDX 1.6. It has each package of the image's own database (/var/lib/dpkg/status.d) with its licences
+[--releases FILE] [--compiled-in NAME=VERSION …]: the software bill of materials of the image that pack.py made of BASE.tar
+and BIN_DIR, on stdout, as CycloneDX 1.6. It has each package of the image's own database (/var/lib/dpkg/status.d) with its licences
 as far as its copyright file names them, each program with its SHA-256, and within the programs the packages of Debian that
 were compiled into them (headers only). --releases is base.sh's OUT.releases. The same input gives the same text; its time
 is SOURCE_DATE_EPOCH.

@@ -36,7 +36,7 @@ def dev_image(_, block):
     need("out=build/image\n" in script and f"name={name} " in script and ' "$out/$name" ' in script, path)
     for file in re.findall(r"\S+\.json", comment):
         need(file.replace(name, ">\"$out/$name", 1) in script, file)
-    need(second.replace(path, "$archive") in (bed.ROOT / "dev").read_text(), second)
+    need(second.replace(name, "$name") in (bed.ROOT / "dev").read_text(), second)
 
 
 def mmdebstrap(_, block):
